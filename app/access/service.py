@@ -1,0 +1,153 @@
+"""Use cases of this room: who comes in, keys, grants; the rooms above write grants only through here."""
+
+import hmac
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, func, true
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
+
+from app.access import queries
+from app.access.domain import Principal, PrincipalKind, Visibility, hash_secret, make_key, split_key
+from app.access.tables import ApiKeyRow, GrantRow, PrincipalRow
+from app.core.clock import Clock
+from app.core.errors import InvalidInput, NotAuthenticated
+
+KEY_REFUSED = "Send a valid key as `Authorization: Bearer lt_…`; this one is missing, unknown, expired or revoked."
+
+
+async def authenticate(session: AsyncSession, key_text: str | None, clock: Clock) -> Principal:
+    """Return who holds a key.
+
+    Raises:
+        NotAuthenticated: There is no key, or it is not in force; the answer never says which.
+    """
+    parts = split_key(key_text) if key_text else None
+    if parts is None:
+        raise NotAuthenticated(KEY_REFUSED)
+    prefix, secret = parts
+    found = await queries.find_key(session, prefix, clock.now())
+    if found is None or not hmac.compare_digest(found[0], hash_secret(secret)):
+        raise NotAuthenticated(KEY_REFUSED)
+    return found[1]
+
+
+async def create_principal(
+    session: AsyncSession, kind: PrincipalKind, name: str, clock: Clock, *, subject_id: int | None = None
+) -> int:
+    """Create a principal and return its id; a lessor or court needs its ``subject_id``.
+
+    Raises:
+        InvalidInput: A lessor or court without its subject, or another kind with one.
+    """
+    if (subject_id is not None) != (kind in {PrincipalKind.LESSOR, PrincipalKind.COURT}):
+        raise InvalidInput("subject_id: a lessor or a court needs one, nobody else has one", field="subject_id")
+    row = PrincipalRow(kind=kind, subject_id=subject_id, name=name, created_at=clock.now())
+    session.add(row)
+    await session.flush()
+    return row.principal_id
+
+
+async def principal_for(
+    session: AsyncSession, kind: PrincipalKind, name: str, clock: Clock, *, subject_id: int | None = None
+) -> int:
+    """Return the principal of this kind and name, made now if there is none yet."""
+    row = await queries.principal_named(session, kind, name)
+    if row is not None and row.subject_id == subject_id:
+        return row.principal_id
+    return await create_principal(session, kind, name, clock, subject_id=subject_id)
+
+
+async def create_key(
+    session: AsyncSession,
+    principal_id: int,
+    label: str,
+    clock: Clock,
+    *,
+    feed_id: int | None = None,
+    expires_at: datetime | None = None,
+) -> str:
+    """Create a key and return its text, which is stored nowhere and shown only now."""
+    key = make_key()
+    session.add(
+        ApiKeyRow(
+            principal_id=principal_id,
+            prefix=key.prefix,
+            secret_sha256=key.secret_sha256,
+            label=label,
+            feed_id=feed_id,
+            created_at=clock.now(),
+            expires_at=expires_at,
+        )
+    )
+    await session.flush()
+    return key.text
+
+
+async def is_dispatcher(session: AsyncSession, principal_id: int) -> bool:
+    """Tell whether a principal exists and is a dispatcher."""
+    return await queries.principal_exists(session, principal_id, PrincipalKind.DISPATCHER)
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """That someone may see an asset for a case, from when and (if known) until when, and on what ground."""
+
+    grantee_kind: str
+    grantee_id: int
+    case_id: int
+    asset_id: int
+    ground: str
+    valid_from: datetime
+    valid_until: datetime | None = None
+
+
+async def write_grants(session: AsyncSession, grants: Iterable[Grant], granted_by: Principal) -> None:
+    """Record grants, in the caller's transaction: a confirmation and its grant are one change."""
+    await queries.insert_grants(
+        session,
+        [
+            GrantRow(
+                grantee_kind=g.grantee_kind,
+                grantee_id=g.grantee_id,
+                case_id=g.case_id,
+                asset_id=g.asset_id,
+                ground=g.ground,
+                valid_from=g.valid_from,
+                valid_until=g.valid_until,
+                granted_by=granted_by.principal_id,
+            )
+            for g in grants
+        ],
+    )
+
+
+async def end_grants(
+    session: AsyncSession, case_id: int, at: datetime, *, asset_ids: list[int] | None = None
+) -> None:
+    """End what a case opened to anybody's sight, for some of its assets or for all."""
+    await queries.end_grants(session, case_id, asset_ids, at)
+
+
+def asset_in_sight(
+    visibility: Visibility,
+    asset_id: InstrumentedAttribute[int] | ColumnElement[int],
+    lessor_id: InstrumentedAttribute[int] | ColumnElement[int],
+    at: datetime,
+) -> ColumnElement[bool]:
+    """Return the condition under which a row about an asset is in sight: add it to every such query.
+
+    Args:
+        visibility: Who looks, and for which case.
+        asset_id: The column that says which asset the row is about.
+        lessor_id: The column that says whose asset it is.
+        at: The moment of looking; grants are dated.
+    """
+    if visibility.sees_everything:
+        return true()
+    if visibility.lessor_id is not None:
+        return lessor_id == visibility.lessor_id
+    granted = queries.granted_assets(visibility, at).scalar_subquery()
+    return asset_id == func.any(func.array(granted))

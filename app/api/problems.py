@@ -1,0 +1,160 @@
+"""Errors as problem documents (RFC 9457): the one place where an error gets a status."""
+
+from collections.abc import Mapping
+from typing import Final
+
+import psycopg
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from starlette.exceptions import HTTPException as StarletteHTTPException
+
+from app.core import errors
+from app.core.database import violated_constraint
+
+MEDIA_TYPE: Final = "application/problem+json"
+
+STATUS: Final[Mapping[type[errors.AppError], int]] = {
+    errors.MalformedRequest: 400,
+    errors.NotAuthenticated: 401,
+    errors.NotPermitted: 403,
+    errors.PurposeRequired: 403,
+    errors.NotFound: 404,
+    errors.Conflict: 409,
+    errors.TooLarge: 413,
+    errors.UnsupportedMedia: 415,
+    errors.InvalidInput: 422,
+    errors.Unavailable: 503,
+}
+"""The status of each class of error; a class that is not here answers 500."""
+
+_TITLES: Final = {404: "Not found", 405: "This method is not offered here", 406: "Not acceptable"}
+_log = structlog.get_logger("leasetrace.problems")
+
+
+class FieldProblem(BaseModel):
+    """One field that is at fault."""
+
+    field: str
+    """Where it is: a parameter's or member's name, with the path to it."""
+    message: str
+    """What is expected."""
+
+
+class Problem(BaseModel):
+    """A problem document."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str
+    errors: list[FieldProblem]
+    request_id: str
+
+
+def problem_response(
+    request: Request,
+    status: int,
+    code: str,
+    title: str,
+    detail: str,
+    fields: list[FieldProblem] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> JSONResponse:
+    """Return a problem document with the id of the request, by which its log lines are found."""
+    body = Problem(
+        type=f"urn:leasetrace:problem:{code}",
+        title=title,
+        status=status,
+        code=code,
+        detail=detail,
+        errors=fields or [],
+        request_id=getattr(request.state, "request_id", ""),
+    )
+    return JSONResponse(body.model_dump(), status_code=status, media_type=MEDIA_TYPE, headers=headers)
+
+
+def status_of(error: errors.AppError) -> int | None:
+    """Return the status of an error by its class or the nearest parent that has one."""
+    return next((STATUS[c] for c in type(error).__mro__ if c in STATUS), None)
+
+
+async def _app_error(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, errors.AppError)  # noqa: S101 registered for this class only
+    status = status_of(error)
+    if status is None:
+        return await _unexpected(request, error)
+    headers = {}
+    if status == STATUS[errors.NotAuthenticated]:
+        headers["WWW-Authenticate"] = "Bearer"
+    if isinstance(error, errors.Unavailable):
+        headers["Retry-After"] = str(error.retry_after_s)
+    fields = [FieldProblem(field=error.field, message=error.detail)] if error.field else []
+    return problem_response(request, status, error.code, error.title, error.detail, fields, headers)
+
+
+async def _validation(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 registered for this class only
+    found = error.errors()
+    if any(e["type"] == "json_invalid" for e in found):
+        detail = "The body is not valid JSON."
+        return problem_response(request, 400, "malformed", errors.MalformedRequest.title, detail)
+    fields = [
+        FieldProblem(field=".".join(str(part) for part in e["loc"][1:]) or str(e["loc"][0]), message=e["msg"])
+        for e in found
+    ]
+    detail = "; ".join(f"{f.field}: {f.message}" for f in fields[:3])
+    return problem_response(request, 422, "invalid_input", errors.InvalidInput.title, detail, fields)
+
+
+async def _http_exception(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, StarletteHTTPException)  # noqa: S101 registered for this class only
+    title = _TITLES.get(error.status_code, "The request could not be answered")
+    code = title.lower().replace(" ", "_")
+    return problem_response(request, error.status_code, code, title, title + ".", headers=error.headers)
+
+
+def _says_unavailable(error: DBAPIError | PoolTimeout | psycopg.Error | OSError) -> bool:
+    if isinstance(error, PoolTimeout | OSError):
+        return True
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    state = getattr(cause, "sqlstate", None) or ""
+    # 57: shutdown or cancel; 53: out of resources; 08: connection; 40: rolled back, may be tried again
+    no_answer = not state and isinstance(cause, psycopg.OperationalError | psycopg.InterfaceError)
+    return no_answer or state[:2] in {"57", "53", "08", "40"} or state == "55P03"
+
+
+async def _database_error(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, DBAPIError | PoolTimeout | psycopg.Error | ConnectionError)  # noqa: S101
+    if isinstance(error, IntegrityError):
+        constraint = violated_constraint(error)
+        detail = f"The change contradicts what is stored ({constraint})."
+        return problem_response(request, 409, "conflict", errors.Conflict.title, detail)
+    if _says_unavailable(error):
+        _log.warning("database_unavailable", error=type(error).__name__)
+        unavailable = errors.Unavailable("The database does not answer; send the same request again.")
+        return await _app_error(request, unavailable)
+    return await _unexpected(request, error)
+
+
+async def _unexpected(request: Request, error: Exception) -> JSONResponse:
+    _log.error("unexpected_error", error=type(error).__name__, exc_info=error)
+    detail = "Something went wrong here, not with your request; the request id leads to the reason."
+    return problem_response(request, 500, "internal", "Internal error", detail)
+
+
+def install(app: FastAPI) -> None:
+    """Make every error of the application a problem document."""
+    app.add_exception_handler(errors.AppError, _app_error)
+    app.add_exception_handler(RequestValidationError, _validation)
+    app.add_exception_handler(StarletteHTTPException, _http_exception)
+    app.add_exception_handler(DBAPIError, _database_error)
+    app.add_exception_handler(PoolTimeout, _database_error)
+    app.add_exception_handler(psycopg.Error, _database_error)
+    app.add_exception_handler(ConnectionError, _database_error)
+    app.add_exception_handler(Exception, _unexpected)

@@ -1,0 +1,16 @@
+"""Which rooms answer over HTTP, in the order of the API's page."""
+
+from fastapi import APIRouter
+
+from app.api import health
+from app.assets.router import router as assets
+from app.clusters.router import router as clusters
+from app.enforcement.router import router as enforcement
+from app.ingest.router import router as ingest
+from app.jurisdictions.router import router as jurisdictions
+from app.tracking.router import router as tracking
+
+router = APIRouter()
+for room in (ingest, clusters, tracking, enforcement, assets, jurisdictions):
+    router.include_router(room, prefix="/v1")
+router.include_router(health.router)

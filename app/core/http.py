@@ -1,0 +1,63 @@
+"""What routers share: the application's context, sessions, and parameters with one meaning everywhere."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, cast
+
+from fastapi import Depends, Query, Request
+from pydantic import AfterValidator, AwareDatetime
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core.clock import Clock
+from app.core.database import Database
+from app.core.metrics import Metrics
+from app.core.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What one running application consists of; made once by ``app.main.create_app``."""
+
+    settings: Settings
+    clock: Clock
+    database: Database
+    metrics: Metrics
+
+
+def context(request: Request) -> Context:
+    """Return the context of the application that serves this request."""
+    return cast("Context", request.app.state.context)
+
+
+async def _reading(request: Request) -> AsyncIterator[AsyncSession]:
+    async with context(request).database.reading() as session:
+        yield session
+
+
+async def _writing(request: Request) -> AsyncIterator[AsyncSession]:
+    async with context(request).database.writing() as session:
+        yield session
+
+
+InContext = Annotated[Context, Depends(context)]
+"""The application's context, as a parameter of a route."""
+
+ReadSession = Annotated[AsyncSession, Depends(_reading, scope="function")]
+"""A READ ONLY transaction, ended before the answer is sent."""
+
+WriteSession = Annotated[AsyncSession, Depends(_writing, scope="function")]
+"""A transaction, committed before the answer is sent: what fails at commit is an error, not a 201."""
+
+
+def _to_utc(value: datetime) -> datetime:
+    return value.astimezone(UTC)
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(_to_utc)]
+"""A time with an offset on the wire, UTC inside."""
+
+Age = Annotated[timedelta, Query(description="A duration, ISO 8601, for example P7D or PT12H.")]
+
+Longitude = Annotated[float, Query(ge=-180, le=180, allow_inf_nan=False, description="Degrees, WGS-84.")]
+Latitude = Annotated[float, Query(ge=-90, le=90, allow_inf_nan=False, description="Degrees, WGS-84.")]

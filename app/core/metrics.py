@@ -1,0 +1,35 @@
+"""What the service counts about itself, for Prometheus; no label ever holds a coordinate, a key or a name."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+
+class Metrics:
+    """The counters of one application; each has a registry of its own, so that tests can make several."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.requests = Counter(
+            "leasetrace_requests_total",
+            "HTTP requests answered.",
+            ["method", "route", "status"],
+            registry=self.registry,
+        )
+        self.request_seconds = Histogram(
+            "leasetrace_request_seconds",
+            "Seconds from a request's first byte to its answer.",
+            ["method", "route"],
+            registry=self.registry,
+            buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
+        )
+        self.pings = Counter(
+            "leasetrace_pings_total",
+            "Ping rows by what became of them.",
+            ["outcome"],
+            registry=self.registry,
+        )
+        self.writer_commits = Counter(
+            "leasetrace_writer_commits_total", "Group commits of the ping writer.", registry=self.registry
+        )
+        self.writer_rows_waiting = Gauge(
+            "leasetrace_writer_rows_waiting", "Rows that wait for the ping writer.", registry=self.registry
+        )

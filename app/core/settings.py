@@ -1,0 +1,68 @@
+"""Settings, read once by whoever starts the service; nothing reads the environment at import."""
+
+from datetime import timedelta
+from typing import Annotated
+
+from pydantic import AliasChoices, Field, PositiveInt, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """What can be set from outside, each as an environment variable of the same name, ``LEASETRACE_`` before it.
+
+    ``DATABASE_URL`` and ``DATABASE_OWNER_URL`` go without the prefix: ``postgresql://user:password@host:port/name``.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="LEASETRACE_", extra="ignore", populate_by_name=True)
+
+    database_url: Annotated[SecretStr, Field(validation_alias=AliasChoices("DATABASE_URL", "database_url"))]
+    """Where the application connects, as a role that is neither superuser nor owner."""
+
+    database_owner_url: Annotated[
+        SecretStr | None,
+        Field(validation_alias=AliasChoices("DATABASE_OWNER_URL", "database_owner_url")),
+    ] = None
+    """Where migrations and boundary loads connect, as the owner; the running service does not need it."""
+
+    pool_size: PositiveInt = 10
+    """Connections for requests that read and write registers and answers."""
+
+    statement_timeout_s: PositiveInt = 30
+    """A statement of a request that takes longer is cancelled."""
+
+    max_body_bytes: PositiveInt = 8 * 1024 * 1024
+    """A request's body, unpacked, may be this large."""
+
+    max_batch_rows: PositiveInt = 10_000
+    """A batch of pings may have this many rows."""
+
+    writer_rows: PositiveInt = 20_000
+    """The ping writer commits when so many rows wait ..."""
+
+    writer_wait_ms: PositiveInt = 25
+    """... or when the first of them has waited this long."""
+
+    writer_queue_rows: PositiveInt = 400_000
+    """Past this many waiting rows a batch is refused with 503, and memory stays flat."""
+
+    fresh_within: timedelta = timedelta(days=7)
+    """A position older than this is stale, unless the question says otherwise."""
+
+    future_tolerance: timedelta = timedelta(minutes=10)
+    """A fix further ahead of our clock than this is doubted as ``future_fix``."""
+
+    stale_clock_before: timedelta = timedelta(days=366 * 2)
+    """A fix that is older than this when it arrives is doubted as ``stale_clock``: trackers that lost their clock
+    report 1980, 2000 or the last roll-over of the GPS week (19.6 years ago)."""
+
+    low_accuracy_m: float = 100.0
+    """A fix that says itself that it is less accurate than this is doubted as ``low_accuracy``, metres."""
+
+    backfill_after: timedelta = timedelta(hours=1)
+    """A fix that arrives later than this is marked ``backfill``."""
+
+    border_near_m: float = 150.0
+    """A point this close to a border names both territories, metres."""
+
+    log_level: str = "INFO"
+    """Least severity that is logged: DEBUG, INFO, WARNING, ERROR."""

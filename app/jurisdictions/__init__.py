@@ -1,0 +1,1 @@
+"""Divisions, courts, court territories, and the way from a point to them."""

@@ -1,0 +1,83 @@
+"""The application factory: ``create_app(settings, clock)``; nothing is made or read at import."""
+
+import importlib
+import pkgutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+
+import app as package
+from app.api import openapi, problems
+from app.api.requests import RequestContext
+from app.api.router import router
+from app.core.clock import Clock, SystemClock
+from app.core.database import Database
+from app.core.http import Context
+from app.core.logging import configure_logging
+from app.core.metrics import Metrics
+from app.core.settings import Settings
+from app.ingest.service import Ingest
+from app.jurisdictions.service import LocatorProvider
+
+DESCRIPTION = """
+Takes in GNSS positions of leased vehicles and equipment and answers for courts: where the seizable assets of a case
+are, in which courts' territories, in which yards together, how old and how sure that is.
+
+Longitude comes first, degrees are WGS-84, times carry an offset. Errors are problem documents (RFC 9457).
+A court with a territory is a candidate with its basis; no answer is a ruling.
+"""
+
+
+def load_tables() -> None:
+    """Import every room's ``tables``, so that the metadata is complete (for migrations and checks)."""
+    for room in pkgutil.iter_modules(package.__path__):
+        if importlib.util.find_spec(f"app.{room.name}.tables") if room.ispkg else None:
+            importlib.import_module(f"app.{room.name}.tables")
+
+
+def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
+    """Make the application.
+
+    Args:
+        settings: What can be set from outside.
+        clock: The time; the machine's when left out.
+    """
+    configure_logging(settings.log_level)
+    context = Context(settings, clock or SystemClock(), Database(settings), Metrics())
+
+    @asynccontextmanager
+    async def lifespan(application: FastAPI) -> AsyncIterator[None]:
+        locators = LocatorProvider(context.database)
+        async with Ingest(context, locators) as ingest:
+            application.state.locators = locators
+            application.state.ingest = ingest
+            yield
+        await context.database.close()
+
+    application = FastAPI(
+        title="LeaseTrace",
+        version=version("leasetrace"),
+        summary="Where the seizable leased assets of a court case stand, and how sure that is.",
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        generate_unique_id_function=_operation_id,
+        redoc_url=None,
+    )
+    application.state.context = context
+    application.include_router(router)
+    application.add_middleware(RequestContext, metrics=context.metrics)
+    problems.install(application)
+    openapi.install(application)
+    return application
+
+
+def from_environment() -> FastAPI:
+    """Make the application from the environment's settings: what Uvicorn calls with ``--factory``."""
+    return create_app(Settings())  # type: ignore[call-arg] # its fields come from the environment
+
+
+def _operation_id(route: APIRoute) -> str:
+    return route.name
