@@ -1,0 +1,49 @@
+# Every target sets up what it needs first: PostgreSQL with PostGIS and .venv (.ci/prepare; nothing to do the second time).
+PYTHON ?= python3
+PYTEST_ARGS ?=
+WORKERS ?= 2
+BIN := .venv/bin
+
+export PYTHON
+
+.DEFAULT_GOAL := help
+.PHONY: help prepare demo serve stop test check format bench clean
+
+help: ## Show the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+prepare: ## Install what is missing: PostgreSQL with PostGIS (Debian), .venv from the lock file
+	@bash .ci/prepare
+
+demo: prepare ## From nothing to the first true answer (DEMO_ONCE=1: check it, stop everything, exit)
+	@$(BIN)/leasetrace demo
+
+serve: prepare ## Run the service against the checkout's own cluster, or DATABASE_URL
+	@$(BIN)/leasetrace serve
+
+stop: ## Stop the service and the checkout's own cluster; the data stay
+	@if [ -x $(BIN)/leasetrace ]; then $(BIN)/leasetrace stop; else echo 'nothing is set up here'; fi
+
+test: prepare ## Run the whole test suite (PYTEST_ARGS="-k border", WORKERS=4)
+	@$(BIN)/pytest -n $(WORKERS) $(PYTEST_ARGS)
+
+check: prepare ## Format, lint, types, order of the rooms, security
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/bandit -q -r app -c pyproject.toml
+
+format: prepare ## Put the code into the form that check wants
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: prepare ## Measure everything and print JSON
+	@$(BIN)/leasetrace bench all --json
+
+clean: ## Stop everything and delete the cluster with its data, .venv, .local and caches
+	@if [ -x $(BIN)/leasetrace ]; then $(BIN)/leasetrace stop || true; fi
+	@$(PYTHON) -Bc 'from app.cli.cluster import LocalCluster; LocalCluster.of_checkout().remove()'
+	rm -rf .venv .local build dist leasetrace.egg-info
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .schemathesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""The command line, and the checkout's own PostgreSQL for whoever has none."""

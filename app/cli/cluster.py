@@ -1,0 +1,301 @@
+"""The checkout's own PostgreSQL cluster, and throw-away ones for the test suite.
+
+A cluster of ours listens on the loopback address only, on a port of its own, without a Unix socket (the path of a
+deep checkout exceeds the 107 bytes that a socket's may have), and takes nothing but scram passwords. Debian's own
+cluster is never touched. Why there is one at all: ``docs/decisions/0002-own-cluster.md``.
+"""
+
+import fcntl
+import hashlib
+import json
+import os
+import secrets
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+from app.cli.postgres import HOST, ClusterError, Instance, find_server, server_user
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+DATABASE = "leasetrace"
+OWNER = "leasetrace_owner"
+APPLICATION = "leasetrace_app"
+
+_ROOT_AREA = Path("/var/lib/leasetrace")
+_RAM_DISK = Path("/dev/shm")  # noqa: S108 - a directory of mode 0700 is made in it
+_RAM_DISK_FREE_BYTES = 2 * 1024**3  # a container's default of 64 MB is no place for a cluster
+
+_COMMON_SETTINGS = {
+    "listen_addresses": f"'{HOST}'",
+    "unix_socket_directories": "''",
+    "password_encryption": "'scram-sha-256'",
+    "timezone": "'UTC'",
+    "log_timezone": "'UTC'",
+    "jit": "off",
+}
+DURABLE_SETTINGS = _COMMON_SETTINGS | {
+    "shared_buffers": "512MB",
+    "max_wal_size": "4GB",
+    "wal_compression": "on",
+    "checkpoint_timeout": "15min",
+}
+"""For the demo and the service: two cores, a modest memory; fsync and synchronous_commit stay on, as by default."""
+
+THROWAWAY_SETTINGS = _COMMON_SETTINGS | {
+    "shared_buffers": "256MB",
+    "max_wal_size": "1GB",
+    "fsync": "off",
+    "full_page_writes": "off",
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+}
+"""For tests only: a crash of the machine may lose all of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterUrls:
+    """Where to connect, ``postgresql://user:password@host:port/database`` without a driver's name.
+
+    Args:
+        app_url: As the application's role, which is neither superuser nor owner nor exempt from row-level security.
+        owner_url: As the owner of the database, for migrations and boundary loads.
+    """
+
+    app_url: str = field(repr=False)
+    owner_url: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterStatus:
+    """What stands on the disk and what runs.
+
+    Args:
+        directory: The area that holds the data and the passwords.
+        made: Whether set-up was completed.
+        port: The TCP port on which the server listens now, or None where it does not run.
+    """
+
+    directory: Path
+    made: bool
+    port: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Secrets:
+    """What ``cluster.json`` holds; ``made`` tells a finished set-up from one that was interrupted."""
+
+    checkout: str
+    superuser_password: str
+    owner_password: str
+    app_password: str
+    port: int | None = None
+    made: bool = False
+
+    def urls(self, port: int) -> ClusterUrls:
+        where = f"{HOST}:{port}/{DATABASE}"
+        return ClusterUrls(
+            app_url=f"postgresql://{APPLICATION}:{self.app_password}@{where}",
+            owner_url=f"postgresql://{OWNER}:{self.owner_password}@{where}",
+        )
+
+
+def database_urls(environ: Mapping[str, str], root: Path = CHECKOUT) -> ClusterUrls:
+    """Return the database to use: the one that the environment names, or else the checkout's own, which is started.
+
+    Args:
+        environ: Environment variables; ``DATABASE_URL`` and ``DATABASE_OWNER_URL`` are read, an empty one is not set.
+        root: The checkout whose cluster is meant.
+
+    Raises:
+        ClusterError: One of the two variables is set without the other, or the own cluster cannot be started.
+    """
+    app_url, owner_url = environ.get("DATABASE_URL", ""), environ.get("DATABASE_OWNER_URL", "")
+    if app_url and owner_url:
+        return ClusterUrls(app_url=app_url, owner_url=owner_url)
+    if app_url or owner_url:
+        missing = "DATABASE_OWNER_URL" if app_url else "DATABASE_URL"
+        raise ClusterError(
+            f"{missing} is not set: DATABASE_URL (application's role) and DATABASE_OWNER_URL (owner's) go together"
+        )
+    return LocalCluster.of_checkout(root).ensure_running()
+
+
+@dataclass(frozen=True, slots=True)
+class LocalCluster:
+    """The cluster that belongs to one checkout; make it with :meth:`of_checkout`.
+
+    Args:
+        root: The checkout.
+        area: The directory that holds the passwords (``cluster.json``, mode 0600) and the data.
+    """
+
+    root: Path
+    area: Path
+
+    @classmethod
+    def of_checkout(cls, root: Path = CHECKOUT) -> "LocalCluster":
+        """Return the cluster of a checkout: under its ``.local``, or for root under ``/var/lib/leasetrace``.
+
+        The server of root's cluster runs as ``postgres``, which a home directory of mode 0700 would keep out.
+        """
+        root = root.resolve()
+        if os.geteuid() != 0:
+            return cls(root, root / ".local" / "pg")
+        digest = hashlib.sha256(os.fsencode(root)).hexdigest()[:10]
+        return cls(root, _ROOT_AREA / f"{root.name}-{digest}")
+
+    def ensure_running(self) -> ClusterUrls:
+        """Make the cluster unless it was made, start it unless it runs, and return where to connect.
+
+        A set-up that was interrupted is begun again; a cluster that was once complete is never made anew.
+
+        Raises:
+            ClusterError: PostgreSQL is not installed or does not start, or the area cannot be written.
+        """
+        with self._locked():
+            instance = self._instance()
+            stored = self._load()
+            if stored is None or not stored.made:
+                stored = self._make(instance, stored)
+            port = instance.port()
+            if port is None:
+                port = instance.start(stored.port, DURABLE_SETTINGS)
+            else:
+                instance.wait(port)
+            if port != stored.port:
+                self._store(replace(stored, port=port))
+            return stored.urls(port)
+
+    def stop(self) -> None:
+        """Stop the server in good order; nothing happens where it does not run."""
+        if self.area.exists():
+            with self._locked():
+                self._instance().stop()
+
+    def remove(self) -> None:
+        """Stop the server and delete the cluster with everything in it."""
+        if self.area.exists():
+            self.stop()
+            shutil.rmtree(self.area)
+
+    def status(self) -> ClusterStatus:
+        """Return what stands on the disk and whether it runs; nothing is made or started."""
+        stored = self._load()
+        if stored is None:
+            return ClusterStatus(self.area, made=False, port=None)
+        port = self._instance().port()
+        return ClusterStatus(self.area, made=stored.made, port=port)
+
+    def _instance(self) -> Instance:
+        return Instance(find_server(), self.area / "data", server_user())
+
+    def _make(self, instance: Instance, interrupted: _Secrets | None) -> _Secrets:
+        """Set the cluster up from nothing, over the remains of an interrupted attempt."""
+        if instance.data.exists():
+            if interrupted is None:
+                raise ClusterError(
+                    f"{instance.data} has lost its passwords (cluster.json): remove it with make clean"
+                )
+            instance.stop()
+            shutil.rmtree(instance.data)
+        fresh = _new_secrets(self.root)
+        self._store(fresh)
+        port = _set_up(instance, fresh, DURABLE_SETTINGS)
+        made = replace(fresh, port=port, made=True)
+        self._store(made)
+        return made
+
+    def _load(self) -> _Secrets | None:
+        path = self.area / "cluster.json"
+        try:
+            return _Secrets(**json.loads(path.read_text()))
+        except FileNotFoundError:
+            return None
+        except PermissionError as error:
+            raise ClusterError(f"{path} belongs to another user: run as that one") from error
+
+    def _store(self, stored: _Secrets) -> None:
+        """Write ``cluster.json`` whole or not at all, so that a kill leaves the passwords readable."""
+        draft = self.area / "cluster.json.new"
+        draft.touch(mode=0o600)
+        draft.write_text(json.dumps(asdict(stored), indent=1) + "\n")
+        draft.replace(self.area / "cluster.json")
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Let one process at a time make, start or stop the cluster."""
+        try:
+            for directory in (self.area.parent, self.area):
+                if not directory.exists():
+                    directory.mkdir(parents=True)
+                    directory.chmod(0o755)  # whatever the umask: the server's user has to pass through
+            lock = (self.area / "lock").open("w")
+        except PermissionError as error:
+            raise ClusterError(f"{self.area} cannot be written: it belongs to another user") from error
+        with lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+
+@contextmanager
+def throwaway(directory: Path | None = None) -> Iterator[ClusterUrls]:
+    """Run a cluster for tests, and delete it at the end, however the end comes.
+
+    It does not wait for disks. Its owner role may create databases, and every database has PostGIS from the start. A
+    guard process waits for the end of a pipe that this process holds: it stops the server and deletes the files when
+    the context is left, and just as well when this process is killed.
+
+    Args:
+        directory: Where the cluster's own directory is made; by default a ram disk with room, or else the temporary
+            directory.
+
+    Raises:
+        ClusterError: PostgreSQL is not installed or does not start, or its user cannot reach the directory.
+    """
+    server, user = find_server(), server_user()
+    area = Path(tempfile.mkdtemp(prefix="leasetrace-", dir=directory or _roomy_directory())).resolve()
+    if user is not None:
+        os.chown(area, user.pw_uid, user.pw_gid)
+    instance = Instance(server, area / "data", user)
+    clean_up = 'cat; "$0" stop -D "$1/data" -s -m immediate; rm -rf "$1"'
+    guard = subprocess.Popen(
+        ["sh", "-c", clean_up, server.bindir / "pg_ctl", area],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        **instance.popen_options(),
+    )
+    with guard:  # leaving it closes the pipe and waits for the guard
+        fresh = _new_secrets(CHECKOUT)
+        port = _set_up(instance, fresh, THROWAWAY_SETTINGS, throwaway=True)
+        yield fresh.urls(port)
+
+
+def _roomy_directory() -> str | None:
+    """The ram disk where there is one with room for a cluster, otherwise None, for the temporary directory."""
+    roomy = os.access(_RAM_DISK, os.W_OK) and shutil.disk_usage(_RAM_DISK).free >= _RAM_DISK_FREE_BYTES
+    return str(_RAM_DISK) if roomy else None
+
+
+def _new_secrets(root: Path) -> _Secrets:
+    superuser, owner, app = (secrets.token_urlsafe(24) for _ in range(3))
+    return _Secrets(str(root), superuser_password=superuser, owner_password=owner, app_password=app)
+
+
+def _set_up(instance: Instance, fresh: _Secrets, settings: Mapping[str, str], *, throwaway: bool = False) -> int:
+    """Initialise and start an instance, make the two roles and the database, and return the port."""
+    instance.initialise(fresh.superuser_password, durable=not throwaway)
+    port = instance.start(None, settings)
+    statements = f"""
+        CREATE EXTENSION postgis;
+        CREATE ROLE {OWNER} LOGIN {"CREATEDB" if throwaway else "NOCREATEDB"} PASSWORD '{fresh.owner_password}';
+        CREATE ROLE {APPLICATION} LOGIN NOSUPERUSER NOCREATEROLE NOBYPASSRLS PASSWORD '{fresh.app_password}';
+        REVOKE CREATE ON SCHEMA public FROM PUBLIC;
+        CREATE DATABASE {DATABASE} OWNER {OWNER} TEMPLATE template1;
+    """
+    instance.ask(statements, port=port, password=fresh.superuser_password, database="template1")
+    return port

@@ -1,0 +1,310 @@
+"""An installed PostgreSQL and one server process of it: find, set up, start, ask, stop.
+
+Only the standard library is imported, here and in :mod:`app.cli.cluster`: ``.ci/prepare`` and ``make clean`` use both
+with the system's Python, when there is no virtual environment yet or any more.
+"""
+
+import os
+import pwd
+import re
+import secrets
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+HOST = "127.0.0.1"
+PACKAGES = "postgresql (15 or later) and its PostGIS (3.3 or later; on Debian 12 postgresql-15-postgis-3)"
+
+_PORTS = range(20_000, 30_000)  # below the range from which Linux takes ports for outgoing connections
+_START_TIMEOUT_S = 300  # recovery after a crash replays up to max_wal_size
+_STARTS = 10
+_LOCK_PORT = 3  # the line of postmaster.pid that holds the port
+_PASSING = (
+    "Address already in use",
+    "is still in use",
+)  # the port was lost in a race; children of a killed server linger
+
+
+class ClusterError(RuntimeError):
+    """The database cannot be had; the message is one line for the person at the terminal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """An installed PostgreSQL server that has PostGIS.
+
+    Args:
+        bindir: The directory of ``initdb``, ``pg_ctl``, ``pg_isready``, ``postgres`` and ``psql``.
+        version: Major and minor version of PostgreSQL.
+    """
+
+    bindir: Path
+    version: tuple[int, ...]
+
+
+def find_server() -> Server:
+    """Find the newest installed PostgreSQL 15 or later that has PostGIS 3.3 or later.
+
+    Raises:
+        ClusterError: There is none; the message names the packages.
+    """
+    candidates = [Path(found).parent] if (found := shutil.which("pg_config")) else []
+    candidates += Path("/usr/lib/postgresql").glob("*/bin")  # Debian
+    candidates += Path("/usr").glob("pgsql-*/bin")  # the PostgreSQL project's packages for Red Hat
+    servers = [server for bindir in candidates if (server := _server_at(bindir)) is not None]
+    if not servers:
+        raise ClusterError(f"PostgreSQL with PostGIS is not installed: install {PACKAGES}")
+    return max(servers, key=lambda server: server.version)
+
+
+def _server_at(bindir: Path) -> Server | None:
+    """The server that the ``pg_config`` in ``bindir`` describes, where it is complete and recent enough."""
+    pg_config = bindir / "pg_config"
+    if not os.access(pg_config, os.X_OK):
+        return None
+    question = [str(pg_config), "--bindir", "--sharedir", "--version"]
+    answer = subprocess.run(question, capture_output=True, text=True, check=True).stdout.splitlines()
+    bindir_line, sharedir_line, version_line = answer
+    server = Server(Path(bindir_line), _numbers(version_line))
+    control = Path(sharedir_line, "extension", "postgis.control")
+    programs = (server.bindir / name for name in ("initdb", "pg_ctl", "pg_isready", "postgres", "psql"))
+    if not control.exists() or not all(os.access(program, os.X_OK) for program in programs):
+        return None
+    postgis = re.search(r"default_version\s*=\s*'([^']+)'", control.read_text())
+    recent = server.version >= (15,) and postgis is not None and _numbers(postgis[1]) >= (3, 3)
+    return server if recent else None
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in re.findall(r"\d+", version)[:2])
+
+
+def free_port(preferred: int | None = None) -> int:
+    """Return a TCP port of the loopback address on which nobody listens.
+
+    Args:
+        preferred: Kept where it is free, so that an address written down yesterday still works.
+
+    Raises:
+        ClusterError: A hundred ports in a row were taken.
+    """
+    drawn = [_PORTS[secrets.randbelow(len(_PORTS))] for _ in range(100)]
+    for port in drawn if preferred is None else [preferred, *drawn]:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as PostgreSQL does
+            try:
+                probe.bind((HOST, port))
+            except OSError:
+                continue
+            return port
+    raise ClusterError(f"no free port on {HOST} between {_PORTS.start} and {_PORTS.stop - 1}")
+
+
+def server_user() -> pwd.struct_passwd | None:
+    """Return the user who runs the server: ``postgres`` where root asks, otherwise None, the caller.
+
+    Raises:
+        ClusterError: Root asks, and there is no user ``postgres``.
+    """
+    if os.geteuid() != 0:
+        return None
+    try:
+        return pwd.getpwnam("postgres")
+    except KeyError:
+        raise ClusterError(
+            "PostgreSQL does not run as root: make a user named postgres, or do not use root"
+        ) from None
+
+
+def config_text(settings: Mapping[str, str]) -> str:
+    """Return the lines that stand in ``leasetrace.conf``, which the cluster's ``postgresql.conf`` includes."""
+    return "".join(f"{name} = {value}\n" for name, value in settings.items())
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """One data directory and the server process on it.
+
+    Args:
+        server: The programs to run.
+        data: The data directory, absolute.
+        user: Who owns the directory and runs the programs; None is the caller.
+    """
+
+    server: Server
+    data: Path
+    user: pwd.struct_passwd | None
+
+    def popen_options(self) -> dict[str, Any]:
+        """Return the keyword arguments of ``subprocess`` that give a child the right user and a clean surrounding.
+
+        The caller's home and ``PG*`` variables would lead the programs elsewhere; a new session keeps Ctrl-C away.
+        """
+        environment = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C.UTF-8", "TZ": "UTC"}
+        options: dict[str, Any] = {"cwd": "/", "env": environment, "start_new_session": True}
+        if self.user is not None:
+            options |= {"user": self.user.pw_uid, "group": self.user.pw_gid, "extra_groups": []}
+        return options
+
+    def initialise(self, password: str, *, durable: bool = True) -> None:
+        """Make the data directory, UTF-8 and passwords only, with a superuser named ``postgres``.
+
+        Args:
+            password: The superuser's.
+            durable: Wait until the new files are on the disk.
+
+        Raises:
+            ClusterError: The server's user cannot reach the directory, or ``initdb`` failed.
+        """
+        self.data.mkdir(mode=0o700, parents=True)
+        if self.user is not None:
+            os.chown(self.data, self.user.pw_uid, self.user.pw_gid)
+            if subprocess.run(["test", "-w", self.data], **self.popen_options(), check=False).returncode:
+                raise ClusterError(
+                    f"the user {self.user.pw_name} cannot enter {self.data}: a directory above it is closed to others"
+                )
+        secret = self.data.with_name("initdb-password")
+        self._write(secret, password)
+        try:
+            options = ["--username=postgres", "--auth=scram-sha-256", f"--pwfile={secret}"]
+            options += ["--encoding=UTF8", "--locale=C.UTF-8"] + ([] if durable else ["--no-sync"])
+            self._run("initdb", f"--pgdata={self.data}", *options)
+        finally:
+            secret.unlink()
+        with (self.data / "postgresql.conf").open("a") as conf:
+            conf.write("\ninclude = 'leasetrace.conf'\n")
+
+    def start(self, preferred_port: int | None, settings: Mapping[str, str]) -> int:
+        """Start the server and wait until it answers.
+
+        Args:
+            preferred_port: Used unless somebody else listens there.
+            settings: Parameters of PostgreSQL, written anew with every start.
+
+        Returns:
+            The TCP port on which it listens.
+
+        Raises:
+            ClusterError: It did not start; the message ends with the server's own last word.
+        """
+        self._write(self.data / "leasetrace.conf", config_text(settings))
+        self._disown_recycled_pid()
+        log = self.data / "server.log"
+        for _ in range(_STARTS):
+            port = free_port(preferred_port)
+            seen = log.stat().st_size if log.exists() else 0
+            try:
+                self._run(
+                    "pg_ctl",
+                    "start",
+                    "-D",
+                    self.data,
+                    "-l",
+                    log,
+                    "-s",
+                    "-w",
+                    "-t",
+                    _START_TIMEOUT_S,
+                    "-o",
+                    f"-p {port}",
+                )
+            except ClusterError:
+                said = log.read_text(errors="replace")[seen:] if log.exists() else ""
+                if not any(passing in said for passing in _PASSING):
+                    last = ([line for line in said.splitlines() if "FATAL" in line] or [f"see {log}"])[-1]
+                    raise ClusterError(f"PostgreSQL did not start: {last}") from None
+                time.sleep(0.3)
+            else:
+                return port
+        raise ClusterError(f"PostgreSQL did not start in {_STARTS} attempts: see {log}")
+
+    def port(self) -> int | None:
+        """Return the TCP port of the server that runs on this data directory, or None where none runs."""
+        lock = self._lock_lines()
+        return int(lock[_LOCK_PORT]) if lock and self._is_ours(int(lock[0])) else None
+
+    def wait(self, port: int) -> None:
+        """Wait until a server that was found running takes connections: it may be recovering from a crash.
+
+        Raises:
+            ClusterError: It did not within five minutes.
+        """
+        question = [str(self.server.bindir / "pg_isready"), "-q", "-h", HOST, "-p", str(port)]
+        for _ in range(_START_TIMEOUT_S):
+            if not subprocess.run(question, check=False, **self.popen_options()).returncode:
+                return
+            time.sleep(1)
+        raise ClusterError(f"PostgreSQL does not answer on port {port}: see {self.data / 'server.log'}")
+
+    def stop(self) -> None:
+        """Stop the server, which ends open transactions and writes everything to disk; nothing where none runs."""
+        if self.port() is not None:
+            self._run("pg_ctl", "stop", "-D", self.data, "-s", "-m", "fast", "-w", "-t", _START_TIMEOUT_S)
+
+    def ask(self, sql: str, *, port: int, password: str, database: str) -> str:
+        """Run statements as the superuser and return what ``psql`` prints, unaligned and without headings.
+
+        Raises:
+            ClusterError: A statement failed.
+        """
+        options = self.popen_options()
+        options["env"] |= {"PGPASSWORD": password, "PGSSLMODE": "disable", "PGCONNECT_TIMEOUT": "10"}
+        where = ["-h", HOST, "-p", port, "-U", "postgres", "-d", database]
+        return self._run("psql", "-XqAt", "-v", "ON_ERROR_STOP=1", *where, "-f", "-", options=options, stdin=sql)
+
+    def _run(
+        self,
+        program: str,
+        *arguments: object,
+        options: Mapping[str, Any] | None = None,
+        stdin: str = "",
+    ) -> str:
+        """Run one of PostgreSQL's programs to its end and return what it printed."""
+        command = [str(self.server.bindir / program), *map(str, arguments)]
+        done: subprocess.CompletedProcess[str] = subprocess.run(
+            command, input=stdin, capture_output=True, text=True, check=False, **(options or self.popen_options())
+        )
+        if done.returncode:
+            raise ClusterError(f"{program}: {' '.join(done.stderr.split()) or f'exit status {done.returncode}'}")
+        return done.stdout
+
+    def _write(self, path: Path, text: str) -> None:
+        """Write a file that only the server's user (and root) can read."""
+        path.unlink(missing_ok=True)
+        path.touch(mode=0o600)
+        path.write_text(text)
+        if self.user is not None:
+            os.chown(path, self.user.pw_uid, self.user.pw_gid)
+
+    def _lock_lines(self) -> list[str]:
+        """The lines of ``postmaster.pid``: process, directory, start, port, ...; none where there is no such file."""
+        try:
+            lines = (self.data / "postmaster.pid").read_text().splitlines()
+        except FileNotFoundError:
+            return []
+        return lines if len(lines) > _LOCK_PORT else []
+
+    def _is_ours(self, pid: int) -> bool:
+        """Whether the process is a server of this data directory, not one that got the number of a dead server."""
+        if not Path("/proc/self").exists():  # not Linux: PostgreSQL's own, weaker test
+            status = [str(self.server.bindir / "pg_ctl"), "status", "-s", "-D", str(self.data)]
+            return not subprocess.run(status, capture_output=True, check=False, **self.popen_options()).returncode
+        try:
+            return os.fsencode(self.data) in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        except (FileNotFoundError, ProcessLookupError):
+            return False
+
+    def _disown_recycled_pid(self) -> None:
+        """Let PostgreSQL see a dead server's lock file as stale when its process number now belongs to somebody else.
+
+        The rest of the file stays, since PostgreSQL finds lingering children of the dead server by it. Our own number
+        stands for a dead one: PostgreSQL passes over its grandparent's.
+        """
+        lock = self._lock_lines()
+        if lock and not self._is_ours(int(lock[0])):
+            (self.data / "postmaster.pid").write_text("\n".join([str(os.getpid()), *lock[1:], ""]))
