@@ -1,0 +1,129 @@
+"""A boundary layer in memory: divisions with their areas, whatever file they came from."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeAlias
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from app.core.datum import CoordSystem
+from app.jurisdictions.domain import DivisionLevel
+from app.jurisdictions.naming import MUNICIPALITIES, PROVINCES, province_adcode
+
+Shape: TypeAlias = shapely.Polygon | shapely.MultiPolygon
+
+
+@dataclass(frozen=True, slots=True)
+class DivisionArea:
+    """One division and its area.
+
+    Args:
+        level: Province, prefecture or county; with ``adcode`` the key, since some codes stand at two levels.
+        adcode: Six digits.
+        name: Full name.
+        parent: Code of the division above, None for a province.
+        area: Polygon or multipolygon, WGS-84, longitude first.
+    """
+
+    level: DivisionLevel
+    adcode: str
+    name: str
+    parent: str | None
+    area: Shape
+
+
+@dataclass(frozen=True)
+class BoundaryLayer:
+    """Divisions of all three levels from one source.
+
+    Args:
+        name: What the layer is called, for example ``amap``.
+        source: Where it comes from, with version: a package or a file name.
+        declared_datum: The coordinate system of the source's numbers; the areas here are WGS-84.
+        divisions: Provinces, prefectures, counties, each level in the order of its codes.
+        caveats: What its reader has to say about it, one sentence each.
+    """
+
+    name: str
+    source: str
+    declared_datum: CoordSystem
+    divisions: Sequence[DivisionArea]
+    caveats: Sequence[str] = ()
+
+    def at(self, level: DivisionLevel) -> list[DivisionArea]:
+        """Return the divisions of one level in the order of their codes."""
+        return sorted((d for d in self.divisions if d.level is level), key=lambda d: d.adcode)
+
+    @cached_property
+    def counties(self) -> list[DivisionArea]:
+        """The counties in the order of their codes: the order that a locator of this layer counts in."""
+        return self.at(DivisionLevel.COUNTY)
+
+    @cached_property
+    def county_areas(self) -> NDArray[np.object_]:
+        """The areas of ``counties``, same order, shape ``(n,)``."""
+        return np.array([county.area for county in self.counties], dtype=object)
+
+    @cached_property
+    def sha256(self) -> str:
+        """Hash of everything that an answer can depend on: levels, codes, names, parents and areas."""
+        digest = hashlib.sha256()
+        for division in sorted(self.divisions, key=lambda d: (d.level, d.adcode)):
+            head = (division.level, division.adcode, division.name, division.parent or "")
+            digest.update("\x1f".join(head).encode() + b"\x1e")
+            digest.update(shapely.to_wkb(division.area, byte_order=1))
+        return digest.hexdigest()
+
+
+def upper_levels(
+    counties: Sequence[DivisionArea], prefecture_names: dict[str, str]
+) -> tuple[list[DivisionArea], list[str]]:
+    """Make the prefectures and provinces of a layer that has only counties.
+
+    Args:
+        counties: The counties with their prefecture as parent.
+        prefecture_names: Names by prefecture code.
+
+    Returns:
+        The divisions made by joining county areas, and a caveat for each prefecture whose name is not known.
+    """
+    made: list[DivisionArea] = []
+    caveats: list[str] = []
+    by_prefecture: dict[str, list[Shape]] = {}
+    for county in counties:
+        by_prefecture.setdefault(str(county.parent), []).append(county.area)
+    by_province: dict[str, list[Shape]] = {}
+    for adcode, areas in sorted(by_prefecture.items()):
+        joined = shapely.union_all(areas)
+        by_province.setdefault(province_adcode(adcode), []).append(joined)
+        name = prefecture_names.get(adcode) or _municipality_name(adcode)
+        if name is None:
+            name = adcode
+            caveats.append(f"prefecture {adcode}: no name given, its code stands in for it")
+        made.append(DivisionArea(DivisionLevel.PREFECTURE, adcode, name, province_adcode(adcode), joined))
+    made.extend(
+        DivisionArea(DivisionLevel.PROVINCE, adcode, PROVINCES[adcode].name, None, shapely.union_all(areas))
+        for adcode, areas in sorted(by_province.items())
+    )
+    return made, caveats
+
+
+def prefecture_adcode(adcode: str) -> str:
+    """Return the prefecture of a county by its code alone.
+
+    In a municipality, and in Hong Kong, Macau and Taiwan, it is the province's own code; a unit directly under a
+    province (third and fourth digit 90) is its own prefecture.
+    """
+    province = province_adcode(adcode)
+    if province in MUNICIPALITIES or PROVINCES.get(province, PROVINCES["110000"]).abbreviation is None:
+        return province
+    return adcode if adcode[2:4] == "90" else adcode[:4] + "00"
+
+
+def _municipality_name(adcode: str) -> str | None:
+    own_prefecture = adcode in MUNICIPALITIES or (adcode in PROVINCES and not PROVINCES[adcode].abbreviation)
+    return PROVINCES[adcode].name if own_prefecture else None
