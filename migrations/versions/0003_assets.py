@@ -16,7 +16,8 @@ def upgrade() -> None:
             code        text NOT NULL CONSTRAINT lessor_code_key UNIQUE,
             name        text NOT NULL,
             credit_code text,               -- unified social credit code, 18 characters
-            created_at  timestamptz NOT NULL
+            created_at  timestamptz NOT NULL,
+            fleet_version bigint NOT NULL DEFAULT 0 -- counts changes of its devices and bindings: see fleet_changed()
         )""")
     op.execute("""
         CREATE TABLE asset (
@@ -41,6 +42,7 @@ def upgrade() -> None:
             essential_to_production boolean NOT NULL DEFAULT false,
             created_at              timestamptz NOT NULL,
             changed_at              timestamptz NOT NULL,
+            CONSTRAINT asset_lessor_id_asset_id_key UNIQUE (lessor_id, asset_id),
             CONSTRAINT asset_lessor_id_plate_no_key UNIQUE (lessor_id, plate_no),
             CONSTRAINT asset_lessor_id_vin_key UNIQUE (lessor_id, vin),
             CONSTRAINT asset_lessor_id_serial_no_key UNIQUE (lessor_id, serial_no),
@@ -58,23 +60,47 @@ def upgrade() -> None:
             make       text,
             model      text,
             created_at timestamptz NOT NULL,
+            CONSTRAINT device_lessor_id_device_id_key UNIQUE (lessor_id, device_id),
             CONSTRAINT device_lessor_id_identifier_key UNIQUE (lessor_id, identifier),
             CONSTRAINT device_kind_check CHECK (kind IN ('wired', 'wireless', 'built_in'))
         )""")
     op.execute("""
         CREATE TABLE device_binding (
             binding_id  integer GENERATED ALWAYS AS IDENTITY CONSTRAINT device_binding_pkey PRIMARY KEY,
-            device_id   integer NOT NULL CONSTRAINT device_binding_device_id_fkey REFERENCES device,
-            asset_id    integer NOT NULL CONSTRAINT device_binding_asset_id_fkey REFERENCES asset,
+            lessor_id   integer NOT NULL,
+            device_id   integer NOT NULL,
+            asset_id    integer NOT NULL,
             bound_from  timestamptz NOT NULL,
             bound_until timestamptz,
+            CONSTRAINT device_binding_lessor_id_device_id_fkey
+                FOREIGN KEY (lessor_id, device_id) REFERENCES device (lessor_id, device_id),
+            CONSTRAINT device_binding_lessor_id_asset_id_fkey
+                FOREIGN KEY (lessor_id, asset_id) REFERENCES asset (lessor_id, asset_id),
             CONSTRAINT device_binding_period_check CHECK (bound_until > bound_from),
             CONSTRAINT device_binding_overlap_excl
                 EXCLUDE USING gist (device_id WITH =, tstzrange(bound_from, bound_until) WITH &&)
         )""")
     op.execute("CREATE INDEX device_binding_asset_id_idx ON device_binding (asset_id)")
+    op.execute("CREATE INDEX device_binding_lessor_id_device_id_idx ON device_binding (lessor_id, device_id)")
+    # The ping path keeps each lessor's devices and bindings in memory, in every process. This number, raised in the
+    # transaction of the change, tells all of them that theirs is old.
+    op.execute("""
+        CREATE FUNCTION fleet_changed() RETURNS trigger
+        LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
+        BEGIN
+            UPDATE lessor SET fleet_version = fleet_version + 1
+            WHERE lessor_id IN (SELECT lessor_id FROM changed);
+            RETURN NULL;
+        END $$""")
+    for table in ("device", "device_binding"):
+        for event, seen in (("INSERT", "NEW"), ("UPDATE", "OLD"), ("UPDATE", "NEW"), ("DELETE", "OLD")):
+            op.execute(f"""
+                CREATE TRIGGER {table}_{event.lower()}_{seen.lower()} AFTER {event} ON {table}
+                REFERENCING {seen} TABLE AS changed
+                FOR EACH STATEMENT EXECUTE FUNCTION fleet_changed()""")
 
 
 def downgrade() -> None:
     """Drop them."""
     op.execute("DROP TABLE device_binding, device, asset, lessor")
+    op.execute("DROP FUNCTION fleet_changed()")

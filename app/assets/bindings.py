@@ -1,0 +1,123 @@
+"""Which device is which, and on which asset it was when: one lessor's register in memory, for the path of a ping.
+
+Any psycopg connection can fill it: run ``DEVICE_INDEX_SQL`` and hand the row to ``DeviceIndex.from_row``. The index
+is stale when ``DEVICE_INDEX_VERSION_SQL`` (one read by primary key) no longer gives its ``version``: triggers raise
+that number in the transaction of every change of a device or a binding, whichever process makes it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import repeat
+from types import MappingProxyType
+from typing import Final, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.core.database import sql_file
+
+DEVICE_INDEX_SQL: Final = sql_file("app.assets", "device_index.sql")
+DEVICE_INDEX_VERSION_SQL: Final = "SELECT fleet_version FROM lessor WHERE lessor_id = %(lessor_id)s"
+OPEN_END_US: Final = 2**63 - 1
+"""The end of a binding that has none."""
+NONE: Final = -1
+"""No such device, or no asset at that time."""
+
+DeviceIndexRow = tuple[
+    int, list[str] | None, list[int] | None, list[int] | None, list[int] | None, list[int] | None, list[int] | None
+]
+"""What ``DEVICE_INDEX_SQL`` answers; an empty column comes as None."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceIndex:
+    """The devices of one lessor and their bindings; immutable, shared between threads.
+
+    Attributes:
+        version: The lessor's ``fleet_version`` that it was read at.
+        device_ids: Identifier, as the feed sends it, to device id.
+        device_id: Device of each binding, shape ``(n,)``; bindings are sorted by device, then by their beginning.
+        from_us: First moment of each binding, microseconds since 1970-01-01T00:00Z, shape ``(n,)``.
+        until_us: First moment after it, ``OPEN_END_US`` where it is open, shape ``(n,)``.
+        asset_id: Asset of each binding, shape ``(n,)``.
+        _starts: The distinct values of ``from_us``, ascending.
+        _keys: Device and beginning of each binding in one ascending number.
+    """
+
+    version: int
+    device_ids: Mapping[str, int]
+    device_id: NDArray[np.int32]
+    from_us: NDArray[np.int64]
+    until_us: NDArray[np.int64]
+    asset_id: NDArray[np.int32]
+    _starts: NDArray[np.int64]
+    _keys: NDArray[np.int64]
+
+    @classmethod
+    def of(
+        cls,
+        version: int,
+        device_ids: Mapping[str, int],
+        device_id: Sequence[int],
+        from_us: Sequence[int],
+        until_us: Sequence[int],
+        asset_id: Sequence[int],
+    ) -> Self:
+        """Build the index from bindings in any order; the database sees to it that they do not overlap."""
+        devices, starts = np.array(device_id, dtype=np.int32), np.array(from_us, dtype=np.int64)
+        order = np.lexsort((starts, devices))
+        devices, starts = devices[order], starts[order]
+        distinct = np.unique(starts)
+        columns = (
+            devices,
+            starts,
+            np.array(until_us, dtype=np.int64)[order],
+            np.array(asset_id, dtype=np.int32)[order],
+            distinct,
+            _key(devices, starts, distinct),
+        )
+        for column in columns:
+            column.flags.writeable = False
+        return cls(version, MappingProxyType(dict(device_ids)), *columns)
+
+    @classmethod
+    def from_row(cls, row: DeviceIndexRow) -> Self:
+        """Build the index from the one row that ``DEVICE_INDEX_SQL`` answers."""
+        version, identifiers, ids, *bindings = row
+        devices, starts, ends, assets = (column or [] for column in bindings)
+        return cls.of(version, dict(zip(identifiers or [], ids or [], strict=True)), devices, starts, ends, assets)
+
+    def resolve(self, identifiers: Sequence[str]) -> NDArray[np.int32]:
+        """Return the device id of each identifier, ``NONE`` (-1) where the lessor has no such device.
+
+        Args:
+            identifiers: As the feed sends them, shape ``(n,)``.
+
+        Returns:
+            Shape ``(n,)``.
+        """
+        return np.fromiter(map(self.device_ids.get, identifiers, repeat(NONE)), np.int32, len(identifiers))
+
+    def asset_at(self, device_id: NDArray[np.int32], fixed_us: NDArray[np.int64]) -> NDArray[np.int32]:
+        """Return the asset that each device was on at a time, ``NONE`` (-1) where it was on none.
+
+        A binding holds from its beginning (included) until its end (excluded).
+
+        Args:
+            device_id: Devices, ``NONE`` allowed, shape ``(n,)``.
+            fixed_us: Times, microseconds since 1970-01-01T00:00Z, shape ``(n,)``.
+
+        Returns:
+            Shape ``(n,)``.
+        """
+        if not len(self._keys):
+            return np.full(len(device_id), NONE, dtype=np.int32)
+        # The last binding that begins at or before the time, among those of the device and of smaller ones.
+        found = np.searchsorted(self._keys, _key(device_id, fixed_us, self._starts), side="right") - 1
+        holds = (found >= 0) & (self.device_id[found] == device_id) & (fixed_us < self.until_us[found])
+        return np.where(holds, self.asset_id[found], np.int32(NONE))
+
+
+def _key(device_id: NDArray[np.int32], at_us: NDArray[np.int64], starts: NDArray[np.int64]) -> NDArray[np.int64]:
+    # Device and time do not fit into 64 bits; the time's place among the beginnings orders the same, and fits.
+    return device_id.astype(np.int64) * (len(starts) + 1) + np.searchsorted(starts, at_us, side="right")

@@ -1,0 +1,263 @@
+"""The wire shapes of this room. Input refuses members that it does not know; output has every member, always."""
+
+import re
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Annotated, Final, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+
+from app.assets.domain import (
+    UNIDENTIFIED,
+    UNIQUE_IDENTIFIERS,
+    AssetKind,
+    AssetType,
+    DeviceKind,
+    IdentifierKind,
+    LineStatus,
+    PlateColour,
+    read_identifier,
+)
+from app.core.http import Moment
+
+MAX_ID: Final = 2**31 - 1
+"""Keys are PostgreSQL integers."""
+
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+
+
+def _plain(text: str) -> str:
+    if _CONTROL.search(text):
+        msg = "expected one line of text without control characters"
+        raise ValueError(msg)
+    return text
+
+
+def _written(value: object) -> object:
+    if isinstance(value, date) or (isinstance(value, str) and _DAY.fullmatch(value)):
+        return value
+    msg = "expected a date written as YYYY-MM-DD"
+    raise ValueError(msg)
+
+
+_Plain = (AfterValidator(_plain), Field(json_schema_extra={"pattern": r"^[^\x00-\x1f\x7f-\x9f]+$"}))
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), *_Plain]
+"""One line of text, without control characters (PostgreSQL could not even store NUL)."""
+Number = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80), *_Plain]
+"""A number in the sense of an office: free text of one line."""
+Vin = Annotated[Number, AfterValidator(read_identifier(IdentifierKind.VIN)), Field(examples=["LZZ5CLVB8LA123456"])]
+PlateNo = Annotated[Number, AfterValidator(read_identifier(IdentifierKind.PLATE_NO)), Field(examples=["沪A12345"])]
+SerialNo = Annotated[Number, AfterValidator(read_identifier(IdentifierKind.SERIAL_NO))]
+ContractNo = Annotated[Number, AfterValidator(read_identifier(IdentifierKind.LEASE_CONTRACT_NO))]
+Yuan = Annotated[Decimal, Field(ge=0, max_digits=14, decimal_places=2, description="Yuan, CNY.")]
+Day = Annotated[date, BeforeValidator(_written)]
+Id = Annotated[int, Field(strict=True, ge=1, le=MAX_ID)]
+LessorId = Annotated[Id | None, Field(description="Whose it is: an administrator must say; a key of a lessor knows.")]
+
+
+class Wire(BaseModel):
+    """What comes in: unknown members are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Stored(BaseModel):
+    """What goes out, read from a row."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+
+class LessorInput(Wire):
+    """A leasing company to register."""
+
+    code: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,39}$")]
+    """A short name for command lines and files; it never changes."""
+    name: Text
+    credit_code: Annotated[str, StringConstraints(pattern=r"^[0-9A-HJ-NPQRTUWXY]{18}$")] | None = None
+    """Unified social credit code (统一社会信用代码); its form is checked, its check digit is not."""
+
+
+class LessorChange(Wire):
+    """What may change of a leasing company; members left out stay as they are."""
+
+    name: Text = Field(default_factory=str)
+    credit_code: Annotated[str, StringConstraints(pattern=r"^[0-9A-HJ-NPQRTUWXY]{18}$")] | None = None
+
+
+class LessorOutput(Stored):
+    """A leasing company."""
+
+    lessor_id: int
+    code: str
+    name: str
+    credit_code: str | None
+    created_at: datetime
+
+
+class AssetDetails(Wire):
+    """What may be known of a leased asset, and may be unknown.
+
+    Identifiers are stored in one form: half-width, upper case, without spaces, a plate without its dot.
+    """
+
+    make: Text | None = None
+    model: Text | None = None
+    plate_no: PlateNo | None = None
+    plate_colour: PlateColour | None = None
+    vin: Vin | None = None
+    serial_no: SerialNo | None = None
+    engine_no: Number | None = None
+    purchase_contract_no: Number | None = None
+    registration_no: Number | None = None
+    lessee_name: Text | None = None
+    registered_owner: Text | None = None
+    estimated_value_yuan: Yuan | None = None
+    valued_on: Day | None = None
+
+
+class AssetFields(AssetDetails):
+    """What is known of a leased asset; also the columns of an import file."""
+
+    asset_type: AssetType
+    kind: AssetKind
+    lease_contract_no: ContractNo
+    essential_to_production: Annotated[bool, Field(strict=True)] = False
+
+    @model_validator(mode="after")
+    def _identified(self) -> Self:
+        if not any(getattr(self, kind) for kind in UNIQUE_IDENTIFIERS):
+            raise ValueError(UNIDENTIFIED)
+        return self
+
+
+class AssetInput(AssetFields):
+    """A leased asset to register."""
+
+    lessor_id: LessorId = None
+
+
+class AssetChange(AssetDetails):
+    """What may change of an asset; members left out stay as they are, null empties those that may be empty."""
+
+    asset_type: AssetType = Field(
+        default_factory=lambda: AssetType.VEHICLE
+    )  # a default is never read: see the service
+    kind: AssetKind = Field(default_factory=lambda: AssetKind.OTHER)
+    lease_contract_no: ContractNo = Field(default_factory=str)
+    essential_to_production: Annotated[bool, Field(strict=True)] = Field(default_factory=bool)
+
+
+class AssetOutput(Stored):
+    """A leased asset."""
+
+    asset_id: int
+    lessor_id: int
+    asset_type: AssetType
+    kind: AssetKind
+    make: str | None
+    model: str | None
+    plate_no: str | None
+    plate_colour: str | None
+    vin: str | None
+    serial_no: str | None
+    engine_no: str | None
+    lease_contract_no: str
+    purchase_contract_no: str | None
+    registration_no: str | None
+    lessee_name: str | None
+    registered_owner: str | None
+    estimated_value_yuan: Decimal | None
+    valued_on: date | None
+    essential_to_production: bool
+    created_at: datetime
+    changed_at: datetime
+
+
+class DeviceFields(Wire):
+    """What is known of a tracker."""
+
+    identifier: Number
+    """IMEI, terminal phone number or serial, exactly as the feed sends it in ``device_id``."""
+    kind: DeviceKind
+    make: Text | None = None
+    model: Text | None = None
+
+
+class DeviceInput(DeviceFields):
+    """A tracker to register."""
+
+    lessor_id: LessorId = None
+
+
+class DeviceChange(Wire):
+    """What may change of a tracker; members left out stay as they are."""
+
+    identifier: Number = Field(default_factory=str)
+    kind: DeviceKind = Field(default_factory=lambda: DeviceKind.WIRED)
+    make: Text | None = None
+    model: Text | None = None
+
+
+class DeviceOutput(Stored):
+    """A tracker."""
+
+    device_id: int
+    lessor_id: int
+    identifier: str
+    kind: DeviceKind
+    make: str | None
+    model: str | None
+    created_at: datetime
+
+
+class BindingInput(Wire):
+    """That a device is on an asset, from ``bound_from`` until (not including) ``bound_until``."""
+
+    device_id: Id
+    asset_id: Id
+    bound_from: Moment
+    bound_until: Moment | None = None
+
+
+class BindingChange(Wire):
+    """When a device came off; null says that it is still on. Pings that are stored already keep their asset."""
+
+    bound_until: Moment | None
+
+
+class BindingOutput(Stored):
+    """That a device is, or was, on an asset."""
+
+    binding_id: int
+    device_id: int
+    asset_id: int
+    bound_from: datetime
+    bound_until: datetime | None
+
+
+class LineOutput(Stored):
+    """What became of a line of a file; the header is line 1."""
+
+    line: int
+    status: LineStatus
+    asset_id: int | None
+    field: str | None
+    message: str | None
+
+
+class ImportOutput(Stored):
+    """What became of a file. Blank lines are not counted."""
+
+    lines: int
+    created: int
+    unchanged: int
+    rejected: int
+    bound: int
+    """Devices that were bound to an asset."""
+    results: list[LineOutput]
+    """The lines that are not plainly created; every line with ``?results=all``."""
+
+
+ResultsWanted = Literal["notable", "all"]
+"""Which lines a report lists."""
