@@ -1,0 +1,65 @@
+"""The identity, middle and outline of a cluster; pure."""
+
+import hashlib
+from collections.abc import Iterable
+from typing import Final
+
+import numpy as np
+import shapely
+
+from app.clusters.dbscan import IntArray
+from app.core.geodesy import FloatArray, unit_vectors
+
+_METHOD: Final = "dbscan/1"
+"""Part of every id: another way of clustering gives other ids."""
+_ID_DIGITS: Final = 16
+
+
+def cluster_id(radius_m: float, min_assets: int, asset_ids: Iterable[int]) -> str:
+    """Return the id of a cluster: the same parameters and the same members give the same id, on any day.
+
+    Args:
+        radius_m: Metres.
+        min_assets: How many assets make a core.
+        asset_ids: Its members, in any order.
+
+    Returns:
+        16 hexadecimal digits of a SHA-256.
+    """
+    members = ",".join(str(i) for i in sorted(asset_ids))
+    return hashlib.sha256(f"{_METHOD} {float(radius_m)!r} {min_assets} {members}".encode()).hexdigest()[:_ID_DIGITS]
+
+
+def centroid(lon: FloatArray, lat: FloatArray) -> tuple[float, float]:
+    """Return the middle of points, the direction of the mean of their unit vectors.
+
+    Args:
+        lon: Longitudes, WGS-84 degrees, shape ``(n,)``, at least one.
+        lat: Latitudes, WGS-84 degrees, shape ``(n,)``.
+
+    Returns:
+        Longitude and latitude, degrees, seven decimals.
+    """
+    x, y, z = unit_vectors(lon, lat).sum(axis=0)
+    return round(float(np.degrees(np.arctan2(y, x))), 7), round(float(np.degrees(np.arctan2(z, np.hypot(x, y)))), 7)
+
+
+def hull_ring(lon_e7: IntArray, lat_e7: IntArray) -> list[tuple[float, float]] | None:
+    """Return the convex hull of points as a closed ring for GeoJSON, or None where it has no area.
+
+    The hull is taken in whole units of 1e-7 degrees, so no rounding follows that could leave a member outside. It is
+    convex on the plane of longitude and latitude; at the size of a yard that is the same as on the earth.
+
+    Args:
+        lon_e7: Longitudes, WGS-84 degrees times 1e7, shape ``(n,)``.
+        lat_e7: Latitudes, the same.
+
+    Returns:
+        Longitude and latitude of the corners in degrees, counter-clockwise (RFC 7946, section 3.1.6), the first
+        again at the end.
+    """
+    hull = shapely.convex_hull(shapely.multipoints(np.column_stack([lon_e7, lat_e7]).astype(np.float64)))
+    if hull.geom_type != "Polygon":
+        return None
+    corners = shapely.get_coordinates(shapely.orient_polygons(hull))
+    return [(lon / 1e7, lat / 1e7) for lon, lat in corners.tolist()]
