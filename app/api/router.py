@@ -8,9 +8,10 @@ from app.clusters.router import router as clusters
 from app.enforcement.router import router as enforcement
 from app.ingest.router import router as ingest
 from app.jurisdictions.router import router as jurisdictions
+from app.telemetry.router import router as telemetry
 from app.tracking.router import router as tracking
 
 router = APIRouter()
-for room in (ingest, clusters, tracking, enforcement, assets, jurisdictions):
+for room in (ingest, clusters, tracking, enforcement, assets, telemetry, jurisdictions):
     router.include_router(room, prefix="/v1")
 router.include_router(health.router)

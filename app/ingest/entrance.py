@@ -1,0 +1,116 @@
+"""How bytes come in: size limits, decompression, and what format they claim to be."""
+
+import zlib
+from dataclasses import dataclass
+from typing import Final
+
+import zstandard
+from starlette.requests import ClientDisconnect, Request
+
+from app.core.errors import MalformedRequest, TooLarge, UnsupportedMedia
+
+_JSON: Final = "application/json"
+_NDJSON: Final = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl"})
+_GZIP_WINDOW: Final = 31  # zlib's number for "a gzip header, largest window"
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """A request's body, unpacked.
+
+    Attributes:
+        data: The bytes, not over the limit.
+        content_type: What they claim to be, without parameters.
+    """
+
+    data: bytes
+    content_type: str
+
+    @property
+    def is_ndjson(self) -> bool:
+        """One JSON object a line, instead of one array."""
+        return self.content_type in _NDJSON
+
+
+async def read_body(request: Request, max_bytes: int) -> Body:
+    """Read and unpack a batch of pings.
+
+    Args:
+        request: Its ``Content-Type`` is JSON or NDJSON, its ``Content-Encoding`` none, gzip or zstd.
+        max_bytes: Limit of the bytes on the wire, and of the bytes unpacked.
+
+    Raises:
+        UnsupportedMedia: Another type or encoding.
+        TooLarge: Over the limit, on the wire or unpacked.
+        MalformedRequest: The packed bytes are broken or truncated, or the client went away in the middle.
+    """
+    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if content_type != _JSON and content_type not in _NDJSON:
+        raise UnsupportedMedia(
+            "Content-Type: expected application/json (an array) or application/x-ndjson (one ping a line)",
+            field="Content-Type",
+        )
+    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    if encoding not in {"identity", "", "gzip", "zstd"}:
+        raise UnsupportedMedia("Content-Encoding: expected gzip, zstd or none", field="Content-Encoding")
+    packed = await _read(request, max_bytes)
+    data = packed if encoding in {"identity", ""} else unpack(packed, encoding, max_bytes)
+    return Body(data, content_type)
+
+
+async def _read(request: Request, max_bytes: int) -> bytes:
+    chunks: list[bytes] = []
+    size = 0
+    try:
+        async for chunk in request.stream():
+            size += len(chunk)
+            if size > max_bytes:
+                raise _too_large(max_bytes)
+            chunks.append(chunk)
+    except ClientDisconnect as error:
+        raise MalformedRequest("The body ended before it was complete.") from error
+    return b"".join(chunks)
+
+
+def _too_large(max_bytes: int) -> TooLarge:
+    return TooLarge(
+        f"The body is over {max_bytes // 1024 // 1024} MiB (unpacked); send smaller batches.", field="body"
+    )
+
+
+def unpack(packed: bytes, encoding: str, max_bytes: int) -> bytes:
+    """Return gzip or zstd bytes unpacked, without ever holding much more than the limit.
+
+    Raises:
+        TooLarge: It would be over ``max_bytes``.
+        MalformedRequest: It is broken or truncated.
+    """
+    broken = MalformedRequest(f"The body is not complete {encoding} data.", field="body")
+    try:
+        data, complete = (_gunzip if encoding == "gzip" else _unzstd)(packed, max_bytes)
+    except (zlib.error, zstandard.ZstdError) as error:
+        raise broken from error
+    if len(data) > max_bytes:
+        raise _too_large(max_bytes)
+    if not complete:
+        raise broken
+    return data
+
+
+def _gunzip(packed: bytes, max_bytes: int) -> tuple[bytes, bool]:
+    unpacker = zlib.decompressobj(_GZIP_WINDOW)
+    data = unpacker.decompress(packed, max_bytes + 1)
+    return data, unpacker.eof and not unpacker.unused_data
+
+
+def _unzstd(packed: bytes, max_bytes: int) -> tuple[bytes, bool]:
+    window = 2 * max_bytes
+    with zstandard.ZstdDecompressor(max_window_size=window).stream_reader(packed) as reader:
+        data = reader.read(max_bytes + 1)
+    if len(data) > max_bytes:
+        return data, False
+    unpacker = zstandard.ZstdDecompressor(max_window_size=window).decompressobj()
+    unpacker.decompress(
+        packed
+    )  # its size is known to be harmless now; only this object tells whether the frame ended
+    return data, unpacker.eof and not unpacker.unused_data

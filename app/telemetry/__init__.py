@@ -1,0 +1,1 @@
+"""What devices say: wire formats, reports, fixes, doubts, and the store of pings."""

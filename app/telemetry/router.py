@@ -1,0 +1,28 @@
+"""Feeds over HTTP."""
+
+from fastapi import APIRouter
+
+from app.access.domain import Visibility
+from app.access.http import LessorOrAdministrator
+from app.core.http import InContext, ReadSession, WriteSession
+from app.core.paging import After, Limit, Page, decode_token
+from app.telemetry import service
+from app.telemetry.schemas import Feed, FeedIn
+
+router = APIRouter(tags=["telemetry"])
+
+
+@router.post("/feeds", status_code=201, summary="Register a source of pings")
+async def create_feed(
+    wanted: FeedIn, principal: LessorOrAdministrator, session: WriteSession, context: InContext
+) -> Feed:
+    """Register a feed; its datum holds for rows that declare none, once a key is made for it."""
+    return await service.create_feed(session, principal, wanted, context.clock)
+
+
+@router.get("/feeds", summary="List sources of pings")
+async def list_feeds(
+    principal: LessorOrAdministrator, session: ReadSession, after: After = None, limit: Limit = 100
+) -> Page[Feed]:
+    """List the feeds of the caller's lessor, or of all for an administrator."""
+    return await service.list_feeds(session, Visibility(principal), decode_token(after), limit)

@@ -1,0 +1,167 @@
+"""A position with its age, its doubts and how sure it is; pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from itertools import pairwise
+
+from app.core.geodesy import distance_m
+from app.telemetry.domain import BLOCKING, DOUBT_REASONS, E7, Doubt, Source
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where one device said an asset was.
+
+    Attributes:
+        asset_id: The asset.
+        device_id: The device that said so.
+        fixed_at: Satellite time, UTC.
+        received_at: When the service got it, UTC.
+        batch_id: The batch that it came in.
+        lon_e7: WGS-84 degrees east, times 1e7.
+        lat_e7: WGS-84 degrees north, times 1e7.
+        territory_id: The court territory, None outside.
+        county_adcode: The county, None outside.
+        source: What it was derived from.
+        doubts: Bits of ``Doubt``.
+        accuracy_m: Metres, where told.
+        speed_kmh: Kilometres an hour, where told.
+        course_deg: Degrees from north, where told.
+    """
+
+    asset_id: int
+    device_id: int
+    fixed_at: datetime
+    received_at: datetime
+    batch_id: int
+    lon_e7: int
+    lat_e7: int
+    territory_id: int | None
+    county_adcode: int | None
+    source: int
+    doubts: int
+    accuracy_m: float | None
+    speed_kmh: float | None
+    course_deg: int | None
+
+    @property
+    def lon(self) -> float:
+        """WGS-84 degrees east."""
+        return self.lon_e7 / E7
+
+    @property
+    def lat(self) -> float:
+        """WGS-84 degrees north."""
+        return self.lat_e7 / E7
+
+
+class Confidence(StrEnum):
+    """How much to build on a position, in three steps."""
+
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+
+
+MOVING_KMH = 5.0
+"""From this speed on an asset counts as moving: it may be elsewhere when a crew arrives."""
+
+
+def judge(
+    position: Position, now: datetime, fresh_within: timedelta, *, near_border: bool
+) -> tuple[Confidence, list[str]]:
+    """Return how sure a position is, and the reasons for anything less than high.
+
+    Low when it is stale or not from satellites; medium when it is inaccurate, near a border or moving; high else.
+
+    Args:
+        position: The position.
+        now: The moment of asking, UTC.
+        fresh_within: An older position is stale.
+        near_border: Whether another territory is near.
+    """
+    low: list[str] = []
+    medium: list[str] = []
+    age = now - position.fixed_at
+    if age > fresh_within:
+        low.append(f"stale: the last good fix is {age.days} days old")
+    if position.source in {Source.CELL, Source.WIFI}:
+        low.append(DOUBT_REASONS[Doubt.NETWORK_FIX])
+    if position.doubts & Doubt.LOW_ACCURACY:
+        medium.append(DOUBT_REASONS[Doubt.LOW_ACCURACY])
+    if near_border:
+        medium.append("near a border: another court's territory is within reach of the error")
+    if position.speed_kmh is not None and position.speed_kmh >= MOVING_KMH:
+        medium.append(f"moving at {position.speed_kmh:.0f} km/h when last heard of")
+    confidence = Confidence.LOW if low else Confidence.MEDIUM if medium else Confidence.HIGH
+    return confidence, low + medium
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A time without a good fix, and how far the asset was moved in it.
+
+    Attributes:
+        starts_at: The last good fix before, UTC.
+        ends_at: The first good fix after, UTC.
+        displacement_m: Great-circle metres between the two.
+    """
+
+    starts_at: datetime
+    ends_at: datetime
+    displacement_m: float
+
+
+@dataclass(frozen=True, slots=True)
+class TrackPoint:
+    """One ping of a track.
+
+    Attributes:
+        fixed_at: Satellite time, UTC.
+        device_id: The device.
+        lon_e7: WGS-84 degrees east, times 1e7.
+        lat_e7: WGS-84 degrees north, times 1e7.
+        sent_at: Device's sending time, UTC, where told.
+        received_at: When the service got it, UTC.
+        doubts: Bits of ``Doubt``.
+        source: What it was derived from.
+        accuracy_m: Metres, where told.
+        speed_kmh: Kilometres an hour, where told.
+        course_deg: Degrees from north, where told.
+        county_adcode: The county, None outside.
+        territory_id: The court territory, None outside.
+        batch_id: The batch that it came in ...
+        row_index: ... and its row: together they lead back to the bytes.
+    """
+
+    fixed_at: datetime
+    device_id: int
+    lon_e7: int
+    lat_e7: int
+    sent_at: datetime | None
+    received_at: datetime
+    doubts: int
+    source: int
+    accuracy_m: float | None
+    speed_kmh: float | None
+    course_deg: int | None
+    county_adcode: int | None
+    territory_id: int | None
+    batch_id: int
+    row_index: int
+
+
+def gaps_of(points: Sequence[TrackPoint], longer_than: timedelta) -> list[Gap]:
+    """Return the times without a good fix in a track, which is in the order of time."""
+    good = [p for p in points if not p.doubts & BLOCKING]
+    return [
+        Gap(
+            before.fixed_at,
+            after.fixed_at,
+            round(float(distance_m(before.lon_e7 / E7, before.lat_e7 / E7, after.lon_e7 / E7, after.lat_e7 / E7)), 1),
+        )
+        for before, after in pairwise(good)
+        if after.fixed_at - before.fixed_at > longer_than
+    ]

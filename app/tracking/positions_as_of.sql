@@ -1,0 +1,30 @@
+-- Where assets were at a moment, from all that is known today: the last good fix up to then, of the best device.
+-- :asset_ids int[]; :at timestamptz; :day its date (UTC); :blocking the bits of blocking doubts. WGS-84, 1e-7 degrees.
+-- Earlier days come from daily_position (its key), the day itself from ping (its key: device, time).
+SELECT DISTINCT ON (seen.asset_id)
+       seen.asset_id, seen.device_id, p.fixed_at, p.received_at, p.batch_id, p.lon_e7, p.lat_e7, p.territory_id,
+       p.county_adcode, p.source, p.doubts, p.accuracy_m, p.speed_kmh, p.course_deg
+FROM (
+    SELECT DISTINCT asset_id, device_id
+    FROM daily_position
+    WHERE asset_id = ANY(:asset_ids) AND day <= :day
+) seen
+CROSS JOIN LATERAL (
+    SELECT * FROM (
+        (SELECT g.fixed_at, b.received_at, g.batch_id, g.lon_e7, g.lat_e7, g.territory_id, g.county_adcode, g.source, g.doubts,
+                g.accuracy_m, g.speed_kmh, g.course_deg
+         FROM ping g JOIN ping_batch b USING (batch_id)
+         WHERE g.device_id = seen.device_id AND g.asset_id = seen.asset_id
+           AND g.fixed_at >= CAST(:day AS date)::timestamp AT TIME ZONE 'UTC' AND g.fixed_at <= :at
+           AND g.doubts & :blocking = 0
+         ORDER BY g.fixed_at DESC LIMIT 1)
+        UNION ALL
+        (SELECT d.fixed_at, d.received_at, d.batch_id, d.lon_e7, d.lat_e7, d.territory_id, d.county_adcode, d.source, d.doubts,
+                d.accuracy_m, d.speed_kmh, d.course_deg
+         FROM daily_position d
+         WHERE d.asset_id = seen.asset_id AND d.device_id = seen.device_id AND d.day < :day
+         ORDER BY d.day DESC LIMIT 1)
+    ) both_days
+    ORDER BY fixed_at DESC LIMIT 1
+) p
+ORDER BY seen.asset_id, p.fixed_at - source_handicap(p.source) DESC, seen.device_id

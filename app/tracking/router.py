@@ -1,0 +1,74 @@
+"""Positions and tracks over HTTP."""
+
+from datetime import timedelta
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Path, Query, Request
+from fastapi.responses import JSONResponse, Response
+from pydantic import Field
+
+from app.access.http import PositionSight
+from app.core.http import InContext, Moment, ReadSession
+from app.jurisdictions.service import locators_of
+from app.tracking import service
+from app.tracking.geojson import position_feature, track_collection
+from app.tracking.schemas import GeoJson, PositionOut, TrackOut
+
+router = APIRouter(tags=["tracking"])
+
+AssetId = Annotated[int, Path(ge=1, le=2**31 - 1)]
+Format = Annotated[Literal["json", "geojson"], Query(description="JSON, or GeoJSON for a map.")]
+Duration = Annotated[timedelta, Field(ge=timedelta(0), le=timedelta(days=36_500))]
+GEOJSON = "application/geo+json"
+_BOTH: dict[int | str, dict[str, Any]] = {200: {"content": {GEOJSON: {"schema": {"type": "object"}}}}}
+
+
+def _geojson(body: GeoJson) -> Response:
+    return JSONResponse(body, media_type=GEOJSON)
+
+
+@router.get(
+    "/assets/{asset_id}/position",
+    summary="Where is this asset?",
+    response_model=PositionOut,
+    responses=_BOTH,
+)
+async def get_position(
+    request: Request,
+    asset_id: AssetId,
+    visibility: PositionSight,
+    session: ReadSession,
+    context: InContext,
+    fresh_within: Annotated[Duration | None, Query(description="Older is stale; P7D unless told.")] = None,
+    format: Format = "json",  # noqa: A002 the parameter's name on the wire
+) -> PositionOut | Response:
+    """Return the current position with its age, its doubts, the court, and how sure it is."""
+    layer = await locators_of(request).current()
+    limit = context.settings.fresh_within if fresh_within is None else fresh_within
+    found = await service.position_of(session, visibility, asset_id, context, layer, limit)
+    return _geojson(position_feature(found)) if format == "geojson" else found
+
+
+@router.get(
+    "/assets/{asset_id}/track",
+    summary="Where was this asset in a window of time?",
+    response_model=TrackOut,
+    responses=_BOTH,
+)
+async def get_track(
+    asset_id: AssetId,
+    visibility: PositionSight,
+    session: ReadSession,
+    context: InContext,
+    from_: Annotated[Moment, Query(alias="from", description="First moment, with offset.")],
+    to: Annotated[Moment, Query(description="First moment after the window, with offset.")],
+    gap_after: Annotated[Duration, Query(description="A longer silence is a gap.")] = timedelta(minutes=30),
+    after: Annotated[str | None, Query(max_length=400, description="`next` of the page before.")] = None,
+    limit: Annotated[int, Query(ge=1, le=10_000)] = 5_000,
+    format: Format = "json",  # noqa: A002 the parameter's name on the wire
+) -> TrackOut | Response:
+    """Return every ping of the window in the order of time, with gaps and doubts."""
+    track = await service.track_of(
+        session, visibility, asset_id, (from_, to), context, gap_after=gap_after, after=after, limit=limit
+    )
+    return _geojson(track_collection(track)) if format == "geojson" else track

@@ -1,0 +1,118 @@
+"""Wire shapes of positions and tracks."""
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel
+
+from app.tracking.domain import Confidence
+
+
+class PointOut(BaseModel):
+    """A place, WGS-84 degrees."""
+
+    lon: float
+    lat: float
+
+
+class CourtOut(BaseModel):
+    """The court whose territory holds the place: a candidate with its basis, not a ruling."""
+
+    court_id: int
+    code: str
+    name: str
+    basis: str
+    verified: bool
+    caveat: str | None
+
+
+class BorderOut(BaseModel):
+    """How near the border of the territory is."""
+
+    distance_m: float | None
+    """Metres to the nearest border; null where it is further than 150 m."""
+    near: bool
+    other_court: str | None
+    """The court on the other side, where the border is near and there is one."""
+
+
+class DevicePositionOut(BaseModel):
+    """What one device of the asset said last."""
+
+    device_id: int
+    fixed_at: datetime
+    source: str
+    preferred: bool
+    why: str
+
+
+class PositionOut(BaseModel):
+    """Where an asset is, how old and how sure that is."""
+
+    asset_id: int
+    state: Literal["fresh", "stale", "outside", "never_located"]
+    point: PointOut | None
+    fixed_at: datetime | None
+    received_at: datetime | None
+    age_s: int | None
+    source: str | None
+    accuracy_m: float | None
+    speed_kmh: float | None
+    course_deg: int | None
+    doubts: list[str]
+    confidence: Confidence | None
+    reasons: list[str]
+    county: str | None
+    county_adcode: int | None
+    prefecture: str | None
+    province: str | None
+    court: CourtOut | None
+    border: BorderOut | None
+    devices: list[DevicePositionOut]
+    data_as_of: datetime | None
+    computed_at: datetime
+
+
+class TrackPointOut(BaseModel):
+    """One ping of a track; what blocks it from being believed is named."""
+
+    fixed_at: datetime
+    device_id: int
+    lon: float
+    lat: float
+    sent_at: datetime | None
+    received_at: datetime
+    source: str
+    believed: bool
+    doubts: list[str]
+    accuracy_m: float | None
+    speed_kmh: float | None
+    course_deg: int | None
+    county_adcode: int | None
+    batch_id: int
+    row_index: int
+
+
+class GapOut(BaseModel):
+    """A time without a believed fix."""
+
+    starts_at: datetime
+    ends_at: datetime
+    seconds: int
+    displacement_m: float
+
+
+class TrackOut(BaseModel):
+    """The pings of an asset in a window, in the order of time, with gaps and doubts."""
+
+    asset_id: int
+    window_from: datetime
+    window_to: datetime
+    points: list[TrackPointOut]
+    gaps: list[GapOut]
+    next: str | None
+    computed_at: datetime
+
+
+GeoJson = dict[str, Any]
+"""A GeoJSON object (RFC 7946): WGS-84, longitude first."""

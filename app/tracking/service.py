@@ -1,0 +1,239 @@
+"""Use cases of this room: where an asset is, where it was, and the track between."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from psycopg import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.access.domain import Visibility
+from app.assets.service import asset_in_sight, devices_ever_on
+from app.core.errors import InvalidInput
+from app.core.http import Context
+from app.core.paging import decode_key, encode_key
+from app.jurisdictions.service import LocatedLayer
+from app.telemetry.domain import BLOCKING, E7, Source, doubt_names
+from app.tracking import queries
+from app.tracking.domain import Gap, Position, TrackPoint, gaps_of, judge
+from app.tracking.schemas import (
+    BorderOut,
+    CourtOut,
+    DevicePositionOut,
+    GapOut,
+    PointOut,
+    PositionOut,
+    TrackOut,
+    TrackPointOut,
+)
+
+MAX_WINDOW = timedelta(days=366)
+"""A track is read for a year at most."""
+
+
+async def advance_positions(connection: AsyncConnection) -> None:
+    """Derive positions from the pings staged on this connection, in the transaction that stores them."""
+    await queries.advance(connection)
+
+
+async def positions_as_of(session: AsyncSession, asset_ids: Sequence[int], as_of: datetime) -> list[Position]:
+    """Return where assets were at a moment, from all that is known today.
+
+    Args:
+        session: A transaction.
+        asset_ids: Assets that the caller may see; visibility is the caller's.
+        as_of: The moment, aware.
+
+    Returns:
+        One position an asset, by its best device; assets without a good fix until then are left out.
+    """
+    return await queries.as_of(session, asset_ids, as_of)
+
+
+async def position_of(
+    session: AsyncSession,
+    visibility: Visibility,
+    asset_id: int,
+    context: Context,
+    layer: LocatedLayer,
+    fresh_within: timedelta,
+) -> PositionOut:
+    """Return where an asset is now, with age, doubts and reasons.
+
+    Raises:
+        NotFound: There is no such asset in sight.
+    """
+    now = context.clock.now()
+    await asset_in_sight(session, visibility, asset_id, now)
+    positions = await queries.current(session, asset_id)
+    if not positions:
+        return _never_located(asset_id, now)
+    return _described(positions, now, fresh_within, layer, context.settings.border_near_m)
+
+
+def _never_located(asset_id: int, now: datetime) -> PositionOut:
+    return PositionOut(
+        asset_id=asset_id,
+        state="never_located",
+        point=None,
+        fixed_at=None,
+        received_at=None,
+        age_s=None,
+        source=None,
+        accuracy_m=None,
+        speed_kmh=None,
+        course_deg=None,
+        doubts=[],
+        confidence=None,
+        reasons=["no device of this asset has sent a fix that can be believed"],
+        county=None,
+        county_adcode=None,
+        prefecture=None,
+        province=None,
+        court=None,
+        border=None,
+        devices=[],
+        data_as_of=None,
+        computed_at=now,
+    )
+
+
+def _described(
+    positions: Sequence[Position], now: datetime, fresh_within: timedelta, layer: LocatedLayer, border_near_m: float
+) -> PositionOut:
+    best = positions[0]
+    territory = None if best.territory_id is None else layer.territory(best.territory_id)
+    county = None if best.county_adcode is None else layer.county(best.county_adcode)
+    border = _border(best, layer, border_near_m)
+    confidence, reasons = judge(best, now, fresh_within, near_border=border.near)
+    if territory is None:
+        reasons.append("outside every court's territory")
+    fresh = now - best.fixed_at <= fresh_within
+    basic = territory.basic if territory else None
+    return PositionOut(
+        asset_id=best.asset_id,
+        state="outside" if territory is None else "fresh" if fresh else "stale",
+        point=PointOut(lon=best.lon, lat=best.lat),
+        fixed_at=best.fixed_at,
+        received_at=best.received_at,
+        age_s=max(0, int((now - best.fixed_at).total_seconds())),
+        source=Source(best.source).name.lower(),
+        accuracy_m=best.accuracy_m,
+        speed_kmh=best.speed_kmh,
+        course_deg=best.course_deg,
+        doubts=doubt_names(best.doubts),
+        confidence=confidence,
+        reasons=reasons,
+        county=county.name if county else None,
+        county_adcode=best.county_adcode,
+        prefecture=county.prefecture if county else None,
+        province=county.province if county else None,
+        court=CourtOut(
+            court_id=basic.court_id,
+            code=basic.code,
+            name=basic.name,
+            basis=territory.basis,
+            verified=territory.verified,
+            caveat=territory.caveat,
+        )
+        if territory and basic
+        else None,
+        border=border,
+        devices=[_device(position, best) for position in positions],
+        data_as_of=max(position.received_at for position in positions),
+        computed_at=now,
+    )
+
+
+def _device(position: Position, best: Position) -> DevicePositionOut:
+    preferred = position is best
+    if preferred:
+        why = "the newest good fix; a network fix must be six hours newer than a satellite fix to be preferred"
+    else:
+        why = (
+            "older than the preferred one" if position.fixed_at <= best.fixed_at else "newer, but not from satellites"
+        )
+    return DevicePositionOut(
+        device_id=position.device_id,
+        fixed_at=position.fixed_at,
+        source=Source(position.source).name.lower(),
+        preferred=preferred,
+        why=why,
+    )
+
+
+def _border(position: Position, layer: LocatedLayer, within_m: float) -> BorderOut:
+    near = layer.near_border([position.lon], [position.lat], within_m)[0]
+    return BorderOut(distance_m=near.distance_m, near=near.near, other_court=near.other_court)
+
+
+async def track_of(
+    session: AsyncSession,
+    visibility: Visibility,
+    asset_id: int,
+    window: tuple[datetime, datetime],
+    context: Context,
+    *,
+    gap_after: timedelta,
+    after: str | None,
+    limit: int,
+) -> TrackOut:
+    """Return the pings of an asset in a window ``[from, to)``, with gaps and doubts, a page at a time.
+
+    Raises:
+        NotFound: There is no such asset in sight.
+        InvalidInput: The window is turned round or longer than a year, or the page token is not ours.
+    """
+    starts_at, ends_at = window
+    if not starts_at < ends_at <= starts_at + MAX_WINDOW:
+        raise InvalidInput("to: expected a time after `from`, at most 366 days later", field="to")
+    now = context.clock.now()
+    await asset_in_sight(session, visibility, asset_id, now)
+    key: queries.TrackKey | None = None
+    if after is not None:
+        moment, device_id, lon_e7, lat_e7 = decode_key(after, 4)
+        key = (moment, device_id, lon_e7, lat_e7)
+    devices = await devices_ever_on(session, asset_id)
+    points = await queries.track(session, asset_id, devices, window, key, limit + 1)
+    page = points[:limit]
+    return TrackOut(
+        asset_id=asset_id,
+        window_from=starts_at,
+        window_to=ends_at,
+        points=[_point(point) for point in page],
+        gaps=[_gap(gap) for gap in gaps_of(page, gap_after)],
+        next=_token(page[-1]) if len(points) > limit else None,
+        computed_at=now,
+    )
+
+
+def _token(point: TrackPoint) -> str:
+    return encode_key(queries.micros(point.fixed_at), point.device_id, point.lon_e7, point.lat_e7)
+
+
+def _point(point: TrackPoint) -> TrackPointOut:
+    return TrackPointOut(
+        fixed_at=point.fixed_at,
+        device_id=point.device_id,
+        lon=point.lon_e7 / E7,
+        lat=point.lat_e7 / E7,
+        sent_at=point.sent_at,
+        received_at=point.received_at,
+        source=Source(point.source).name.lower(),
+        believed=not point.doubts & BLOCKING,
+        doubts=doubt_names(point.doubts),
+        accuracy_m=point.accuracy_m,
+        speed_kmh=point.speed_kmh,
+        course_deg=point.course_deg,
+        county_adcode=point.county_adcode,
+        batch_id=point.batch_id,
+        row_index=point.row_index,
+    )
+
+
+def _gap(gap: Gap) -> GapOut:
+    return GapOut(
+        starts_at=gap.starts_at,
+        ends_at=gap.ends_at,
+        seconds=int((gap.ends_at - gap.starts_at).total_seconds()),
+        displacement_m=gap.displacement_m,
+    )

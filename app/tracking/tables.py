@@ -1,0 +1,44 @@
+"""The tables of this room, written from the staged pings in the transaction that stores those."""
+
+from datetime import date, datetime
+
+from sqlalchemy import BigInteger, DateTime, SmallInteger
+from sqlalchemy.dialects.postgresql import REAL
+from sqlalchemy.orm import Mapped, MappedAsDataclass, mapped_column
+
+from app.core.database import Base
+
+
+class _Position(MappedAsDataclass, kw_only=True):
+    fixed_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    received_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    batch_id: Mapped[int] = mapped_column(BigInteger)
+    lessor_id: Mapped[int]
+    lon_e7: Mapped[int]
+    lat_e7: Mapped[int]
+    territory_id: Mapped[int | None]
+    county_adcode: Mapped[int | None]
+    doubts: Mapped[int]
+    accuracy_m: Mapped[float | None] = mapped_column(REAL)
+    speed_kmh: Mapped[float | None] = mapped_column(REAL)
+    course_deg: Mapped[int | None] = mapped_column(SmallInteger)
+    source: Mapped[int] = mapped_column(SmallInteger)
+
+
+class CurrentPositionRow(_Position, Base):
+    """The newest fix without a blocking doubt, per asset and device."""
+
+    __tablename__ = "current_position"
+
+    asset_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    device_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+
+
+class DailyPositionRow(_Position, Base):
+    """The last such fix of each day (UTC), so that the past is answered without walking the partitions."""
+
+    __tablename__ = "daily_position"
+
+    asset_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    day: Mapped[date] = mapped_column(primary_key=True)
+    device_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)

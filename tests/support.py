@@ -1,0 +1,108 @@
+"""What tests share: principals with keys, a counter of queries."""
+
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any, Self
+
+import httpx
+from fastapi import FastAPI
+from sqlalchemy import event, text
+
+from app.access.domain import PrincipalKind
+from app.access.service import create_key, create_principal
+from app.core.http import Context
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Somebody with a key.
+
+    Attributes:
+        client: Sends the key with every request.
+        subject_id: The lessor or the court; 0 for others.
+        principal_id: Its row.
+    """
+
+    client: httpx.AsyncClient
+    subject_id: int
+    principal_id: int
+
+
+class Doors:
+    """Opens clients for principals of every kind; an asynchronous context manager."""
+
+    def __init__(self, application: FastAPI) -> None:
+        self._application = application
+        self._context: Context = application.state.context
+        self._clients = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._clients.aclose()
+
+    async def administrator(self) -> httpx.AsyncClient:
+        """Return an administrator's client."""
+        return (await self.holder(PrincipalKind.ADMINISTRATOR)).client
+
+    async def lessor(self, code: str = "yuanhai", *, feed_id: int | None = None) -> Holder:
+        """Return a lessor, registered now if it was not."""
+        async with self._context.database.writing() as session:
+            lessor_id = await session.scalar(
+                text(
+                    "INSERT INTO lessor (code, name, created_at) VALUES (:code, :code, :now)"
+                    " ON CONFLICT (code) DO UPDATE SET code = excluded.code RETURNING lessor_id"
+                ),
+                {"code": code, "now": self._context.clock.now()},
+            )
+        return await self.holder(PrincipalKind.LESSOR, lessor_id, feed_id=feed_id)
+
+    async def court(self, code: str = "沪0105") -> Holder:
+        """Return an officer of a court; that of Changning unless another code is given."""
+        async with self._context.database.reading() as session:
+            court_id = await session.scalar(text("SELECT court_id FROM court WHERE code = :code"), {"code": code})
+        return await self.holder(PrincipalKind.COURT, court_id)
+
+    async def dispatcher(self) -> Holder:
+        """Return a dispatcher without any assignment."""
+        return await self.holder(PrincipalKind.DISPATCHER)
+
+    async def holder(
+        self, kind: PrincipalKind, subject_id: int | None = None, *, feed_id: int | None = None
+    ) -> Holder:
+        """Return a new principal of a kind with a key of its own."""
+        async with self._context.database.writing() as session:
+            clock = self._context.clock
+            principal_id = await create_principal(session, kind, f"a {kind}", clock, subject_id=subject_id)
+            key = await create_key(session, principal_id, "test", clock, feed_id=feed_id)
+        client = httpx.AsyncClient(
+            transport=httpx.ASGITransport(self._application, raise_app_exceptions=False),
+            base_url="http://leasetrace.test",
+            headers={"Authorization": f"Bearer {key}"},
+        )
+        await self._clients.enter_async_context(client)
+        return Holder(client, subject_id or 0, principal_id)
+
+
+@contextmanager
+def counted_queries(application: FastAPI) -> Iterator[list[str]]:
+    """Collect the statements that the application's engine sends while the block lasts (the ping writer's not)."""
+    statements: list[str] = []
+
+    def note(*args: Any) -> None:
+        statements.append(args[2])
+
+    engine = application.state.context.database.engine.sync_engine
+    event.listen(engine, "before_cursor_execute", note)
+    try:
+        yield statements
+    finally:
+        event.remove(engine, "before_cursor_execute", note)
+
+
+def problem_fields(answer: httpx.Response) -> list[str]:
+    """Return the fields that a problem document names."""
+    assert answer.headers["content-type"] == "application/problem+json"
+    return [error["field"] for error in answer.json()["errors"]]
