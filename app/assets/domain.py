@@ -32,7 +32,7 @@ class AssetKind(StrEnum):
     OTHER = "other"
 
 
-TYPE_OF_KIND: Final[Mapping[AssetKind, AssetType]] = {
+TYPE_OF_KIND: Final[Mapping[str, AssetType]] = {
     AssetKind.HEAVY_TRUCK: AssetType.VEHICLE,
     AssetKind.LIGHT_TRUCK: AssetType.VEHICLE,
     AssetKind.CAR: AssetType.VEHICLE,
@@ -130,7 +130,8 @@ def normalise_identifier(kind: IdentifierKind, text: str) -> str:
     """Return the one form in which an identifier is stored and compared.
 
     Full-width becomes half-width, letters upper case, white space and invisible characters go; in a plate the middle
-    dot and hyphens go too (沪A·D12345 is 沪AD12345). Letters that look alike stay apart: nothing is guessed. Idempotent; never raises.
+    dot and hyphens go too (沪A·D12345 is 沪AD12345). Letters that look alike stay apart: nothing is guessed.
+    Idempotent; never raises.
     """
     folded = half_width(text).upper()
     return (_PLATE_MARKS if kind is IdentifierKind.PLATE_NO else _SPACES).sub("", folded)
