@@ -124,6 +124,21 @@ def database_urls(environ: Mapping[str, str], root: Path = CHECKOUT) -> ClusterU
     return LocalCluster.of_checkout(root).ensure_running()
 
 
+def service_url(environ: Mapping[str, str], root: Path = CHECKOUT) -> str:
+    """Return where the running service connects, as the application's role; it has no need of the owner's password.
+
+    ``DATABASE_URL`` alone is enough here; without it, as :func:`database_urls`.
+
+    Args:
+        environ: Environment variables.
+        root: The checkout whose cluster is meant.
+
+    Raises:
+        ClusterError: As :func:`database_urls`.
+    """
+    return environ.get("DATABASE_URL", "") or database_urls(environ, root).app_url
+
+
 @dataclass(frozen=True, slots=True)
 class LocalCluster:
     """The cluster that belongs to one checkout; make it with :meth:`of_checkout`.
@@ -191,7 +206,10 @@ class LocalCluster:
         return ClusterStatus(self.area, made=stored.made, port=port)
 
     def _instance(self) -> Instance:
-        return Instance(find_server(), self.area / "data", server_user())
+        data = self.area / "data"
+        version = data / "PG_VERSION"
+        major = int(version.read_text()) if version.exists() else None
+        return Instance(find_server(major), data, server_user())
 
     def _make(self, instance: Instance, interrupted: _Secrets | None) -> _Secrets:
         """Set the cluster up from nothing, over the remains of an interrupted attempt."""
@@ -269,10 +287,13 @@ def throwaway(directory: Path | None = None) -> Iterator[ClusterUrls]:
         stderr=subprocess.DEVNULL,
         **instance.popen_options(),
     )
-    with guard:  # leaving it closes the pipe and waits for the guard
-        fresh = _new_secrets(CHECKOUT)
-        port = _set_up(instance, fresh, THROWAWAY_SETTINGS, throwaway=True)
-        yield fresh.urls(port)
+    try:
+        with guard:  # leaving it closes the pipe and waits for the guard
+            fresh = _new_secrets(CHECKOUT)
+            port = _set_up(instance, fresh, THROWAWAY_SETTINGS, throwaway=True)
+            yield fresh.urls(port)
+    finally:
+        shutil.rmtree(area, ignore_errors=True)  # in a directory where only we can delete, the guard leaves it empty
 
 
 def _roomy_directory() -> str | None:

@@ -47,19 +47,33 @@ class Server:
     version: tuple[int, ...]
 
 
-def find_server() -> Server:
+def find_server(major: int | None = None) -> Server:
     """Find the newest installed PostgreSQL 15 or later that has PostGIS 3.3 or later.
+
+    Args:
+        major: The only major version wanted: that of a data directory, which no other can read.
 
     Raises:
         ClusterError: There is none; the message names the packages.
     """
-    candidates = [Path(found).parent] if (found := shutil.which("pg_config")) else []
-    candidates += Path("/usr/lib/postgresql").glob("*/bin")  # Debian
-    candidates += Path("/usr").glob("pgsql-*/bin")  # the PostgreSQL project's packages for Red Hat
-    servers = [server for bindir in candidates if (server := _server_at(bindir)) is not None]
+    servers = [server for bindir in _candidates() if (server := _server_at(bindir)) is not None]
+    if major is not None:
+        servers = [server for server in servers if server.version[0] == major]
+    if not servers and major is not None:
+        raise ClusterError(f"the data need PostgreSQL {major} with PostGIS, which is no longer installed")
     if not servers:
         raise ClusterError(f"PostgreSQL with PostGIS is not installed: install {PACKAGES}")
     return max(servers, key=lambda server: server.version)
+
+
+def _candidates() -> list[Path]:
+    """The directories in which a ``pg_config`` may lie."""
+    on_path = shutil.which("pg_config")
+    return [
+        *([Path(on_path).parent] if on_path else []),
+        *Path("/usr/lib/postgresql").glob("*/bin"),  # Debian
+        *Path("/usr").glob("pgsql-*/bin"),  # the PostgreSQL project's packages for Red Hat
+    ]
 
 
 def _server_at(bindir: Path) -> Server | None:
