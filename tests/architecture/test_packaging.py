@@ -2,14 +2,20 @@
 
 import re
 import shlex
+import subprocess
 import sys
+import tempfile
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 import yaml
+
+from app.cli.cluster import THROWAWAY_SETTINGS
+from app.cli.postgres import HOST, Instance, find_server, server_user
 
 ROOT = Path(__file__).resolve().parents[2]
 LOCKS = ("requirements.lock", "requirements-dev.lock")
@@ -143,6 +149,30 @@ def test_compose_makes_the_roles_that_its_addresses_name() -> None:
     assert "NOBYPASSRLS" in roles
 
 
+def test_compose_script_makes_the_roles_in_a_real_server() -> None:
+    script = compose()["configs"]["roles"]["content"].replace("$$", "$")
+    with tempfile.TemporaryDirectory(prefix="leasetrace-tests-") as name:
+        Path(name).chmod(0o755)
+        instance = Instance(find_server(), Path(name).resolve() / "data", server_user())
+        instance.initialise("s", durable=False)
+        try:
+            port = instance.start(None, THROWAWAY_SETTINGS)
+            instance.ask("CREATE DATABASE leasetrace", port=port, password="s", database="postgres")
+            there = {"PGHOST": HOST, "PGPORT": str(port), "PGPASSWORD": "s", "PATH": str(instance.server.bindir)}
+            passwords = {"OWNER_PASSWORD": "o'1", "APP_PASSWORD": "a2"}
+            subprocess.run(["/bin/bash", "-c", script], env=there | passwords, check=True, capture_output=True)
+            where = f"@{HOST}:{port}/leasetrace"
+            with psycopg.connect(f"postgresql://leasetrace_owner:o'1{where}") as owner:
+                owner.execute("CREATE TABLE public.theirs (a int)")
+            with psycopg.connect(f"postgresql://leasetrace_app:a2{where}") as app:
+                rights = app.execute("SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user")
+                assert rights.fetchone() == (False,)
+                with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                    app.execute("CREATE TABLE public.mine (a int)")
+        finally:
+            instance.stop()
+
+
 def test_the_makefile_has_the_targets_that_are_promised() -> None:
     targets = make_targets()
     assert set(SHOWN_TO_USERS) <= set(targets)
@@ -152,7 +182,8 @@ def test_the_makefile_has_the_targets_that_are_promised() -> None:
 
 
 def test_the_readme_names_only_targets_that_exist() -> None:
-    named = set(re.findall(r"(?:^|[`\n]|=1 )make ([a-z]+)", read("README.md")))
+    code = re.findall(r"```.*?```|`[^`\n]+`|^ {4}[^\n]*", read("README.md"), flags=re.DOTALL | re.MULTILINE)
+    named = {target for span in code for target in re.findall(r"\bmake ([a-z]+)", span)}
     assert {"demo", "test"} <= named <= set(make_targets())
 
 
