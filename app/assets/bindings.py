@@ -9,10 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import repeat
 from types import MappingProxyType
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.database import sql_file
 
@@ -22,11 +23,6 @@ OPEN_END_US: Final = 2**63 - 1
 """The end of a binding that has none."""
 NONE: Final = -1
 """No such device, or no asset at that time."""
-
-DeviceIndexRow = tuple[
-    int, list[str] | None, list[int] | None, list[int] | None, list[int] | None, list[int] | None, list[int] | None
-]
-"""What ``DEVICE_INDEX_SQL`` answers; an empty column comes as None."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +77,18 @@ class DeviceIndex:
         return cls(version, MappingProxyType(dict(device_ids)), *columns)
 
     @classmethod
-    def from_row(cls, row: DeviceIndexRow) -> Self:
-        """Build the index from the one row that ``DEVICE_INDEX_SQL`` answers."""
-        version, identifiers, ids, *bindings = row
-        devices, starts, ends, assets = (column or [] for column in bindings)
-        return cls.of(version, dict(zip(identifiers or [], ids or [], strict=True)), devices, starts, ends, assets)
+    def from_row(cls, row: Sequence[Any] | None) -> Self:
+        """Build the index from the row that ``DEVICE_INDEX_SQL`` answers; None, no such lessor, gives an empty one.
+
+        Args:
+            row: Version, identifiers, their device ids, then device, beginning, end and asset of each binding; a
+                column of no rows comes as None.
+        """
+        if row is None:
+            return cls.of(0, {}, (), (), (), ())
+        version, *columns = row
+        identifiers, ids, devices, starts, ends, assets = (column or [] for column in columns)
+        return cls.of(version, dict(zip(identifiers, ids, strict=True)), devices, starts, ends, assets)
 
     def resolve(self, identifiers: Sequence[str]) -> NDArray[np.int32]:
         """Return the device id of each identifier, ``NONE`` (-1) where the lessor has no such device.
@@ -121,3 +124,17 @@ class DeviceIndex:
 def _key(device_id: NDArray[np.int32], at_us: NDArray[np.int64], starts: NDArray[np.int64]) -> NDArray[np.int64]:
     # Device and time do not fit into 64 bits; the time's place among the beginnings orders the same, and fits.
     return device_id.astype(np.int64) * (len(starts) + 1) + np.searchsorted(starts, at_us, side="right")
+
+
+async def load_device_index(session: AsyncSession, lessor_id: int) -> DeviceIndex:
+    """Read the index of a lessor; without such a lessor it is empty, at version 0."""
+    connection = await session.connection()
+    row = (await connection.exec_driver_sql(DEVICE_INDEX_SQL, {"lessor_id": lessor_id})).one_or_none()
+    return DeviceIndex.from_row(row)
+
+
+async def device_index_version(session: AsyncSession, lessor_id: int) -> int:
+    """Return the version that the index of a lessor should have now: one read by primary key."""
+    connection = await session.connection()
+    version = await connection.exec_driver_sql(DEVICE_INDEX_VERSION_SQL, {"lessor_id": lessor_id})
+    return version.scalar_one_or_none() or 0

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Final
 
@@ -78,6 +79,15 @@ class IdentifierKind(StrEnum):
 UNIQUE_IDENTIFIERS: Final = (IdentifierKind.PLATE_NO, IdentifierKind.VIN, IdentifierKind.SERIAL_NO)
 """An asset has one of these at least, and shares none with another asset of its lessor."""
 UNIDENTIFIED: Final = "expected at least one of plate_no, vin, serial_no"
+
+
+@dataclass(frozen=True, slots=True)
+class Lessor:
+    """A leasing company."""
+
+    lessor_id: int
+    code: str
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +176,12 @@ def read_identifier(kind: IdentifierKind) -> Callable[[str], str]:
     return read
 
 
+def period(starts_at: datetime, ends_at: datetime | None) -> str:
+    """Return a period in words; both moments are aware, and shown in UTC."""
+    since = f"from {starts_at.astimezone(UTC).isoformat()}"
+    return since if ends_at is None else f"{since} until {ends_at.astimezone(UTC).isoformat()}"
+
+
 class ImportMode(StrEnum):
     """What to do with a file that has bad lines."""
 
@@ -211,7 +227,7 @@ class ImportReport:
         unchanged: Lines whose asset was registered already, with everything that the line says.
         rejected: Lines that were not taken.
         bound: Devices that were bound to an asset.
-        results: Every line, in order.
+        every_line: Every line, in order.
     """
 
     written: bool
@@ -220,9 +236,9 @@ class ImportReport:
     unchanged: int
     rejected: int
     bound: int
-    results: tuple[LineResult, ...]
+    every_line: tuple[LineResult, ...]
 
     @property
-    def notable(self) -> tuple[LineResult, ...]:
-        """The results of the lines that are not plainly created."""
-        return tuple(r for r in self.results if r.status is not LineStatus.CREATED)
+    def results(self) -> tuple[LineResult, ...]:
+        """The lines that are not plainly created."""
+        return tuple(result for result in self.every_line if result.status is not LineStatus.CREATED)

@@ -1,0 +1,184 @@
+"""All SQL of this room, save that of the device index, which stands in ``device_index.sql``."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import ColumnElement, Select, and_, func, insert, or_, select, true
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.access.domain import Visibility
+from app.access.service import asset_in_sight
+from app.assets.domain import AssetIdentity, IdentifierKind, Lessor
+from app.assets.tables import AssetRow, BindingRow, DeviceRow, LessorRow
+
+_IDENTITY = select(
+    AssetRow.asset_id,
+    AssetRow.lessor_id,
+    AssetRow.vin,
+    AssetRow.plate_no,
+    AssetRow.serial_no,
+    AssetRow.lease_contract_no,
+)
+
+
+def _own(visibility: Visibility, lessor_id: Any) -> ColumnElement[bool]:
+    """Return the condition for what only a lessor itself and an administrator see: lessors, devices."""
+    if visibility.sees_everything:
+        return true()
+    own: ColumnElement[bool] = lessor_id == (visibility.lessor_id or 0)
+    return own
+
+
+def _seen_assets(visibility: Visibility, at: datetime) -> Select[AssetRow]:
+    return select(AssetRow).where(asset_in_sight(visibility, AssetRow.asset_id, AssetRow.lessor_id, at))
+
+
+async def lessor(
+    session: AsyncSession, visibility: Visibility, lessor_id: int, *, for_change: bool = False
+) -> LessorRow | None:
+    """Return a lessor in sight."""
+    query = select(LessorRow).where(LessorRow.lessor_id == lessor_id, _own(visibility, LessorRow.lessor_id))
+    return (await session.scalars(query.with_for_update(key_share=True) if for_change else query)).one_or_none()
+
+
+async def lessor_with(session: AsyncSession, column: Literal["code", "lessor_id"], value: object) -> Lessor | None:
+    """Return the lessor with a code or a key, whoever asks."""
+    query = select(LessorRow.lessor_id, LessorRow.code, LessorRow.name)
+    row = (await session.execute(query.where(LessorRow.__table__.c[column] == value))).one_or_none()
+    return None if row is None else Lessor(*row)
+
+
+async def lock_lessor(session: AsyncSession, lessor_id: int) -> bool:
+    """Let no other import of this lessor run until the transaction ends; False where there is no such lessor."""
+    query = select(LessorRow.lessor_id).where(LessorRow.lessor_id == lessor_id).with_for_update(key_share=True)
+    return (await session.scalar(query)) is not None
+
+
+async def lessors(session: AsyncSession, visibility: Visibility, after: int, limit: int) -> Sequence[LessorRow]:
+    """Return a page of the lessors in sight, one row more than the limit where there are more."""
+    query = select(LessorRow).where(_own(visibility, LessorRow.lessor_id), LessorRow.lessor_id > after)
+    return (await session.scalars(query.order_by(LessorRow.lessor_id).limit(limit + 1))).all()
+
+
+async def asset(
+    session: AsyncSession, visibility: Visibility, asset_id: int, at: datetime, *, for_change: bool = False
+) -> AssetRow | None:
+    """Return an asset in sight."""
+    query = _seen_assets(visibility, at).where(AssetRow.asset_id == asset_id)
+    return (await session.scalars(query.with_for_update(key_share=True) if for_change else query)).one_or_none()
+
+
+async def assets(
+    session: AsyncSession,
+    visibility: Visibility,
+    at: datetime,
+    wanted: Mapping[str, object],
+    after: int,
+    limit: int,
+) -> Sequence[AssetRow]:
+    """Return a page of the assets in sight whose columns have the wanted values."""
+    query = _seen_assets(visibility, at).where(
+        *(AssetRow.__table__.c[column] == value for column, value in wanted.items()), AssetRow.asset_id > after
+    )
+    return (await session.scalars(query.order_by(AssetRow.asset_id).limit(limit + 1))).all()
+
+
+async def identities(session: AsyncSession, asset_ids: Collection[int]) -> list[AssetIdentity]:
+    """Return what assets are recognised by."""
+    rows = await session.execute(_IDENTITY.where(AssetRow.asset_id == func.any(list(asset_ids))))
+    return [AssetIdentity(*row) for row in rows]
+
+
+async def assets_identified(
+    session: AsyncSession, lessor_id: int, values: Mapping[IdentifierKind, Sequence[str]]
+) -> Sequence[AssetRow]:
+    """Return a lessor's assets that have one of the identifiers, which are normalised."""
+    has_one = or_(*(AssetRow.__table__.c[kind] == func.any(list(texts)) for kind, texts in values.items()))
+    return (await session.scalars(select(AssetRow).where(AssetRow.lessor_id == lessor_id, has_one))).all()
+
+
+async def device(
+    session: AsyncSession, visibility: Visibility, device_id: int, *, for_change: bool = False
+) -> DeviceRow | None:
+    """Return a device in sight."""
+    query = select(DeviceRow).where(DeviceRow.device_id == device_id, _own(visibility, DeviceRow.lessor_id))
+    return (await session.scalars(query.with_for_update(key_share=True) if for_change else query)).one_or_none()
+
+
+async def devices(
+    session: AsyncSession, visibility: Visibility, wanted: Mapping[str, object], after: int, limit: int
+) -> Sequence[DeviceRow]:
+    """Return a page of the devices in sight whose columns have the wanted values."""
+    query = select(DeviceRow).where(
+        _own(visibility, DeviceRow.lessor_id),
+        *(DeviceRow.__table__.c[column] == value for column, value in wanted.items()),
+        DeviceRow.device_id > after,
+    )
+    return (await session.scalars(query.order_by(DeviceRow.device_id).limit(limit + 1))).all()
+
+
+async def devices_identified(
+    session: AsyncSession, lessor_id: int, identifiers: Sequence[str]
+) -> Sequence[DeviceRow]:
+    """Return a lessor's devices that have one of the identifiers."""
+    query = select(DeviceRow).where(DeviceRow.lessor_id == lessor_id, DeviceRow.identifier == func.any(identifiers))
+    return (await session.scalars(query)).all()
+
+
+async def binding(session: AsyncSession, visibility: Visibility, binding_id: int) -> BindingRow | None:
+    """Return a binding in sight, locked for a change."""
+    query = select(BindingRow).where(BindingRow.binding_id == binding_id, _own(visibility, BindingRow.lessor_id))
+    return (await session.scalars(query.with_for_update(key_share=True))).one_or_none()
+
+
+async def bindings(
+    session: AsyncSession, column: Literal["asset_id", "device_id"], key: int, after: int, limit: int
+) -> Sequence[BindingRow]:
+    """Return a page of the bindings of an asset or of a device."""
+    query = select(BindingRow).where(BindingRow.__table__.c[column] == key, BindingRow.binding_id > after)
+    return (await session.scalars(query.order_by(BindingRow.binding_id).limit(limit + 1))).all()
+
+
+async def bindings_of_devices(session: AsyncSession, device_ids: Sequence[int]) -> Sequence[BindingRow]:
+    """Return the bindings of devices, each device's in the order of time."""
+    query = select(BindingRow).where(BindingRow.device_id == func.any(device_ids))
+    return (await session.scalars(query.order_by(BindingRow.device_id, BindingRow.bound_from))).all()
+
+
+async def overlapping(session: AsyncSession, binding: BindingRow) -> BindingRow | None:
+    """Return the earliest other binding of the same device whose period ``[from, until)`` overlaps this one's."""
+    others = [BindingRow.device_id == binding.device_id]
+    if binding.binding_id is not None:
+        others.append(BindingRow.binding_id != binding.binding_id)
+    if binding.bound_until is not None:
+        others.append(BindingRow.bound_from < binding.bound_until)
+    ends_later = or_(BindingRow.bound_until.is_(None), BindingRow.bound_until > binding.bound_from)
+    query = select(BindingRow).where(and_(*others, ends_later)).order_by(BindingRow.bound_from).limit(1)
+    with session.no_autoflush:
+        return (await session.scalars(query)).one_or_none()
+
+
+async def devices_ever_on(session: AsyncSession, asset_id: int) -> list[int]:
+    """Return the devices that are or were bound to an asset."""
+    query = select(BindingRow.device_id).where(BindingRow.asset_id == asset_id).distinct()
+    return list((await session.scalars(query.order_by(BindingRow.device_id))).all())
+
+
+async def insert_assets(session: AsyncSession, rows: Sequence[Mapping[str, object]]) -> list[int]:
+    """Insert assets, a thousand a statement, and return their keys in the order of the rows."""
+    statement = insert(AssetRow).returning(AssetRow.asset_id, sort_by_parameter_order=True)
+    return list((await session.scalars(statement, rows)).all()) if rows else []
+
+
+async def insert_devices(session: AsyncSession, rows: Sequence[Mapping[str, object]]) -> list[int]:
+    """Insert devices, a thousand a statement, and return their keys in the order of the rows."""
+    statement = insert(DeviceRow).returning(DeviceRow.device_id, sort_by_parameter_order=True)
+    return list((await session.scalars(statement, rows)).all()) if rows else []
+
+
+async def insert_bindings(session: AsyncSession, rows: Sequence[Mapping[str, object]]) -> None:
+    """Insert bindings, a thousand a statement."""
+    if rows:
+        statement = insert(BindingRow).returning(BindingRow.binding_id)
+        await session.execute(statement, rows)

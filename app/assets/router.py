@@ -1,0 +1,302 @@
+"""The registers over HTTP: lessors, assets, devices, bindings, and the import of a file."""
+
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Path, Query, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.requests import ClientDisconnect
+
+from app.access.domain import Visibility
+from app.access.http import AdministratorOnly, InSight, LessorOrAdministrator
+from app.assets import queries, service
+from app.assets.domain import AssetKind, ImportMode, ImportReport
+from app.assets.schemas import (
+    MAX_ID,
+    AssetChange,
+    AssetInput,
+    AssetOutput,
+    BindingChange,
+    BindingInput,
+    BindingOutput,
+    ContractNo,
+    DeviceChange,
+    DeviceInput,
+    DeviceOutput,
+    ImportOutput,
+    LessorChange,
+    LessorInput,
+    LessorOutput,
+    LineOutput,
+    Number,
+    PlateNo,
+    ResultsWanted,
+    SerialNo,
+    Vin,
+)
+from app.core.errors import MalformedRequest, TooLarge, UnsupportedMedia
+from app.core.http import InContext, ReadSession, WriteSession
+from app.core.paging import After, Limit, Page, decode_token, page_of
+
+router = APIRouter(tags=["assets"])
+
+Key = Annotated[int, Path(ge=1, le=MAX_ID)]
+OfLessor = Annotated[
+    int | None, Query(ge=1, le=MAX_ID, description="Only this lessor's; an administrator's import names one.")
+]
+MAX_ERRORS: Final = 1000
+"""So many faults of a file are named; the rest is only counted."""
+
+
+@router.post("/lessors", status_code=201, summary="Register a leasing company")
+async def create_lessor(
+    session: WriteSession, context: InContext, body: LessorInput, _principal: AdministratorOnly
+) -> LessorOutput:
+    """Register a lessor; its code is its name in files and on the command line, and never changes."""
+    return LessorOutput.model_validate(await service.create_lessor(session, body, context.clock))
+
+
+@router.get("/lessors", summary="List leasing companies")
+async def list_lessors(
+    session: ReadSession, principal: LessorOrAdministrator, limit: Limit = 100, after: After = None
+) -> Page[LessorOutput]:
+    """List lessors in the order of their registration; a lessor sees itself."""
+    rows = await queries.lessors(session, Visibility(principal), decode_token(after), limit)
+    return page_of([LessorOutput.model_validate(row) for row in rows], limit, lambda row: row.lessor_id)
+
+
+@router.get("/lessors/{lessor_id}", summary="Read a leasing company")
+async def read_lessor(session: ReadSession, lessor_id: Key, principal: LessorOrAdministrator) -> LessorOutput:
+    """Read a lessor; a lessor reads itself only."""
+    return LessorOutput.model_validate(await service.lessor_in_sight(session, Visibility(principal), lessor_id))
+
+
+@router.patch("/lessors/{lessor_id}", summary="Change a leasing company")
+async def change_lessor(
+    session: WriteSession, lessor_id: Key, body: LessorChange, principal: AdministratorOnly
+) -> LessorOutput:
+    """Change the members that are sent."""
+    changes = body.model_dump(exclude_unset=True)
+    return LessorOutput.model_validate(
+        await service.change_lessor(session, Visibility(principal), lessor_id, changes)
+    )
+
+
+@router.post("/assets", status_code=201, summary="Register a leased asset")
+async def create_asset(
+    session: WriteSession, context: InContext, body: AssetInput, principal: LessorOrAdministrator
+) -> AssetOutput:
+    """Register an asset; plate, VIN and serial number are each held by one asset of a lessor."""
+    lessor_id = await service.owner(session, Visibility(principal), body.lessor_id)
+    return AssetOutput.model_validate(await service.create_asset(session, lessor_id, body, context.clock))
+
+
+@router.get("/assets", summary="List leased assets")
+async def list_assets(
+    session: ReadSession,
+    context: InContext,
+    sight: InSight,
+    plate_no: Annotated[PlateNo | None, Query()] = None,
+    vin: Annotated[Vin | None, Query()] = None,
+    serial_no: Annotated[SerialNo | None, Query()] = None,
+    lease_contract_no: Annotated[ContractNo | None, Query()] = None,
+    kind: AssetKind | None = None,
+    lessor_id: OfLessor = None,
+    limit: Limit = 100,
+    after: After = None,
+) -> Page[AssetOutput]:
+    """List the assets in sight; identifiers are compared whole, in their normal form."""
+    named = {
+        "plate_no": plate_no,
+        "vin": vin,
+        "serial_no": serial_no,
+        "lease_contract_no": lease_contract_no,
+        "kind": kind,
+        "lessor_id": lessor_id,
+    }
+    wanted = {column: value for column, value in named.items() if value is not None}
+    rows = await queries.assets(session, sight, context.clock.now(), wanted, decode_token(after), limit)
+    return page_of([AssetOutput.model_validate(row) for row in rows], limit, lambda row: row.asset_id)
+
+
+@router.post(
+    "/assets/import",
+    summary="Register the assets of a CSV file",
+    openapi_extra={
+        "requestBody": {"required": True, "content": {"text/csv": {"schema": {"type": "string", "minLength": 1}}}}
+    },
+)
+async def import_assets(
+    request: Request,
+    session: WriteSession,
+    context: InContext,
+    principal: LessorOrAdministrator,
+    mode: ImportMode = ImportMode.ALL_OR_NOTHING,
+    results: ResultsWanted = "notable",
+    lessor_id: OfLessor = None,
+) -> ImportOutput:
+    """Register assets, and bind the trackers that lines name.
+
+    `text/csv`, UTF-8, or GB18030 with `charset=gb18030`. The first line names the columns, as in `AssetInput` or in
+    Chinese (车牌号, 车架号, 序列号, 租赁合同号, 评估价值, 承租人), with `device_id`, `device_kind` and `bound_from` for a
+    tracker. With `mode=all_or_nothing` a bad line leaves everything as it was, and the problem document names every
+    fault as `line N.field`; with `mode=good_rows` the good lines are written and the report names the bad ones. The
+    same file may be sent again: lines that change nothing are `unchanged`.
+    """
+    charset = _csv_charset(request)
+    data = await _body(request, context.settings.max_body_bytes)
+    owner = await service.owner(session, Visibility(principal), lessor_id)
+    report = await service.import_assets(session, owner, data, mode, context.clock, charset=charset)
+    if not report.written:
+        raise RequestValidationError(_faults(report))
+    lines = report.every_line if results == "all" else report.results
+    return ImportOutput(
+        lines=report.lines,
+        created=report.created,
+        unchanged=report.unchanged,
+        rejected=report.rejected,
+        bound=report.bound,
+        results=[LineOutput.model_validate(line) for line in lines],
+    )
+
+
+def _csv_charset(request: Request) -> str:
+    kind, *parameters = request.headers.get("content-type", "").split(";")
+    if kind.strip().lower() != "text/csv":
+        raise UnsupportedMedia("Content-Type: expected text/csv", field="Content-Type")
+    if request.headers.get("content-encoding", "identity").strip().lower() not in {"", "identity"}:
+        raise UnsupportedMedia("Content-Encoding: expected none", field="Content-Encoding")
+    named = {
+        name.strip().lower(): value.strip().strip('"') for name, _, value in (p.partition("=") for p in parameters)
+    }
+    return named.get("charset", "utf-8")
+
+
+async def _body(request: Request, max_bytes: int) -> bytes:
+    data = bytearray()
+    try:
+        async for chunk in request.stream():
+            data += chunk
+            if len(data) > max_bytes:
+                raise TooLarge(f"A file may have {max_bytes} bytes; send the rest in another one.", field="body")
+    except ClientDisconnect as error:
+        raise MalformedRequest("The file ended before it was complete.") from error
+    return bytes(data)
+
+
+def _faults(report: ImportReport) -> list[dict[str, Any]]:
+    """Return the faults of a file in the form in which FastAPI tells those of a body."""
+    faults: list[dict[str, Any]] = [
+        {"type": "value_error", "loc": ("body", f"line {r.line}", *([r.field] if r.field else ())), "msg": r.message}
+        for r in report.results[:MAX_ERRORS]
+    ]
+    if report.rejected and len(report.results) > MAX_ERRORS:
+        rest = f"{len(report.results) - MAX_ERRORS} more faults; {report.rejected} lines are bad in all"
+        faults.append({"type": "value_error", "loc": ("body",), "msg": rest})
+    return faults
+
+
+@router.get("/assets/{asset_id}", summary="Read a leased asset")
+async def read_asset(session: ReadSession, context: InContext, asset_id: Key, sight: InSight) -> AssetOutput:
+    """Read an asset: a lessor its own, a court or a dispatcher those that a case opens to them."""
+    return AssetOutput.model_validate(await service.asset_in_sight(session, sight, asset_id, context.clock.now()))
+
+
+@router.patch("/assets/{asset_id}", summary="Change a leased asset")
+async def change_asset(
+    session: WriteSession, context: InContext, asset_id: Key, body: AssetChange, principal: LessorOrAdministrator
+) -> AssetOutput:
+    """Change the members that are sent; null empties a member."""
+    changes = body.model_dump(exclude_unset=True)
+    return AssetOutput.model_validate(
+        await service.change_asset(session, Visibility(principal), asset_id, changes, context.clock)
+    )
+
+
+@router.get("/assets/{asset_id}/bindings", summary="Which devices were on an asset, and when")
+async def list_asset_bindings(
+    session: ReadSession, context: InContext, asset_id: Key, sight: InSight, limit: Limit = 100, after: After = None
+) -> Page[BindingOutput]:
+    """List the bindings of an asset, in the order in which they were registered."""
+    await service.asset_in_sight(session, sight, asset_id, context.clock.now())
+    rows = await queries.bindings(session, "asset_id", asset_id, decode_token(after), limit)
+    return page_of([BindingOutput.model_validate(row) for row in rows], limit, lambda row: row.binding_id)
+
+
+@router.post("/devices", status_code=201, summary="Register a tracker")
+async def create_device(
+    session: WriteSession, context: InContext, body: DeviceInput, principal: LessorOrAdministrator
+) -> DeviceOutput:
+    """Register a device under the identifier that its feed sends."""
+    lessor_id = await service.owner(session, Visibility(principal), body.lessor_id)
+    return DeviceOutput.model_validate(await service.create_device(session, lessor_id, body, context.clock))
+
+
+@router.get("/devices", summary="List trackers")
+async def list_devices(
+    session: ReadSession,
+    principal: LessorOrAdministrator,
+    identifier: Annotated[Number | None, Query()] = None,
+    lessor_id: OfLessor = None,
+    limit: Limit = 100,
+    after: After = None,
+) -> Page[DeviceOutput]:
+    """List devices in the order of their registration."""
+    named = {"identifier": identifier, "lessor_id": lessor_id}
+    wanted = {column: value for column, value in named.items() if value is not None}
+    rows = await queries.devices(session, Visibility(principal), wanted, decode_token(after), limit)
+    return page_of([DeviceOutput.model_validate(row) for row in rows], limit, lambda row: row.device_id)
+
+
+@router.get("/devices/{device_id}", summary="Read a tracker")
+async def read_device(session: ReadSession, device_id: Key, principal: LessorOrAdministrator) -> DeviceOutput:
+    """Read a device."""
+    return DeviceOutput.model_validate(await service.device_in_sight(session, Visibility(principal), device_id))
+
+
+@router.patch("/devices/{device_id}", summary="Change a tracker")
+async def change_device(
+    session: WriteSession, device_id: Key, body: DeviceChange, principal: LessorOrAdministrator
+) -> DeviceOutput:
+    """Change the members that are sent; null empties a member."""
+    changes = body.model_dump(exclude_unset=True)
+    return DeviceOutput.model_validate(
+        await service.change_device(session, Visibility(principal), device_id, changes)
+    )
+
+
+@router.get("/devices/{device_id}/bindings", summary="On which assets a tracker was, and when")
+async def list_device_bindings(
+    session: ReadSession,
+    device_id: Key,
+    principal: LessorOrAdministrator,
+    limit: Limit = 100,
+    after: After = None,
+) -> Page[BindingOutput]:
+    """List the bindings of a device, in the order in which they were registered."""
+    await service.device_in_sight(session, Visibility(principal), device_id)
+    rows = await queries.bindings(session, "device_id", device_id, decode_token(after), limit)
+    return page_of([BindingOutput.model_validate(row) for row in rows], limit, lambda row: row.binding_id)
+
+
+@router.post("/device-bindings", status_code=201, summary="Bind a tracker to an asset")
+async def create_binding(
+    session: WriteSession, context: InContext, body: BindingInput, principal: LessorOrAdministrator
+) -> BindingOutput:
+    """Say that a device is on an asset, from a moment until (not including) another, or still.
+
+    A device is on one asset at a time; an asset may have several devices. Pings take the asset that their device was
+    on at the time of their fix; those that are stored already keep what they have.
+    """
+    return BindingOutput.model_validate(
+        await service.bind_device(session, Visibility(principal), body, context.clock)
+    )
+
+
+@router.patch("/device-bindings/{binding_id}", summary="Say when a tracker came off")
+async def change_binding(
+    session: WriteSession, binding_id: Key, body: BindingChange, principal: LessorOrAdministrator
+) -> BindingOutput:
+    """Set the end of a binding; null says that the device is still on."""
+    return BindingOutput.model_validate(
+        await service.change_binding(session, Visibility(principal), binding_id, body.bound_until)
+    )

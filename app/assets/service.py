@@ -1,0 +1,320 @@
+"""Use cases of this room: lessors, assets, devices and bindings are registered, read, listed and changed."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.access.domain import Visibility
+from app.assets import queries
+from app.assets.bindings import DeviceIndex, device_index_version, load_device_index
+from app.assets.domain import UNIDENTIFIED, UNIQUE_IDENTIFIERS, AssetIdentity, DeviceKind, Lessor, period
+from app.assets.imports import import_assets
+from app.assets.schemas import AssetFields, BindingInput, DeviceFields, LessorInput
+from app.assets.tables import AssetRow, BindingRow, DeviceRow, LessorRow
+from app.core.clock import Clock
+from app.core.database import violated_constraint
+from app.core.errors import Conflict, InvalidInput, NotFound
+
+__all__ = [
+    "DeviceIndex",
+    "asset_in_sight",
+    "assets_by_id",
+    "bind_device",
+    "change_asset",
+    "change_binding",
+    "change_device",
+    "change_lessor",
+    "create_asset",
+    "create_device",
+    "create_lessor",
+    "device_index_version",
+    "devices_ever_on",
+    "import_assets",
+    "lessor_by_id",
+    "lessor_named",
+    "load_device_index",
+    "register_devices",
+]
+
+_TAKEN: Final[Mapping[str, tuple[str, str]]] = {
+    "lessor_code_key": ("code", "another lessor has this code"),
+    "asset_lessor_id_plate_no_key": ("plate_no", "another asset of this lessor has this plate"),
+    "asset_lessor_id_vin_key": ("vin", "another asset of this lessor has this VIN"),
+    "asset_lessor_id_serial_no_key": ("serial_no", "another asset of this lessor has this serial number"),
+    "device_lessor_id_identifier_key": ("identifier", "another device of this lessor has this identifier"),
+    "device_binding_overlap_excl": ("bound_from", "another binding of this device, made just now, overlaps this one"),
+}
+"""What a violated constraint means to the caller, with the field that it is about."""
+
+
+async def _flush(session: AsyncSession) -> None:
+    """Write what has changed; a number already taken becomes a conflict that names the field."""
+    try:
+        await session.flush()
+    except IntegrityError as error:
+        field, message = _TAKEN.get(violated_constraint(error) or "", ("", ""))
+        if not field:
+            raise
+        raise Conflict(f"{field}: {message}", field=field) from error
+
+
+def _apply(row: AssetRow | DeviceRow | LessorRow, changes: Mapping[str, object]) -> None:
+    for column, value in changes.items():
+        setattr(row, column, value)
+
+
+async def owner(session: AsyncSession, visibility: Visibility, lessor_id: int | None) -> int:
+    """Return the lessor that something is registered for: the key's own, or the one that an administrator names.
+
+    Raises:
+        InvalidInput: An administrator has named none.
+        NotFound: The named lessor does not exist, or is not the key's own.
+    """
+    wanted = visibility.lessor_id if lessor_id is None else lessor_id
+    if wanted is None:
+        raise InvalidInput("lessor_id: an administrator says whose it is", field="lessor_id")
+    if wanted != visibility.lessor_id and await queries.lessor(session, visibility, wanted) is None:
+        raise NotFound("There is no such lessor.", field="lessor_id")
+    return wanted
+
+
+async def create_lessor(session: AsyncSession, lessor: LessorInput, clock: Clock) -> LessorRow:
+    """Register a leasing company.
+
+    Raises:
+        Conflict: Its code is taken.
+    """
+    row = LessorRow(**lessor.model_dump(), created_at=clock.now())
+    session.add(row)
+    await _flush(session)
+    return row
+
+
+async def lessor_in_sight(
+    session: AsyncSession, visibility: Visibility, lessor_id: int, *, for_change: bool = False
+) -> LessorRow:
+    """Return a lessor.
+
+    Raises:
+        NotFound: There is none in sight.
+    """
+    row = await queries.lessor(session, visibility, lessor_id, for_change=for_change)
+    if row is None:
+        raise NotFound("There is no such lessor.")
+    return row
+
+
+async def change_lessor(
+    session: AsyncSession, visibility: Visibility, lessor_id: int, changes: Mapping[str, object]
+) -> LessorRow:
+    """Change a lessor's name or credit code.
+
+    Raises:
+        NotFound: There is none in sight.
+    """
+    row = await lessor_in_sight(session, visibility, lessor_id, for_change=True)
+    _apply(row, changes)
+    await _flush(session)
+    return row
+
+
+async def lessor_named(session: AsyncSession, code: str) -> Lessor:
+    """Return the lessor with a code; whoever may use this sees every lessor.
+
+    Raises:
+        NotFound: There is none.
+    """
+    lessor = await queries.lessor_with(session, "code", code)
+    if lessor is None:
+        raise NotFound(f"There is no lessor with the code {code}.", field="lessor")
+    return lessor
+
+
+async def lessor_by_id(session: AsyncSession, lessor_id: int) -> Lessor | None:
+    """Return a lessor, None where there is no such one; whether it is in sight is the caller's question."""
+    return await queries.lessor_with(session, "lessor_id", lessor_id)
+
+
+async def create_asset(session: AsyncSession, lessor_id: int, asset: AssetFields, clock: Clock) -> AssetRow:
+    """Register an asset of a lessor.
+
+    Raises:
+        Conflict: Another asset of the lessor has its plate, VIN or serial number.
+    """
+    now = clock.now()
+    values = asset.model_dump(include=set(AssetFields.model_fields))
+    row = AssetRow(**values, lessor_id=lessor_id, created_at=now, changed_at=now)
+    session.add(row)
+    await _flush(session)
+    return row
+
+
+async def asset_in_sight(
+    session: AsyncSession, visibility: Visibility, asset_id: int, at: datetime, *, for_change: bool = False
+) -> AssetRow:
+    """Return an asset: a lessor's own, or one that a case opens to a court or a dispatcher at a moment.
+
+    Raises:
+        NotFound: There is none in sight.
+    """
+    row = await queries.asset(session, visibility, asset_id, at, for_change=for_change)
+    if row is None:
+        raise NotFound("There is no such asset.")
+    return row
+
+
+async def change_asset(
+    session: AsyncSession, visibility: Visibility, asset_id: int, changes: Mapping[str, object], clock: Clock
+) -> AssetRow:
+    """Change what is known of an asset; ``changed_at`` moves only when something is really different.
+
+    Raises:
+        NotFound: There is none in sight.
+        InvalidInput: It would be left without plate, VIN and serial number.
+        Conflict: Another asset of the lessor has the new plate, VIN or serial number.
+    """
+    now = clock.now()
+    row = await asset_in_sight(session, visibility, asset_id, now, for_change=True)
+    _apply(row, changes)
+    if not any(getattr(row, kind) for kind in UNIQUE_IDENTIFIERS):
+        emptied = next(kind for kind in UNIQUE_IDENTIFIERS if kind in changes)
+        raise InvalidInput(f"{emptied}: {UNIDENTIFIED}", field=emptied)
+    if session.is_modified(row):
+        row.changed_at = now
+    await _flush(session)
+    return row
+
+
+async def assets_by_id(session: AsyncSession, asset_ids: Collection[int]) -> dict[int, AssetIdentity]:
+    """Return what assets are recognised by, without unknown ids; whether they are in sight is for the caller."""
+    return {identity.asset_id: identity for identity in await queries.identities(session, asset_ids)}
+
+
+async def create_device(session: AsyncSession, lessor_id: int, device: DeviceFields, clock: Clock) -> DeviceRow:
+    """Register a tracker of a lessor.
+
+    Raises:
+        Conflict: Another device of the lessor has its identifier.
+    """
+    values = device.model_dump(include=set(DeviceFields.model_fields))
+    row = DeviceRow(**values, lessor_id=lessor_id, created_at=clock.now())
+    session.add(row)
+    await _flush(session)
+    return row
+
+
+async def register_devices(
+    session: AsyncSession,
+    lessor_id: int,
+    identifiers: Iterable[str],
+    clock: Clock,
+    *,
+    kind: DeviceKind = DeviceKind.WIRED,
+) -> None:
+    """Register the trackers among these identifiers that are not registered yet, in few statements."""
+    wanted = list(dict.fromkeys(identifiers))
+    known = {row.identifier for row in await queries.devices_identified(session, lessor_id, wanted)}
+    now = clock.now()
+    await queries.insert_devices(
+        session,
+        [
+            {"lessor_id": lessor_id, "identifier": identifier, "kind": kind, "created_at": now}
+            for identifier in wanted
+            if identifier not in known
+        ],
+    )
+
+
+async def device_in_sight(
+    session: AsyncSession, visibility: Visibility, device_id: int, *, for_change: bool = False
+) -> DeviceRow:
+    """Return a device.
+
+    Raises:
+        NotFound: There is none in sight.
+    """
+    row = await queries.device(session, visibility, device_id, for_change=for_change)
+    if row is None:
+        raise NotFound("There is no such device.")
+    return row
+
+
+async def change_device(
+    session: AsyncSession, visibility: Visibility, device_id: int, changes: Mapping[str, object]
+) -> DeviceRow:
+    """Change what is known of a tracker.
+
+    Raises:
+        NotFound: There is none in sight.
+        Conflict: Another device of the lessor has the new identifier.
+    """
+    row = await device_in_sight(session, visibility, device_id, for_change=True)
+    _apply(row, changes)
+    await _flush(session)
+    return row
+
+
+async def devices_ever_on(session: AsyncSession, asset_id: int) -> Sequence[int]:
+    """Return the devices that are or were bound to an asset; whether it is in sight is the caller's question."""
+    return await queries.devices_ever_on(session, asset_id)
+
+
+async def bind_device(
+    session: AsyncSession, visibility: Visibility, binding: BindingInput, clock: Clock
+) -> BindingRow:
+    """Say that a device is on an asset for a time.
+
+    Raises:
+        NotFound: The device or the asset is not in sight.
+        InvalidInput: They belong to different lessors, or the period is empty.
+        Conflict: The device is bound for a part of this time already; the message names that period.
+    """
+    device = await queries.device(session, visibility, binding.device_id)
+    if device is None:
+        raise NotFound("device_id: there is no such device", field="device_id")
+    asset = await queries.asset(session, visibility, binding.asset_id, clock.now())
+    if asset is None:
+        raise NotFound("asset_id: there is no such asset", field="asset_id")
+    if asset.lessor_id != device.lessor_id:
+        raise InvalidInput("asset_id: expected an asset of the device's lessor", field="asset_id")
+    row = BindingRow(lessor_id=device.lessor_id, **binding.model_dump())
+    await _check_period(session, row, "bound_from")
+    session.add(row)
+    await _flush(session)
+    return row
+
+
+async def change_binding(
+    session: AsyncSession, visibility: Visibility, binding_id: int, bound_until: datetime | None
+) -> BindingRow:
+    """Say when a device came off its asset; None says that it is still on. Stored pings keep the asset they had.
+
+    Raises:
+        NotFound: The binding is not in sight.
+        InvalidInput: The period would be empty.
+        Conflict: The device is bound for a part of the new period already; the message names that period.
+    """
+    row = await queries.binding(session, visibility, binding_id)
+    if row is None:
+        raise NotFound("There is no such binding.")
+    row.bound_until = bound_until
+    await _check_period(session, row, "bound_until")
+    await _flush(session)
+    return row
+
+
+async def _check_period(session: AsyncSession, binding: BindingRow, field: str) -> None:
+    if binding.bound_until is not None and binding.bound_until <= binding.bound_from:
+        raise InvalidInput(
+            f"bound_until: expected a time after {binding.bound_from.isoformat()}", field="bound_until"
+        )
+    other = await queries.overlapping(session, binding)
+    if other is not None:
+        raise Conflict(
+            f"{field}: the device is on asset {other.asset_id} {period(other.bound_from, other.bound_until)}"
+            f" (binding {other.binding_id})",
+            field=field,
+        )
