@@ -26,7 +26,8 @@ OWNER = "leasetrace_owner"
 APPLICATION = "leasetrace_app"
 
 _ROOT_AREA = Path("/var/lib/leasetrace")
-_RAM_DISK = Path("/dev/shm")  # noqa: S108  # nosec B108 - a directory of mode 0700 is made in it
+# a directory of mode 0700 is made in it
+_RAM_DISK = Path("/dev/shm")  # noqa: S108  # nosec B108
 _RAM_DISK_FREE_BYTES = 2 * 1024**3  # a container's default of 64 MB is no place for a cluster
 
 _COMMON_SETTINGS = {
