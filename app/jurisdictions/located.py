@@ -1,0 +1,106 @@
+"""A boundary layer in use: the locator, and what its numbers mean."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from app.core.geodesy import BoolArray, FloatArray
+from app.jurisdictions.domain import BorderInfo, CountyInfo, LayerInfo, TerritoryInfo
+from app.jurisdictions.errors import BoundariesChanged
+from app.jurisdictions.grid import IntArray
+from app.jurisdictions.locator import NEAR_BORDER_M, Locator
+from app.jurisdictions.naming import PROVINCES
+from app.jurisdictions.raster import OUTSIDE
+
+
+@dataclass(frozen=True, slots=True)
+class LocatedLayer:
+    """The active layer, held in memory by each process.
+
+    Args:
+        info: Which layer it is.
+        locator: Finds the county of a point, as an index into the two arrays.
+        county_adcode: Six digits of each county, shape ``(n,)``.
+        territory_id: The court territory of each county, -1 where there is none, shape ``(n,)``.
+        territories: Court territories by id, those of earlier layers too.
+        counties: Counties by code, likewise.
+    """
+
+    info: LayerInfo
+    locator: Locator
+    county_adcode: IntArray
+    territory_id: IntArray
+    territories: Mapping[int, TerritoryInfo]
+    counties: Mapping[int, CountyInfo]
+
+    @property
+    def layer_id(self) -> int:
+        """The id that stands on everything located with this layer."""
+        return self.info.layer_id
+
+    def territory(self, territory_id: int) -> TerritoryInfo:
+        """Return a court territory of this or an earlier layer.
+
+        Raises:
+            BoundariesChanged: It belongs to a layer that was loaded a moment ago.
+        """
+        found = self.territories.get(territory_id)
+        if found is None:
+            raise BoundariesChanged("The boundaries have just changed.", retry_after_s=2)
+        return found
+
+    def county(self, adcode: int) -> CountyInfo:
+        """Return a county of this or an earlier layer.
+
+        Raises:
+            BoundariesChanged: It belongs to a layer that was loaded a moment ago.
+        """
+        found = self.counties.get(adcode)
+        if found is None:
+            raise BoundariesChanged("The boundaries have just changed.", retry_after_s=2)
+        return found
+
+    def inside(self, lon: FloatArray, lat: FloatArray) -> BoolArray:
+        """Tell for WGS-84 points whether GCJ-02 is shifted there: in every county of the mainland.
+
+        Hong Kong, Macau and Taiwan do not count: what map makers do there differs, and no court of ours has a
+        territory there. Nor does the sea beyond the counties.
+        """
+        number = self.locator.locate(lon, lat)
+        mainland: BoolArray = (number != OUTSIDE) & _is_mainland(self.county_adcode)[number]
+        return mainland
+
+    def near_border(self, lon: ArrayLike, lat: ArrayLike, within_m: float = NEAR_BORDER_M) -> Sequence[BorderInfo]:
+        """Tell for each point whether another county is close, and which.
+
+        Args:
+            lon: Longitudes, WGS-84 degrees, shape ``(n,)``.
+            lat: Latitudes, WGS-84 degrees, shape ``(n,)``.
+            within_m: How close, metres, at most about 1,000.
+        """
+        lons, lats = np.asarray(lon, dtype=np.float64), np.asarray(lat, dtype=np.float64)
+        found = self.locator.near_border(lons, lats, within_m=within_m)
+        return [
+            self._border(float(metres), int(number))
+            for metres, number in zip(found.distance_m, found.neighbour, strict=True)
+        ]
+
+    def _border(self, distance_m: float, number: int) -> BorderInfo:
+        if number == OUTSIDE:
+            return BorderInfo(None, near=False, other_county=None, other_territory=None, other_court=None)
+        territory = self.territories.get(int(self.territory_id[number]))
+        return BorderInfo(
+            distance_m,
+            near=True,
+            other_county=self.counties[int(self.county_adcode[number])],
+            other_territory=territory,
+            other_court=territory.basic.name if territory and territory.basic else None,
+        )
+
+
+def _is_mainland(county_adcode: IntArray) -> BoolArray:
+    elsewhere = [int(code) // 10_000 for code, province in PROVINCES.items() if province.abbreviation is None]
+    mainland: BoolArray = ~np.isin(county_adcode // 10_000, elsewhere)
+    return mainland

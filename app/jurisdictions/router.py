@@ -1,0 +1,76 @@
+"""Where points belong, courts and divisions over HTTP."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query, Request
+
+from app.access.http import AnyPrincipal
+from app.core.http import InContext, Latitude, Longitude, ReadSession
+from app.core.paging import After, Limit, Page
+from app.jurisdictions import registers
+from app.jurisdictions.domain import CourtLevel, DivisionLevel
+from app.jurisdictions.locating import locate_point
+from app.jurisdictions.schemas import CourtDetailOut, CourtOut, DivisionOut, LocationOut
+from app.jurisdictions.service import locators_of
+
+router = APIRouter(tags=["jurisdictions"])
+
+Adcode = Annotated[int, Path(ge=100_000, le=999_999, description="Six-digit division code.", examples=[310105])]
+CourtId = Annotated[int, Path(ge=1, le=2**31 - 1)]
+Province = Annotated[
+    int | None, Query(ge=100_000, le=999_999, description="Six-digit code of a province.", examples=[310000])
+]
+Search = Annotated[str | None, Query(max_length=60, description="Part of a name.", examples=["长宁"])]
+
+
+@router.get("/jurisdictions/locate", summary="Which divisions and courts does a point belong to?")
+async def locate_point_in_courts(
+    request: Request, _: AnyPrincipal, context: InContext, lon: Longitude, lat: Latitude
+) -> LocationOut:
+    """Return the county, prefecture and province that cover a point, and the courts with that territory.
+
+    A point within 150 m of a border names the other side too; a point outside every county is outside, never in the
+    nearest one. Longitude and latitude are WGS-84 degrees.
+    """
+    layer = await locators_of(request).current()
+    return locate_point(layer, lon, lat, context.settings.border_near_m)
+
+
+@router.get("/courts", summary="Courts of the register")
+async def list_courts(
+    _: AnyPrincipal,
+    session: ReadSession,
+    level: CourtLevel | None = None,
+    province: Province = None,
+    q: Search = None,
+    limit: Limit = 100,
+    after: After = None,
+) -> Page[CourtOut]:
+    """List courts, a page at a time; `q` is a part of the name or of the code."""
+    return await registers.list_courts(session, after, limit, level, province, q)
+
+
+@router.get("/courts/{court_id}", summary="One court")
+async def read_court(_: AnyPrincipal, session: ReadSession, court_id: CourtId) -> CourtDetailOut:
+    """Return a court and the counties that are its territory in the active boundary layer."""
+    return await registers.read_court(session, court_id)
+
+
+@router.get("/divisions", summary="Divisions of the active boundary layer")
+async def list_divisions(
+    _: AnyPrincipal,
+    session: ReadSession,
+    level: DivisionLevel | None = None,
+    province: Province = None,
+    q: Search = None,
+    limit: Limit = 100,
+    after: After = None,
+) -> Page[DivisionOut]:
+    """List provinces, prefectures and counties, a page at a time; `q` is a part of the full name."""
+    return await registers.list_divisions(session, after, limit, level, province, q)
+
+
+@router.get("/divisions/{level}/{adcode}", summary="One division")
+async def read_division(_: AnyPrincipal, session: ReadSession, level: DivisionLevel, adcode: Adcode) -> DivisionOut:
+    """Return a division of the active boundary layer; the level is needed, since some codes stand at two levels."""
+    return await registers.read_division(session, level, adcode)

@@ -1,0 +1,132 @@
+"""The wire shapes of this room; every member of an answer is always there."""
+
+from datetime import date
+
+from pydantic import BaseModel, Field
+
+from app.jurisdictions.domain import CourtLevel, DivisionLevel
+
+
+class LayerOut(BaseModel):
+    """The boundary layer that an answer rests on."""
+
+    layer_id: int
+    name: str
+    source: str
+    source_version: str
+    sha256: str
+
+
+class DivisionRef(BaseModel):
+    """A division by code and name."""
+
+    adcode: int = Field(examples=[310105])
+    name: str = Field(examples=["长宁区"])
+
+
+class DivisionsOut(BaseModel):
+    """The divisions that hold a point."""
+
+    province: DivisionRef
+    prefecture: DivisionRef
+    county: DivisionRef
+
+
+class CourtRef(BaseModel):
+    """A court, with who says so and what is doubtful about it."""
+
+    court_id: int
+    code: str = Field(examples=["沪0105"])
+    name: str = Field(examples=["上海市长宁区人民法院"])
+    level: CourtLevel
+    verified: bool
+    source: str
+    caveat: str | None
+
+
+class CourtOfLevel(BaseModel):
+    """The court of one level, or why none is known."""
+
+    court: CourtRef | None
+    reason: str | None
+
+
+class CourtsOut(BaseModel):
+    """The courts with the territory of a point: candidates with their basis, no ruling."""
+
+    basic: CourtOfLevel
+    intermediate: CourtOfLevel
+    high: CourtOfLevel
+    territory_id: int | None
+    basis: str | None
+    verified: bool
+    caveat: str | None
+
+
+class OtherSideOut(BaseModel):
+    """The county across a near border, and its court."""
+
+    distance_m: float
+    province: DivisionRef
+    county: DivisionRef
+    basic: CourtRef | None
+    cross_province: bool
+
+
+class BorderOut(BaseModel):
+    """The nearest border of the county; for a point outside, the nearest county."""
+
+    distance_m: float | None
+    """Metres; null for a point outside that is more than 100 km from every county."""
+    near: bool
+    within_m: float
+    """A border closer than this is near, and the other side is named."""
+    other: OtherSideOut | None
+
+
+class LocationOut(BaseModel):
+    """Where a point belongs."""
+
+    lon: float
+    lat: float
+    located: bool
+    """Whether the point is in the territory of a court."""
+    reason: str | None
+    """Why it is not."""
+    divisions: DivisionsOut | None
+    courts: CourtsOut | None
+    border: BorderOut
+    layer: LayerOut
+
+
+class CourtOut(CourtRef):
+    """A court of the register."""
+
+    parent_court_id: int | None
+    province_adcode: int
+    adcode: int
+    valid_from: date
+    valid_to: date | None
+
+
+class CourtDetailOut(CourtOut):
+    """A court of the register, with its territory in the active layer."""
+
+    county_adcodes: list[int]
+
+
+class DivisionOut(BaseModel):
+    """A division of the active boundary layer."""
+
+    division_id: int
+    level: DivisionLevel
+    adcode: int
+    name: str
+    full_name: str
+    province_adcode: int
+    prefecture_adcode: int | None
+    valid_from: date
+    valid_to: date | None
+    layer_id: int
+    source: str
+    source_version: str

@@ -1,0 +1,153 @@
+"""Use cases of this room that other rooms lean on: the layer in use, loading one, courts by id and code."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from typing import Final, cast
+
+import numpy as np
+from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.requests import Request
+
+from app.core.database import Database
+from app.core.readiness import Check
+from app.jurisdictions import queries
+from app.jurisdictions.domain import CountyInfo, CourtInfo, CourtLevel, LayerInfo, TerritoryInfo
+from app.jurisdictions.errors import BoundariesNotLoaded, CourtNotFound
+from app.jurisdictions.loading import LoadReport, load_boundaries, load_boundary_file, load_bundled_layer
+from app.jurisdictions.located import LocatedLayer
+from app.jurisdictions.locator import Locator
+from app.jurisdictions.tables import TerritoryRow
+
+__all__ = [
+    "LoadReport",
+    "LocatedLayer",
+    "LocatorProvider",
+    "boundaries_loaded",
+    "court_by_code",
+    "court_by_id",
+    "load_boundaries",
+    "load_boundary_file",
+    "load_bundled_layer",
+    "locators_of",
+]
+
+CHECK_EVERY_S: Final = 2.0
+"""A process notices a new active layer this long after it was activated, at the latest."""
+
+
+class LocatorProvider:
+    """Holds the active layer in memory, loads it when first asked and again when another becomes active.
+
+    Args:
+        database: Where the layers are.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._layer: LocatedLayer | None = None
+        self._checked_at = 0.0
+        self._loading = asyncio.Lock()
+
+    async def current(self) -> LocatedLayer:
+        """Return the active layer; while another is being loaded, the one before.
+
+        Raises:
+            BoundariesNotLoaded: No layer has been loaded into the database.
+        """
+        layer = self._layer
+        if layer is not None and (self._loading.locked() or time.monotonic() < self._checked_at + CHECK_EVERY_S):
+            return layer
+        async with self._loading:
+            async with self._database.reading() as session:
+                if self._layer is None or self._layer.layer_id != await queries.active_layer_id(session):
+                    self._layer = await _load(session)
+            self._checked_at = time.monotonic()
+            return self._layer
+
+
+async def _load(session: AsyncSession) -> LocatedLayer:
+    info = await queries.active_layer(session)
+    if info is None:
+        raise BoundariesNotLoaded("No boundaries are loaded yet: run `leasetrace boundaries load`.", retry_after_s=30)
+    codes, areas = await queries.county_areas(session, info.layer_id)
+    raster = await queries.raster(session, info.layer_id)
+    locator = await asyncio.to_thread(Locator.from_parts, areas, raster)
+    counties = {county.adcode: county for county in await queries.counties(session)}
+    rows = await queries.all_territories(session)
+    territories = _territories(rows, counties, await queries.all_courts(session))
+    own = {row.county_adcode: row.territory_id for row in rows if row.layer_id == info.layer_id}
+    territory_id = np.array([own.get(code, -1) for code in codes.tolist()], dtype=np.int32)
+    return LocatedLayer(info, locator, codes, territory_id, territories, counties)
+
+
+def _territories(
+    rows: Sequence[TerritoryRow],
+    counties: dict[int, CountyInfo],
+    courts: dict[int, tuple[CourtInfo, int | None]],
+) -> dict[int, TerritoryInfo]:
+    found = {}
+    for row in rows:
+        county = counties[row.county_adcode]
+        basic, above = courts[row.court_id]
+        chain = {basic.level: basic}
+        while above is not None:
+            court, above = courts[above]
+            chain[court.level] = court
+        found[row.territory_id] = TerritoryInfo(
+            territory_id=row.territory_id,
+            county_adcode=county.adcode,
+            county=county.name,
+            prefecture_adcode=county.prefecture_adcode,
+            prefecture=county.prefecture,
+            province_adcode=county.province_adcode,
+            province=county.province,
+            basic=basic,
+            intermediate=chain.get(CourtLevel.INTERMEDIATE),
+            high=chain.get(CourtLevel.HIGH),
+            basis=row.basis,
+            verified=row.verified,
+            caveat=basic.caveat,
+        )
+    return found
+
+
+def locators_of(request: Request) -> LocatorProvider:
+    """Return the provider of the application that serves this request."""
+    return cast("LocatorProvider", request.app.state.locators)
+
+
+async def boundaries_loaded(session: AsyncSession) -> Check:
+    """Tell for ``/readyz`` whether a layer is active."""
+    layer = await queries.active_layer(session)
+    detail = "none is active; run `leasetrace boundaries load`" if layer is None else described(layer)
+    return Check(name="boundaries", ok=layer is not None, detail=detail)
+
+
+def described(layer: LayerInfo) -> str:
+    """Name a layer in a few words: what, from where, which content."""
+    return f"{layer.name} of {layer.source} {layer.source_version}, {layer.sha256[:12]}"
+
+
+async def court_by_id(session: AsyncSession, court_id: int) -> CourtInfo:
+    """Return a court.
+
+    Raises:
+        CourtNotFound: There is none with this id.
+    """
+    row = await queries.court(session, court_id)
+    if row is None:
+        raise CourtNotFound(f"No court has the id {court_id}.", field="court_id")
+    return queries.court_info(row)
+
+
+async def court_by_code(session: AsyncSession, code: str) -> CourtInfo:
+    """Return the court with a code, for example 沪0105.
+
+    Raises:
+        CourtNotFound: There is none with this code.
+    """
+    row = await queries.court_by_code(session, code)
+    if row is None:
+        raise CourtNotFound(f"No court has the code {code}.", field="court_code")
+    return queries.court_info(row)
