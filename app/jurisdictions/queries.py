@@ -1,13 +1,13 @@
 """All SQL of reading divisions, courts and territories; for loading see ``loading_queries``."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import cast
 
 import numpy as np
 import psycopg
 import shapely
 from numpy.typing import NDArray
-from sqlalchemy import Select, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
@@ -109,6 +109,11 @@ def court_info(row: CourtRow) -> CourtInfo:
 async def court(session: AsyncSession, court_id: int) -> CourtRow | None:
     """Return one court."""
     return await session.get(CourtRow, court_id)
+
+
+async def courts_by_id(session: AsyncSession, court_ids: Collection[int]) -> Sequence[CourtRow]:
+    """Return some courts, in no order."""
+    return (await session.scalars(select(CourtRow).where(CourtRow.court_id == func.any(list(court_ids))))).all()
 
 
 async def court_by_code(session: AsyncSession, code: str) -> CourtRow | None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final, cast
 
 import numpy as np
@@ -26,6 +26,7 @@ __all__ = [
     "boundaries_loaded",
     "court_by_code",
     "court_by_id",
+    "courts_by_id",
     "load_boundaries",
     "load_boundary_file",
     "load_bundled_layer",
@@ -139,6 +140,11 @@ async def court_by_id(session: AsyncSession, court_id: int) -> CourtInfo:
     if row is None:
         raise CourtNotFound(f"No court has the id {court_id}.", field="court_id")
     return queries.court_info(row)
+
+
+async def courts_by_id(session: AsyncSession, court_ids: Collection[int]) -> dict[int, CourtInfo]:
+    """Return courts by their ids, without unknown ones, in one statement."""
+    return {row.court_id: queries.court_info(row) for row in await queries.courts_by_id(session, court_ids)}
 
 
 async def court_by_code(session: AsyncSession, code: str) -> CourtInfo:
