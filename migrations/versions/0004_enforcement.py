@@ -28,7 +28,9 @@ def upgrade() -> None:
             CONSTRAINT enforcement_case_claim_mode_check CHECK (claim_mode IN ('money', 'delivery')),
             CONSTRAINT enforcement_case_phase_check CHECK (phase IN
                 ('preservation', 'enforcement', 'resumed', 'concluded_no_property', 'closed')),
-            CONSTRAINT enforcement_case_closed_check CHECK (closed_on >= opened_on)
+            CONSTRAINT enforcement_case_closed_check CHECK (closed_on >= opened_on),
+            CONSTRAINT enforcement_case_ended_check
+                CHECK ((closed_on IS NOT NULL) = (phase IN ('concluded_no_property', 'closed')))
         )""")
     op.execute("CREATE INDEX enforcement_case_court_id_idx ON enforcement_case (court_id)")
     op.execute("CREATE INDEX enforcement_case_applicant_lessor_id_idx ON enforcement_case (applicant_lessor_id)")
@@ -57,7 +59,8 @@ def upgrade() -> None:
             rank        integer NOT NULL,   -- 1 is first; higher ranks wait (轮候查封)
             starts_on   date NOT NULL,
             ends_on     date NOT NULL,      -- the last day in force; movables two years at most (L6 art 485)
-            released_on date,
+            released_on date,               -- the day from which it is lifted
+            effective_on date,              -- the day on which a waiting seizure became the first (L2 art 26)
             custodian   text,
             created_at  timestamptz NOT NULL,
             created_by  integer NOT NULL CONSTRAINT seizure_measure_created_by_fkey REFERENCES principal,
@@ -66,10 +69,24 @@ def upgrade() -> None:
             CONSTRAINT seizure_measure_kind_check CHECK (kind IN
                 ('register_seizure', 'physical_detention', 'living_seizure')),
             CONSTRAINT seizure_measure_rank_check CHECK (rank >= 1),
-            CONSTRAINT seizure_measure_term_check CHECK (ends_on >= starts_on)
+            CONSTRAINT seizure_measure_term_check CHECK (ends_on >= starts_on),
+            CONSTRAINT seizure_measure_overlap_excl
+                EXCLUDE USING gist (case_id WITH =, asset_id WITH =, kind WITH =,
+                                    daterange(starts_on, ends_on, '[]') WITH &&) WHERE (released_on IS NULL)
         )""")
-    op.execute("CREATE INDEX seizure_measure_case_id_asset_id_idx ON seizure_measure (case_id, asset_id)")
+    op.execute("CREATE INDEX seizure_measure_case_id_idx ON seizure_measure (case_id)")
     op.execute("CREATE INDEX seizure_measure_asset_id_idx ON seizure_measure (asset_id)")
+    op.execute("""
+        CREATE TABLE seizure_renewal (
+            renewal_id       integer GENERATED ALWAYS AS IDENTITY CONSTRAINT seizure_renewal_pkey PRIMARY KEY,
+            measure_id       integer NOT NULL CONSTRAINT seizure_renewal_measure_id_fkey REFERENCES seizure_measure,
+            previous_ends_on date NOT NULL,
+            ends_on          date NOT NULL,
+            renewed_at       timestamptz NOT NULL,
+            renewed_by       integer NOT NULL CONSTRAINT seizure_renewal_renewed_by_fkey REFERENCES principal,
+            CONSTRAINT seizure_renewal_term_check CHECK (ends_on > previous_ends_on)
+        )""")
+    op.execute("CREATE INDEX seizure_renewal_measure_id_idx ON seizure_renewal (measure_id)")
     op.execute("""
         CREATE TABLE planning_assignment (
             assignment_id integer GENERATED ALWAYS AS IDENTITY CONSTRAINT planning_assignment_pkey PRIMARY KEY,
@@ -87,4 +104,4 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Drop them."""
-    op.execute("DROP TABLE planning_assignment, seizure_measure, case_asset, enforcement_case")
+    op.execute("DROP TABLE planning_assignment, seizure_renewal, seizure_measure, case_asset, enforcement_case")

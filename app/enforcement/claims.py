@@ -1,0 +1,85 @@
+"""How assets enter a case: the applicant offers its own, the officer confirms each by an exact identifier.
+
+The confirmation is the ground on which the court may see an asset; its grant is written in the same transaction.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.access.domain import Visibility
+from app.assets import service as assets
+from app.assets.domain import AssetIdentity, IdentifierKind, normalise_identifier
+from app.enforcement import queries
+from app.enforcement.domain import ConfirmationReport, OfferReport, Outcome, RowResult
+from app.enforcement.service import case_to_change, grant_sight
+
+Identifier = tuple[IdentifierKind, str]
+"""What an officer recognises an asset by: the kind, and the text as it was written."""
+
+
+async def offer_assets(
+    session: AsyncSession, visibility: Visibility, case_id: int, asset_ids: Sequence[int], now: datetime
+) -> OfferReport:
+    """Offer the applicant's own assets to its case. An asset of somebody else does not exist here.
+
+    Raises:
+        NotFound: The case does not exist, or the lessor is not its applicant.
+        Conflict: The case is closed.
+    """
+    await case_to_change(session, visibility, case_id, now)
+    found = await assets.assets_by_id(session, list(dict.fromkeys(asset_ids)))
+    own = [i for i in dict.fromkeys(asset_ids) if i in found and found[i].lessor_id == visibility.lessor_id]
+    fresh = await queries.offer(session, case_id, own, visibility.principal.principal_id, now)
+    results, pending, known = [], set(fresh), set(own)
+    for index, asset_id in enumerate(asset_ids):
+        if asset_id in pending:
+            pending.remove(asset_id)
+        else:
+            outcome = Outcome.ALREADY_OFFERED if asset_id in known else Outcome.NOT_FOUND
+            results.append(RowResult(index, outcome, (asset_id,)))
+    return OfferReport(len(fresh), tuple(results))
+
+
+async def confirm_assets(
+    session: AsyncSession, visibility: Visibility, case_id: int, identifiers: Sequence[Identifier], now: datetime
+) -> ConfirmationReport:
+    """Confirm offered assets by identifiers, and open them to the sight of the case's court.
+
+    Only what was offered to this case is looked at: what was not and what does not exist get the same answer. A
+    contract may cover several assets; all of them are confirmed.
+
+    Raises:
+        NotFound: The case does not exist or is not the court's.
+        Conflict: The case is closed.
+    """
+    case = await case_to_change(session, visibility, case_id, now)
+    offered = await queries.offered_assets(session, case_id)
+    identities = await assets.assets_by_id(session, list(offered))
+    by_identifier = _index(identities, {kind for kind, _ in identifiers})
+    matched: dict[int, IdentifierKind] = {}
+    results = []
+    for index, (kind, text) in enumerate(identifiers):
+        ids = by_identifier.get((kind, normalise_identifier(kind, text)), ())
+        fresh = [i for i in ids if not offered[i] and i not in matched]
+        matched |= dict.fromkeys(fresh, kind)
+        outcome = Outcome.CONFIRMED if fresh else Outcome.ALREADY_CONFIRMED if ids else Outcome.NOT_FOUND
+        results.append(RowResult(index, outcome, tuple(ids)))
+    if matched:
+        await queries.confirm(session, case_id, matched, visibility.principal.principal_id, now)
+        await grant_sight(session, case, list(matched), visibility.principal, now)
+    return ConfirmationReport(len(matched), tuple(results))
+
+
+def _index(
+    identities: Mapping[int, AssetIdentity], kinds: Iterable[IdentifierKind]
+) -> Mapping[Identifier, Sequence[int]]:
+    """Return the assets by each of their identifiers of some kinds."""
+    index: dict[Identifier, list[int]] = {}
+    for kind in kinds:
+        for asset_id, identity in identities.items():
+            value = identity.identifier(kind)
+            if value:
+                index.setdefault((kind, value), []).append(asset_id)
+    return index

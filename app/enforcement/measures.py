@@ -1,0 +1,214 @@
+"""Seizure measures: ordered for many assets at once, renewed, lifted, read."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime
+from typing import Any, Final
+
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.access import service as access
+from app.access.domain import Visibility
+from app.core.database import violated_constraint
+from app.core.errors import Conflict, InvalidInput, NotFound
+from app.enforcement import queries, terms
+from app.enforcement.domain import MeasureKind, MeasureView, NewMeasure, Renewal, RowFault, day_in_shanghai
+from app.enforcement.errors import RowsRefused
+from app.enforcement.service import case_in_sight, case_to_change, grant_sight
+from app.enforcement.tables import MeasureRow, RenewalRow
+
+_OVERLAP: Final = "seizure_measure_overlap_excl"
+
+
+async def order_measures(
+    session: AsyncSession, visibility: Visibility, case_id: int, orders: Sequence[NewMeasure], now: datetime
+) -> list[int]:
+    """Record measures on confirmed assets of a case, all or none, and return their ids in the order given.
+
+    An asset that went out of sight when its measures were lifted comes into sight again.
+
+    Raises:
+        NotFound: The case does not exist or is not the court's.
+        Conflict: The case is closed, or a measure of the same kind on the same asset has a day in common.
+        RowsRefused: Rows are at fault, each named.
+    """
+    case = await case_to_change(session, visibility, case_id, now)
+    asset_ids = list({o.asset_id for o in orders})
+    confirmed = set(await queries.confirmed_assets(session, case_id, asset_ids))
+    faults = list(_faults(orders, confirmed, day_in_shanghai(now)))
+    if faults:
+        raise RowsRefused("measures", faults)
+    _refuse_overlaps(orders, await queries.standing_terms(session, case_id, asset_ids))
+    released = await queries.released_assets(session, case_id, asset_ids)
+    added = {"case_id": case_id, "created_at": now, "created_by": visibility.principal.principal_id}
+    ids = await queries.add_measures(session, [_columns(order) | added for order in orders])
+    await grant_sight(session, case, sorted(released), visibility.principal, now)
+    return ids
+
+
+def _faults(orders: Iterable[NewMeasure], confirmed: set[int], today: date) -> Iterable[RowFault]:
+    for index, order in enumerate(orders):
+        if order.asset_id not in confirmed:
+            yield RowFault(index, "asset_id", "expected a confirmed asset of this case")
+        fault = terms.term_fault(order.starts_on, order.ends_on)
+        if fault:
+            yield RowFault(index, "ends_on", fault)
+        fault = _effect_fault(order.rank, order.starts_on, order.effective_on, today)
+        if fault:
+            yield RowFault(index, "effective_on", fault)
+
+
+def _effect_fault(rank: int, starts_on: date, effective_on: date | None, today: date) -> str | None:
+    if effective_on is None:
+        return None
+    if rank == 1:
+        return "a measure that is entered first does not wait: leave it out"
+    return terms.happened_fault(starts_on, effective_on, today)
+
+
+def _refuse_overlaps(orders: Sequence[NewMeasure], standing: Iterable[Sequence[Any]]) -> None:
+    """Refuse a measure with a day in common with another of its kind on the asset, stored or in the list."""
+    taken: dict[tuple[int, str], list[tuple[date, date]]] = {}
+    for asset_id, kind, starts_on, ends_on in standing:
+        taken.setdefault((asset_id, kind), []).append((starts_on, ends_on))
+    for index, order in enumerate(orders):
+        terms_taken = taken.setdefault((order.asset_id, order.kind), [])
+        for starts_on, ends_on in terms_taken:
+            if order.starts_on <= ends_on and starts_on <= order.ends_on:
+                field = f"measures.{index}.starts_on"
+                detail = f"a {order.kind} of asset {order.asset_id} runs from {starts_on} to {ends_on} already"
+                raise Conflict(f"{field}: {detail}", field=field)
+        terms_taken.append((order.starts_on, order.ends_on))
+
+
+def _columns(order: NewMeasure) -> dict[str, Any]:
+    return {
+        "asset_id": order.asset_id,
+        "kind": order.kind,
+        "rank": order.rank,
+        "starts_on": order.starts_on,
+        "ends_on": order.ends_on,
+        "released_on": None,
+        "effective_on": order.effective_on,
+        "custodian": order.custodian,
+    }
+
+
+async def change_measure(
+    session: AsyncSession, visibility: Visibility, measure_id: int, changes: Mapping[str, Any], now: datetime
+) -> MeasureView:
+    """Renew a measure, lift it, record that it took effect as the first, or name its custodian.
+
+    When the last measure of a case on an asset is lifted, the asset goes out of everybody's sight that the case gave.
+
+    Args:
+        session: A writing transaction.
+        visibility: The officer who changes it.
+        measure_id: Which.
+        changes: New values by member: ends_on, released_on, effective_on, custodian; all but the last are days.
+        now: The present.
+
+    Raises:
+        NotFound: It does not exist, or its case is not the court's.
+        Conflict: It is lifted or lapsed, or renewed into another measure of its kind.
+        InvalidInput: A day does not fit.
+    """
+    row = await queries.lock_measure(session, visibility, measure_id, now)
+    if row is None:
+        raise NotFound("There is no such measure in your sight.")
+    today = day_in_shanghai(now)
+    over = terms.over_reason(row.ends_on, row.released_on, today)
+    if over:
+        raise Conflict(over, field=next(iter(changes), None))
+    if changes.get("ends_on") is not None:
+        await _renew(session, row, changes["ends_on"], visibility, now)
+    if changes.get("effective_on") is not None:
+        fault = _effect_fault(row.rank, row.starts_on, changes["effective_on"], today)
+        if fault:
+            raise InvalidInput(f"effective_on: {fault}", field="effective_on")
+        row.effective_on = changes["effective_on"]
+    if "custodian" in changes:
+        row.custodian = changes["custodian"]
+    if changes.get("released_on") is not None:
+        await _release(session, row, changes["released_on"], now)
+    await session.flush()
+    return (await _views(session, [row]))[0]
+
+
+async def _renew(
+    session: AsyncSession, row: MeasureRow, ends_on: date, visibility: Visibility, now: datetime
+) -> None:
+    fault = terms.renewal_fault(row.ends_on, ends_on)
+    if fault:
+        raise InvalidInput(f"ends_on: {fault}", field="ends_on")
+    session.add(
+        RenewalRow(
+            measure_id=row.measure_id,
+            previous_ends_on=row.ends_on,
+            ends_on=ends_on,
+            renewed_at=now,
+            renewed_by=visibility.principal.principal_id,
+        )
+    )
+    row.ends_on = ends_on
+    try:
+        await session.flush()
+    except IntegrityError as error:
+        if violated_constraint(error) != _OVERLAP:
+            raise
+        detail = f"ends_on: another {row.kind} of this case on the asset begins before {ends_on}"
+        raise Conflict(detail, field="ends_on") from error
+
+
+async def _release(session: AsyncSession, row: MeasureRow, released_on: date, now: datetime) -> None:
+    fault = terms.happened_fault(row.starts_on, released_on, day_in_shanghai(now))
+    if fault:
+        raise InvalidInput(f"released_on: {fault}", field="released_on")
+    row.released_on = released_on
+    await session.flush()
+    if await queries.released_assets(session, row.case_id, [row.asset_id]):
+        await access.end_grants(session, row.case_id, now, asset_ids=[row.asset_id])
+
+
+async def list_measures(
+    session: AsyncSession,
+    visibility: Visibility,
+    case_id: int,
+    now: datetime,
+    *,
+    asset_id: int | None,
+    after: int,
+    limit: int,
+) -> list[MeasureView]:
+    """Return the measures of a case after a key, one more than ``limit`` if there are so many.
+
+    Raises:
+        NotFound: The case does not exist or is out of sight.
+    """
+    await case_in_sight(session, visibility, case_id, now)
+    return await _views(
+        session, await queries.find_measures(session, case_id, asset_id=asset_id, after=after, limit=limit)
+    )
+
+
+async def _views(session: AsyncSession, rows: Sequence[MeasureRow]) -> list[MeasureView]:
+    renewals: dict[int, list[Renewal]] = {}
+    for r in await queries.renewals_of(session, [row.measure_id for row in rows]):
+        renewals.setdefault(r.measure_id, []).append(Renewal(r.previous_ends_on, r.ends_on, r.renewed_at))
+    return [
+        MeasureView(
+            measure_id=row.measure_id,
+            case_id=row.case_id,
+            asset_id=row.asset_id,
+            kind=MeasureKind(row.kind),
+            rank=row.rank,
+            starts_on=row.starts_on,
+            ends_on=row.ends_on,
+            released_on=row.released_on,
+            effective_on=row.effective_on,
+            custodian=row.custodian,
+            created_at=row.created_at,
+            renewals=tuple(renewals.get(row.measure_id, ())),
+        )
+        for row in rows
+    ]

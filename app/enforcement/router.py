@@ -1,0 +1,249 @@
+"""HTTP of this room: cases, offers, confirmations, measures, assignments."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path, Query
+from fastapi.exceptions import RequestValidationError
+
+from app.access.domain import Principal, PrincipalKind, Visibility
+from app.access.http import CourtOnly, InSight, LessorOnly, Only
+from app.core.errors import InvalidInput
+from app.core.http import InContext, ReadSession, WriteSession
+from app.core.paging import After, Limit, Page, decode_token, page_of
+from app.enforcement import claims, measures, service
+from app.enforcement.domain import CaseNumber, NewCase, NewMeasure, Outcome, Phase
+from app.enforcement.errors import RowsRefused
+from app.enforcement.schemas import (
+    MAX_ID,
+    AssignmentInput,
+    AssignmentOutput,
+    CaseAssetOutput,
+    CaseChange,
+    CaseInput,
+    CaseNumberText,
+    CaseOutput,
+    ConfirmationInput,
+    ConfirmationOutput,
+    ConfirmationRow,
+    MeasureChange,
+    MeasureOutput,
+    MeasuresInput,
+    MeasuresOutput,
+    OfferInput,
+    OfferOutput,
+    OfferRow,
+)
+
+router = APIRouter(tags=["enforcement"])
+
+CaseId = Annotated[int, Path(ge=1, le=MAX_ID)]
+MeasureId = Annotated[int, Path(ge=1, le=MAX_ID)]
+CourtOrAdministrator = Annotated[Principal, Depends(Only(PrincipalKind.COURT, PrincipalKind.ADMINISTRATOR))]
+NoLessor = Annotated[
+    Principal, Depends(Only(PrincipalKind.COURT, PrincipalKind.DISPATCHER, PrincipalKind.ADMINISTRATOR))
+]
+
+
+@router.post("/cases", status_code=201, summary="Record a case")
+async def create_case(
+    body: CaseInput, principal: CourtOrAdministrator, session: WriteSession, context: InContext
+) -> CaseOutput:
+    """A court records its own cases; an administrator names the court.
+
+    The court code in the number may be another than the court's today, since courts keep old codes when divisions
+    change: the answer then says `court_code_differs`.
+    """
+    court_id = principal.subject_id or body.court_id
+    if court_id is None:
+        raise InvalidInput("court_id: an administrator says whose case it is", field="court_id")
+    if body.court_id not in {None, court_id}:
+        raise InvalidInput("court_id: a court records its own cases; leave it out", field="court_id")
+    new = NewCase(
+        number=CaseNumber.parse(body.case_number),
+        court_id=court_id,
+        applicant_lessor_id=body.applicant_lessor_id,
+        judgment_debtor=body.judgment_debtor,
+        claim_mode=body.claim_mode,
+        claim_yuan=body.claim_yuan,
+        phase=body.phase,
+        basis_number=body.basis_number,
+        opened_on=body.opened_on,
+    )
+    return CaseOutput.model_validate(await service.open_case(session, new, context.clock.now()))
+
+
+@router.get("/cases", summary="List the cases in sight")
+async def list_cases(
+    visibility: InSight,
+    session: ReadSession,
+    context: InContext,
+    case_number: Annotated[CaseNumberText | None, Query()] = None,
+    phase: Annotated[Phase | None, Query()] = None,
+    limit: Limit = 100,
+    after: After = None,
+) -> Page[CaseOutput]:
+    """A court sees its cases, a lessor those that it applied for, a dispatcher those of its assignments."""
+    found = await service.list_cases(
+        session,
+        visibility,
+        context.clock.now(),
+        case_number=case_number,
+        phase=phase,
+        after=decode_token(after),
+        limit=limit,
+    )
+    return page_of([CaseOutput.model_validate(case) for case in found], limit, lambda case: case.case_id)
+
+
+@router.get("/cases/{case_id}", summary="Read a case")
+async def read_case(case_id: CaseId, visibility: InSight, session: ReadSession, context: InContext) -> CaseOutput:
+    """A case as it stands."""
+    return CaseOutput.model_validate(await service.case_in_sight(session, visibility, case_id, context.clock.now()))
+
+
+@router.patch("/cases/{case_id}", summary="Change or close a case")
+async def change_case(
+    case_id: CaseId, body: CaseChange, principal: CourtOnly, session: WriteSession, context: InContext
+) -> CaseOutput:
+    """Closing a case ends what it opened to anybody's sight: positions of its assets are read no more."""
+    changes = body.model_dump(exclude_unset=True)
+    changed = await service.change_case(session, Visibility(principal), case_id, changes, context.clock.now())
+    return CaseOutput.model_validate(changed)
+
+
+@router.post("/cases/{case_id}/offers", summary="Offer assets to a case")
+async def offer_assets(
+    case_id: CaseId, body: OfferInput, principal: LessorOnly, session: WriteSession, context: InContext
+) -> OfferOutput:
+    """The applicant offers its own assets. Rows that were not offered now are told; the others are taken."""
+    report = await claims.offer_assets(session, Visibility(principal), case_id, body.asset_ids, context.clock.now())
+    rows = [OfferRow(index=r.index, asset_id=r.asset_ids[0], outcome=r.outcome) for r in report.results]
+    return OfferOutput(offered=report.offered, results=rows)
+
+
+@router.post("/cases/{case_id}/confirmations", summary="Confirm offered assets by exact identifiers")
+async def confirm_assets(
+    case_id: CaseId, body: ConfirmationInput, principal: CourtOnly, session: WriteSession, context: InContext
+) -> ConfirmationOutput:
+    """The officer recognises offered assets; the confirmation is the ground on which the court may see them.
+
+    `not_found` says that nothing offered to this case bears the identifier, whether or not it exists elsewhere.
+    """
+    identifiers = [(row.matched_by, row.value) for row in body.rows]
+    report = await claims.confirm_assets(session, Visibility(principal), case_id, identifiers, context.clock.now())
+    results = [
+        ConfirmationRow(
+            index=r.index,
+            matched_by=row.matched_by,
+            value=row.value,
+            outcome=r.outcome,
+            asset_ids=list(r.asset_ids),
+        )
+        for row, r in zip(body.rows, report.results, strict=True)
+    ]
+    return ConfirmationOutput(
+        confirmed=report.count(Outcome.CONFIRMED),
+        already_confirmed=report.count(Outcome.ALREADY_CONFIRMED),
+        not_found=report.count(Outcome.NOT_FOUND),
+        assets_confirmed=report.assets_confirmed,
+        results=results,
+    )
+
+
+@router.get("/cases/{case_id}/assets", summary="List the assets of a case")
+async def list_case_assets(
+    case_id: CaseId,
+    visibility: InSight,
+    session: ReadSession,
+    context: InContext,
+    limit: Limit = 100,
+    after: After = None,
+) -> Page[CaseAssetOutput]:
+    """Confirmed assets with what the rule says of each today; the applicant also sees what it has only offered."""
+    now = context.clock.now()
+    found = await service.list_case_assets(session, visibility, case_id, now, after=decode_token(after), limit=limit)
+    return page_of([CaseAssetOutput.model_validate(a) for a in found], limit, lambda asset: asset.asset_id)
+
+
+@router.post("/cases/{case_id}/measures", status_code=201, summary="Record seizure measures")
+async def create_measures(
+    case_id: CaseId, body: MeasuresInput, principal: CourtOnly, session: WriteSession, context: InContext
+) -> MeasuresOutput:
+    """All measures of the list are recorded, or none; every row at fault is named."""
+    orders = [NewMeasure(**dict(row)) for row in body.measures]
+    try:
+        ids = await measures.order_measures(session, Visibility(principal), case_id, orders, context.clock.now())
+    except RowsRefused as refused:
+        faults = [
+            {"type": "value_error", "loc": ("body", refused.name, f.index, f.field), "msg": f.message}
+            for f in refused.faults
+        ]
+        raise RequestValidationError(faults) from refused
+    return MeasuresOutput(measure_ids=ids)
+
+
+@router.get("/cases/{case_id}/measures", summary="List the measures of a case")
+async def list_measures(
+    case_id: CaseId,
+    visibility: InSight,
+    session: ReadSession,
+    context: InContext,
+    asset_id: Annotated[int | None, Query(ge=1, le=MAX_ID, description="Only on this asset.")] = None,
+    limit: Limit = 100,
+    after: After = None,
+) -> Page[MeasureOutput]:
+    """Measures of this case, past ones too; those of other cases are not told."""
+    found = await measures.list_measures(
+        session,
+        visibility,
+        case_id,
+        context.clock.now(),
+        asset_id=asset_id,
+        after=decode_token(after),
+        limit=limit,
+    )
+    return page_of([MeasureOutput.model_validate(m) for m in found], limit, lambda measure: measure.measure_id)
+
+
+@router.patch("/measures/{measure_id}", summary="Renew or lift a measure")
+async def change_measure(
+    measure_id: MeasureId, body: MeasureChange, principal: CourtOnly, session: WriteSession, context: InContext
+) -> MeasureOutput:
+    """A measure is renewed before it lapses, by two years at most; what has lapsed or was lifted stays so."""
+    changes = body.model_dump(exclude_unset=True)
+    changed = await measures.change_measure(session, Visibility(principal), measure_id, changes, context.clock.now())
+    return MeasureOutput.model_validate(changed)
+
+
+@router.post("/cases/{case_id}/assignments", status_code=201, summary="Let a dispatcher plan for a case")
+async def create_assignment(
+    case_id: CaseId, body: AssignmentInput, principal: CourtOnly, session: WriteSession, context: InContext
+) -> AssignmentOutput:
+    """The case's confirmed assets come into the dispatcher's sight for the time of the assignment."""
+    given = await service.assign(
+        session,
+        Visibility(principal),
+        case_id,
+        body.dispatcher_id,
+        body.starts_at,
+        body.ends_at,
+        context.clock.now(),
+    )
+    return AssignmentOutput.model_validate(given)
+
+
+@router.get("/cases/{case_id}/assignments", summary="List the assignments of a case")
+async def list_assignments(
+    case_id: CaseId,
+    principal: NoLessor,
+    session: ReadSession,
+    context: InContext,
+    limit: Limit = 100,
+    after: After = None,
+) -> Page[AssignmentOutput]:
+    """A dispatcher sees its own."""
+    now = context.clock.now()
+    found = await service.list_assignments(
+        session, Visibility(principal), case_id, now, after=decode_token(after), limit=limit
+    )
+    return page_of([AssignmentOutput.model_validate(a) for a in found], limit, lambda a: a.assignment_id)

@@ -1,0 +1,299 @@
+"""The wire shapes of this room. Input refuses members that it does not know; output has every member, always."""
+
+import re
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Annotated, Final, Self
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+
+from app.assets.domain import IdentifierKind
+from app.core.http import Moment
+from app.enforcement.case_number import EXAMPLE
+from app.enforcement.domain import CaseNumber, ClaimMode, MeasureKind, Outcome, Phase, ReasonCode, State
+
+MAX_ID: Final = 2**31 - 1
+"""Keys are PostgreSQL integers."""
+MAX_ROWS: Final = 10_000
+"""As many rows as a list in a request may have."""
+
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+
+
+def _plain(text: str) -> str:
+    if _CONTROL.search(text):
+        msg = "expected one line of text without control characters"
+        raise ValueError(msg)
+    return text
+
+
+def _written(value: object) -> object:
+    if isinstance(value, date) or (isinstance(value, str) and _DAY.fullmatch(value)):
+        return value
+    msg = "expected a date written as YYYY-MM-DD"
+    raise ValueError(msg)
+
+
+def _canonical(text: str) -> str:
+    return str(CaseNumber.parse(text))
+
+
+Text = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=200),
+    AfterValidator(_plain),
+    Field(json_schema_extra={"pattern": r"^[^\x00-\x1f\x7f-\x9f]+$"}),
+]
+"""One line of text, without control characters (PostgreSQL could not even store NUL)."""
+CaseNumberText = Annotated[
+    str,
+    StringConstraints(max_length=60),
+    AfterValidator(_canonical),
+    Field(examples=[EXAMPLE], description="案号; full-width brackets and spaces are accepted."),
+]
+Id = Annotated[int, Field(strict=True, ge=1, le=MAX_ID)]
+Day = Annotated[
+    date,
+    BeforeValidator(_written),
+    Field(ge=date(1990, 1, 1), le=date(2100, 12, 31), description="A day, Asia/Shanghai."),
+]
+Yuan = Annotated[Decimal, Field(ge=0, max_digits=16, decimal_places=2, description="Yuan, CNY.")]
+
+
+class Wire(BaseModel):
+    """What comes in: unknown members are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Stored(BaseModel):
+    """What goes out, read from a frozen type of the domain."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+
+class CaseInput(Wire):
+    """A case to record."""
+
+    case_number: CaseNumberText
+    court_id: Annotated[Id | None, Field(description="An administrator must say; a court's key knows its own.")] = (
+        None
+    )
+    applicant_lessor_id: Id
+    judgment_debtor: Text
+    claim_mode: ClaimMode
+    claim_yuan: Yuan | None = None
+    phase: Phase = Phase.ENFORCEMENT
+    basis_number: Text | None = None
+    opened_on: Day
+
+
+class CaseChange(Wire):
+    """What may change of a case; members left out stay as they are.
+
+    A phase of ``closed`` or ``concluded_no_property`` begins on ``closed_on``, today if left out. An open phase on a
+    closed case corrects a mistake; a case that is resumed in law is a new case.
+    """
+
+    judgment_debtor: Text = Field(default_factory=str)
+    claim_mode: ClaimMode = Field(default_factory=lambda: ClaimMode.MONEY)  # a default is never read: see the router
+    claim_yuan: Yuan | None = None
+    phase: Phase = Field(default_factory=lambda: Phase.ENFORCEMENT)
+    basis_number: Text | None = None
+    closed_on: Day | None = None
+
+
+class CaseOutput(Stored):
+    """A case as it stands; ``court_code_differs`` says that the number bears another court code than the register."""
+
+    case_id: int
+    case_number: str
+    court_id: int
+    court_code: str
+    court_name: str
+    court_code_differs: bool
+    applicant_lessor_id: int
+    judgment_debtor: str
+    claim_mode: ClaimMode
+    claim_yuan: Decimal | None
+    phase: Phase
+    basis_number: str | None
+    opened_on: date
+    closed_on: date | None
+    created_at: datetime
+
+
+class OfferInput(Wire):
+    """The applicant's own assets, offered to its case."""
+
+    asset_ids: Annotated[list[Id], Field(min_length=1, max_length=MAX_ROWS)]
+
+
+class OfferRow(BaseModel):
+    """A row that was not offered now, and why; ``index`` counts from 0."""
+
+    index: int
+    asset_id: int
+    outcome: Outcome
+
+
+class OfferOutput(BaseModel):
+    """How many assets were offered now, and the rows that were not."""
+
+    offered: int
+    results: list[OfferRow]
+
+
+class ConfirmationRowInput(Wire):
+    """An identifier as it stands in the file, exact; spaces, width, case and a plate's dot do not matter."""
+
+    matched_by: IdentifierKind
+    value: Text
+
+
+class ConfirmationInput(Wire):
+    """Identifiers of the assets to confirm."""
+
+    rows: Annotated[list[ConfirmationRowInput], Field(min_length=1, max_length=MAX_ROWS)]
+
+
+class ConfirmationRow(BaseModel):
+    """What became of a row; ``index`` counts from 0. A contract may match several assets."""
+
+    index: int
+    matched_by: IdentifierKind
+    value: str
+    outcome: Outcome
+    asset_ids: list[int]
+
+
+class ConfirmationOutput(BaseModel):
+    """What became of the rows: the three counts add up to the rows sent."""
+
+    confirmed: int
+    already_confirmed: int
+    not_found: int
+    assets_confirmed: int
+    """Assets confirmed now: more than rows where a contract covers several."""
+    results: list[ConfirmationRow]
+
+
+class ReasonOutput(Stored):
+    """One reason against seizing: a code, a sentence, and the clause that it rests on."""
+
+    code: ReasonCode
+    text: str
+    clause: str | None
+
+
+class SeizabilityOutput(Stored):
+    """What the rule says of an asset today; no ruling. ``effective_rank`` 1 is first."""
+
+    state: State
+    reasons: list[ReasonOutput]
+    effective_rank: int | None
+
+
+class CaseAssetOutput(Stored):
+    """An asset in a case; ``seizability`` is there once it is confirmed."""
+
+    asset_id: int
+    vin: str | None
+    plate_no: str | None
+    serial_no: str | None
+    lease_contract_no: str
+    offered_at: datetime
+    confirmed_at: datetime | None
+    matched_by: IdentifierKind | None
+    seizability: SeizabilityOutput | None
+
+
+class MeasureInput(Wire):
+    """A measure to record; ``ends_on`` is the last day in force."""
+
+    asset_id: Id
+    kind: MeasureKind
+    rank: Annotated[int, Field(strict=True, ge=1, le=1000)] = 1
+    """Its place in the register when it was entered: 1 is first, the rest wait (轮候查封)."""
+    starts_on: Day
+    ends_on: Day
+    effective_on: Day | None = None
+    """The day on which the register says that a waiting measure took effect as the first."""
+    custodian: Text | None = None
+
+
+class MeasuresInput(Wire):
+    """Measures to record, all or none."""
+
+    measures: Annotated[list[MeasureInput], Field(min_length=1, max_length=MAX_ROWS)]
+
+
+class MeasuresOutput(BaseModel):
+    """The measures that were recorded, in the order sent."""
+
+    measure_ids: list[int]
+
+
+class MeasureChange(Wire):
+    """What may happen to a measure in force; members left out stay as they are.
+
+    ``ends_on`` renews it, ``released_on`` lifts it, ``effective_on`` says since when a waiting one is the first.
+    """
+
+    ends_on: Day = Field(default_factory=lambda: date.max)  # a default is never read: see the router
+    released_on: Day = Field(default_factory=lambda: date.max)
+    effective_on: Day = Field(default_factory=lambda: date.max)
+    custodian: Text | None = None
+
+    @model_validator(mode="after")
+    def _one_or_the_other(self) -> Self:
+        if {"ends_on", "released_on"} <= self.model_fields_set:
+            msg = "a measure is renewed (ends_on) or lifted (released_on), not both at once"
+            raise ValueError(msg)
+        return self
+
+
+class RenewalOutput(Stored):
+    """That a term was prolonged."""
+
+    previous_ends_on: date
+    ends_on: date
+    renewed_at: datetime
+
+
+class MeasureOutput(Stored):
+    """A seizure measure; ``ends_on`` is the last day in force, ``released_on`` the first day without it."""
+
+    measure_id: int
+    case_id: int
+    asset_id: int
+    kind: MeasureKind
+    rank: int
+    starts_on: date
+    ends_on: date
+    released_on: date | None
+    effective_on: date | None
+    custodian: str | None
+    created_at: datetime
+    renewals: list[RenewalOutput]
+
+
+class AssignmentInput(Wire):
+    """Who plans for the case, and for how long."""
+
+    dispatcher_id: Id
+    starts_at: Moment | None = None
+    """Now, if left out."""
+    ends_at: Moment
+
+
+class AssignmentOutput(Stored):
+    """That a dispatcher plans for a case, from a moment until another."""
+
+    assignment_id: int
+    case_id: int
+    dispatcher_id: int
+    starts_at: datetime
+    ends_at: datetime
+    given_at: datetime

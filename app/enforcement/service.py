@@ -1,0 +1,379 @@
+"""Use cases of cases: open, read, change, close, entrust to a dispatcher; who sees what; what may be seized.
+
+Offers and confirmations stand in ``claims``, measures in ``measures``.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from itertools import groupby
+from operator import itemgetter
+from typing import Any, Final
+
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.access import service as access
+from app.access.domain import Principal, PrincipalKind, Visibility
+from app.assets import service as assets
+from app.assets.domain import IdentifierKind
+from app.core.database import violated_constraint
+from app.core.errors import Conflict, InvalidInput, NotFound
+from app.enforcement import queries
+from app.enforcement.domain import (
+    ENDED_PHASES,
+    AssetFacts,
+    AssignmentView,
+    CaseAssetView,
+    CaseNumber,
+    CaseView,
+    ClaimMode,
+    Measure,
+    MeasureKind,
+    NewCase,
+    Phase,
+    Seizability,
+    day_in_shanghai,
+    seizable,
+)
+from app.enforcement.tables import AssignmentRow, CaseRow
+from app.jurisdictions import service as jurisdictions
+
+_NOT_FOUND: Final = "There is no such case in your sight."
+_REFUSALS: Final[Mapping[str, type[Conflict | InvalidInput]]] = {
+    "case_number": Conflict,
+    "court_id": InvalidInput,
+    "applicant_lessor_id": InvalidInput,
+}
+_EXPLANATIONS: Final[Mapping[str, str]] = {
+    "case_number": "a case with this number is recorded already",
+    "court_id": "there is no such court",
+    "applicant_lessor_id": "there is no such lessor",
+}
+
+
+async def open_case(session: AsyncSession, new: NewCase, now: datetime) -> CaseView:
+    """Record a case.
+
+    Raises:
+        Conflict: Its number is recorded already.
+        InvalidInput: No such court or lessor, a day in the future, or a phase that has ended.
+    """
+    today = day_in_shanghai(now)
+    if new.number.year > today.year:
+        raise InvalidInput(f"case_number: the year {new.number.year} has not begun", field="case_number")
+    if new.opened_on > today:
+        raise InvalidInput(f"opened_on: expected {today} or earlier", field="opened_on")
+    if new.phase in ENDED_PHASES:
+        raise InvalidInput("phase: a case is recorded open and closed afterwards", field="phase")
+    row = CaseRow(
+        case_number=str(new.number),
+        court_id=new.court_id,
+        applicant_lessor_id=new.applicant_lessor_id,
+        judgment_debtor=new.judgment_debtor,
+        claim_mode=new.claim_mode,
+        claim_yuan=new.claim_yuan,
+        phase=new.phase,
+        basis_number=new.basis_number,
+        opened_on=new.opened_on,
+        closed_on=None,
+        created_at=now,
+    )
+    session.add(row)
+    try:
+        await session.flush()
+    except IntegrityError as error:
+        name = violated_constraint(error) or ""
+        field = next((f for f in _REFUSALS if f in name), None)
+        if field is None:
+            raise
+        raise _REFUSALS[field](f"{field}: {_EXPLANATIONS[field]}", field=field) from error
+    return (await _views(session, [row]))[0]
+
+
+async def case_in_sight(session: AsyncSession, visibility: Visibility, case_id: int, at: datetime) -> CaseView:
+    """Return a case.
+
+    Args:
+        session: Any transaction.
+        visibility: Who looks: a court sees its own cases, a lessor those that it applied for, a dispatcher those of
+            its assignments in force while the case is open.
+        case_id: Which.
+        at: The moment of looking (not the moment that is asked about).
+
+    Raises:
+        NotFound: It does not exist or is out of sight.
+    """
+    row = await queries.find_case(session, visibility, case_id, at)
+    if row is None:
+        raise NotFound(_NOT_FOUND)
+    return (await _views(session, [row]))[0]
+
+
+async def case_by_number(session: AsyncSession, visibility: Visibility, number: CaseNumber, at: datetime) -> CaseView:
+    """Return the case that bears a number; as ``case_in_sight``.
+
+    Raises:
+        NotFound: It does not exist or is out of sight.
+    """
+    found = await list_cases(session, visibility, at, case_number=str(number), phase=None, after=0, limit=1)
+    if not found:
+        raise NotFound(_NOT_FOUND)
+    return found[0]
+
+
+async def list_cases(
+    session: AsyncSession,
+    visibility: Visibility,
+    at: datetime,
+    *,
+    case_number: str | None,
+    phase: Phase | None,
+    after: int,
+    limit: int,
+) -> list[CaseView]:
+    """Return the cases in sight after a key, one more than ``limit`` if there are so many."""
+    rows = await queries.find_cases(
+        session, visibility, at, case_number=case_number, phase=phase, after=after, limit=limit
+    )
+    return await _views(session, rows)
+
+
+async def case_to_change(
+    session: AsyncSession, visibility: Visibility, case_id: int, now: datetime, *, closed_too: bool = False
+) -> CaseRow:
+    """Return a case, locked until the transaction ends: changes of one case happen one after another.
+
+    Raises:
+        NotFound: It does not exist or is out of sight.
+        Conflict: It is closed, and ``closed_too`` does not say that this matters not.
+    """
+    row = await queries.lock_case(session, visibility, case_id, now)
+    if row is None:
+        raise NotFound(_NOT_FOUND)
+    if row.closed_on is not None and not closed_too:
+        raise Conflict(f"The case was closed on {row.closed_on}; what resumes it has a number of its own.")
+    return row
+
+
+async def change_case(
+    session: AsyncSession, visibility: Visibility, case_id: int, changes: Mapping[str, Any], now: datetime
+) -> CaseView:
+    """Change what is recorded of a case; closing it ends all that it opened to anybody's sight.
+
+    An open phase on a closed case is a correction, as if it had never been closed: its assets come into sight again.
+    A case that is resumed in law gets a new number and is a new case.
+
+    Args:
+        session: A writing transaction.
+        visibility: The officer who changes it.
+        case_id: Which.
+        changes: New values by member: judgment_debtor, claim_mode, claim_yuan, basis_number, phase, closed_on.
+        now: The present.
+
+    Raises:
+        NotFound: It does not exist or is out of sight.
+        InvalidInput: The closing day does not fit.
+    """
+    row = await case_to_change(session, visibility, case_id, now, closed_too=True)
+    was_closed = row.closed_on is not None
+    for name in ("judgment_debtor", "claim_mode", "claim_yuan", "basis_number"):
+        if name in changes:
+            setattr(row, name, changes[name])
+    _change_phase(row, changes, now)
+    await session.flush()
+    if row.closed_on is not None and not was_closed:
+        await access.end_grants(session, case_id, now)
+    elif row.closed_on is None and was_closed:
+        await grant_sight(session, row, await _in_play(session, case_id), visibility.principal, now)
+    return (await _views(session, [row]))[0]
+
+
+def _change_phase(row: CaseRow, changes: Mapping[str, Any], now: datetime) -> None:
+    today = day_in_shanghai(now)
+    phase = Phase(changes.get("phase", row.phase))
+    closed_on = changes.get("closed_on")
+    if phase not in ENDED_PHASES:
+        if closed_on is not None:
+            raise InvalidInput(
+                "closed_on: say the phase that begins that day: closed or concluded", field="closed_on"
+            )
+    elif closed_on is None:
+        closed_on = row.closed_on or today
+    elif not row.opened_on <= closed_on <= today:
+        raise InvalidInput(f"closed_on: expected a day from {row.opened_on} to {today}", field="closed_on")
+    row.phase, row.closed_on = phase, closed_on
+
+
+async def grant_sight(
+    session: AsyncSession, case: CaseRow, asset_ids: Sequence[int], granted_by: Principal, now: datetime
+) -> None:
+    """Open assets of a case to the sight of its court and of the dispatchers whose assignments have not ended."""
+    if not asset_ids:
+        return
+    assignments = await queries.open_assignments(session, case.case_id, now)
+    grants = [access.Grant("court", case.court_id, case.case_id, a, "case", now) for a in asset_ids]
+    grants += [
+        access.Grant("principal", x.dispatcher_id, case.case_id, a, "assignment", max(x.starts_at, now), x.ends_at)
+        for x in assignments
+        for a in asset_ids
+    ]
+    await access.write_grants(session, grants, granted_by)
+
+
+async def _in_play(session: AsyncSession, case_id: int) -> list[int]:
+    """Return the confirmed assets of a case, but for those whose measures are all lifted."""
+    released = await queries.released_assets(session, case_id)
+    return [a for a in await queries.confirmed_assets(session, case_id) if a not in released]
+
+
+async def list_case_assets(
+    session: AsyncSession, visibility: Visibility, case_id: int, now: datetime, *, after: int, limit: int
+) -> list[CaseAssetView]:
+    """Return the assets of a case after a key, one more than ``limit`` if there are so many.
+
+    The applicant and an administrator see all that was offered; others what is confirmed: an offer opens nothing.
+
+    Raises:
+        NotFound: The case does not exist or is out of sight.
+    """
+    await case_in_sight(session, visibility, case_id, now)
+    sees_offers = visibility.sees_everything or visibility.lessor_id is not None
+    rows = await queries.case_assets(session, case_id, confirmed_only=not sees_offers, after=after, limit=limit)
+    ids = [row.asset_id for row in rows]
+    identities = await assets.assets_by_id(session, ids)
+    states = await seizability_of_case(session, case_id, now, asset_ids=ids)
+    return [
+        CaseAssetView(
+            asset_id=row.asset_id,
+            vin=identities[row.asset_id].vin,
+            plate_no=identities[row.asset_id].plate_no,
+            serial_no=identities[row.asset_id].serial_no,
+            lease_contract_no=identities[row.asset_id].lease_contract_no,
+            offered_at=row.offered_at,
+            confirmed_at=row.confirmed_at,
+            matched_by=IdentifierKind(row.matched_by) if row.matched_by else None,
+            seizability=states.get(row.asset_id),
+        )
+        for row in rows
+    ]
+
+
+async def seizability_of_case(
+    session: AsyncSession, case_id: int, at: datetime, *, asset_ids: Sequence[int] | None = None
+) -> dict[int, Seizability]:
+    """Say for every confirmed asset of a case whether it may be seized; the caller has checked the case's sight.
+
+    Two statements, however many assets; assets with the same history share one answer. Measures of other cases take
+    part as facts; nothing of them but "another case" is told.
+
+    Args:
+        session: Any transaction.
+        case_id: Which case.
+        at: The moment asked about, aware; its day in Asia/Shanghai counts. The past is told from all known today.
+        asset_ids: Only these, if given.
+
+    Raises:
+        NotFound: The case does not exist.
+    """
+    case = await queries.case_facts(session, case_id)
+    if case is None:
+        raise NotFound(_NOT_FOUND)
+    court_id, phase, closed_on = case
+    day = day_in_shanghai(at)
+    known: dict[tuple[Any, ...], Seizability] = {}
+    answer = {}
+    rows = await queries.measures_on_assets(session, case_id, asset_ids)
+    for asset_id, group in groupby(rows, key=itemgetter(0)):
+        history = tuple(row[1:] for row in group)
+        if history not in known:
+            facts = AssetFacts(case_id, court_id, Phase(phase), closed_on, tuple(_measures(history)), day)
+            known[history] = seizable(facts)
+        answer[asset_id] = known[history]
+    return answer
+
+
+def _measures(history: Iterable[tuple[Any, ...]]) -> Iterable[Measure]:
+    return (Measure(MeasureKind(kind), *rest) for kind, *rest in history if kind is not None)
+
+
+async def assign(
+    session: AsyncSession,
+    visibility: Visibility,
+    case_id: int,
+    dispatcher_id: int,
+    starts_at: datetime | None,
+    ends_at: datetime,
+    now: datetime,
+) -> AssignmentView:
+    """Let a dispatcher plan for a case for a while: its confirmed assets come into the dispatcher's sight.
+
+    Raises:
+        NotFound: The case does not exist or is out of sight.
+        Conflict: The case is closed.
+        InvalidInput: No such dispatcher, or a window that has passed or ends before it begins.
+    """
+    await case_to_change(session, visibility, case_id, now)
+    starts_at = starts_at or now
+    if ends_at <= max(starts_at, now):
+        raise InvalidInput("ends_at: expected a moment in the future, later than starts_at", field="ends_at")
+    if not await access.is_dispatcher(session, dispatcher_id):
+        raise InvalidInput("dispatcher_id: there is no such dispatcher", field="dispatcher_id")
+    row = AssignmentRow(
+        case_id=case_id,
+        dispatcher_id=dispatcher_id,
+        starts_at=starts_at,
+        ends_at=ends_at,
+        given_by=visibility.principal.principal_id,
+        given_at=now,
+    )
+    session.add(row)
+    await session.flush()
+    grants = [
+        access.Grant("principal", dispatcher_id, case_id, a, "assignment", starts_at, ends_at)
+        for a in await _in_play(session, case_id)
+    ]
+    await access.write_grants(session, grants, visibility.principal)
+    return _assignment(row)
+
+
+async def list_assignments(
+    session: AsyncSession, visibility: Visibility, case_id: int, now: datetime, *, after: int, limit: int
+) -> list[AssignmentView]:
+    """Return the assignments of a case after a key, one more than ``limit`` if so many; a dispatcher sees its own.
+
+    Raises:
+        NotFound: The case does not exist or is out of sight.
+    """
+    await case_in_sight(session, visibility, case_id, now)
+    principal = visibility.principal
+    own = principal.principal_id if principal.kind is PrincipalKind.DISPATCHER else None
+    rows = await queries.assignments_of(session, case_id, dispatcher_id=own, after=after, limit=limit)
+    return [_assignment(row) for row in rows]
+
+
+def _assignment(row: AssignmentRow) -> AssignmentView:
+    return AssignmentView(row.assignment_id, row.case_id, row.dispatcher_id, row.starts_at, row.ends_at, row.given_at)
+
+
+async def _views(session: AsyncSession, rows: Sequence[CaseRow]) -> list[CaseView]:
+    courts = await jurisdictions.courts_by_id(session, {row.court_id for row in rows})
+    return [
+        CaseView(
+            case_id=row.case_id,
+            case_number=row.case_number,
+            court_id=row.court_id,
+            court_code=courts[row.court_id].code,
+            court_name=courts[row.court_id].name,
+            court_code_differs=CaseNumber.parse(row.case_number).court_code != courts[row.court_id].code,
+            applicant_lessor_id=row.applicant_lessor_id,
+            judgment_debtor=row.judgment_debtor,
+            claim_mode=ClaimMode(row.claim_mode),
+            claim_yuan=row.claim_yuan,
+            phase=Phase(row.phase),
+            basis_number=row.basis_number,
+            opened_on=row.opened_on,
+            closed_on=row.closed_on,
+            created_at=row.created_at,
+        )
+        for row in rows
+    ]

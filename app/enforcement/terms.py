@@ -1,0 +1,68 @@
+"""The clocks of a seizure measure: how long it may run, when it is renewed or lifted; pure, days of Asia/Shanghai.
+
+Each function returns what is wrong as a sentence for a person, or None.
+"""
+
+from datetime import date
+from typing import Final
+
+MAX_TERM_YEARS: Final = 2
+"""How long a seizure of movables may run, and each renewal of it (interpretation of the CPL, article 485)."""
+
+
+def latest_end(begins_on: date) -> date:
+    """Return the last day that a term counted from a day may have.
+
+    That is the same day two years on (28 February after 29 February): a period counted in years does not count the
+    day on which it begins, so an order that stops a day earlier is within it too.
+    """
+    year = begins_on.year + MAX_TERM_YEARS
+    try:
+        return begins_on.replace(year=year)
+    except ValueError:
+        return begins_on.replace(year=year, day=28)
+
+
+def term_fault(starts_on: date, ends_on: date) -> str | None:
+    """Judge the last day of a new measure's term."""
+    if ends_on < starts_on:
+        return f"expected the last day in force, {starts_on} or later"
+    if ends_on > latest_end(starts_on):
+        return (
+            f"a seizure of movables runs two years at most: expected {latest_end(starts_on)} or earlier "
+            "(interpretation of the CPL, article 485)"
+        )
+    return None
+
+
+def renewal_fault(ends_on: date, new_ends_on: date) -> str | None:
+    """Judge the new last day of a measure that is still in force until ``ends_on``."""
+    if new_ends_on <= ends_on:
+        return f"a renewal prolongs the term: expected a day after {ends_on}"
+    if new_ends_on > latest_end(ends_on):
+        return (
+            f"a renewal adds two years at most: expected {latest_end(ends_on)} or earlier "
+            "(interpretation of the CPL, article 485)"
+        )
+    return None
+
+
+def happened_fault(starts_on: date, day: date, today: date) -> str | None:
+    """Judge the day on which something happened to a measure: it was lifted, or took effect as the first."""
+    if day > today:
+        return f"it is recorded when it has happened: expected {today} or earlier"
+    if day < min(starts_on, today):
+        return f"the measure began on {starts_on}: expected that day or later"
+    return None
+
+
+def over_reason(ends_on: date, released_on: date | None, today: date) -> str | None:
+    """Say why a measure is over and takes no renewal and no release any more."""
+    if released_on is not None:
+        return f"The measure was lifted on {released_on}; record a new one instead."
+    if ends_on < today:
+        return (
+            f"The measure lapsed after {ends_on}: what has lapsed is neither renewed nor lifted; record a new one "
+            "instead (seizure provisions, article 27)."
+        )
+    return None
