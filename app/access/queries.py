@@ -25,7 +25,7 @@ async def find_key(session: AsyncSession, prefix: str, now: datetime) -> tuple[b
     ).one_or_none()
     if row is None:
         return None
-    key, holder = row.tuple()
+    key, holder = row
     return key.secret_sha256, Principal(
         holder.principal_id, PrincipalKind(holder.kind), holder.subject_id, key.api_key_id, key.feed_id
     )
