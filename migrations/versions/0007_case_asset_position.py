@@ -19,8 +19,8 @@ def upgrade() -> None:
         SELECT ca.case_id, ca.asset_id, ca.confirmed_at, a.lessor_id, a.asset_type, a.kind, a.plate_no, a.vin,
                a.serial_no, a.make, a.model, a.lease_contract_no, a.purchase_contract_no, a.lessee_name,
                a.estimated_value_yuan, a.essential_to_production,
-               p.device_id, p.fixed_at, p.received_at, p.lon_e7, p.lat_e7, p.territory_id, p.county_adcode,
-               p.source, p.doubts, p.accuracy_m, p.speed_kmh
+               p.device_id, p.fixed_at, p.received_at, p.batch_id, p.lon_e7, p.lat_e7, p.territory_id,
+               p.county_adcode, p.source, p.doubts, p.accuracy_m, p.speed_kmh, p.course_deg
         FROM case_asset ca
         JOIN asset a USING (asset_id)
         LEFT JOIN LATERAL (

@@ -1,0 +1,112 @@
+"""From clusters, as they were found, to GeoJSON (RFC 7946)."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from app.clusters.clustering import Cluster, Member, Neighbour
+from app.clusters.distribution import county_of, prefecture_of, province_of
+from app.clusters.domain import CaseScene, Presence
+from app.clusters.schemas import (
+    ClusterFeature,
+    ClusterParametersOut,
+    ClusterProperties,
+    ClustersOut,
+    MemberOut,
+    PointGeometry,
+    PolygonGeometry,
+    TouchOut,
+)
+from app.clusters.wire import case_out, court_out, division_out, layer_out
+from app.telemetry.domain import Source
+
+
+def clusters_out(
+    scene: CaseScene, clusters: Sequence[Cluster], parameters: ClusterParametersOut, considered: int
+) -> ClustersOut:
+    """Return clusters of a case as they are sent.
+
+    Args:
+        scene: The case and its moment.
+        clusters: Those to be sent, in order.
+        parameters: What was asked.
+        considered: Located assets that passed the filters.
+    """
+    return ClustersOut(
+        type="FeatureCollection",
+        features=[_feature(cluster, scene) for cluster in clusters],
+        case=case_out(scene),
+        as_of=scene.moment.as_of,
+        data_as_of=scene.moment.data_as_of,
+        computed_at=scene.moment.computed_at,
+        parameters=parameters,
+        layer=layer_out(scene),
+        considered=considered,
+        clustered=sum(cluster.tally.n_assets for cluster in clusters),
+    )
+
+
+def _feature(cluster: Cluster, scene: CaseScene) -> ClusterFeature:
+    geometry: PolygonGeometry | PointGeometry
+    if cluster.hull is None:
+        geometry = PointGeometry(type="Point", coordinates=cluster.centroid)
+    else:
+        geometry = PolygonGeometry(type="Polygon", coordinates=[list(cluster.hull)])
+    return ClusterFeature(
+        type="Feature", id=cluster.cluster_id, geometry=geometry, properties=_properties(cluster, scene)
+    )
+
+
+def _properties(cluster: Cluster, scene: CaseScene) -> ClusterProperties:
+    territory, tally = cluster.territory, cluster.tally
+    fixes = [place.position.fixed_at for _, place in cluster.members]
+    return ClusterProperties(
+        court=court_out(territory.basic),
+        basis=territory.basis,
+        verified=territory.verified,
+        caveat=territory.caveat,
+        county=division_out(county_of(territory)),
+        prefecture=division_out(prefecture_of(territory)),
+        province=division_out(province_of(territory)),
+        cross_province=territory.province_adcode != scene.court.province_adcode,
+        centroid=cluster.centroid,
+        n=tally.n_assets,
+        kinds=dict(Counter(placed.asset.kind for placed, _ in cluster.members).most_common()),
+        value_yuan=tally.value_yuan,
+        n_without_value=tally.n_without_value,
+        newest_fix=max(fixes),
+        oldest_fix=min(fixes),
+        fresh=tally.by_presence[Presence.FRESH],
+        stale=tally.by_presence[Presence.STALE],
+        near_border=tally.near_border,
+        touches=[_touch(neighbour) for neighbour in cluster.touches],
+        members=[_member(member) for member in cluster.members],
+    )
+
+
+def _touch(neighbour: Neighbour) -> TouchOut:
+    territory = neighbour.territory
+    return TouchOut(
+        cluster_id=neighbour.cluster_id, court=court_out(territory.basic), county=division_out(county_of(territory))
+    )
+
+
+def _member(member: Member) -> MemberOut:
+    placed, place = member
+    asset, position = placed.asset, place.position
+    return MemberOut(
+        asset_id=asset.asset_id,
+        kind=asset.kind,
+        plate_no=asset.plate_no,
+        vin=asset.vin,
+        serial_no=asset.serial_no,
+        value_yuan=None if asset.value_fen is None else asset.value_fen / 100,
+        state=placed.seizability.state,
+        point=(position.lon, position.lat),
+        fixed_at=position.fixed_at,
+        age_s=int(place.age.total_seconds()),
+        fresh=placed.presence is Presence.FRESH,
+        source=Source(position.source).name.lower(),
+        near_border=placed.near_border,
+        confidence=place.confidence,
+        reasons=list(place.reasons),
+    )

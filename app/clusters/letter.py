@@ -1,0 +1,239 @@
+"""A distribution as a table that can be attached to a letter: CSV and XLSX, Chinese and English side by side.
+
+Times are Asia/Shanghai. Text stays text: nothing that begins like a formula is ever one, in either format.
+"""
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, NamedTuple
+
+import xlsxwriter
+
+from app.clusters.schemas import DistributionOut, MainOut, RowOut, TallyOut
+from app.core.clock import SHANGHAI
+
+Cell = str | int | float
+_FORMULA_OPENERS: Final = ("=", "+", "-", "@", "\t", "\r")
+
+
+class _Column(NamedTuple):
+    head: str
+    width: int
+    number_format: str = "General"
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """What goes on the paper.
+
+    Attributes:
+        heading: Label and value, line by line.
+        columns: Their heads, widths in characters and number formats.
+        rows: The table, the totals last; as long as ``columns``.
+        notes: How to read it.
+        made_at: When, UTC.
+    """
+
+    heading: tuple[tuple[str, Cell], ...]
+    columns: tuple[_Column, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    notes: tuple[str, ...]
+    made_at: datetime
+
+
+def compose(answer: DistributionOut, asked_by: str) -> Letter:
+    """Lay a distribution out for paper.
+
+    Args:
+        answer: What was found.
+        asked_by: Who asked, as it shall stand in the heading.
+    """
+    outside, never = answer.unplaced
+    rows = [
+        *(
+            (_code(r), _name(r), r.province.name, _yes(r.cross_province), *_counts(r), _remarks(r))
+            for r in answer.rows
+        ),
+        ("", "辖区外 Outside every court's territory", "", "", *_counts(outside), ""),
+        ("", "从未定位 Never located", "", "", *_counts(never), ""),
+        ("", "合计 Total", "", "", *_counts(_total(answer)), ""),
+    ]
+    return Letter(_heading(answer, asked_by), _COLUMNS, tuple(rows), tuple(answer.notes), answer.computed_at)
+
+
+def to_csv(letter: Letter) -> bytes:
+    """Write the letter as CSV, with the byte order mark by which Excel knows UTF-8."""
+    out = io.StringIO(newline="")
+    writer = csv.writer(out)
+    writer.writerows([_plain(cell) for cell in line] for line in letter.heading)
+    writer.writerow([])
+    writer.writerow([column.head for column in letter.columns])
+    writer.writerows([_plain(cell) for cell in row] for row in letter.rows)
+    writer.writerow([])
+    writer.writerows([_plain(note)] for note in letter.notes)
+    return out.getvalue().encode("utf-8-sig")
+
+
+def to_xlsx(letter: Letter) -> bytes:
+    """Write the letter as a workbook of one sheet, ready to print on landscape paper."""
+    out = io.BytesIO()
+    book = xlsxwriter.Workbook(out, {"in_memory": True})
+    book.set_properties({"title": "LeaseTrace", "created": letter.made_at.replace(tzinfo=None)})
+    sheet = book.add_worksheet("分布 Distribution")
+    bold, wrapped = book.add_format({"bold": True}), book.add_format({"bold": True, "text_wrap": True, "border": 1})
+    formats = [book.add_format({"num_format": column.number_format}) for column in letter.columns]
+    for line, (label, value) in enumerate(letter.heading):
+        sheet.write_string(line, 0, label, bold)
+        _write(sheet, line, 1, value, None)
+    top = len(letter.heading) + 1
+    for place, column in enumerate(letter.columns):
+        sheet.set_column(place, place, column.width)
+        sheet.write_string(top, place, column.head, wrapped)
+    for line, row in enumerate(letter.rows, start=top + 1):
+        for place, cell in enumerate(row):
+            _write(sheet, line, place, cell, formats[place])
+    for line, note in enumerate(letter.notes, start=top + len(letter.rows) + 2):
+        sheet.write_string(line, 0, note)
+    sheet.repeat_rows(top)
+    sheet.set_landscape()
+    sheet.set_paper(9)  # A4
+    sheet.fit_to_pages(1, 0)
+    sheet.set_footer("&P / &N")
+    book.close()
+    return out.getvalue()
+
+
+def _write(
+    sheet: xlsxwriter.worksheet.Worksheet,
+    line: int,
+    place: int,
+    cell: Cell,
+    form: xlsxwriter.format.Format | None,
+) -> None:
+    if isinstance(cell, str):
+        sheet.write_string(line, place, cell, form)
+    else:
+        sheet.write_number(line, place, cell, form)
+
+
+def _plain(cell: Cell) -> Cell:
+    """Return a cell of CSV that no spreadsheet takes for a formula: an apostrophe marks it as text."""
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA_OPENERS) else cell
+
+
+def _shanghai(at: datetime | None) -> str:
+    return at.astimezone(SHANGHAI).strftime("%Y-%m-%d %H:%M") if at else ""
+
+
+def _name(row: RowOut | MainOut) -> str:
+    division = row.division.name if row.division else ""
+    return row.court.name if row.court else f"{division} ({row.no_court_reason})" if row.no_court_reason else division
+
+
+def _code(row: RowOut) -> str:
+    return row.court.code if row.court else str(row.division.adcode) if row.division else ""
+
+
+def _yes(value: bool) -> str:
+    return "是 yes" if value else "否 no"
+
+
+_COLUMNS: Final = (
+    _Column("代码 Code", 12),
+    _Column("法院或区划 Court or division", 38),
+    _Column("省级 Province", 16),
+    _Column("跨省 Other province", 10),
+    _Column("数量 Assets", 9),
+    _Column("新 Fresh", 9),
+    _Column("旧 Stale", 9),
+    _Column("可扣押 Seizable", 10),
+    _Column("不可扣押 Not seizable", 11),
+    _Column("已扣押 Held", 9),
+    _Column("估值(元) Value (yuan)", 16, "#,##0.00"),
+    _Column("未估值 Without value", 10),
+    _Column("近界 Near a border", 10),
+    _Column("最早定位 Oldest fix", 17),
+    _Column("最近定位 Newest fix", 17),
+    _Column("备注 Remarks", 40),
+)
+
+
+def _counts(tally: TallyOut) -> tuple[Cell, ...]:
+    return (
+        tally.n_assets,
+        tally.n_fresh,
+        tally.n_stale,
+        tally.n_seizable,
+        tally.n_not_seizable,
+        tally.n_held,
+        tally.value_yuan,
+        tally.n_without_value,
+        tally.near_border,
+        _shanghai(tally.oldest_fix),
+        _shanghai(tally.newest_fix),
+    )
+
+
+def _remarks(row: RowOut) -> str:
+    unverified = [] if row.verified else ["法院名称按规则推定,待核实 Court named by rule, to be verified"]
+    return "; ".join(unverified + row.caveats)
+
+
+def _total(answer: DistributionOut) -> TallyOut:
+    totals = answer.totals
+    return TallyOut(
+        n_assets=totals.assets,
+        n_fresh=totals.fresh,
+        n_stale=totals.stale,
+        n_seizable=totals.seizable,
+        n_not_seizable=totals.not_seizable,
+        n_held=totals.held,
+        value_yuan=totals.value_yuan,
+        n_without_value=totals.without_value,
+        near_border=totals.near_border,
+        confidence=totals.confidence,
+        oldest_fix=totals.oldest_fix,
+        newest_fix=totals.newest_fix,
+    )
+
+
+def _heading(answer: DistributionOut, asked_by: str) -> tuple[tuple[str, Cell], ...]:
+    totals, parameters, layer = answer.totals, answer.parameters, answer.layer
+    history = "历史 from history" if parameters.as_of else "当前 now"
+    notify: Sequence[str] = [n.court.name if n.court else n.province.name for n in answer.high_courts_to_notify]
+    return (
+        (
+            "案件租赁物分布 Where the leased assets of the case are",
+            "供参考的候选法院,并非裁定 Candidate courts, not a ruling",
+        ),
+        ("案号 Case number", answer.case.case_number),
+        ("执行法院 Enforcing court", f"{answer.case.court.name} ({answer.case.court.code})"),
+        ("查询人 Asked by", asked_by),
+        ("截至 As of (Asia/Shanghai)", f"{_shanghai(answer.as_of)} ({history})"),
+        ("数据收至 Data received until (Asia/Shanghai)", _shanghai(answer.data_as_of)),
+        ("生成时间 Computed at (Asia/Shanghai)", _shanghai(answer.computed_at)),
+        ("汇总至 Rolled up to", parameters.level.value),
+        ("新鲜期限 Fresh within (days)", parameters.fresh_within.total_seconds() / 86_400),
+        (
+            "边界数据 Boundaries",
+            f"{layer.name}, {layer.source} {layer.source_version}, sha256 {layer.sha256[:16]}",
+        ),
+        ("租赁物总数 Assets", totals.assets),
+        ("已定位(新+旧) Located (fresh + stale)", f"{totals.located} ({totals.fresh} + {totals.stale})"),
+        ("辖区外 Outside", totals.outside),
+        ("从未定位 Never located", totals.never_located),
+        ("可扣押 Seizable", totals.seizable),
+        ("不可扣押 Not seizable", totals.not_seizable),
+        ("已扣押 Held", totals.held),
+        ("估值合计(元) Value (yuan)", totals.value_yuan),
+        ("主要所在地(按数量) Main location by count", _main(answer.main_court.by_count)),
+        ("主要所在地(按估值) Main location by value", _main(answer.main_court.by_value)),
+        ("须通知的外省高级法院 High courts of other provinces to notify", "、".join(notify)),
+    )
+
+
+def _main(main: MainOut | None) -> str:
+    return f"{_name(main)}: {main.n_assets}, {main.value_yuan:,.2f} 元 yuan" if main else ""

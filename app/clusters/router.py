@@ -1,0 +1,176 @@
+"""Distributions and clusters over HTTP."""
+
+import asyncio
+from datetime import timedelta
+from typing import Annotated, Any, Final, Literal
+
+from fastapi import APIRouter, Header, Path, Query, Request
+from fastapi.responses import JSONResponse, Response
+from pydantic import Field
+
+from app.access.domain import Visibility
+from app.access.http import AnyPrincipal
+from app.clusters import service
+from app.clusters.domain import RollUpLevel
+from app.clusters.examples import CLUSTERS, DISTRIBUTION
+from app.clusters.filters import MAX_WKT_CHARS
+from app.clusters.letter import compose, to_csv, to_xlsx
+from app.clusters.schemas import ClusterParametersOut, ClustersOut, DistributionOut
+from app.core.clock import SHANGHAI
+from app.core.http import InContext, Moment, ReadSession
+from app.jurisdictions.service import locators_of
+
+router = APIRouter(tags=["clusters"])
+
+CSV: Final = "text/csv"
+XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+Format = Literal["json", "csv", "xlsx"]
+_BY_MEDIA_TYPE: Final[dict[str, Format]] = {"application/json": "json", CSV: "csv", XLSX: "xlsx"}
+
+Duration = Annotated[timedelta, Field(ge=timedelta(0), le=timedelta(days=36_500))]
+FreshWithin = Annotated[
+    Duration | None,
+    Query(description="A position older than this is stale; ISO 8601, P7D unless told.", examples=["P7D"]),
+]
+CaseId = Annotated[int, Field(ge=1, le=2**31 - 1)]
+
+
+class GeoJSONResponse(JSONResponse):
+    """An answer in GeoJSON."""
+
+    media_type = "application/geo+json"
+
+
+_BINARY: Final[dict[str, Any]] = {"schema": {"type": "string", "format": "binary"}}
+
+
+@router.get(
+    "/cases/{case_id}/distribution",
+    summary="In whose territories are the assets of a case?",
+    response_model=DistributionOut,
+    responses={
+        200: {
+            "description": "JSON, or a table to attach to a letter (`format`, or else `Accept`).",
+            "content": {
+                "application/json": {"example": DISTRIBUTION},
+                CSV: {"schema": {"type": "string"}},
+                XLSX: _BINARY,
+            },
+        }
+    },
+)
+async def get_case_distribution(
+    request: Request,
+    case_id: Annotated[CaseId, Path()],
+    principal: AnyPrincipal,
+    session: ReadSession,
+    context: InContext,
+    level: Annotated[RollUpLevel, Query(description="Courts of one level, or divisions of one level.")] = (
+        RollUpLevel.BASIC
+    ),
+    fresh_within: FreshWithin = None,
+    as_of: Annotated[
+        Moment | None,
+        Query(description="A past moment, with offset: answered from history. Leave it out for now."),
+    ] = None,
+    format: Annotated[  # noqa: A002 the parameter's name on the wire
+        Format | None, Query(description="Goes before the `Accept` header.")
+    ] = None,
+    accept: Annotated[str, Header(include_in_schema=False)] = "",
+) -> Response:
+    """Count every confirmed asset of the case exactly once, by court or division and by state.
+
+    Located assets (fresh or stale) stand in `rows`, the others in `unplaced`; together they are the `totals`. A
+    court is a candidate by its territory, not a ruling.
+    """
+    visibility = Visibility(principal, case_id=case_id)
+    layer = await locators_of(request).current()
+    answer = await service.distribution_of(
+        session, visibility, case_id, level, context, layer, fresh_within=fresh_within, as_of=as_of
+    )
+    wanted = format or _preferred(accept)
+    if wanted == "json":
+        return Response(answer.model_dump_json(), media_type="application/json")
+    letter = compose(answer, service.asked_by(visibility, answer))
+    body = await asyncio.to_thread(to_csv if wanted == "csv" else to_xlsx, letter)
+    day = answer.as_of.astimezone(SHANGHAI).strftime("%Y%m%d-%H%M")
+    name = f"distribution-{case_id}-{level.value}-{day}.{wanted}"
+    media_type = f"{CSV}; charset=utf-8" if wanted == "csv" else XLSX
+    return Response(body, media_type=media_type, headers={"Content-Disposition": f'attachment; filename="{name}"'})
+
+
+@router.get(
+    "/clusters",
+    summary="In which yards do assets of a case stand together?",
+    response_model=ClustersOut,
+    response_class=GeoJSONResponse,
+    responses={200: {"content": {GeoJSONResponse.media_type: {"example": CLUSTERS}}}},
+)
+async def list_clusters(
+    request: Request,
+    case: Annotated[CaseId, Query(description="The case; it is also the purpose of reading positions.")],
+    principal: AnyPrincipal,
+    session: ReadSession,
+    context: InContext,
+    court: Annotated[
+        CaseId | None, Query(description="Only clusters in the area of this court (its id), of any level.")
+    ] = None,
+    radius_m: Annotated[
+        float, Query(ge=10, le=10_000, allow_inf_nan=False, description="Metres, great circle.")
+    ] = 500,
+    min_assets: Annotated[
+        int, Query(ge=2, le=10_000, description="Assets within the radius that make a core, itself counted.")
+    ] = 5,
+    state: Annotated[
+        Literal["seizable", "all"],
+        Query(description="`seizable`: assets that may be seized; `all`: every confirmed asset that is located."),
+    ] = "seizable",
+    fresh_within: FreshWithin = None,
+    within: Annotated[
+        str | None,
+        Query(
+            max_length=MAX_WKT_CHARS,
+            description="A POLYGON in WKT, longitude first: assets beyond it are left out.",
+            examples=["POLYGON((121 31, 122 31, 122 32, 121 32, 121 31))"],
+        ),
+    ] = None,
+) -> Response:
+    """Return clusters (exact DBSCAN, great-circle metres) of the located assets of the case, fresh and stale.
+
+    Clusters are made within territories: a yard across a border is two clusters that name each other in `touches`. An
+    asset that has too few neighbours itself belongs to the cluster of its nearest core, so the order of assets never
+    matters, and a cluster's `id` is that of its members and the parameters.
+    """
+    parameters = ClusterParametersOut(
+        court=court,
+        radius_m=radius_m,
+        min_assets=min_assets,
+        state=state,
+        fresh_within=context.settings.fresh_within if fresh_within is None else fresh_within,
+        within=within,
+        near_border_m=context.settings.border_near_m,
+    )
+    layer = await locators_of(request).current()
+    visibility = Visibility(principal, case_id=case)
+    found = await service.clusters_in(session, visibility, case, context, layer, parameters)
+    body = await asyncio.to_thread(found.model_dump_json)
+    return Response(body, media_type=GeoJSONResponse.media_type)
+
+
+def _preferred(accept: str) -> Format:
+    """Return the format that an ``Accept`` header likes best (RFC 9110, 12.5.1); JSON where it names none of ours."""
+    best: tuple[float, Format] = (0.0, "json")
+    for part in accept.split(","):
+        media_type, *parameters = (piece.strip().lower() for piece in part.split(";"))
+        named = _BY_MEDIA_TYPE.get(media_type)
+        quality = next((_quality(p[2:]) for p in parameters if p.startswith("q=")), 1.0)
+        if named is not None and quality > best[0]:
+            best = (quality, named)
+    return best[1]
+
+
+def _quality(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return 0.0

@@ -1,0 +1,319 @@
+"""Wire shapes of distributions and clusters; on output nothing has a default, so every member is always there."""
+
+from datetime import datetime, timedelta
+from typing import Final, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from app.clusters.domain import RollUpLevel
+from app.enforcement.domain import ReasonCode, State
+from app.jurisdictions.domain import CourtLevel, DivisionLevel
+from app.tracking.domain import Confidence
+
+_FROM_OURS: Final = ConfigDict(from_attributes=True)
+
+
+class CourtOut(BaseModel):
+    """A court: by its territory a candidate, not a ruling."""
+
+    model_config = _FROM_OURS
+
+    court_id: int
+    code: str
+    """Its code 代字, as case numbers have it: 沪0105."""
+    name: str
+    level: CourtLevel
+
+
+class DivisionOut(BaseModel):
+    """An administrative division."""
+
+    model_config = _FROM_OURS
+
+    level: DivisionLevel
+    adcode: int
+    name: str
+
+
+class CaseOut(BaseModel):
+    """The case that the answer is about."""
+
+    case_id: int
+    case_number: str
+    court: CourtOut
+
+
+class LayerOut(BaseModel):
+    """The boundary layer in use; a position keeps the territory that it was located in when it came."""
+
+    model_config = _FROM_OURS
+
+    layer_id: int
+    name: str
+    source: str
+    source_version: str
+    sha256: str
+
+
+class ConfidenceOut(BaseModel):
+    """How many of the located assets have their place for sure, for likely, and for little more than a hint."""
+
+    high: int
+    medium: int
+    low: int
+
+
+class TallyOut(BaseModel):
+    """Counts and value of some assets."""
+
+    n_assets: int
+    n_fresh: int
+    n_stale: int
+    """Located, but the last good fix is older than `fresh_within`."""
+    n_seizable: int
+    n_not_seizable: int
+    n_held: int
+    value_yuan: float
+    """Sum of the estimated values."""
+    n_without_value: int
+    """Assets that nobody valued; they add nothing to `value_yuan`."""
+    near_border: int
+    """Assets within 150 m of a county border: check the territory before acting."""
+    confidence: ConfidenceOut
+    oldest_fix: datetime | None
+    newest_fix: datetime | None
+
+
+class RowOut(TallyOut):
+    """The located assets in the territory of one court, or in one division."""
+
+    court: CourtOut | None
+    """Null in a roll-up to divisions, and where no court of that level is known."""
+    division: DivisionOut | None
+    """Set in a roll-up to divisions, and instead of a court that is not known."""
+    no_court_reason: str | None
+    province: DivisionOut
+    cross_province: bool
+    """Whether it is in another province than the enforcing court: that decides the procedure."""
+    verified: bool
+    """Whether a table of courts has confirmed the court; otherwise the naming rule named it."""
+    caveats: list[str]
+
+
+class UnplacedOut(TallyOut):
+    """The assets that are in no court's territory, or were never located."""
+
+    presence: Literal["outside", "never_located"]
+
+
+class TotalsOut(BaseModel):
+    """All assets of the case: located (fresh + stale) + outside + never_located = assets, and so for the states."""
+
+    assets: int
+    located: int
+    fresh: int
+    stale: int
+    outside: int
+    never_located: int
+    seizable: int
+    not_seizable: int
+    held: int
+    value_yuan: float
+    value_located_yuan: float
+    value_seizable_yuan: float
+    without_value: int
+    near_border: int
+    confidence: ConfidenceOut
+    oldest_fix: datetime | None
+    newest_fix: datetime | None
+
+
+class ReasonOut(BaseModel):
+    """Why assets are not to be seized."""
+
+    model_config = _FROM_OURS
+
+    state: State
+    code: ReasonCode
+    clause: str | None
+    n_assets: int
+    """Assets that have this reason, perhaps among others."""
+    n_mainly: int
+    """Assets whose main reason it is: these add up to the count of the state."""
+    example: str
+
+
+class MainOut(BaseModel):
+    """Where most of it is."""
+
+    court: CourtOut | None
+    division: DivisionOut | None
+    no_court_reason: str | None
+    province: DivisionOut
+    cross_province: bool
+    n_assets: int
+    value_yuan: float
+    share: float
+    """Share of the located assets, or of their value, 0 to 1."""
+
+
+class MainCourtOut(BaseModel):
+    """The court of the main location; null where nothing is located (or, by value, nothing has a value)."""
+
+    by_count: MainOut | None
+    by_value: MainOut | None
+
+
+class NotifyOut(BaseModel):
+    """A high court of another province in which assets of the case are."""
+
+    court: CourtOut | None
+    province: DivisionOut
+    n_assets: int
+    n_seizable: int
+    value_yuan: float
+
+
+class ParametersOut(BaseModel):
+    """What was asked, with what was assumed."""
+
+    level: RollUpLevel
+    fresh_within: timedelta
+    as_of: datetime | None
+    near_border_m: float
+
+
+class DistributionOut(BaseModel):
+    """In whose territories the assets of a case are."""
+
+    case: CaseOut
+    as_of: datetime
+    data_as_of: datetime | None
+    """When the newest data that was considered came in; null without any."""
+    computed_at: datetime
+    parameters: ParametersOut
+    layer: LayerOut
+    totals: TotalsOut
+    rows: list[RowOut]
+    """Most assets first; together with `unplaced` they are the totals."""
+    unplaced: list[UnplacedOut]
+    main_court: MainCourtOut
+    high_courts_to_notify: list[NotifyOut]
+    reasons: list[ReasonOut]
+    notes: list[str]
+    """How to read this."""
+
+
+Position2D = tuple[float, float]
+"""Longitude, latitude; WGS-84 degrees, at most seven decimals."""
+
+
+class PointGeometry(BaseModel):
+    """A GeoJSON point."""
+
+    type: Literal["Point"]
+    coordinates: Position2D
+
+
+class PolygonGeometry(BaseModel):
+    """A GeoJSON polygon, counter-clockwise."""
+
+    type: Literal["Polygon"]
+    coordinates: list[list[Position2D]]
+
+
+class MemberOut(BaseModel):
+    """An asset of a cluster."""
+
+    asset_id: int
+    kind: str
+    plate_no: str | None
+    vin: str | None
+    serial_no: str | None
+    value_yuan: float | None
+    state: State
+    point: Position2D
+    fixed_at: datetime
+    age_s: int
+    fresh: bool
+    source: str
+    """gnss, cell, wifi or manual."""
+    near_border: bool
+    confidence: Confidence
+    reasons: list[str]
+    """Why not more sure."""
+
+
+class TouchOut(BaseModel):
+    """A cluster across the border of a territory, within the radius of this one: perhaps one yard."""
+
+    cluster_id: str
+    court: CourtOut | None
+    county: DivisionOut
+
+
+class ClusterProperties(BaseModel):
+    """What is said of a cluster."""
+
+    court: CourtOut | None
+    """The basic court with the territory: a candidate with its basis."""
+    basis: str
+    verified: bool
+    caveat: str | None
+    county: DivisionOut
+    prefecture: DivisionOut
+    province: DivisionOut
+    cross_province: bool
+    centroid: Position2D
+    n: int
+    kinds: dict[str, int]
+    value_yuan: float
+    n_without_value: int
+    newest_fix: datetime
+    oldest_fix: datetime
+    fresh: int
+    stale: int
+    near_border: int
+    """Members within 150 m of a county border."""
+    touches: list[TouchOut]
+    members: list[MemberOut]
+
+
+class ClusterFeature(BaseModel):
+    """A cluster as a GeoJSON feature: its convex hull, or its middle where the hull has no area."""
+
+    type: Literal["Feature"]
+    id: str
+    """16 hexadecimal digits, of the parameters and the sorted members: the same yard has the same id tomorrow."""
+    geometry: PolygonGeometry | PointGeometry
+    properties: ClusterProperties
+
+
+class ClusterParametersOut(BaseModel):
+    """What was asked, with what was assumed."""
+
+    court: int | None
+    radius_m: float
+    min_assets: int
+    state: Literal["seizable", "all"]
+    fresh_within: timedelta
+    within: str | None
+    near_border_m: float
+
+
+class ClustersOut(BaseModel):
+    """The clusters of a case (RFC 7946: WGS-84, longitude first)."""
+
+    type: Literal["FeatureCollection"]
+    features: list[ClusterFeature]
+    """Most members first."""
+    case: CaseOut
+    as_of: datetime
+    data_as_of: datetime | None
+    computed_at: datetime
+    parameters: ClusterParametersOut
+    layer: LayerOut
+    considered: int
+    """Located assets that passed the filters."""
+    clustered: int
+    """Those of them that are in a cluster listed here."""

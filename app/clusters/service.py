@@ -1,0 +1,192 @@
+"""Use cases of this room: where the assets of a case are, and in which yards together."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import shapely
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.access.domain import PrincipalKind, Visibility
+from app.clusters import queries
+from app.clusters.clustering import Cluster, clusters_of
+from app.clusters.distribution import distribute
+from app.clusters.domain import CaseAsset, CaseScene, Moment, PlacedAsset, RollUpLevel
+from app.clusters.filters import read_polygon
+from app.clusters.geojson import clusters_out
+from app.clusters.placing import place_all
+from app.clusters.schemas import ClusterParametersOut, ClustersOut, DistributionOut
+from app.clusters.wire import distribution_out
+from app.core.errors import InvalidInput
+from app.core.http import Context
+from app.enforcement.domain import State
+from app.enforcement.service import case_in_sight, seizability_of_case
+from app.jurisdictions.errors import CourtNotFound
+from app.jurisdictions.service import LocatedLayer, court_by_id
+from app.tracking.service import positions_as_of
+
+
+async def distribution_of(
+    session: AsyncSession,
+    visibility: Visibility,
+    case_id: int,
+    level: RollUpLevel,
+    context: Context,
+    layer: LocatedLayer,
+    *,
+    fresh_within: timedelta | None = None,
+    as_of: datetime | None = None,
+) -> DistributionOut:
+    """Say in whose territories the assets of a case are, now or at a moment in the past.
+
+    Args:
+        session: A transaction.
+        visibility: Who looks.
+        case_id: Which case.
+        level: To what assets are rolled up.
+        context: Clock and settings.
+        layer: The boundaries in use.
+        fresh_within: An older position is stale; the settings' limit when left out.
+        as_of: A moment in the past (UTC), answered from history: positions and seizures as they were, of the assets
+            that are confirmed today, from all that is known today. Now when left out.
+
+    Raises:
+        NotFound: There is no such case in sight.
+        InvalidInput: ``as_of`` is in the future.
+    """
+    scene = await scene_of(session, visibility, case_id, context, layer, fresh_within=fresh_within, as_of=as_of)
+    return distribution_out(scene, distribute(scene.assets, level, scene.court.province_adcode))
+
+
+async def clusters_in(
+    session: AsyncSession,
+    visibility: Visibility,
+    case_id: int,
+    context: Context,
+    layer: LocatedLayer,
+    parameters: ClusterParametersOut,
+) -> ClustersOut:
+    """Find the yards in which located assets of a case stand together.
+
+    Fresh and stale positions both count; ``parameters.state`` says whether only seizable assets do.
+
+    Args:
+        session: A transaction.
+        visibility: Who looks.
+        case_id: Which case.
+        context: Clock and settings.
+        layer: The boundaries in use.
+        parameters: What is asked. ``court`` names a court of any level: clusters in its area are returned, and those
+            that they touch beyond it are named. ``within`` leaves out assets beyond a polygon before anything is
+            clustered.
+
+    Raises:
+        NotFound: There is no such case in sight.
+        InvalidInput: The polygon is none, or there is no such court.
+    """
+    polygon = None if parameters.within is None else read_polygon(parameters.within, "within")
+    scene = await scene_of(session, visibility, case_id, context, layer, fresh_within=parameters.fresh_within)
+    if parameters.court is not None:
+        await _court_must_exist(session, parameters.court)
+    return await asyncio.to_thread(_cluster, scene, parameters, polygon)
+
+
+async def scene_of(
+    session: AsyncSession,
+    visibility: Visibility,
+    case_id: int,
+    context: Context,
+    layer: LocatedLayer,
+    *,
+    fresh_within: timedelta | None = None,
+    as_of: datetime | None = None,
+) -> CaseScene:
+    """Return the assets of a case with their places and states at a moment.
+
+    Args:
+        session: A transaction.
+        visibility: Who looks.
+        case_id: Which case.
+        context: Clock and settings.
+        layer: The boundaries in use.
+        fresh_within: As in ``distribution_of``.
+        as_of: As in ``distribution_of``.
+
+    Raises:
+        NotFound: There is no such case in sight.
+        InvalidInput: ``as_of`` is in the future.
+    """
+    now = context.clock.now()
+    at = now if as_of is None else as_of
+    if at > now:
+        raise InvalidInput("as_of: expected a moment that has passed; leave it out for now", field="as_of")
+    case = await case_in_sight(session, visibility, case_id, now)
+    assets = await queries.case_assets(session, visibility, case_id, now)
+    if as_of is not None:
+        assets = await _moved_back(session, assets, as_of)
+    limit = context.settings.fresh_within if fresh_within is None else fresh_within
+    near_border_m = context.settings.border_near_m
+    states = await seizability_of_case(session, case_id, at)
+    received = [asset.position.received_at for asset in assets if asset.position is not None]
+    return CaseScene(
+        case_id=case.case_id,
+        case_number=case.case_number,
+        court=await court_by_id(session, case.court_id),
+        moment=Moment(at, as_of is not None, now, max(received, default=None)),
+        fresh_within=limit,
+        near_border_m=near_border_m,
+        layer=layer.info,
+        assets=place_all(assets, states, layer, at, limit, near_border_m),
+    )
+
+
+def asked_by(visibility: Visibility, answer: DistributionOut) -> str:
+    """Say who asked, for the heading of a letter."""
+    principal = visibility.principal
+    court = answer.case.court
+    by_court = principal.kind is PrincipalKind.COURT and principal.subject_id == court.court_id
+    return f"{court.name if by_court else principal.kind.value} (#{principal.principal_id})"
+
+
+async def _moved_back(session: AsyncSession, assets: Sequence[CaseAsset], as_of: datetime) -> list[CaseAsset]:
+    """Return assets with the positions that they had at a moment."""
+    positions = await positions_as_of(session, [asset.asset_id for asset in assets], as_of)
+    then = {position.asset_id: position for position in positions}
+    return [replace(asset, position=then.get(asset.asset_id)) for asset in assets]
+
+
+async def _court_must_exist(session: AsyncSession, court_id: int) -> None:
+    try:
+        await court_by_id(session, court_id)
+    except CourtNotFound as error:
+        raise InvalidInput(f"court: {error.detail}", field="court") from error
+
+
+def _cluster(scene: CaseScene, parameters: ClusterParametersOut, polygon: shapely.Polygon | None) -> ClustersOut:
+    """The part that only computes: it runs in a thread, so that a large case holds up no other request."""
+    considered = _inside(
+        [a for a in scene.assets if a.place and (parameters.state == "all" or a.seizability.state is State.SEIZABLE)],
+        polygon,
+    )
+    found = clusters_of(considered, radius_m=parameters.radius_m, min_assets=parameters.min_assets)
+    listed = [c for c in found if parameters.court is None or _under(c, parameters.court)]
+    return clusters_out(scene, listed, parameters, len(considered))
+
+
+def _inside(assets: list[PlacedAsset], polygon: shapely.Polygon | None) -> list[PlacedAsset]:
+    if polygon is None:
+        return assets
+    lon = [asset.place.position.lon for asset in assets if asset.place]
+    lat = [asset.place.position.lat for asset in assets if asset.place]
+    shapely.prepare(polygon)
+    covered = shapely.intersects_xy(polygon, lon, lat)
+    return [asset for asset, inside in zip(assets, covered, strict=True) if inside]
+
+
+def _under(cluster: Cluster, court_id: int) -> bool:
+    """Whether a court, of any level, has the territory of a cluster in its area."""
+    territory = cluster.territory
+    return any(
+        c is not None and c.court_id == court_id for c in (territory.basic, territory.intermediate, territory.high)
+    )

@@ -1,0 +1,172 @@
+"""From a distribution, as it was found, to what is sent."""
+
+from typing import Any, Final
+
+from app.clusters.distribution import Distribution, Division, Row, Tally
+from app.clusters.domain import CaseScene, Presence
+from app.clusters.schemas import (
+    CaseOut,
+    ConfidenceOut,
+    CourtOut,
+    DistributionOut,
+    DivisionOut,
+    LayerOut,
+    MainCourtOut,
+    MainOut,
+    NotifyOut,
+    ParametersOut,
+    ReasonOut,
+    RowOut,
+    TotalsOut,
+    UnplacedOut,
+)
+from app.enforcement.domain import State
+from app.jurisdictions.domain import CourtInfo
+from app.tracking.domain import Confidence
+
+NOTES: Final = (
+    "候选法院,并非裁定。 A court named here is a candidate: its territory holds the assets; this is no ruling.",
+    "总数 = 已定位(新 + 旧) + 辖区外 + 从未定位。 Assets = located (fresh + stale) + outside + never located.",
+    "位置系定位终端的位置。 A position is that of the tracking device, and as old as its fix.",
+    "旧:最近一次可信定位早于新鲜期限。 Stale: the last fix that can be believed is older than the freshness limit.",
+    "近界:距县级界线很近,行动前须核实辖区。 Near a border: close to a county border; check the territory first.",
+    "他省的,适用委托执行的规定。 In another province, the rules of entrusted enforcement apply.",
+)
+"""How to read a distribution, in both languages."""
+
+
+def distribution_out(scene: CaseScene, found: Distribution) -> DistributionOut:
+    """Return the distribution of a case as it is sent."""
+    moment = scene.moment
+    return DistributionOut(
+        case=case_out(scene),
+        as_of=moment.as_of,
+        data_as_of=moment.data_as_of,
+        computed_at=moment.computed_at,
+        parameters=ParametersOut(
+            level=found.level,
+            fresh_within=scene.fresh_within,
+            as_of=moment.as_of if moment.past else None,
+            near_border_m=scene.near_border_m,
+        ),
+        layer=layer_out(scene),
+        totals=_totals(found),
+        rows=[_row(row) for row in found.rows],
+        unplaced=[
+            UnplacedOut(presence="outside", **_counts(found.unplaced[Presence.OUTSIDE])),
+            UnplacedOut(presence="never_located", **_counts(found.unplaced[Presence.NEVER_LOCATED])),
+        ],
+        main_court=MainCourtOut(
+            by_count=_main(found.main_by_count, found.located, by_value=False),
+            by_value=_main(found.main_by_value, found.located, by_value=True),
+        ),
+        high_courts_to_notify=[_notify(row) for row in found.high_courts_to_notify],
+        reasons=[ReasonOut.model_validate(reason) for reason in found.reasons],
+        notes=list(NOTES),
+    )
+
+
+def case_out(scene: CaseScene) -> CaseOut:
+    """Return the case that an answer is about."""
+    return CaseOut(case_id=scene.case_id, case_number=scene.case_number, court=CourtOut.model_validate(scene.court))
+
+
+def layer_out(scene: CaseScene) -> LayerOut:
+    """Return the boundary layer of an answer."""
+    return LayerOut.model_validate(scene.layer)
+
+
+def court_out(court: CourtInfo | None) -> CourtOut | None:
+    """Return a court as it is sent."""
+    return None if court is None else CourtOut.model_validate(court)
+
+
+def division_out(division: Division) -> DivisionOut:
+    """Return a division as it is sent."""
+    return DivisionOut.model_validate(division)
+
+
+def _counts(tally: Tally) -> dict[str, Any]:
+    """The members of ``TallyOut``."""
+    return {
+        "n_assets": tally.n_assets,
+        "n_fresh": tally.by_presence[Presence.FRESH],
+        "n_stale": tally.by_presence[Presence.STALE],
+        "n_seizable": tally.by_state[State.SEIZABLE],
+        "n_not_seizable": tally.by_state[State.NOT_SEIZABLE],
+        "n_held": tally.by_state[State.HELD],
+        "value_yuan": tally.value_yuan,
+        "n_without_value": tally.n_without_value,
+        "near_border": tally.near_border,
+        "confidence": _confidence(tally),
+        "oldest_fix": tally.oldest_fix,
+        "newest_fix": tally.newest_fix,
+    }
+
+
+def _confidence(tally: Tally) -> ConfidenceOut:
+    by = tally.by_confidence
+    return ConfidenceOut(high=by[Confidence.HIGH], medium=by[Confidence.MEDIUM], low=by[Confidence.LOW])
+
+
+def _totals(found: Distribution) -> TotalsOut:
+    totals = found.totals
+    return TotalsOut(
+        assets=totals.n_assets,
+        located=totals.n_located,
+        fresh=totals.by_presence[Presence.FRESH],
+        stale=totals.by_presence[Presence.STALE],
+        outside=totals.by_presence[Presence.OUTSIDE],
+        never_located=totals.by_presence[Presence.NEVER_LOCATED],
+        seizable=totals.by_state[State.SEIZABLE],
+        not_seizable=totals.by_state[State.NOT_SEIZABLE],
+        held=totals.by_state[State.HELD],
+        value_yuan=totals.value_yuan,
+        value_located_yuan=found.located.value_yuan,
+        value_seizable_yuan=found.seizable.value_yuan,
+        without_value=totals.n_without_value,
+        near_border=totals.near_border,
+        confidence=_confidence(totals),
+        oldest_fix=totals.oldest_fix,
+        newest_fix=totals.newest_fix,
+    )
+
+
+def _row(row: Row) -> RowOut:
+    area = row.area
+    return RowOut(
+        court=court_out(area.court),
+        division=None if area.division is None else division_out(area.division),
+        no_court_reason=area.no_court_reason,
+        province=division_out(area.province),
+        cross_province=row.cross_province,
+        verified=row.verified,
+        caveats=list(row.caveats),
+        **_counts(row.tally),
+    )
+
+
+def _main(row: Row | None, located: Tally, *, by_value: bool) -> MainOut | None:
+    if row is None:
+        return None
+    share = row.tally.value_fen / located.value_fen if by_value else row.tally.n_assets / located.n_assets
+    return MainOut(
+        court=court_out(row.area.court),
+        division=None if row.area.division is None else division_out(row.area.division),
+        no_court_reason=row.area.no_court_reason,
+        province=division_out(row.area.province),
+        cross_province=row.cross_province,
+        n_assets=row.tally.n_assets,
+        value_yuan=row.tally.value_yuan,
+        share=round(share, 4),
+    )
+
+
+def _notify(row: Row) -> NotifyOut:
+    return NotifyOut(
+        court=court_out(row.area.court),
+        province=division_out(row.area.province),
+        n_assets=row.tally.n_assets,
+        n_seizable=row.tally.by_state[State.SEIZABLE],
+        value_yuan=row.tally.value_yuan,
+    )
