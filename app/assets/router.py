@@ -137,8 +137,8 @@ async def import_assets(
     """Register assets, and bind the trackers that lines name.
 
     `text/csv`, UTF-8, or GB18030 with `charset=gb18030`. The first line names the columns, as in `AssetInput` or in
-    Chinese (车牌号, 车架号, 序列号, 租赁合同号, 评估价值, 承租人), with `device_id`, `device_kind` and `bound_from` for a
-    tracker. With `mode=all_or_nothing` a bad line leaves everything as it was, and the problem document names every
+    Chinese (车牌号, 车架号, 序列号, 租赁合同号, 评估价值, 承租人); `device_id`, `device_kind` and `bound_from` name
+    a tracker. With `mode=all_or_nothing` a bad line leaves everything as it was, and the problem document names every
     fault as `line N.field`; with `mode=good_rows` the good lines are written and the report names the bad ones. The
     same file may be sent again: lines that change nothing are `unchanged`.
     """
