@@ -89,8 +89,6 @@ class DemoDevice:
 
     identifier: str
     kind: str
-    make: str
-    model: str
     asset: int
     bound_from: datetime
 
@@ -206,12 +204,12 @@ def _devices(rng: np.random.Generator, assets: tuple[DemoAsset, ...], today: dat
     numbers = iter(identifiers.imeis(rng, len(assets) + len(second), DEVICE_TYPE_CODES))
     midnight = datetime.combine(today, time(), UTC)
     for i, asset in enumerate(assets):
-        kind, model = ("wired", "XH-W4") if asset.plate_no else ("built_in", "XH-M1")
+        kind = "wired" if asset.plate_no else "built_in"
         bound_from = midnight - timedelta(days=int(rng.integers(320, 700)), hours=int(rng.integers(0, 10)))
-        yield DemoDevice(next(numbers), kind, "星禾定位", model, i, bound_from)
+        yield DemoDevice(next(numbers), kind, i, bound_from)
     for i in second:
         bound_from = midnight - timedelta(days=int(rng.integers(60, 320)), hours=int(rng.integers(0, 10)))
-        yield DemoDevice(next(numbers), "wireless", "星禾定位", "XH-N9", i, bound_from)
+        yield DemoDevice(next(numbers), "wireless", i, bound_from)
 
 
 def _measures(rng: np.random.Generator, today: date) -> Iterator[DemoMeasure]:
