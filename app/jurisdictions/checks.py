@@ -109,16 +109,16 @@ def check_datum(areas: NDArray[np.object_], declared: CoordSystem, installed: Lo
     likely = min(median_m, key=lambda system: median_m[system])
     meant = CoordSystem.WGS84 if declared is CoordSystem.CGCS2000 else declared
     numbers = ", ".join(f"{metres:.0f} m as {system}" for system, metres in median_m.items())
+    if median_m[likely] > SAME_BORDER_M:
+        raise DatumMismatch(
+            f"The borders fit the installed ones in no coordinate system: median distance {numbers}; "
+            f"expected at most {SAME_BORDER_M:.0f} m",
+            field="datum",
+        )
     if likely is not meant:
         raise DatumMismatch(
             f"Declared as {declared}, but the borders fit the installed ones best as {likely} "
             f"(median distance {numbers})",
-            field="datum",
-        )
-    if median_m[meant] > SAME_BORDER_M:
-        raise DatumMismatch(
-            f"The borders fit the installed ones in no coordinate system: median distance {numbers}; "
-            f"expected at most {SAME_BORDER_M:.0f} m",
             field="datum",
         )
     return DatumCheck(median_m, likely)

@@ -79,7 +79,7 @@ async def counties(session: AsyncSession) -> list[CountyInfo]:
         .where(county.level == DivisionLevel.COUNTY)
         .order_by(BoundaryLayerRow.active, county.layer_id, county.adcode)
     )
-    return [CountyInfo(*row) for row in (await session.execute(query)).tuples()]
+    return [CountyInfo(*row) for row in await session.execute(query)]
 
 
 async def all_courts(session: AsyncSession) -> dict[int, tuple[CourtInfo, int | None]]:
@@ -166,7 +166,7 @@ async def division(
     """Return one division of the active layer, and the layer."""
     query = _divisions().where(DivisionRow.level == level, DivisionRow.adcode == adcode)
     row = (await session.execute(query)).one_or_none()
-    return None if row is None else row.tuple()
+    return None if row is None else tuple(row)
 
 
 async def divisions(
@@ -186,4 +186,4 @@ async def divisions(
         query = query.where(DivisionRow.province_adcode == province_adcode)
     if q is not None:
         query = query.where(DivisionRow.full_name.contains(q, autoescape=True))
-    return [row.tuple() for row in await session.execute(query)]
+    return [tuple(row) for row in await session.execute(query)]

