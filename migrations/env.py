@@ -28,7 +28,7 @@ def owner_url() -> str:
     handed_over = context.config.attributes.get("owner_url")
     if handed_over:
         return str(handed_over)
-    settings = Settings()  # type: ignore[call-arg] # its fields come from the environment
+    settings = Settings()
     if settings.database_owner_url is None:
         msg = "DATABASE_OWNER_URL is not set: migrations run as the owner of the database"
         raise SystemExit(msg)

@@ -24,14 +24,14 @@ class Principal:
         principal_id: Its row.
         kind: What it is.
         subject_id: The lessor or court that it acts for; None for dispatchers and administrators.
-        api_key_id: The key it came with.
+        api_key_id: The key it came with; None for the command line of whoever runs the service.
         feed_id: The lessor's feed that the key belongs to, if it does.
     """
 
     principal_id: int
     kind: PrincipalKind
     subject_id: int | None
-    api_key_id: int
+    api_key_id: int | None
     feed_id: int | None = None
 
 

@@ -260,22 +260,24 @@ class LocalCluster:
 
 
 @contextmanager
-def throwaway(directory: Path | None = None) -> Iterator[ClusterUrls]:
-    """Run a cluster for tests, and delete it at the end, however the end comes.
+def throwaway(directory: Path | None = None, *, durable: bool = False) -> Iterator[ClusterUrls]:
+    """Run a cluster for tests and benchmarks, and delete it at the end, however the end comes.
 
-    It does not wait for disks. Its owner role may create databases, and every database has PostGIS from the start. A
-    guard process waits for the end of a pipe that this process holds: it stops the server and deletes the files when
-    the context is left, and just as well when this process is killed.
+    It does not wait for disks unless told to. Its owner role may create databases, and every database has PostGIS
+    from the start. A guard process waits for the end of a pipe that this process holds: it stops the server and
+    deletes the files when the context is left, and just as well when this process is killed.
 
     Args:
         directory: Where the cluster's own directory is made; by default a ram disk with room, or else the temporary
             directory.
+        durable: Lie on a disk and wait for it at every commit, set up as the cluster of the service is.
 
     Raises:
         ClusterError: PostgreSQL is not installed or does not start, or its user cannot reach the directory.
     """
     server, user = find_server(), server_user()
-    area = Path(tempfile.mkdtemp(prefix="leasetrace-", dir=directory or _roomy_directory())).resolve()
+    parent = directory or (None if durable else _roomy_directory())
+    area = Path(tempfile.mkdtemp(prefix="leasetrace-", dir=parent)).resolve()
     if user is not None:
         os.chown(area, user.pw_uid, user.pw_gid)
     instance = Instance(server, area / "data", user)
@@ -290,7 +292,8 @@ def throwaway(directory: Path | None = None) -> Iterator[ClusterUrls]:
     try:
         with guard:  # leaving it closes the pipe and waits for the guard
             fresh = _new_secrets(CHECKOUT)
-            port = _set_up(instance, fresh, THROWAWAY_SETTINGS, throwaway=True)
+            settings = DURABLE_SETTINGS if durable else THROWAWAY_SETTINGS
+            port = _set_up(instance, fresh, settings, durable=durable, creates_databases=True)
             yield fresh.urls(port)
     finally:
         shutil.rmtree(area, ignore_errors=True)  # in a directory where only we can delete, the guard leaves it empty
@@ -307,13 +310,21 @@ def _new_secrets(root: Path) -> _Secrets:
     return _Secrets(str(root), superuser_password=superuser, owner_password=owner, app_password=app)
 
 
-def _set_up(instance: Instance, fresh: _Secrets, settings: Mapping[str, str], *, throwaway: bool = False) -> int:
+def _set_up(
+    instance: Instance,
+    fresh: _Secrets,
+    settings: Mapping[str, str],
+    *,
+    durable: bool = True,
+    creates_databases: bool = False,
+) -> int:
     """Initialise and start an instance, make the two roles and the database, and return the port."""
-    instance.initialise(fresh.superuser_password, durable=not throwaway)
+    instance.initialise(fresh.superuser_password, durable=durable)
     port = instance.start(None, settings)
+    rights = "CREATEDB" if creates_databases else "NOCREATEDB"
     statements = f"""
         CREATE EXTENSION postgis;
-        CREATE ROLE {OWNER} LOGIN {"CREATEDB" if throwaway else "NOCREATEDB"} PASSWORD '{fresh.owner_password}';
+        CREATE ROLE {OWNER} LOGIN {rights} PASSWORD '{fresh.owner_password}';
         CREATE ROLE {APPLICATION} LOGIN NOSUPERUSER NOCREATEROLE NOBYPASSRLS PASSWORD '{fresh.app_password}';
         REVOKE CREATE ON SCHEMA public FROM PUBLIC;
         CREATE DATABASE {DATABASE} OWNER {OWNER} TEMPLATE template1;

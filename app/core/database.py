@@ -62,6 +62,7 @@ class Database:
             max_overflow=settings.pool_size,
             pool_timeout=5,
             pool_pre_ping=True,
+            hide_parameters=True,
             connect_args={
                 "connect_timeout": 5,
                 "application_name": "leasetrace",

@@ -51,7 +51,11 @@ WriteSession = Annotated[AsyncSession, Depends(_writing, scope="function")]
 
 
 def _to_utc(value: datetime) -> datetime:
-    return value.astimezone(UTC)
+    try:
+        return value.astimezone(UTC)
+    except OverflowError as error:
+        msg = "expected a time that is within the years 1 to 9999 in UTC too"
+        raise ValueError(msg) from error
 
 
 Moment = Annotated[AwareDatetime, AfterValidator(_to_utc)]

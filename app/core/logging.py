@@ -2,8 +2,19 @@
 
 import logging
 import sys
+from typing import Any
 
 import structlog
+
+_frames = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+
+
+def _where_it_broke(exc_info: structlog.typing.ExcInfo) -> list[dict[str, Any]]:
+    """Return types and lines of an exception and its causes, without locals and messages.
+
+    Both hold what a request sent: a driver's message quotes the row with its coordinates, a frame holds the key.
+    """
+    return [{"type": one["exc_type"], "frames": one["frames"]} for one in _frames(exc_info)]
 
 
 def configure_logging(level: str) -> None:
@@ -16,7 +27,7 @@ def configure_logging(level: str) -> None:
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.dict_tracebacks,
+        structlog.processors.ExceptionRenderer(_where_it_broke),
     ]
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],

@@ -40,7 +40,7 @@ class Submission:
         placed: Its rows.
         lessor_id: Whose it is.
         feed_id: Through which feed it came, if any.
-        api_key_id: With which key.
+        api_key_id: With which key; None from the command line.
         layer_id: The boundary layer it was located with.
         received_at: When it came in, UTC.
         content_type: What the raw body claims to be.
@@ -52,7 +52,7 @@ class Submission:
     placed: PlacedFixes
     lessor_id: int
     feed_id: int | None
-    api_key_id: int
+    api_key_id: int | None
     layer_id: int
     received_at: datetime
     content_type: str

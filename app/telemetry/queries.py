@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from psycopg import AsyncConnection
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.telemetry.tables import FeedRow, PingBatchRow
+from app.telemetry.tables import FeedRow, PingBatchRow, PingRow
 
 
 async def feeds_after(session: AsyncSession, lessor_id: int | None, after: int, limit: int) -> Sequence[FeedRow]:
@@ -70,3 +70,16 @@ async def insert_batches(
             copy.set_types(["int8", "text", "bytea", "bytea"])
             for body in bodies:
                 await copy.write_row(body)
+
+
+async def counties_of(session: AsyncSession, batch_ids: Sequence[int]) -> tuple[int, int]:
+    """Return how many counties the pings of some batches lie in, and how many of the pings are in no territory.
+
+    History has no index by batch, so this reads all of it: meant for the report of an import, not for a request.
+    """
+    query = select(
+        func.count(PingRow.county_adcode.distinct()),
+        func.count().filter(PingRow.territory_id.is_(None)),
+    ).where(PingRow.batch_id == func.any(list(batch_ids)))
+    counties, outside = (await session.execute(query)).one()
+    return counties, outside

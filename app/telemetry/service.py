@@ -1,5 +1,7 @@
 """Use cases of this room: feeds, and the receipts of batches."""
 
+from collections.abc import Sequence
+
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -71,3 +73,11 @@ async def acknowledged_batch(session: AsyncSession, visibility: Visibility, batc
     if row is None:
         raise NotFound("There is no such batch.")
     return row
+
+
+async def counties_of(session: AsyncSession, batch_ids: Sequence[int]) -> tuple[int, int]:
+    """Return how many counties the pings of some batches lie in, and how many of the pings are in no territory.
+
+    For the report of an import; it reads the whole history.
+    """
+    return await queries.counties_of(session, batch_ids)

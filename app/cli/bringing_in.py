@@ -1,0 +1,163 @@
+"""Boundaries, assets and pings from files, with progress and a report."""
+
+from collections import Counter
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+
+from app.access.domain import Principal, PrincipalKind
+from app.access.service import principal_for
+from app.assets import service as assets
+from app.cli.cluster import ClusterUrls
+from app.core.clock import Clock, SystemClock
+from app.core.database import Database
+from app.core.datum import CoordSystem
+from app.core.errors import AppError
+from app.core.http import Context
+from app.core.metrics import Metrics
+from app.core.settings import Settings
+from app.ingest.entrance import Body
+from app.ingest.receipt import Receipt
+from app.ingest.service import Ingest
+from app.jurisdictions import service as jurisdictions
+from app.telemetry.ping_files import Reading, read_batches
+from app.telemetry.service import counties_of
+
+ROWS_PER_BATCH = 5_000
+SHOWN_REJECTIONS = 5
+
+
+def load_boundaries(
+    where: ClusterUrls,
+    console: Console,
+    file: Path | None,
+    datum: CoordSystem,
+    columns: dict[str, str],
+    *,
+    only_if_none: bool = False,
+) -> None:
+    """Load a boundary layer, the bundled one when no file is named, and tell what was loaded.
+
+    Args:
+        where: The database; its owner writes divisions and courts.
+        console: Where progress and report go.
+        file: GeoJSON, Shapefile, GeoPackage or FlatGeobuf.
+        datum: The file's datum.
+        columns: ``adcode`` and ``name`` to the file's columns.
+        only_if_none: Do nothing where a layer is in force already.
+    """
+    if only_if_none and jurisdictions.layer_in_force(where.owner_url):
+        return
+    now = SystemClock().now()
+    with Progress(SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), console=console) as progress:
+        task = progress.add_task("Loading boundaries", total=1.0)
+
+        def advance(share: float) -> None:
+            progress.update(task, completed=share)
+
+        if file is None:
+            loaded = jurisdictions.load_bundled_layer(where.owner_url, now=now, progress=advance)
+        else:
+            loaded = jurisdictions.load_layer_file(
+                where.owner_url, file, datum=datum, columns=columns, now=now, progress=advance
+            )
+    console.print(loaded.summary())
+
+
+async def import_assets(
+    settings: Settings, clock: Clock, console: Console, file: Path, lessor: str, mode: str
+) -> None:
+    """Register a lessor's assets from a CSV file and print the report, line by line where something is wrong.
+
+    Raises:
+        AppError: Nothing was written: the lessor does not exist, or a line is bad and the mode is all or nothing.
+    """
+    database = Database(settings)
+    try:
+        async with database.writing() as session:
+            lessor_id = (await assets.lessor_named(session, lessor)).lessor_id
+            report = await assets.import_assets(session, lessor_id, file.read_bytes(), mode, clock)
+    finally:
+        await database.close()
+    for line in report.results:
+        console.print(f"line {line.line}: {line.status}: {line.message or ''}")
+    console.print(
+        f"{report.lines:,} lines: {report.created:,} created, {report.unchanged:,} unchanged,"
+        f" {report.rejected:,} rejected"
+    )
+    if not report.written:
+        raise AppError("Nothing was written. Mend the lines above, or use --mode good_rows.")
+
+
+async def import_pings(
+    settings: Settings,
+    clock: Clock,
+    console: Console,
+    file: Path,
+    lessor: str,
+    reading: Reading,
+    *,
+    register_devices: bool,
+) -> None:
+    """Bring in the pings of a file by the way of any ping, with progress, and print what became of them.
+
+    What was stored before comes back as duplicates, so an import that was stopped is simply begun again.
+
+    Raises:
+        AppError: The lessor does not exist, the file cannot be read, or no row of it was stored before or now.
+    """
+    context = Context(settings, clock, Database(settings), Metrics())
+    receipts: list[Receipt] = []
+    outcomes: Counter[str] = Counter()
+    try:
+        async with context.database.writing() as session:
+            lessor_id = (await assets.lessor_named(session, lessor)).lessor_id
+            principal_id = await principal_for(
+                session, PrincipalKind.LESSOR, "command line", clock, subject_id=lessor_id
+            )
+        principal = Principal(principal_id, PrincipalKind.LESSOR, lessor_id, api_key_id=None)
+        locators = jurisdictions.LocatorProvider(context.database)
+        columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+        with Progress(*columns, console=console) as progress:
+            task = progress.add_task(file.name, total=file.stat().st_size)
+            async with Ingest(context, locators) as ingest:
+                batches = read_batches(
+                    file, reading, ROWS_PER_BATCH, lambda read: progress.update(task, completed=read)
+                )
+                for body, identifiers in batches:
+                    if register_devices:
+                        async with context.database.writing() as session:
+                            await assets.register_devices(session, lessor_id, identifiers, clock)
+                    receipt = await ingest.take_in(principal, Body(body, "application/x-ndjson"))
+                    receipts.append(receipt)
+                    outcomes.update(row.code for row in receipt.results if row.code)
+                    _print_rejections(console, receipt, outcomes)
+        await _report(context, console, receipts, outcomes)
+    finally:
+        await context.database.close()
+
+
+def _print_rejections(console: Console, receipt: Receipt, outcomes: Counter[str]) -> None:
+    for row in receipt.results:
+        if row.status == "rejected" and outcomes["shown"] < SHOWN_REJECTIONS:
+            outcomes["shown"] += 1
+            console.print(f"batch {receipt.batch_id}, row {row.index}: {row.message}")
+
+
+async def _report(context: Context, console: Console, receipts: list[Receipt], outcomes: Counter[str]) -> None:
+    del outcomes["shown"]
+    total = {
+        name: sum(getattr(r, name) for r in receipts) for name in ("received", "stored", "duplicates", "rejected")
+    }
+    console.print(
+        f"{total['received']:,} rows: {total['stored']:,} stored, {total['duplicates']:,} stored before,"
+        f" {total['rejected']:,} rejected"
+    )
+    for code, count in outcomes.most_common():
+        console.print(f"  {code}: {count:,}")
+    async with context.database.reading() as session:
+        counties, outside = await counties_of(session, [r.batch_id for r in receipts])
+    console.print(f"  in {counties:,} counties; {outside:,} rows outside every territory")
+    if total["received"] and not total["stored"] + total["duplicates"]:
+        raise AppError("No row was stored. Register the devices first, or use --register-devices.")

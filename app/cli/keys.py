@@ -1,0 +1,70 @@
+"""Keys from the command line: whoever can reach the database may make them."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from app.access.domain import PrincipalKind
+from app.access.service import create_key, principal_for
+from app.assets.service import lessor_named
+from app.core.clock import Clock
+from app.core.database import Database
+from app.core.errors import InvalidInput
+from app.core.settings import Settings
+from app.jurisdictions.service import court_with_code
+
+
+@dataclass(frozen=True, slots=True)
+class MadeKey:
+    """A key, shown once, and whose it is."""
+
+    text: str
+    principal_id: int
+
+
+async def make_key(
+    settings: Settings,
+    clock: Clock,
+    kind: PrincipalKind,
+    *,
+    lessor: str | None = None,
+    court: str | None = None,
+    name: str | None = None,
+    feed_id: int | None = None,
+    lifetime: timedelta | None = None,
+) -> MadeKey:
+    """Create a key for a principal of this kind and name, which is made if there is none.
+
+    Args:
+        settings: Where the database is.
+        clock: The time.
+        kind: Whose key.
+        lessor: A lessor's code, for a lessor's key.
+        court: A court's code, for a court's key.
+        name: The holder's name; the code, or the kind, when left out.
+        feed_id: The lessor's feed whose declarations hold for the key.
+        lifetime: How long it is valid; for ever when left out.
+
+    Raises:
+        InvalidInput: The lessor or court is not named or does not exist.
+    """
+    database = Database(settings)
+    try:
+        async with database.writing() as session:
+            subject_id: int | None = None
+            if kind is PrincipalKind.LESSOR:
+                if lessor is None:
+                    raise InvalidInput("A lessor's key needs the lessor: --lessor CODE", field="lessor")
+                subject_id = (await lessor_named(session, lessor)).lessor_id
+            elif kind is PrincipalKind.COURT:
+                if court is None:
+                    raise InvalidInput("A court's key needs the court: --court 沪0105", field="court")
+                subject_id = (await court_with_code(session, court)).court_id
+            holder = name or lessor or court or str(kind)
+            principal_id = await principal_for(session, kind, holder, clock, subject_id=subject_id)
+            expires_at = None if lifetime is None else clock.now() + lifetime
+            text = await create_key(
+                session, principal_id, "command line", clock, feed_id=feed_id, expires_at=expires_at
+            )
+        return MadeKey(text, principal_id)
+    finally:
+        await database.close()

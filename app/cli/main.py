@@ -1,0 +1,258 @@
+"""The command line: ``leasetrace``. Errors are one line, with the way out."""
+
+import asyncio
+import os
+import sys
+from datetime import timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import psycopg
+import typer
+import uvicorn
+from pydantic import SecretStr, ValidationError
+from rich.console import Console
+from sqlalchemy.exc import DBAPIError
+
+from app.access.domain import PrincipalKind
+from app.cli import background, bringing_in
+from app.cli.benchmarks import bench_app
+from app.cli.cluster import CHECKOUT, ClusterUrls, LocalCluster, database_urls, service_url
+from app.cli.keys import make_key
+from app.cli.postgres import ClusterError
+from app.core.clock import SystemClock
+from app.core.datum import CoordSystem
+from app.core.errors import AppError
+from app.core.schema import migrate as migrate_schema
+from app.core.settings import Settings
+from app.main import create_app
+from app.telemetry.ping_files import Reading
+
+cli = typer.Typer(
+    name="leasetrace",
+    help="Where the seizable leased assets of a court case stand, and how sure that is.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+boundaries_app = typer.Typer(help="The divisions and courts that places are told by.", no_args_is_help=True)
+assets_app = typer.Typer(help="Leased assets and their devices.", no_args_is_help=True)
+pings_app = typer.Typer(help="Positions from files.", no_args_is_help=True)
+keys_app = typer.Typer(help="Keys for machines and people.", no_args_is_help=True)
+cli.add_typer(boundaries_app, name="boundaries")
+cli.add_typer(assets_app, name="assets")
+cli.add_typer(pings_app, name="pings")
+cli.add_typer(keys_app, name="keys")
+cli.add_typer(bench_app, name="bench")
+console = Console(highlight=False)
+
+
+def urls() -> ClusterUrls:
+    """Return where the database is: as the environment says, or the checkout's own cluster, which is started."""
+    return database_urls(os.environ)
+
+
+def settings_for(app_url: str) -> Settings:
+    """Return the settings of the environment, on this database."""
+    return Settings(database_url=SecretStr(app_url))
+
+
+@cli.command()
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.", min=0, max=65535)] = background.DEFAULT_PORT,
+) -> None:
+    """Run the service until it is told to stop."""
+    if not os.environ.get("DATABASE_URL"):
+        prepare(urls())
+    settings = settings_for(service_url(os.environ))
+    config = uvicorn.Config(
+        create_app(settings), host=host, port=port, access_log=False, log_config=None, server_header=False
+    )
+    server = uvicorn.Server(config)
+    if sys.stdout.isatty():
+        console.print(f"LeaseTrace on http://{host}:{port} (its API: /docs); Ctrl-C stops it.")
+    server.run()
+    if not server.started:
+        raise AppError(f"The service could not listen on {host}:{port}; is something else there? Try --port.")
+
+
+@cli.command()
+def migrate(
+    revision: Annotated[str, typer.Argument(help="Where to; `base` takes everything back.")] = "head",
+) -> None:
+    """Bring the schema up to date, as the owner of the database."""
+    where = urls()
+    migrate_schema(where.owner_url, where.app_url, revision=revision)
+    console.print("The schema is up to date." if revision == "head" else f"The schema is at {revision}.")
+
+
+@cli.command()
+def stop() -> None:
+    """Stop the service in the background and the checkout's own database; the data stay."""
+    stopped = background.stop()
+    LocalCluster.of_checkout().stop()
+    console.print("Stopped the service and the database." if stopped else "Stopped the database; no service ran.")
+
+
+@boundaries_app.command("load")
+def boundaries_load(
+    file: Annotated[
+        Path | None,
+        typer.Argument(
+            help="GeoJSON, Shapefile, GeoPackage or FlatGeobuf of counties; the bundled layer when left out.",
+            exists=True,
+            dir_okay=False,
+        ),
+    ] = None,
+    datum: Annotated[CoordSystem, typer.Option(help="The file's datum.")] = CoordSystem.WGS84,
+    adcode_column: Annotated[str, typer.Option(help="The column with the six-digit code.")] = "adcode",
+    name_column: Annotated[str, typer.Option(help="The column with the county's name.")] = "name",
+) -> None:
+    """Load divisions and derive courts by the naming rule; loading the same layer again changes nothing."""
+    bringing_in.load_boundaries(urls(), console, file, datum, {"adcode": adcode_column, "name": name_column})
+
+
+class ImportMode(StrEnum):
+    """What becomes of a file with bad lines."""
+
+    all_or_nothing = "all_or_nothing"
+    good_rows = "good_rows"
+
+
+@assets_app.command("import")
+def assets_import(
+    file: Annotated[Path, typer.Argument(help="CSV with a line of column heads.", exists=True, dir_okay=False)],
+    lessor: Annotated[str, typer.Option(help="The lessor's code.")],
+    mode: Annotated[
+        ImportMode, typer.Option(help="What becomes of a file with bad lines.")
+    ] = ImportMode.all_or_nothing,
+) -> None:
+    """Register a lessor's assets, with their devices, from a CSV file."""
+    settings = settings_for(urls().app_url)
+    asyncio.run(bringing_in.import_assets(settings, SystemClock(), console, file, lessor, mode.value))
+
+
+@pings_app.command("import")
+def pings_import(
+    file: Annotated[Path, typer.Argument(help="A .csv, .gpx, .ndjson or .jsonl file.", exists=True, dir_okay=False)],
+    lessor: Annotated[str, typer.Option(help="The lessor's code.")],
+    datum: Annotated[CoordSystem | None, typer.Option(help="Datum of rows that name none.")] = None,
+    device: Annotated[str | None, typer.Option(help="Device of rows that name none.")] = None,
+    time_zone: Annotated[
+        str | None, typer.Option(help="Zone of times without offset, such as Asia/Shanghai.")
+    ] = None,
+    column: Annotated[
+        list[str] | None, typer.Option(help="FIELD=HEAD for a head that is not understood; may be repeated.")
+    ] = None,
+    register_devices: Annotated[bool, typer.Option(help="Register devices that are not known yet.")] = False,
+) -> None:
+    """Bring in positions from a file; they go the way of any ping."""
+    settings = settings_for(urls().app_url)
+    reading = Reading(_columns(column or []), device, datum, _zone(time_zone))
+    asyncio.run(
+        bringing_in.import_pings(
+            settings, SystemClock(), console, file, lessor, reading, register_devices=register_devices
+        )
+    )
+
+
+def _zone(name: str | None) -> ZoneInfo | None:
+    try:
+        return None if name is None else ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise typer.BadParameter(f"{name!r} is no time zone; expected one such as Asia/Shanghai or UTC") from error
+
+
+def _columns(pairs: list[str]) -> dict[str, str]:
+    columns: dict[str, str] = {}
+    for pair in pairs:
+        name, equals, head = pair.partition("=")
+        if not equals or not name or not head:
+            raise typer.BadParameter(f"{pair!r}: expected FIELD=HEAD, for example fixed_at=GPS时间")
+        columns[name] = head
+    return columns
+
+
+@keys_app.command("create")
+def keys_create(
+    kind: Annotated[PrincipalKind, typer.Argument(help="Whose key.")],
+    lessor: Annotated[str | None, typer.Option(help="The lessor's code, for a lessor's key.")] = None,
+    court: Annotated[str | None, typer.Option(help="The court's code such as 沪0105, for a court's key.")] = None,
+    name: Annotated[str | None, typer.Option(help="The holder's name.")] = None,
+    feed: Annotated[int | None, typer.Option(help="The feed whose declarations hold for the key.", min=1)] = None,
+    days: Annotated[int | None, typer.Option(help="Days until it expires; never when left out.", min=1)] = None,
+) -> None:
+    """Create a key and print it, this once: it is stored only as a hash."""
+    settings = settings_for(urls().app_url)
+    lifetime = None if days is None else timedelta(days=days)
+    key = asyncio.run(
+        make_key(
+            settings, SystemClock(), kind, lessor=lessor, court=court, name=name, feed_id=feed, lifetime=lifetime
+        )
+    )
+    console.print(key.text)
+    if kind is PrincipalKind.DISPATCHER:
+        Console(stderr=True, highlight=False).print(f"principal_id {key.principal_id} (a court assigns cases to it)")
+
+
+def prepare(where: ClusterUrls) -> None:
+    """Bring the schema up to date and load the bundled boundaries where none are loaded."""
+    migrate_schema(where.owner_url, where.app_url)
+    bringing_in.load_boundaries(where, console, None, CoordSystem.WGS84, {}, only_if_none=True)
+
+
+@cli.command()
+def demo() -> None:
+    """Go from an empty database to the first true answer, and leave the service running.
+
+    With DEMO_ONCE=1 everything is stopped at the end, and the exit code says whether the answer is right.
+    """
+    from app.cli.demonstration import demonstrate  # noqa: PLC0415 its libraries are slow to import
+
+    once = os.environ.get("DEMO_ONCE", "") not in {"", "0"}
+    where = urls()
+    try:
+        passed = demonstrate(where, console, CHECKOUT / ".local" / "demo", prepare, leave_running=not once)
+    finally:
+        if once:
+            background.stop()
+            if not os.environ.get("DATABASE_URL"):
+                LocalCluster.of_checkout().stop()
+    if not passed:
+        raise typer.Exit(1)
+
+
+def run() -> None:
+    """Run the command line: what is wrong is one line on standard error, and the exit code is 1."""
+    try:
+        cli()
+    except AppError as error:
+        _fail(error.detail)
+    except ClusterError as error:
+        _fail(str(error))
+    except ValidationError as error:
+        first: Any = error.errors()[0]
+        _fail(f"setting {'.'.join(map(str, first['loc']))}: {first['msg']}")
+    except (psycopg.OperationalError, DBAPIError) as error:
+        _fail(_database_words(error))
+    except KeyboardInterrupt:
+        _fail("stopped")
+
+
+def _database_words(error: psycopg.Error | DBAPIError) -> str:
+    host = urlsplit(os.environ.get("DATABASE_URL", "")).hostname or "the checkout's own cluster"
+    cause = str(error.orig if isinstance(error, DBAPIError) else error).strip().splitlines()[0]
+    return f"the database ({host}) says: {cause}"
+
+
+def _fail(words: str) -> None:
+    sys.stderr.write(f"leasetrace: {words}\n")
+    raise SystemExit(1)
+
+
+if __name__ == "__main__":
+    run()

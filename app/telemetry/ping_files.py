@@ -1,0 +1,201 @@
+"""Files of pings, CSV, GPX and NDJSON, read into bodies of our own wire format; then they go the way of any ping."""
+
+import csv
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, tzinfo
+from itertools import islice
+from pathlib import Path
+from typing import IO, Any, Final
+
+import msgspec
+from defusedxml import ElementTree
+
+from app.core.datum import CoordSystem
+from app.core.errors import InvalidInput, MalformedRequest
+
+ALIASES: Final[Mapping[str, tuple[str, ...]]] = {
+    "device_id": ("device_id", "imei", "device", "terminal", "terminal_id"),
+    "fixed_at": ("fixed_at", "timestamp", "fix_time", "gps_time", "time", "datetime"),
+    "lat": ("lat", "latitude"),
+    "lon": ("lon", "lng", "longitude"),
+    "coord_system": ("coord_system", "datum"),
+    "source": ("position_source", "fix_source"),
+    "accuracy_m": ("accuracy_m", "accuracy"),
+    "altitude_m": ("altitude_m",),
+    "altitude_ft": ("altitude_ft",),
+    "speed_kmh": ("speed_kmh",),
+    "course_deg": ("course_deg", "course", "bearing", "heading"),
+    "satellites": ("satellites",),
+    "hdop": ("hdop",),
+    "sent_at": ("sent_at",),
+    "battery_pct": ("battery_pct",),
+    "odometer_km": ("odometer_km",),
+}
+"""Column heads that are understood without being told; a unit that a head does not name is not guessed."""
+
+_TEXT: Final = frozenset({"device_id", "coord_system", "source"})
+_TIMES: Final = frozenset({"fixed_at", "sent_at"})
+_REQUIRED: Final = ("fixed_at", "lat", "lon")
+_METRES_PER_FOOT: Final = 0.3048
+_WITH_OFFSET: Final = re.compile(r"(?:[zZ]|[+-]\d{2}:?\d{2})$")
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How a file is to be understood, as far as it does not say so itself.
+
+    Attributes:
+        columns: Wire field to column head, for heads that are not among ``ALIASES``.
+        device_id: The device of rows that name none (a GPX file).
+        coord_system: The datum of rows that name none.
+        zone: The zone of times without offset; without it such times are refused.
+    """
+
+    columns: Mapping[str, str] = field(default_factory=dict)
+    device_id: str | None = None
+    coord_system: CoordSystem | None = None
+    zone: tzinfo | None = None
+
+
+def read_batches(
+    path: Path, how: Reading, rows_per_batch: int, progress: Callable[[int], None] | None = None
+) -> Iterator[tuple[bytes, list[str]]]:
+    """Read a file as NDJSON bodies of at most so many rows, each with the devices that it names.
+
+    Args:
+        path: ``.csv``, ``.gpx``, ``.ndjson`` or ``.jsonl``, UTF-8.
+        how: What the file does not say itself.
+        rows_per_batch: Rows in a body.
+        progress: Called with the number of bytes read so far.
+
+    Raises:
+        InvalidInput: Another kind of file, or one without the columns that a ping needs.
+        MalformedRequest: Not readable as what its name says.
+    """
+    readers = {".csv": _csv_rows, ".gpx": _gpx_rows, ".ndjson": _ndjson_rows, ".jsonl": _ndjson_rows}
+    reader = readers.get(path.suffix.lower())
+    if reader is None:
+        raise InvalidInput(f"{path.name}: expected a file that ends in .csv, .gpx, .ndjson or .jsonl", field="file")
+    encode = msgspec.json.Encoder()
+    with path.open("rb") as file:
+        rows = reader(file, how)
+        try:
+            while batch := list(islice(rows, rows_per_batch)):
+                if progress is not None:
+                    progress(file.tell())
+                devices = list(dict.fromkeys(str(row.get("device_id", "")) for row in batch))
+                yield encode.encode_lines(batch), devices
+        except (UnicodeDecodeError, csv.Error, ElementTree.ParseError, msgspec.DecodeError) as error:
+            raise MalformedRequest(f"{path.name}: {error}", field="file") from error
+
+
+def _completed(row: Row, how: Reading) -> Row:
+    for name in _TIMES & row.keys():
+        row[name] = _with_offset(str(row[name]), how.zone)
+    if how.device_id is not None:
+        row.setdefault("device_id", how.device_id)
+    if how.coord_system is not None:
+        row.setdefault("coord_system", how.coord_system.value)
+    return row
+
+
+def _with_offset(text: str, zone: tzinfo | None) -> str:
+    """Return the time with an offset where the zone is known; otherwise as it is, and its row will be rejected."""
+    if zone is None or _WITH_OFFSET.search(text):
+        return text.replace(" ", "T", 1)
+    try:
+        return datetime.fromisoformat(text).replace(tzinfo=zone).isoformat()
+    except ValueError:
+        return text
+
+
+def _columns(heads: list[str], how: Reading) -> dict[int, str]:
+    place = {head.strip().lower(): i for i, head in enumerate(heads)}
+    found: dict[int, str] = {}
+    for name, aliases in ALIASES.items():
+        wanted = [how.columns[name].strip().lower()] if name in how.columns else list(aliases)
+        column = next((place[head] for head in wanted if head in place), None)
+        if column is None and name in how.columns:
+            raise InvalidInput(f"There is no column {how.columns[name]!r}; there are: {', '.join(heads)}", field=name)
+        if column is not None:
+            found[column] = name
+    missing = [name for name in _REQUIRED if name not in found.values()]
+    if "device_id" not in found.values() and how.device_id is None:
+        missing.insert(0, "device_id")
+    if missing:
+        raise InvalidInput(
+            f"No column for {', '.join(missing)}; name it, for example --column {missing[0]}=HEAD."
+            f" There are: {', '.join(heads)}",
+            field=missing[0],
+        )
+    return found
+
+
+def _csv_rows(file: IO[bytes], how: Reading) -> Iterator[Row]:
+    lines = (line.decode("utf-8-sig" if i == 0 else "utf-8") for i, line in enumerate(file))
+    table = csv.reader(lines)
+    heads = next(table, None)
+    if heads is None:
+        raise InvalidInput("The file is empty: expected a line of column heads.", field="file")
+    columns = _columns(heads, how)
+    for cells in table:
+        row = {columns[i]: _value(columns[i], cell.strip()) for i, cell in enumerate(cells) if i in columns and cell}
+        if "altitude_ft" in row:
+            feet = row.pop("altitude_ft")
+            if isinstance(feet, float):
+                row.setdefault("altitude_m", feet * _METRES_PER_FOOT)
+        yield _completed(row, how)
+
+
+def _value(name: str, cell: str) -> str | float:
+    """Return a cell as the wire wants it; what is no number stays text, and its row is rejected with a reason."""
+    if name in _TEXT or name in _TIMES:
+        return cell
+    try:
+        number = float(cell)
+    except ValueError:
+        return cell
+    return int(number) if name == "satellites" and number.is_integer() else number
+
+
+def _ndjson_rows(file: IO[bytes], how: Reading) -> Iterator[Row]:
+    decode = msgspec.json.Decoder(dict[str, Any]).decode
+    for line in file:
+        if line.strip():
+            yield _completed(decode(line), how)
+
+
+def _gpx_rows(file: IO[bytes], how: Reading) -> Iterator[Row]:
+    """Read track points of GPX 1.0 or 1.1; times are UTC by its definition, positions WGS-84."""
+    track = how.device_id
+    for event, element in ElementTree.iterparse(file, events=("start", "end")):
+        tag = element.tag.rpartition("}")[2]
+        if event == "start" and tag == "trk":
+            track = how.device_id
+        elif event == "end" and tag == "name" and track is None:
+            track = (element.text or "").strip() or None
+        elif event == "end" and tag == "trkpt":
+            yield _track_point(element, track)
+            element.clear()
+
+
+def _track_point(element: Any, device_id: str | None) -> Row:
+    row: Row = {"coord_system": CoordSystem.WGS84.value}
+    if device_id is not None:
+        row["device_id"] = device_id
+    for name in ("lat", "lon"):
+        row[name] = _value(name, element.get(name, ""))
+    for child in element:
+        tag, text = child.tag.rpartition("}")[2], (child.text or "").strip()
+        if tag == "time":
+            row["fixed_at"] = text
+        elif tag == "ele":
+            row["altitude_m"] = _value("altitude_m", text)
+        elif tag == "speed":
+            speed = _value("speed_kmh", text)
+            row["speed_kmh"] = speed * 3.6 if isinstance(speed, float) else speed
+    return row
