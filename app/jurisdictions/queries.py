@@ -166,7 +166,7 @@ async def division(
     """Return one division of the active layer, and the layer."""
     query = _divisions().where(DivisionRow.level == level, DivisionRow.adcode == adcode)
     row = (await session.execute(query)).one_or_none()
-    return None if row is None else tuple(row)
+    return None if row is None else (row[0], row[1])
 
 
 async def divisions(
@@ -186,4 +186,4 @@ async def divisions(
         query = query.where(DivisionRow.province_adcode == province_adcode)
     if q is not None:
         query = query.where(DivisionRow.full_name.contains(q, autoescape=True))
-    return [tuple(row) for row in await session.execute(query)]
+    return [(row[0], row[1]) for row in await session.execute(query)]

@@ -20,8 +20,8 @@ def listed(items: list[bytes]) -> bytes:
 def ring(points: list[tuple[float, float]], *, steps: bool) -> bytes:
     values = np.round((np.array(points) + np.array([180.0, 90.0])) / 2e-6).astype(np.int64)
     if not steps:
-        return np.array([0], "<u4").tobytes() + values.astype("<u4").tobytes()
-    return np.array([1, *values[0]], "<u4").tobytes() + np.diff(values, axis=0).astype("<i2").tobytes()
+        return b"".join([np.array([0], "<u4").tobytes(), values.astype("<u4").tobytes()])
+    return b"".join([np.array([1, *values[0]], "<u4").tobytes(), np.diff(values, axis=0).astype("<i2").tobytes()])
 
 
 SQUARE = [(121.0, 31.0), (121.0, 31.01), (121.01, 31.01), (121.01, 31.0), (121.0, 31.0)]
