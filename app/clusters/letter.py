@@ -101,7 +101,7 @@ def to_xlsx(letter: Letter) -> bytes:
     sheet.set_landscape()
     sheet.set_paper(9)  # A4
     sheet.fit_to_pages(1, 0)
-    sheet.set_footer("&P / &N")
+    sheet.set_footer("&C&P / &N")
     book.close()
     return out.getvalue()
 

@@ -1,0 +1,128 @@
+"""Made-up territories, courts and assets for the tests of this room."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from app.clusters.domain import CaseAsset, CaseScene, Moment, Place, PlacedAsset, Presence
+from app.enforcement.domain import Reason, ReasonCode, Seizability, State
+from app.jurisdictions.domain import CourtInfo, CourtLevel, LayerInfo, TerritoryInfo
+from app.tracking.domain import Confidence, Position
+
+NOW: Final = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
+SHANGHAI: Final = 310000
+JIANGSU: Final = 320000
+
+SEIZABLE: Final = Seizability(State.SEIZABLE, (), 1)
+WAITING: Final = Seizability(State.NOT_SEIZABLE, (Reason(ReasonCode.RANKED_BEHIND, "It waits.", "26"),), 2)
+HELD: Final = Seizability(
+    State.HELD, (Reason(ReasonCode.HELD_BY_THIS_COURT, "It is here.", None), WAITING.reasons[0]), 2
+)
+
+
+def court(court_id: int, code: str, name: str, level: CourtLevel, province: int) -> CourtInfo:
+    return CourtInfo(court_id, code, name, level, province, verified=False, source="naming rule", caveat=None)
+
+
+def territory(
+    number: int, adcode: int, name: str, *, intermediate: CourtInfo | None, high: CourtInfo
+) -> TerritoryInfo:
+    province = adcode // 10_000 * 10_000
+    names = {SHANGHAI: "上海市", JIANGSU: "江苏省"}
+    municipality = province == SHANGHAI
+    return TerritoryInfo(
+        territory_id=number,
+        county_adcode=adcode,
+        county=name,
+        prefecture_adcode=province if municipality else adcode // 100 * 100,
+        prefecture=names[province] if municipality else "苏州市",
+        province_adcode=province,
+        province=names[province],
+        basic=court(number, f"{high.code}{adcode % 10_000:04}", f"{name}人民法院", CourtLevel.BASIC, province),
+        intermediate=intermediate,
+        high=high,
+        basis="one county, one court",
+        verified=number % 2 == 0,
+        caveat="renamed" if number == 3 else None,
+    )
+
+
+SHANGHAI_HIGH: Final = court(90, "沪", "上海市高级人民法院", CourtLevel.HIGH, SHANGHAI)
+JIANGSU_HIGH: Final = court(91, "苏", "江苏省高级人民法院", CourtLevel.HIGH, JIANGSU)
+SUZHOU: Final = court(92, "苏05", "苏州市中级人民法院", CourtLevel.INTERMEDIATE, JIANGSU)
+CHANGNING: Final = territory(1, 310105, "长宁区", intermediate=None, high=SHANGHAI_HIGH)
+JIADING: Final = territory(2, 310114, "嘉定区", intermediate=None, high=SHANGHAI_HIGH)
+KUNSHAN: Final = territory(3, 320583, "昆山市", intermediate=SUZHOU, high=JIANGSU_HIGH)
+TAICANG: Final = territory(4, 320585, "太仓市", intermediate=SUZHOU, high=JIANGSU_HIGH)
+TERRITORIES: Final = (CHANGNING, JIADING, KUNSHAN, TAICANG)
+LAYER: Final = LayerInfo(1, "made up", "test", "1", "ab" * 32)
+
+
+def case_asset(
+    asset_id: int,
+    *,
+    at: tuple[float, float] | None = None,
+    territory_id: int | None = None,
+    age: timedelta = timedelta(hours=1),
+    value_fen: int | None = 100_00,
+    kind: str = "heavy_truck",
+) -> CaseAsset:
+    position = None
+    if at is not None:
+        position = Position(
+            asset_id=asset_id,
+            device_id=asset_id + 1000,
+            fixed_at=NOW - age,
+            received_at=NOW - age + timedelta(seconds=5),
+            batch_id=1,
+            lon_e7=round(at[0] * 1e7),
+            lat_e7=round(at[1] * 1e7),
+            territory_id=territory_id,
+            county_adcode=None,
+            source=1,
+            doubts=0,
+            accuracy_m=None,
+            speed_kmh=None,
+            course_deg=None,
+        )
+    return CaseAsset(asset_id, kind, f"沪A{asset_id:05}", None, None, value_fen, position)
+
+
+def placed(
+    asset_id: int,
+    where: TerritoryInfo | None = None,
+    *,
+    presence: Presence = Presence.FRESH,
+    seizability: Seizability = SEIZABLE,
+    at: tuple[float, float] = (121.4, 31.2),
+    value_fen: int | None = 100_00,
+    near_border: bool = False,
+    confidence: Confidence = Confidence.HIGH,
+    kind: str = "heavy_truck",
+) -> PlacedAsset:
+    age = timedelta(days=20) if presence is Presence.STALE else timedelta(hours=1)
+    somewhere = None if presence is Presence.NEVER_LOCATED else at
+    asset = case_asset(
+        asset_id,
+        at=somewhere,
+        age=age,
+        value_fen=value_fen,
+        kind=kind,
+        territory_id=where.territory_id if where else None,
+    )
+    place = None
+    if where is not None and asset.position is not None:
+        place = Place(asset.position, where, age, confidence, ())
+    return PlacedAsset(asset, presence, place, near_border, seizability)
+
+
+def scene(assets: tuple[PlacedAsset, ...], *, past: bool = False) -> CaseScene:
+    return CaseScene(
+        case_id=12,
+        case_number="(2025)沪0105执4321号",
+        court=court(1, "沪0105", "上海市长宁区人民法院", CourtLevel.BASIC, SHANGHAI),
+        moment=Moment(NOW - timedelta(days=1) if past else NOW, past, NOW, NOW),
+        fresh_within=timedelta(days=7),
+        near_border_m=150.0,
+        layer=LAYER,
+        assets=assets,
+    )

@@ -1,0 +1,123 @@
+"""Clusters of a case: within territories, with identity, hull, value and neighbours."""
+
+import json
+
+import numpy as np
+import pytest
+
+from app.clusters.clustering import clusters_of
+from app.clusters.domain import PlacedAsset, Presence
+from app.clusters.geojson import clusters_out
+from app.clusters.schemas import ClusterParametersOut
+from app.core.geodesy import destination, distance_m
+from app.jurisdictions.domain import TerritoryInfo
+from tests.unit.clusters.made import CHANGNING, JIADING, KUNSHAN, WAITING, placed, scene
+
+
+def yard(
+    first_id: int, n: int, where: TerritoryInfo, centre: tuple[float, float], radius_m: float = 100
+) -> list[PlacedAsset]:
+    rng = np.random.default_rng(first_id)
+    lon, lat = destination(*centre, rng.uniform(0, 360, n), rng.uniform(0, radius_m, n))
+    return [
+        placed(first_id + i, where, at=(float(lon[i]), float(lat[i])), kind="crane" if i == 0 else "car")
+        for i in range(n)
+    ]
+
+
+def parameters(**changes: object) -> ClusterParametersOut:
+    asked = {
+        "court": None,
+        "radius_m": 500.0,
+        "min_assets": 5,
+        "state": "seizable",
+        "fresh_within": "P7D",
+        "within": None,
+        "near_border_m": 150.0,
+    }
+    return ClusterParametersOut.model_validate(asked | changes)
+
+
+def two_yards_across_a_border() -> list[PlacedAsset]:
+    return [
+        *yard(1, 6, KUNSHAN, (121.10, 31.30)),
+        *yard(101, 8, JIADING, (121.102, 31.30)),
+        *yard(201, 5, CHANGNING, (121.40, 31.22)),
+        placed(301, CHANGNING, at=(121.45, 31.25)),
+        placed(302, presence=Presence.OUTSIDE, at=(121.40, 31.22)),
+        placed(303, presence=Presence.NEVER_LOCATED),
+    ]
+
+
+def test_clusters_stay_within_territories_and_name_those_they_touch() -> None:
+    found = clusters_of(two_yards_across_a_border(), radius_m=500, min_assets=5)
+    assert [(c.territory, c.tally.n_assets) for c in found] == [(JIADING, 8), (KUNSHAN, 6), (CHANGNING, 5)]
+    jiading, kunshan, changning = found
+    assert [(n.cluster_id, n.territory) for n in jiading.touches] == [(kunshan.cluster_id, KUNSHAN)]
+    assert [(n.cluster_id, n.territory) for n in kunshan.touches] == [(jiading.cluster_id, JIADING)]
+    assert changning.touches == ()
+    assert [m.placed.asset.asset_id for m in kunshan.members] == [1, 2, 3, 4, 5, 6]
+    assert kunshan.tally.value_fen == 6 * 100_00
+
+
+def test_order_of_assets_never_matters() -> None:
+    assets = two_yards_across_a_border()
+    assert clusters_of(assets[::-1], radius_m=500, min_assets=5) == clusters_of(assets, radius_m=500, min_assets=5)
+
+
+def test_an_id_changes_with_members_and_parameters_only() -> None:
+    assets = two_yards_across_a_border()
+    ids = {c.territory: c.cluster_id for c in clusters_of(assets, radius_m=500, min_assets=5)}
+    fewer = {c.territory: c.cluster_id for c in clusters_of(assets[1:], radius_m=500, min_assets=5)}
+    other = {c.territory: c.cluster_id for c in clusters_of(assets, radius_m=501, min_assets=5)}
+    assert fewer[JIADING] == ids[JIADING]
+    assert fewer[KUNSHAN] != ids[KUNSHAN]
+    assert not set(other.values()) & set(ids.values())
+
+
+def test_geojson_follows_the_standard() -> None:
+    found = clusters_of(two_yards_across_a_border(), radius_m=500, min_assets=5)
+    answer = json.loads(clusters_out(scene(()), found, parameters(), 20).model_dump_json())
+    assert answer["type"] == "FeatureCollection"
+    assert "crs" not in answer
+    assert answer["considered"] == 20
+    assert answer["clustered"] == 19
+    for feature, cluster in zip(answer["features"], found, strict=True):
+        assert feature["type"] == "Feature"
+        assert feature["id"] == cluster.cluster_id
+        assert feature["geometry"]["type"] == "Polygon"
+        ring = np.array(feature["geometry"]["coordinates"][0])
+        assert (ring[0] == ring[-1]).all()
+        x, y = (ring - ring[0]).T
+        assert (x[:-1] * y[1:] - x[1:] * y[:-1]).sum() > 0, "counter-clockwise"
+        assert (np.round(ring, 7) == ring).all()
+        properties = feature["properties"]
+        assert properties["n"] == len(properties["members"]) == sum(properties["kinds"].values())
+        assert properties["kinds"]["crane"] == 1
+        assert properties["fresh"] + properties["stale"] == properties["n"]
+        points = np.array([m["point"] for m in properties["members"]])
+        assert (
+            distance_m(properties["centroid"][0], properties["centroid"][1], points[:, 0], points[:, 1]).max() < 200
+        )
+    assert answer["features"][1]["properties"]["cross_province"] is True
+    assert answer["features"][0]["properties"]["touches"] == [
+        {
+            "cluster_id": found[1].cluster_id,
+            "court": {"court_id": 3, "code": "苏0583", "name": "昆山市人民法院", "level": "basic"},
+            "county": {"level": "county", "adcode": 320583, "name": "昆山市"},
+        }
+    ]
+
+
+@pytest.mark.parametrize("step", [0.0, 0.0001])
+def test_assets_on_one_spot_or_line_are_a_point(step: float) -> None:
+    assets = [placed(i, KUNSHAN, at=(121.1, 31.3 + step * i), seizability=WAITING) for i in range(1, 6)]
+    answer = clusters_out(scene(()), clusters_of(assets, radius_m=500, min_assets=5), parameters(), 5)
+    geometry = answer.features[0].geometry
+    assert geometry.type == "Point"
+    assert geometry.coordinates == pytest.approx((121.1, 31.3 + 3 * step), abs=1e-6)
+
+
+def test_no_assets_no_clusters() -> None:
+    assert clusters_of([], radius_m=500, min_assets=5) == ()
+    assert clusters_of([placed(1, presence=Presence.NEVER_LOCATED)], radius_m=500, min_assets=2) == ()

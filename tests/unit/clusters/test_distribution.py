@@ -1,0 +1,227 @@
+"""Every asset is counted exactly once, at every level, whatever is known of it."""
+
+from collections.abc import Iterable
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.clusters.distribution import Tally, distribute
+from app.clusters.domain import PlacedAsset, Presence, RollUpLevel
+from app.clusters.examples import CLUSTERS, DISTRIBUTION
+from app.clusters.schemas import ClustersOut, DistributionOut, TallyOut
+from app.clusters.wire import distribution_out
+from app.enforcement.domain import ReasonCode, State
+from app.tracking.domain import Confidence
+from tests.unit.clusters.made import (
+    CHANGNING,
+    HELD,
+    JIADING,
+    JIANGSU_HIGH,
+    KUNSHAN,
+    NOW,
+    SEIZABLE,
+    SHANGHAI,
+    SUZHOU,
+    TAICANG,
+    TERRITORIES,
+    WAITING,
+    placed,
+    scene,
+)
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> list[PlacedAsset]:
+    """A case of up to 60 assets in every combination of place and state."""
+    n = draw(st.integers(0, 60))
+    assets = []
+    for asset_id in range(1, n + 1):
+        presence = draw(st.sampled_from(Presence))
+        assets.append(
+            placed(
+                asset_id,
+                draw(st.sampled_from(TERRITORIES)) if presence.located else None,
+                presence=presence,
+                seizability=draw(st.sampled_from([SEIZABLE, WAITING, HELD])),
+                value_fen=draw(st.none() | st.integers(0, 10**9)),
+                near_border=draw(st.booleans()),
+                confidence=draw(st.sampled_from(Confidence)),
+            )
+        )
+    return assets
+
+
+def numbers(tally: Tally) -> tuple[int, ...]:
+    return (
+        tally.n_assets,
+        *(tally.by_presence[p] for p in Presence),
+        *(tally.by_state[s] for s in State),
+        *(tally.by_confidence[c] for c in Confidence),
+        tally.value_fen,
+        tally.n_without_value,
+        tally.near_border,
+    )
+
+
+def sum_of(tallies: Iterable[Tally]) -> tuple[int, ...]:
+    return tuple(sum(column) for column in zip(*(numbers(t) for t in tallies), strict=True))
+
+
+@given(cases(), st.sampled_from(RollUpLevel))
+def test_rows_and_unplaced_add_up_to_the_totals(assets: list[PlacedAsset], level: RollUpLevel) -> None:
+    found = distribute(assets, level, SHANGHAI)
+    parts = [row.tally for row in found.rows] + list(found.unplaced.values())
+    assert sum_of(parts) == numbers(found.totals)
+    totals = found.totals
+    assert totals.n_assets == len(assets)
+    assert sum(totals.by_presence.values()) == len(assets)
+    assert sum(totals.by_state.values()) == len(assets)
+    assert found.located.n_assets == totals.n_located == sum(totals.by_confidence.values())
+    assert len({row.area for row in found.rows}) == len(found.rows)
+    fixes = [a.asset.position.fixed_at for a in assets if a.asset.position]
+    assert totals.newest_fix == max(fixes, default=None)
+    assert totals.oldest_fix == min(fixes, default=None)
+
+
+@given(cases(), st.sampled_from(RollUpLevel))
+def test_what_is_sent_adds_up_too(assets: list[PlacedAsset], level: RollUpLevel) -> None:
+    answer = distribution_out(scene(tuple(assets)), distribute(assets, level, SHANGHAI))
+    totals = answer.totals
+    parts: list[TallyOut] = [*answer.rows, *answer.unplaced]
+    assert totals.located == totals.fresh + totals.stale
+    assert totals.located + totals.outside + totals.never_located == totals.assets == len(assets)
+    assert totals.seizable + totals.not_seizable + totals.held == totals.assets
+    assert sum(p.n_assets for p in parts) == totals.assets
+    assert sum(p.n_fresh for p in parts) == totals.fresh
+    assert sum(p.n_stale for p in parts) == totals.stale
+    assert sum(p.n_seizable for p in parts) == totals.seizable
+    assert sum(p.n_not_seizable for p in parts) == totals.not_seizable
+    assert sum(p.n_held for p in parts) == totals.held
+    assert sum(round(p.value_yuan * 100) for p in parts) == round(totals.value_yuan * 100)
+    assert [p.n_assets for p in answer.unplaced] == [totals.outside, totals.never_located]
+    mainly = {s: sum(r.n_mainly for r in answer.reasons if r.state is s) for s in State}
+    assert mainly == {State.SEIZABLE: 0, State.NOT_SEIZABLE: totals.not_seizable, State.HELD: totals.held}
+    abroad = sum(r.n_assets for r in answer.rows if r.cross_province)
+    assert sum(n.n_assets for n in answer.high_courts_to_notify) == abroad
+
+
+@given(cases(), st.sampled_from(RollUpLevel), st.randoms(use_true_random=False))
+def test_order_of_assets_never_matters(assets: list[PlacedAsset], level: RollUpLevel, random: object) -> None:
+    shuffled = assets.copy()
+    random.shuffle(shuffled)  # type: ignore[attr-defined] # hypothesis hands in a random.Random
+    found, again = (distribute(a, level, SHANGHAI) for a in (assets, shuffled))
+    assert [(r.area, numbers(r.tally)) for r in again.rows] == [(r.area, numbers(r.tally)) for r in found.rows]
+
+
+def one_of_each() -> list[PlacedAsset]:
+    return [
+        placed(1, CHANGNING, value_fen=500_000_00),
+        placed(2, JIADING, seizability=WAITING, presence=Presence.STALE),
+        placed(3, KUNSHAN),
+        placed(4, KUNSHAN, near_border=True, value_fen=None),
+        placed(5, TAICANG, seizability=HELD),
+        placed(6, presence=Presence.OUTSIDE),
+        placed(7, presence=Presence.NEVER_LOCATED, value_fen=7),
+    ]
+
+
+def test_basic_courts_most_assets_first() -> None:
+    found = distribute(one_of_each(), RollUpLevel.BASIC, SHANGHAI)
+    assert [(r.area.key, r.tally.n_assets) for r in found.rows] == [
+        ("苏0583", 2),
+        ("沪0105", 1),
+        ("沪0114", 1),
+        ("苏0585", 1),
+    ]
+    assert [r.cross_province for r in found.rows] == [True, False, False, True]
+    assert [r.verified for r in found.rows] == [False, False, True, True]
+    assert [r.caveats for r in found.rows] == [("renamed",), (), (), ()]
+    assert found.rows[0].tally.near_border == 1
+    assert found.rows[0].tally.n_without_value == 1
+
+
+def test_a_municipality_has_no_intermediate_court_by_rule_and_still_counts() -> None:
+    found = distribute(one_of_each(), RollUpLevel.INTERMEDIATE, SHANGHAI)
+    suzhou, shanghai = found.rows
+    assert suzhou.area.court == SUZHOU
+    assert suzhou.tally.n_assets == 3
+    assert shanghai.area.court is None
+    assert shanghai.area.division is not None
+    assert shanghai.area.division.adcode == SHANGHAI
+    assert "table of courts" in str(shanghai.area.no_court_reason)
+    assert shanghai.tally.n_assets == 2
+
+
+@pytest.mark.parametrize(
+    ("level", "keys"),
+    [
+        (RollUpLevel.HIGH, ["苏", "沪"]),
+        (RollUpLevel.COUNTY, ["320583", "310105", "310114", "320585"]),
+        (RollUpLevel.PREFECTURE, ["320500", "310000"]),
+        (RollUpLevel.PROVINCE, ["320000", "310000"]),
+    ],
+)
+def test_other_levels(level: RollUpLevel, keys: list[str]) -> None:
+    found = distribute(one_of_each(), level, SHANGHAI)
+    assert [r.area.key for r in found.rows] == keys
+    assert all((r.area.court is not None) == level.of_courts for r in found.rows)
+    assert found.main_by_count is not None
+    assert found.main_by_count.area.court is not None, "the main location is a court at every level"
+
+
+def test_main_court_by_count_and_by_value_differ() -> None:
+    found = distribute(one_of_each(), RollUpLevel.BASIC, SHANGHAI)
+    assert found.main_by_count is not None
+    assert found.main_by_value is not None
+    assert found.main_by_count.area.key == "苏0583"
+    assert found.main_by_value.area.key == "沪0105"
+
+
+def test_nothing_located_or_nothing_valued_has_no_main_court() -> None:
+    found = distribute([placed(1, presence=Presence.OUTSIDE)], RollUpLevel.BASIC, SHANGHAI)
+    assert found.main_by_count is None
+    assert found.main_by_value is None
+    found = distribute([placed(1, KUNSHAN, value_fen=None)], RollUpLevel.BASIC, SHANGHAI)
+    assert found.main_by_count is not None
+    assert found.main_by_value is None
+
+
+def test_high_courts_of_other_provinces_are_to_be_notified_at_every_level() -> None:
+    for level in RollUpLevel:
+        found = distribute(one_of_each(), level, SHANGHAI)
+        assert [(r.area.court, r.tally.n_assets) for r in found.high_courts_to_notify] == [(JIANGSU_HIGH, 3)]
+
+
+def test_reasons_say_how_many_and_how_many_mainly() -> None:
+    found = distribute([*one_of_each(), placed(8, JIADING, seizability=WAITING)], RollUpLevel.BASIC, SHANGHAI)
+    assert {(r.state, r.code): (r.n_assets, r.n_mainly) for r in found.reasons} == {
+        (State.NOT_SEIZABLE, ReasonCode.RANKED_BEHIND): (2, 2),
+        (State.HELD, ReasonCode.HELD_BY_THIS_COURT): (1, 1),
+        (State.HELD, ReasonCode.RANKED_BEHIND): (1, 0),
+    }
+
+
+def test_values_are_exact_to_the_fen() -> None:
+    assets = [placed(n, KUNSHAN, value_fen=10) for n in range(1, 1001)]
+    answer = distribution_out(scene(tuple(assets)), distribute(assets, RollUpLevel.BASIC, SHANGHAI))
+    assert answer.totals.value_yuan == 100.0
+
+
+def test_a_case_without_assets_has_an_answer() -> None:
+    answer = distribution_out(scene(()), distribute([], RollUpLevel.BASIC, SHANGHAI))
+    assert answer.totals.assets == 0
+    assert answer.rows == []
+    assert answer.as_of == NOW
+    assert answer.parameters.fresh_within == timedelta(days=7)
+
+
+def test_the_examples_of_the_page_are_what_is_sent() -> None:
+    distribution = DistributionOut.model_validate(DISTRIBUTION)
+    assert distribution.model_dump(mode="json").keys() == DISTRIBUTION.keys()
+    totals = distribution.totals
+    assert totals.assets == sum(p.n_assets for p in [*distribution.rows, *distribution.unplaced])
+    assert totals.seizable == sum(p.n_seizable for p in [*distribution.rows, *distribution.unplaced])
+    clusters = ClustersOut.model_validate(CLUSTERS)
+    assert clusters.clustered == clusters.features[0].properties.n == len(clusters.features[0].properties.members)
