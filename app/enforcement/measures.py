@@ -156,7 +156,7 @@ async def _renew(
     except IntegrityError as error:
         if violated_constraint(error) != _OVERLAP:
             raise
-        detail = f"ends_on: another {row.kind} of this case on the asset begins before {ends_on}"
+        detail = f"ends_on: another measure of this kind on the asset begins before {ends_on}"
         raise Conflict(detail, field="ends_on") from error
 
 

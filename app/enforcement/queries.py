@@ -93,16 +93,21 @@ async def offered_assets(session: AsyncSession, case_id: int) -> dict[int, bool]
     query = select(CaseAssetRow.asset_id, CaseAssetRow.confirmed_at.is_not(None)).where(
         CaseAssetRow.case_id == case_id
     )
-    return dict((await session.execute(query.order_by(CaseAssetRow.asset_id))).tuples().all())
+    return dict((await session.execute(query.order_by(CaseAssetRow.asset_id))).all())
 
 
 async def confirm(
     session: AsyncSession, case_id: int, matched: Mapping[int, IdentifierKind], principal_id: int, at: datetime
 ) -> None:
     """Confirm assets of a case, in one statement."""
-    rows = func.unnest(
-        bindparam("asset_ids", list(matched), ARRAY(Integer)), bindparam("kinds", list(matched.values()), ARRAY(TEXT))
-    ).table_valued("asset_id", "matched_by", name="matched")
+    rows = (
+        func.unnest(
+            bindparam("asset_ids", list(matched), ARRAY(Integer)),
+            bindparam("kinds", list(matched.values()), ARRAY(TEXT)),
+        )
+        .table_valued("asset_id", "matched_by", name="matched")
+        .render_derived()
+    )
     await session.execute(
         update(CaseAssetRow)
         .where(
@@ -230,7 +235,7 @@ async def measures_on_assets(
     )
     if asset_ids is not None:
         query = query.where(CaseAssetRow.asset_id == func.any(list(asset_ids)))
-    return [row.tuple() for row in await session.execute(query)]
+    return [tuple(row) for row in await session.execute(query)]
 
 
 async def case_facts(session: AsyncSession, case_id: int) -> Row[int, str, date | None] | None:
