@@ -30,7 +30,8 @@ from app.core.database import Database
 from app.core.errors import AppError
 from app.core.schema import migrate
 from app.core.settings import Settings
-from app.jurisdictions.service import LocatedLayer, LocatorProvider, load_bundled_layer
+from app.jurisdictions.loading import load_bundled_layer
+from app.jurisdictions.service import LocatedLayer, LocatorProvider
 
 bench_app = typer.Typer(help="Measure what the service does on this machine; every number is printed as JSON.")
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON only.")]

@@ -20,49 +20,76 @@ from app.core.settings import Settings
 from app.ingest.entrance import Body
 from app.ingest.receipt import Receipt
 from app.ingest.service import Ingest
+from app.jurisdictions import loading
 from app.jurisdictions import service as jurisdictions
 from app.telemetry.ping_files import Reading, read_batches
 from app.telemetry.service import counties_of
 
 ROWS_PER_BATCH = 5_000
 SHOWN_REJECTIONS = 5
+_STAGES = {"read": "reading and checking", "raster": "making the locator", "store": "storing"}
 
 
 def load_boundaries(
     where: ClusterUrls,
     console: Console,
-    file: Path | None,
-    datum: CoordSystem,
-    columns: dict[str, str],
+    file: Path | None = None,
     *,
-    only_if_none: bool = False,
+    datum: CoordSystem | None = None,
+    adcode_column: str | None = None,
+    name_column: str | None = None,
 ) -> None:
     """Load a boundary layer, the bundled one when no file is named, and tell what was loaded.
 
     Args:
         where: The database; its owner writes divisions and courts.
         console: Where progress and report go.
-        file: GeoJSON, Shapefile, GeoPackage or FlatGeobuf.
-        datum: The file's datum.
-        columns: ``adcode`` and ``name`` to the file's columns.
-        only_if_none: Do nothing where a layer is in force already.
+        file: GeoJSON, Shapefile, GeoPackage or FlatGeobuf of counties.
+        datum: The file's datum, where it does not say so.
+        adcode_column: The file's column with the six-digit code.
+        name_column: The file's column with the name.
+
+    Raises:
+        BoundaryFileRefused: The file fails a check; nothing was changed.
     """
-    if only_if_none and jurisdictions.layer_in_force(where.owner_url):
-        return
     now = SystemClock().now()
     with Progress(SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), console=console) as progress:
-        task = progress.add_task("Loading boundaries", total=1.0)
+        task = progress.add_task("Boundaries")
 
-        def advance(share: float) -> None:
-            progress.update(task, completed=share)
+        def stage(name: str, done: int, total: int) -> None:
+            progress.update(task, description=f"Boundaries: {_STAGES[name]}", completed=done, total=total)
 
         if file is None:
-            loaded = jurisdictions.load_bundled_layer(where.owner_url, now=now, progress=advance)
+            report = loading.load_bundled_layer(where.owner_url, now=now, stage=stage)
         else:
-            loaded = jurisdictions.load_layer_file(
-                where.owner_url, file, datum=datum, columns=columns, now=now, progress=advance
+            report = loading.load_boundary_file(
+                where.owner_url,
+                file,
+                now=now,
+                datum=datum,
+                adcode_column=adcode_column,
+                name_column=name_column,
+                stage=stage,
             )
-    console.print(loaded.summary())
+    what = "Loaded" if report.loaded else "Already loaded:"
+    courts = ", ".join(f"{count:,} {level}" for level, count in report.courts.items())
+    console.print(
+        f"{what} layer {report.layer_id}: {report.counties:,} counties; courts by the naming rule: {courts}."
+    )
+    if report.datum is not None:
+        console.print(str(report.datum))
+    if report.caveats:
+        console.print(f"{len(report.caveats)} caveats, for example: {report.caveats[0]}")
+
+
+async def boundaries_are_loaded(settings: Settings) -> bool:
+    """Tell whether a boundary layer is in force."""
+    database = Database(settings)
+    try:
+        async with database.reading() as session:
+            return (await jurisdictions.boundaries_loaded(session)).ok
+    finally:
+        await database.close()
 
 
 async def import_assets(

@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from app.access.domain import PrincipalKind
-from app.access.service import create_key, principal_for
+from app.access.service import authenticate, create_key, principal_for
 from app.assets.service import lessor_named
 from app.core.clock import Clock
 from app.core.database import Database
-from app.core.errors import InvalidInput
+from app.core.errors import InvalidInput, NotAuthenticated
 from app.core.settings import Settings
-from app.jurisdictions.service import court_with_code
+from app.jurisdictions.service import court_by_code
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ async def make_key(
             elif kind is PrincipalKind.COURT:
                 if court is None:
                     raise InvalidInput("A court's key needs the court: --court 沪0105", field="court")
-                subject_id = (await court_with_code(session, court)).court_id
+                subject_id = (await court_by_code(session, court)).court_id
             holder = name or lessor or court or str(kind)
             principal_id = await principal_for(session, kind, holder, clock, subject_id=subject_id)
             expires_at = None if lifetime is None else clock.now() + lifetime
@@ -68,3 +68,16 @@ async def make_key(
         return MadeKey(text, principal_id)
     finally:
         await database.close()
+
+
+async def is_valid_key(settings: Settings, clock: Clock, text: str) -> bool:
+    """Tell whether the database knows a key that is in force."""
+    database = Database(settings)
+    try:
+        async with database.reading() as session:
+            await authenticate(session, text, clock)
+    except NotAuthenticated:
+        return False
+    finally:
+        await database.close()
+    return True

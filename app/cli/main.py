@@ -20,7 +20,7 @@ from sqlalchemy.exc import DBAPIError
 from app.access.domain import PrincipalKind
 from app.cli import background, bringing_in
 from app.cli.benchmarks import bench_app
-from app.cli.cluster import CHECKOUT, ClusterUrls, LocalCluster, database_urls, service_url
+from app.cli.cluster import ClusterUrls, LocalCluster, database_urls, service_url
 from app.cli.keys import make_key
 from app.cli.postgres import ClusterError
 from app.core.clock import SystemClock
@@ -108,12 +108,19 @@ def boundaries_load(
             dir_okay=False,
         ),
     ] = None,
-    datum: Annotated[CoordSystem, typer.Option(help="The file's datum.")] = CoordSystem.WGS84,
-    adcode_column: Annotated[str, typer.Option(help="The column with the six-digit code.")] = "adcode",
-    name_column: Annotated[str, typer.Option(help="The column with the county's name.")] = "name",
+    datum: Annotated[CoordSystem | None, typer.Option(help="The file's datum, where it does not say so.")] = None,
+    adcode_column: Annotated[str | None, typer.Option(help="The column with the six-digit code.")] = None,
+    name_column: Annotated[str | None, typer.Option(help="The column with the county's name.")] = None,
+    only_if_none: Annotated[bool, typer.Option(help="Do nothing where a layer is in force already.")] = False,
 ) -> None:
     """Load divisions and derive courts by the naming rule; loading the same layer again changes nothing."""
-    bringing_in.load_boundaries(urls(), console, file, datum, {"adcode": adcode_column, "name": name_column})
+    where = urls()
+    if only_if_none and asyncio.run(bringing_in.boundaries_are_loaded(settings_for(where.app_url))):
+        console.print("A boundary layer is in force already.")
+        return
+    bringing_in.load_boundaries(
+        where, console, file, datum=datum, adcode_column=adcode_column, name_column=name_column
+    )
 
 
 class ImportMode(StrEnum):
@@ -200,9 +207,10 @@ def keys_create(
 
 
 def prepare(where: ClusterUrls) -> None:
-    """Bring the schema up to date and load the bundled boundaries where none are loaded."""
+    """Bring the schema up to date and load the bundled boundaries where none are in force."""
     migrate_schema(where.owner_url, where.app_url)
-    bringing_in.load_boundaries(where, console, None, CoordSystem.WGS84, {}, only_if_none=True)
+    if not asyncio.run(bringing_in.boundaries_are_loaded(settings_for(where.app_url))):
+        bringing_in.load_boundaries(where, console)
 
 
 @cli.command()
@@ -216,7 +224,8 @@ def demo() -> None:
     once = os.environ.get("DEMO_ONCE", "") not in {"", "0"}
     where = urls()
     try:
-        passed = demonstrate(where, console, CHECKOUT / ".local" / "demo", prepare, leave_running=not once)
+        prepare(where)
+        passed = demonstrate(where, console, background.LOCAL / "demo", leave_running=not once)
     finally:
         if once:
             background.stop()

@@ -1,0 +1,68 @@
+"""``leasetrace demo``: everything that stands around the demo, from the database to the keys."""
+
+import asyncio
+import json
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import Final
+
+from pydantic import SecretStr
+from rich.console import Console
+
+from app.access.domain import PrincipalKind
+from app.cli import background
+from app.cli.cluster import ClusterUrls
+from app.cli.keys import is_valid_key, make_key
+from app.core.clock import SystemClock
+from app.core.settings import Settings
+from app.demo.client import DemoKeys
+from app.demo.registers import CASE_COURT_CODE, LESSOR_CODE
+from app.demo.registration import register_lessor
+from app.demo.run import closing_words, run_demo
+
+_KEYS_FILE: Final = "keys.json"
+
+
+def demonstrate(where: ClusterUrls, console: Console, out_dir: Path, *, leave_running: bool) -> bool:
+    """Start the service, show the main job through its HTTP interface, and tell whether the answer is right.
+
+    Args:
+        where: A migrated database with boundaries.
+        console: Where to print.
+        out_dir: Where answer, ground truth and keys are kept.
+        leave_running: Whether the service goes on afterwards; then its address and the keys are printed.
+
+    Raises:
+        AppError: The service does not start or refuses something.
+    """
+    clock = SystemClock()
+    settings = Settings(database_url=SecretStr(where.app_url))
+    address = background.start({**os.environ, "DATABASE_URL": where.app_url, "LEASETRACE_LOG_LEVEL": "WARNING"})
+    console.print(f"The service listens on {address}.")
+    keys = asyncio.run(_keys(settings, address, out_dir))
+    passed = run_demo(address, keys, clock.now(), out_dir, console)
+    if leave_running:
+        closing_words(address, keys, out_dir, console)
+        console.print("\n`make stop` stops the service and the database; `make clean` deletes them.")
+    return passed
+
+
+async def _keys(settings: Settings, address: str, out_dir: Path) -> DemoKeys:
+    """Return the demo's keys: those of the run before where this database knows them, otherwise new ones."""
+    file = out_dir / _KEYS_FILE
+    clock = SystemClock()
+    if file.exists():
+        kept = DemoKeys(**json.loads(file.read_text()))
+        if await is_valid_key(settings, clock, kept.administrator):
+            return kept
+    administrator = await make_key(settings, clock, PrincipalKind.ADMINISTRATOR, name="demo administrator")
+    await register_lessor(address, administrator.text)
+    lessor = await make_key(settings, clock, PrincipalKind.LESSOR, lessor=LESSOR_CODE, name="demo lessor")
+    court = await make_key(settings, clock, PrincipalKind.COURT, court=CASE_COURT_CODE, name="demo officer")
+    dispatcher = await make_key(settings, clock, PrincipalKind.DISPATCHER, name="demo dispatcher")
+    made = DemoKeys(administrator.text, lessor.text, court.text, dispatcher.text, dispatcher.principal_id)
+    out_dir.mkdir(parents=True, exist_ok=True)
+    file.touch(mode=0o600)
+    file.write_text(json.dumps(asdict(made)))
+    return made
