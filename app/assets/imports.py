@@ -4,15 +4,15 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
+from sqlalchemy import Row
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.assets import queries
 from app.assets.csv_import import AssetLine, LineError, ParsedFile, parse_assets_csv
 from app.assets.domain import UNIQUE_IDENTIFIERS, ImportMode, ImportReport, LineResult, LineStatus, period
-from app.assets.tables import AssetRow, BindingRow, DeviceRow
 from app.core.clock import Clock
 from app.core.errors import Conflict, InvalidInput, NotFound
 
@@ -36,14 +36,32 @@ class _Planned:
     device_id: int | None
     bound_from: datetime
 
+    @property
+    def identifiers(self) -> tuple[str | None, ...]:
+        """What the asset is told from all others by."""
+        return tuple(getattr(self.source.asset, kind) for kind in UNIQUE_IDENTIFIERS)
+
+
+_Binding = Row[int, int, datetime, datetime | None]
+
 
 @dataclass(frozen=True, slots=True)
 class _Store:
     """What the register says already about the identifiers of a file."""
 
-    assets: Mapping[tuple[str, str], AssetRow]
-    devices: Mapping[str, DeviceRow]
-    bindings: Mapping[int, Sequence[BindingRow]]
+    assets: Mapping[tuple[str, str], Row[Any]]
+    devices: Mapping[str, Row[int, str, str]]
+    bindings: Mapping[int, Sequence[_Binding]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What a file will do, as rows for the database in the form of JSON."""
+
+    lines: list[_Planned]
+    errors: list[LineError]
+    assets: list[dict[str, object]]
+    devices: list[dict[str, object]]
 
 
 async def import_assets(
@@ -73,37 +91,48 @@ async def import_assets(
     """
     if mode not in set(ImportMode):
         raise InvalidInput(f"mode: expected {' or '.join(ImportMode)}", field="mode")
-    parsed = await asyncio.to_thread(parse_assets_csv, data, charset)  # a second for 20,000 lines: others go on
+    # Seconds for 20,000 lines: in a thread, so that other requests go on.
+    parsed = await asyncio.to_thread(parse_assets_csv, data, charset)
     if not await queries.lock_lessor(session, lessor_id):
         raise NotFound("There is no such lessor.", field="lessor_id")
     store, now = await _look_up(session, lessor_id, parsed.rows), clock.now()
-    errors, planned = list(parsed.errors), []
-    for line in parsed.rows:
-        verdict = _judge(line, store, now)
-        if isinstance(verdict, LineError):
-            errors.append(verdict)
-        else:
-            planned.append(verdict)
-    if not parsed.readable or (errors and mode == ImportMode.ALL_OR_NOTHING):
-        return _report(parsed, errors, [], written=False)
+    plan = await asyncio.to_thread(_plan, parsed, store, lessor_id, now)
+    if not parsed.readable or (plan.errors and mode == ImportMode.ALL_OR_NOTHING):
+        return _report(parsed, plan.errors, [], written=False)
     try:
-        done = await _write(session, lessor_id, planned, now)
+        done = await _write(session, lessor_id, plan)
     except IntegrityError as error:
         raise Conflict("The register changed while the file was read; send it again.") from error
-    return _report(parsed, errors, done, written=True)
+    return _report(parsed, plan.errors, done, written=True)
 
 
 async def _look_up(session: AsyncSession, lessor_id: int, lines: Sequence[AssetLine]) -> _Store:
     named = {kind: [v for line in lines if (v := getattr(line.asset, kind))] for kind in UNIQUE_IDENTIFIERS}
-    assets: dict[tuple[str, str], AssetRow] = {}
+    assets: dict[tuple[str, str], Row[Any]] = {}
     for row in await queries.assets_identified(session, lessor_id, named):
         assets.update({(kind, v): row for kind in UNIQUE_IDENTIFIERS if (v := getattr(row, kind))})
     identifiers = [line.device.device_id for line in lines if line.device.device_id]
     devices = {row.identifier: row for row in await queries.devices_identified(session, lessor_id, identifiers)}
-    bindings: dict[int, list[BindingRow]] = {}
+    bindings: dict[int, list[_Binding]] = {}
     for binding in await queries.bindings_of_devices(session, [row.device_id for row in devices.values()]):
         bindings.setdefault(binding.device_id, []).append(binding)
     return _Store(assets, devices, bindings)
+
+
+def _plan(parsed: ParsedFile, store: _Store, lessor_id: int, now: datetime) -> _Plan:
+    plan = _Plan([], list(parsed.errors), [], [])
+    stamped = {"lessor_id": lessor_id, "created_at": now.isoformat()}
+    for line in parsed.rows:
+        planned = _judge(line, store, now)
+        if isinstance(planned, LineError):
+            plan.errors.append(planned)
+            continue
+        plan.lines.append(planned)
+        if planned.asset_id == _NEW:
+            plan.assets.append({**line.asset.model_dump(mode="json"), **stamped, "changed_at": now.isoformat()})
+        if planned.device_id == _NEW:
+            plan.devices.append({**stamped, "identifier": line.device.device_id, "kind": line.device.device_kind})
+    return plan
 
 
 def _judge(line: AssetLine, store: _Store, now: datetime) -> _Planned | LineError:
@@ -143,36 +172,30 @@ def _judge_device(
     return _Planned(line, asset_id, device.device_id, bound_from)
 
 
-def _is_told(binding: BindingRow, bound_from: datetime | None) -> bool:
+def _is_told(binding: _Binding, bound_from: datetime | None) -> bool:
     """Tell whether a line that binds from this moment (None: now) says nothing new beside a stored binding."""
     return binding.bound_until is None if bound_from is None else binding.bound_from == bound_from
 
 
-async def _write(
-    session: AsyncSession, lessor_id: int, planned: Sequence[_Planned], now: datetime
-) -> list[LineResult]:
-    stamped = {"lessor_id": lessor_id, "created_at": now}
-    new_assets = [
-        {**p.source.asset.model_dump(), **stamped, "changed_at": now} for p in planned if p.asset_id == _NEW
-    ]
-    new_devices = [
-        {**stamped, "identifier": p.source.device.device_id, "kind": p.source.device.device_kind}
-        for p in planned
-        if p.device_id == _NEW
-    ]
-    asset_ids = iter(await queries.insert_assets(session, new_assets))
-    device_ids = iter(await queries.insert_devices(session, new_devices))
-    results, bindings = [], []
-    for p in planned:
-        asset_id = p.asset_id or next(asset_ids)
-        if p.device_id is not None:
-            device_id = p.device_id or next(device_ids)
+async def _write(session: AsyncSession, lessor_id: int, plan: _Plan) -> list[LineResult]:
+    asset_ids = await queries.insert_assets(session, plan.assets)
+    device_ids = await queries.insert_devices(session, plan.devices)
+    results: list[LineResult] = []
+    bindings: list[dict[str, object]] = []
+    for line in plan.lines:
+        asset_id, message = line.asset_id or asset_ids[line.identifiers], None
+        if line.device_id is not None:
+            message = f"device bound {period(line.bound_from, None)}"
             bindings.append(
-                {"lessor_id": lessor_id, "device_id": device_id, "asset_id": asset_id, "bound_from": p.bound_from}
+                {
+                    "lessor_id": lessor_id,
+                    "device_id": line.device_id or device_ids[line.source.device.device_id or ""],
+                    "asset_id": asset_id,
+                    "bound_from": line.bound_from.isoformat(),
+                }
             )
-        status = LineStatus.UNCHANGED if p.asset_id else LineStatus.CREATED
-        message = None if p.device_id is None else f"device bound {period(p.bound_from, None)}"
-        results.append(LineResult(p.source.line, status, asset_id, message=message))
+        status = LineStatus.UNCHANGED if line.asset_id else LineStatus.CREATED
+        results.append(LineResult(line.source.line, status, asset_id, message=message))
     await queries.insert_bindings(session, bindings)
     return results
 

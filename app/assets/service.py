@@ -217,7 +217,7 @@ async def register_devices(
     """Register the trackers among these identifiers that are not registered yet, in few statements."""
     wanted = list(dict.fromkeys(identifiers))
     known = {row.identifier for row in await queries.devices_identified(session, lessor_id, wanted)}
-    now = clock.now()
+    now = clock.now().isoformat()
     await queries.insert_devices(
         session,
         [
