@@ -203,9 +203,18 @@ async def lock_measure(
 
 
 MeasureFacts = tuple[
-    int, str | None, int | None, int | None, int | None, date | None, date | None, date | None, date | None
+    int,
+    str | None,
+    int | None,
+    int | None,
+    int | None,
+    date | None,
+    date | None,
+    date | None,
+    date | None,
+    date | None,
 ]
-"""Asset; kind, case, court, rank, first and last day, release and effect of one measure on it, or None throughout."""
+"""Asset, then the members of ``domain.Measure`` in their order for one measure on it, or None throughout."""
 
 
 async def measures_on_assets(
@@ -227,6 +236,7 @@ async def measures_on_assets(
             MeasureRow.ends_on,
             MeasureRow.released_on,
             MeasureRow.effective_on,
+            holder.c.closed_on,
         )
         .outerjoin(MeasureRow, MeasureRow.asset_id == CaseAssetRow.asset_id)
         .outerjoin(holder, holder.c.case_id == MeasureRow.case_id)

@@ -76,6 +76,7 @@ class Measure:
         ends_on: The last day of its term.
         released_on: The day from which it is lifted, if it is.
         effective_on: The day on which the register says that a waiting measure took effect as the first, if it has.
+        case_closed_on: The day on which its case was closed, if it is; by itself that ends no measure.
     """
 
     kind: MeasureKind
@@ -86,6 +87,7 @@ class Measure:
     ends_on: date
     released_on: date | None = None
     effective_on: date | None = None
+    case_closed_on: date | None = None
 
     def released_by(self, day: date) -> bool:
         """Tell whether it is lifted on a day."""
@@ -178,25 +180,38 @@ def _place_in_line(facts: AssetFacts) -> _Line | None:
     """Return the best place of the case's seizures in force, None when there is none."""
     own = [m for m in _seizures(facts) if m.in_force(facts.on_day)]
     others = [m for m in facts.measures if m.case_id != facts.case_id]
-    return min((_line(m, others, facts.on_day) for m in own), default=None)
+    return min((_line(m, others, facts) for m in own), default=None)
 
 
-def _line(own: Measure, others: Iterable[Measure], day: date) -> _Line:
+def _line(own: Measure, others: Iterable[Measure], facts: AssetFacts) -> _Line:
     """Return where one seizure stands.
 
     A rank counts measures that this service may never hear of. So a rank of 3 becomes 1 only when two cases before
     it are known to have ended, or when the register says that it took effect (``effective_on``).
     """
+    day = facts.on_day
     place = own.place(day)
-    running = [m for m in others if m.in_force(day)]
+    running = [m for m in others if m.in_force(day) and not _passed_on(m, facts)]
     ahead = {m.case_id for m in running if m.place(day) < place}
     shared = any(m.place(day) == place for m in running)
     ended = {
         m.case_id
         for m in others
-        if m.ended_by(day) and m.in_force(own.starts_on) and m.place(own.starts_on) < own.place(own.starts_on)
+        if (m.ended_by(day) or _passed_on(m, facts))
+        and m.in_force(own.starts_on)
+        and m.place(own.starts_on) < own.place(own.starts_on)
     }
     return _Line(max(place[0] - len(ended - ahead), len(ahead) + 1), shared, len(ahead))
+
+
+def _passed_on(measure: Measure, facts: AssetFacts) -> bool:
+    """Tell whether a measure belongs to a closed case of the same court: it serves the case that follows.
+
+    So a seizure from preservation, or from a case that is resumed under a new number, does not stand before its own
+    successor (property preservation provisions, article 17).
+    """
+    closed = measure.case_closed_on is not None and measure.case_closed_on <= facts.on_day
+    return closed and measure.court_id == facts.court_id
 
 
 def _seizures(facts: AssetFacts) -> list[Measure]:

@@ -1,5 +1,6 @@
 """How assets enter a case: offered by the applicant, confirmed by exact identifiers."""
 
+import asyncio
 from datetime import UTC, datetime
 
 from fastapi import FastAPI
@@ -136,6 +137,15 @@ async def test_the_confirmation_and_its_grant_are_dated_and_say_by_whom(matter: 
     court = matter.court
     expected = ("court", court.subject_id, matter.case_id, "case", moment, None, court.principal_id)
     assert grant.one() == expected
+
+
+async def test_two_officers_at_once_confirm_an_asset_once(matter: Matter) -> None:
+    ids = await matter.assets(20)
+    await matter.offer(ids)
+    rows = [("vin", vin(n)) for n in range(1, 21)]
+    reports = await asyncio.gather(*(matter.confirm(*rows) for _ in range(4)))
+    assert sorted(report["confirmed"] for report in reports) == [0, 0, 0, 20]
+    assert await matter.session.scalar(text("SELECT count(*) FROM access_grant")) == 20
 
 
 async def test_ten_thousand_assets_take_a_handful_of_statements(matter: Matter, application: FastAPI) -> None:

@@ -230,6 +230,20 @@ async def test_ranks_count_across_cases_and_no_number_leaks(matter: Matter, door
     assert await theirs.states() == {asset: ("held", ["held_by_this_court"])}
 
 
+async def test_a_resumed_case_does_not_wait_for_the_one_that_it_resumes(matter: Matter) -> None:
+    (asset,) = await matter.confirmed(1)
+    await matter.order(seizure(asset))
+    resumed_id = await open_case(matter.court, matter.lessor, case_number="(2026)沪0105执恢7号")
+    resumed = Matter(matter.session, matter.court, matter.lessor, resumed_id)
+    await resumed.offer([asset])
+    await resumed.confirm(("vin", vin(1)))
+    await resumed.order(seizure(asset, starts_on="2026-11-23", ends_on="2028-11-22"))
+    assert await resumed.states() == {asset: ("not_seizable", ["ranked_behind"])}
+    await matter.court.client.patch(matter.path, json={"phase": "concluded_no_property"})
+    assert await resumed.states() == {asset: ("seizable", [])}
+    assert await matter.states() == {asset: ("not_seizable", ["concluded_no_property"])}
+
+
 async def test_a_waiting_seizure_takes_effect_when_the_register_says_so(matter: Matter) -> None:
     ids = await matter.confirmed(2)
     first, second = await matter.order(seizure(ids[0], rank=2), seizure(ids[1]))

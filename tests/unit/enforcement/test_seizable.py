@@ -179,6 +179,16 @@ def test_another_case_of_the_same_court_ranks_like_any_other() -> None:
     assert refused(replace(OWN, rank=2), replace(THEIRS, court_id=COURT)) == [ReasonCode.RANKED_BEHIND]
 
 
+def test_a_seizure_does_not_stand_before_the_case_that_follows_its_own_at_the_same_court() -> None:
+    closed = date(2026, 6, 1)
+    preserved = replace(THEIRS, court_id=COURT, case_closed_on=closed)
+    for follower in (OWN, replace(OWN, rank=2)):
+        assert ask(follower, preserved, on=closed) == Seizability(State.SEIZABLE, (), 1)
+        assert refused(follower, preserved, on=closed - timedelta(1)) == [ReasonCode.RANKED_BEHIND]
+        assert refused(follower, replace(preserved, court_id=OTHER_COURT)) == [ReasonCode.RANKED_BEHIND]
+    assert refused(preserved) == [ReasonCode.NO_MEASURE]
+
+
 def test_no_reason_names_the_other_case() -> None:
     theirs = replace(THEIRS, case_id=987654, court_id=876543)
     held = replace(theirs, kind=MeasureKind.PHYSICAL_DETENTION)
@@ -206,14 +216,15 @@ kinds = st.sampled_from([MeasureKind.REGISTER_SEIZURE] * 6 + list(MeasureKind))
 def measures_of(*cases: int) -> st.SearchStrategy[Measure]:
     """Measures that are mostly in force, and often at the edge of it."""
     return st.builds(
-        lambda kind, case, rank, start, end, lifted, effective: Measure(
-            kind, case, COURTS[case], rank, min(start, end), max(start, end), lifted, effective
+        lambda kind, case, rank, start, end, lifted, effective, closed: Measure(
+            kind, case, COURTS[case], rank, min(start, end), max(start, end), lifted, effective, closed
         ),
         kinds,
         st.sampled_from(cases),
         st.integers(1, 3),
         days_around(12, 1),
         days_around(1, 12),
+        mostly_none(days_around(6, 3)),
         mostly_none(days_around(6, 3)),
         mostly_none(days_around(6, 3)),
     )
@@ -258,6 +269,10 @@ def test_the_order_of_measures_does_not_matter(given_facts: AssetFacts, random: 
     assert seizable(replace(given_facts, measures=tuple(shuffled))) == seizable(given_facts)
 
 
+def passed_on(measure: Measure, day: date) -> bool:
+    return measure.court_id == COURT and measure.case_closed_on is not None and measure.case_closed_on <= day
+
+
 @given(facts)
 def test_seizable_means_in_force_first_and_not_held(given_facts: AssetFacts) -> None:
     answer = seizable(given_facts)
@@ -269,7 +284,7 @@ def test_seizable_means_in_force_first_and_not_held(given_facts: AssetFacts) -> 
     assert not any(m.kind is MeasureKind.PHYSICAL_DETENTION for m in running)
     assert not any(m.kind is MeasureKind.LIVING_SEIZURE and m.case_id == CASE for m in running)
     best = min(m.place(day) for m in running if m.case_id == CASE)
-    assert all(m.place(day) > best for m in running if m.case_id != CASE)
+    assert all(m.place(day) > best for m in running if m.case_id != CASE and not passed_on(m, day))
     assert answer.effective_rank == 1
 
 
@@ -308,7 +323,7 @@ def test_nothing_is_seizable_when_all_of_the_case_is_lifted(given_facts: AssetFa
 def test_one_more_seizure_in_force_of_another_case_never_turns_a_no_into_a_yes(
     given_facts: AssetFacts, more: Measure
 ) -> None:
-    assume(more.in_force(given_facts.on_day))
+    assume(more.in_force(given_facts.on_day) and not passed_on(more, given_facts.on_day))
     after = seizable(replace(given_facts, measures=(*given_facts.measures, more)))
     if after.state is State.SEIZABLE:
         assert seizable(given_facts).state is State.SEIZABLE
