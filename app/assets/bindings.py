@@ -5,6 +5,7 @@ is stale when ``DEVICE_INDEX_VERSION_SQL`` (one read by primary key) no longer g
 that number in the transaction of every change of a device or a binding, whichever process makes it.
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import repeat
@@ -130,7 +131,7 @@ async def load_device_index(session: AsyncSession, lessor_id: int) -> DeviceInde
     """Read the index of a lessor; without such a lessor it is empty, at version 0."""
     connection = await session.connection()
     row = (await connection.exec_driver_sql(DEVICE_INDEX_SQL, {"lessor_id": lessor_id})).one_or_none()
-    return DeviceIndex.from_row(row)
+    return await asyncio.to_thread(DeviceIndex.from_row, row)  # 80 ms for 100,000 devices: other requests go on
 
 
 async def device_index_version(session: AsyncSession, lessor_id: int) -> int:
