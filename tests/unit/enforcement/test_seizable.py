@@ -86,6 +86,8 @@ def test_a_new_seizure_after_a_lapsed_one_counts() -> None:
     assert ask(lapsed, OWN).state is State.SEIZABLE
     coming = replace(OWN, starts_on=date(2026, 12, 1), ends_on=date(2028, 11, 30))
     assert refused(lapsed, coming) == [ReasonCode.NOT_YET_IN_FORCE]
+    later = replace(coming, starts_on=date(2026, 12, 9))
+    assert "2026-12-01" in ask(later, coming).reasons[0].text
 
 
 def test_what_a_court_holds_is_held_and_by_whom_is_told() -> None:
@@ -167,6 +169,16 @@ def test_until_the_register_says_that_it_took_effect() -> None:
 def test_one_that_ended_before_ours_was_entered_was_never_before_it() -> None:
     gone = replace(THEIRS, starts_on=date(2020, 1, 1), ends_on=date(2021, 12, 31))
     assert refused(replace(OWN, rank=2), gone) == [ReasonCode.RANKED_BEHIND]
+
+
+def test_one_that_stood_behind_ours_frees_nothing_when_it_ends() -> None:
+    behind = replace(THEIRS, rank=3, released_on=date(2026, 10, 1))
+    assert ask(replace(OWN, rank=2), behind).effective_rank == 2
+
+
+def test_a_case_that_still_stands_before_ours_is_not_counted_as_ended_too() -> None:
+    lifted = replace(THEIRS, kind=MeasureKind.LIVING_SEIZURE, released_on=date(2026, 10, 1))
+    assert ask(replace(OWN, rank=3), THEIRS, lifted).effective_rank == 3
 
 
 def test_of_equal_ranks_the_earlier_entry_goes_before_and_equal_days_are_in_doubt() -> None:
