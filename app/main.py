@@ -68,7 +68,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
     )
     application.state.context = context
     application.include_router(router)
-    application.add_middleware(RequestContext, metrics=context.metrics)
+    application.add_middleware(RequestContext, metrics=context.metrics, max_body_bytes=settings.max_body_bytes)
     problems.install(application)
     openapi.install(application)
     return application

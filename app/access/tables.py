@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import DateTime, ForeignKey
+from sqlalchemy import BigInteger, DateTime, ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.database import Base
@@ -40,8 +40,17 @@ class GrantRow(Base):
     """Who may see which asset, for which case, on what ground, from when to when."""
 
     __tablename__ = "access_grant"
+    __table_args__ = (
+        Index(
+            "access_grant_grantee_idx",
+            "grantee_kind",
+            "grantee_id",
+            "case_id",
+            postgresql_include=["asset_id", "valid_from", "valid_until"],
+        ),
+    )
 
-    grant_id: Mapped[int] = mapped_column(primary_key=True, init=False)
+    grant_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, init=False)
     grantee_kind: Mapped[str]
     grantee_id: Mapped[int]
     case_id: Mapped[int]

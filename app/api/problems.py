@@ -32,7 +32,8 @@ STATUS: Final[Mapping[type[errors.AppError], int]] = {
 }
 """The status of each class of error; a class that is not here answers 500."""
 
-_TITLES: Final = {404: "Not found", 405: "This method is not offered here", 406: "Not acceptable"}
+_KINDS: Final = {status: kind for kind, status in STATUS.items() if kind.__base__ is errors.AppError}
+"""The class whose words an answer takes that the framework gives itself."""
 _log = structlog.get_logger("leasetrace.problems")
 
 
@@ -79,14 +80,14 @@ def problem_response(
     return JSONResponse(body.model_dump(), status_code=status, media_type=MEDIA_TYPE, headers=headers)
 
 
-def status_of(error: errors.AppError) -> int | None:
-    """Return the status of an error by its class or the nearest parent that has one."""
-    return next((STATUS[c] for c in type(error).__mro__ if c in STATUS), None)
+def status_of(kind: type[errors.AppError]) -> int | None:
+    """Return the status of a class of error, its own or that of its nearest parent that has one."""
+    return next((STATUS[c] for c in kind.__mro__ if c in STATUS), None)
 
 
 async def _app_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, errors.AppError)  # noqa: S101 registered for this class only
-    status = status_of(error)
+    status = status_of(type(error))
     if status is None:
         return await _unexpected(request, error)
     headers = {}
@@ -114,9 +115,10 @@ async def _validation(request: Request, error: Exception) -> JSONResponse:
 
 async def _http_exception(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, StarletteHTTPException)  # noqa: S101 registered for this class only
-    title = _TITLES.get(error.status_code, "The request could not be answered")
-    code = title.lower().replace(" ", "_")
-    return problem_response(request, error.status_code, code, title, title + ".", headers=error.headers)
+    kind = _KINDS.get(error.status_code, errors.AppError)
+    return problem_response(
+        request, error.status_code, kind.code, kind.title, f"{kind.title}.", headers=error.headers
+    )
 
 
 def _says_unavailable(error: DBAPIError | PoolTimeout | psycopg.Error | OSError) -> bool:

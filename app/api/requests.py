@@ -3,10 +3,12 @@
 import re
 import time
 import uuid
+from http import HTTPStatus
 from typing import Final
 
 import structlog
 from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.core.metrics import Metrics
@@ -27,11 +29,13 @@ class RequestContext:
     Args:
         app: What it wraps.
         metrics: Where requests are counted, by route template.
+        max_body_bytes: A body with more bytes on the wire is not read further; the answer is 413.
     """
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, max_body_bytes: int) -> None:
         self.app = app
         self.metrics = metrics
+        self.max_body_bytes = max_body_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -53,14 +57,24 @@ class RequestContext:
                     headers.setdefault(name, value)
             await send(message)
 
+        received = 0
+
+        async def receive_limited() -> Message:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > self.max_body_bytes:
+                raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)  # the only kind that FastAPI lets through
+            return message
+
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             try:
-                await self.app(scope, receive, send_with_headers)
+                await self.app(scope, receive_limited, send_with_headers)
             finally:
                 self._account(scope, status, time.perf_counter() - started)
 
     def _account(self, scope: Scope, status: int, seconds: float) -> None:
-        route = getattr(scope.get("route"), "path", "unmatched")
+        route = _template(scope)
         method = scope["method"] if route != "unmatched" else "any"
         self.metrics.requests.labels(method, route, str(status)).inc()
         self.metrics.request_seconds.labels(method, route).observe(seconds)
@@ -73,6 +87,12 @@ class RequestContext:
             ms=round(seconds * 1000, 1),
             principal_id=principal.principal_id if principal else None,
         )
+
+
+def _template(scope: Scope) -> str:
+    """Return the route's template with the prefixes of the routers that include it."""
+    full = scope.get("fastapi", {}).get("effective_route_context")
+    return str(getattr(full or scope.get("route"), "path", "unmatched"))
 
 
 def _request_id(scope: Scope) -> str:

@@ -18,8 +18,8 @@ _FLEET: Final = (
     INSERT INTO device (lessor_id, identifier, kind, created_at)
     SELECT %(lessor)s, '86' || lpad(n::text, 13, '0'), 'wired', now() FROM generate_series(1, %(devices)s) n""",
     """
-    INSERT INTO device_binding (device_id, asset_id, bound_from)
-    SELECT device_id, asset_id, '2020-01-01Z'
+    INSERT INTO device_binding (lessor_id, device_id, asset_id, bound_from)
+    SELECT %(lessor)s, device_id, asset_id, '2020-01-01Z'
     FROM (SELECT device_id, row_number() OVER (ORDER BY device_id) n FROM device WHERE lessor_id = %(lessor)s) d
     JOIN (SELECT asset_id, row_number() OVER (ORDER BY asset_id) n FROM asset WHERE lessor_id = %(lessor)s) a
     USING (n)""",

@@ -47,7 +47,7 @@ cli.add_typer(assets_app, name="assets")
 cli.add_typer(pings_app, name="pings")
 cli.add_typer(keys_app, name="keys")
 cli.add_typer(bench_app, name="bench")
-console = Console(highlight=False)
+console = Console(highlight=False, width=None if sys.stdout.isatty() else 118)
 
 
 def urls() -> ClusterUrls:

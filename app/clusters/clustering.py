@@ -1,16 +1,14 @@
 """The yards in which assets stand together, each within one court territory, and those that touch across a border."""
 
-from collections import defaultdict
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from itertools import pairwise
 
 import numpy as np
 
 from app.clusters.dbscan import NOISE, Points, dbscan, touching
-from app.clusters.distribution import Tally, tally
-from app.clusters.domain import Place, PlacedAsset
+from app.clusters.domain import CaseScene, IntArray
 from app.clusters.shape import centroid, cluster_id, hull_ring
+from app.clusters.tallies import Tally, tally_groups
 from app.jurisdictions.domain import TerritoryInfo
 from app.telemetry.domain import E7
 
@@ -23,13 +21,6 @@ class Neighbour:
     territory: TerritoryInfo
 
 
-class Member(NamedTuple):
-    """A located asset of a cluster."""
-
-    placed: PlacedAsset
-    place: Place
-
-
 @dataclass(frozen=True, slots=True)
 class Cluster:
     """Assets that stand together.
@@ -37,7 +28,7 @@ class Cluster:
     Attributes:
         cluster_id: 16 hexadecimal digits: the same parameters and members give the same id.
         territory: The court territory that holds all of them.
-        members: In the order of their asset ids.
+        members: Their places in ``scene.assets``, so in the order of their ids.
         tally: Counts and value.
         centroid: Longitude and latitude of the middle, WGS-84 degrees.
         hull: Closed ring of longitude and latitude, counter-clockwise; None where the members stand on one spot or
@@ -47,66 +38,63 @@ class Cluster:
 
     cluster_id: str
     territory: TerritoryInfo
-    members: tuple[Member, ...]
+    members: tuple[int, ...]
     tally: Tally
     centroid: tuple[float, float]
     hull: tuple[tuple[float, float], ...] | None
     touches: tuple[Neighbour, ...]
 
 
-def clusters_of(assets: Sequence[PlacedAsset], *, radius_m: float, min_assets: int) -> tuple[Cluster, ...]:
+def clusters_of(scene: CaseScene, considered: IntArray, *, radius_m: float, min_assets: int) -> tuple[Cluster, ...]:
     """Cluster assets within the territories that they are in.
 
     One radius for the whole country would chain cities together, and a crew is sent by one court: so a border parts
     what stands on both sides of it, and ``touches`` says so.
 
     Args:
-        assets: Assets in any order; those that are not located are left out.
+        scene: The case.
+        considered: The places in ``scene.assets`` of the located assets to cluster, ascending.
         radius_m: Great-circle metres.
         min_assets: How many assets, the asset itself counted, within the radius make it a core.
 
     Returns:
         Most members first, then most value.
     """
-    located = [Member(asset, asset.place) for asset in assets if asset.place is not None]
-    points = _points(located)
-    label = dbscan(points, radius_m=radius_m, min_assets=min_assets).label
-    members: defaultdict[int, list[Member]] = defaultdict(list)
-    for row in np.argsort(points.asset_id).tolist():
-        members[int(label[row])].append(located[row])
-    members.pop(NOISE, None)
-    ids = {c: cluster_id(radius_m, min_assets, [_id(m) for m in of]) for c, of in members.items()}
-    neighbours: defaultdict[int, list[Neighbour]] = defaultdict(list)
+    lon_e7, lat_e7 = _coordinates(scene, considered)
+    asset_id = np.array([scene.assets[row].asset_id for row in considered.tolist()], dtype=np.int64)
+    points = Points(lon_e7 / E7, lat_e7 / E7, scene.placed.territory_id[considered], asset_id)
+    clustering = dbscan(points, radius_m=radius_m, min_assets=min_assets)
+    label = clustering.label
+    order = np.argsort(label, kind="stable")
+    ends = np.searchsorted(label[order], np.arange(clustering.count + 1))
+    members = [order[start:end] for start, end in pairwise(ends.tolist())]
+    ids = [cluster_id(radius_m, min_assets, asset_id[rows].tolist()) for rows in members]
+    territories = [scene.territories[int(points.group[rows[0]])] for rows in members]
+    touches: list[list[Neighbour]] = [[] for _ in members]
     for one, other in touching(points, label, radius_m=radius_m).tolist():
-        neighbours[one].append(Neighbour(ids[other], members[other][0].place.territory))
-        neighbours[other].append(Neighbour(ids[one], members[one][0].place.territory))
-    found = [_cluster(ids[c], of, neighbours[c]) for c, of in members.items()]
+        touches[one].append(Neighbour(ids[other], territories[other]))
+        touches[other].append(Neighbour(ids[one], territories[one]))
+    group = np.full(len(scene.assets), NOISE, dtype=np.int64)
+    group[considered] = label
+    tallies = tally_groups(scene.placed, group, len(members))
+    found = [
+        Cluster(
+            cluster_id=ids[number],
+            territory=territories[number],
+            members=tuple(considered[rows].tolist()),
+            tally=tallies[number],
+            centroid=centroid(points.lon[rows], points.lat[rows]),
+            hull=hull_ring(lon_e7[rows], lat_e7[rows]),
+            touches=tuple(sorted(touches[number], key=lambda n: n.cluster_id)),
+        )
+        for number, rows in enumerate(members)
+    ]
     return tuple(sorted(found, key=lambda c: (-c.tally.n_assets, -c.tally.value_fen, c.cluster_id)))
 
 
-def _id(member: Member) -> int:
-    return member.placed.asset.asset_id
-
-
-def _points(located: Sequence[Member]) -> Points:
-    return Points(
-        lon=np.array([place.position.lon_e7 for _, place in located], dtype=np.float64) / E7,
-        lat=np.array([place.position.lat_e7 for _, place in located], dtype=np.float64) / E7,
-        group=np.array([place.territory.territory_id for _, place in located], dtype=np.int64),
-        asset_id=np.array([_id(member) for member in located], dtype=np.int64),
-    )
-
-
-def _cluster(identity: str, members: Sequence[Member], touches: Sequence[Neighbour]) -> Cluster:
-    lon_e7 = np.array([place.position.lon_e7 for _, place in members], dtype=np.int64)
-    lat_e7 = np.array([place.position.lat_e7 for _, place in members], dtype=np.int64)
-    hull = hull_ring(lon_e7, lat_e7)
-    return Cluster(
-        cluster_id=identity,
-        territory=members[0].place.territory,
-        members=tuple(members),
-        tally=tally([placed for placed, _ in members]),
-        centroid=centroid(lon_e7 / E7, lat_e7 / E7),
-        hull=None if hull is None else tuple(hull),
-        touches=tuple(sorted(touches, key=lambda n: n.cluster_id)),
-    )
+def _coordinates(scene: CaseScene, rows: IntArray) -> tuple[IntArray, IntArray]:
+    """Return longitudes and latitudes of located assets, WGS-84 degrees times 1e7."""
+    positions = [position for row in rows.tolist() if (position := scene.assets[row].position) is not None]
+    lon_e7 = np.array([position.lon_e7 for position in positions], dtype=np.int64)
+    lat_e7 = np.array([position.lat_e7 for position in positions], dtype=np.int64)
+    return lon_e7, lat_e7

@@ -5,15 +5,16 @@ value.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Final
 
-from app.clusters.domain import PlacedAsset, Presence, RollUpLevel
-from app.enforcement.domain import ReasonCode, State
+import numpy as np
+
+from app.clusters.domain import NOWHERE, PRESENCES, STATES, CaseScene, Presence, RollUpLevel
+from app.clusters.tallies import Tally, tally_all, tally_groups
+from app.enforcement.domain import ReasonCode, Seizability, State
 from app.jurisdictions.domain import CourtInfo, DivisionLevel, TerritoryInfo
-from app.tracking.domain import Confidence
 
 NO_INTERMEDIATE_COURT: Final = (
     "No intermediate court is known for this prefecture: a municipality has several, and a unit directly under a "
@@ -48,45 +49,8 @@ class Area:
 
     @property
     def key(self) -> str:
-        """What tells areas apart and orders them: the court's code or the division's."""
+        """What tells areas of one level apart and orders them: the court's code or the division's."""
         return self.court.code if self.court else str(self.division.adcode) if self.division else ""
-
-
-@dataclass(frozen=True, slots=True)
-class Tally:
-    """Counts and value of some assets.
-
-    Attributes:
-        n_assets: How many; fresh, stale, outside and never located add up to it, and so do the three states.
-        by_presence: How many of each presence.
-        by_state: How many of each state of the rule.
-        by_confidence: How many located ones of each confidence.
-        value_fen: Sum of the estimated values, hundredths of a yuan.
-        n_without_value: How many of them nobody estimated; they add nothing to the sum.
-        near_border: How many are near a county border.
-        oldest_fix: The oldest of their positions, UTC; None where none has one.
-        newest_fix: The newest.
-    """
-
-    n_assets: int
-    by_presence: Counter[Presence]
-    by_state: Counter[State]
-    by_confidence: Counter[Confidence]
-    value_fen: int
-    n_without_value: int
-    near_border: int
-    oldest_fix: datetime | None
-    newest_fix: datetime | None
-
-    @property
-    def n_located(self) -> int:
-        """How many are in the territory of a court."""
-        return sum(n for presence, n in self.by_presence.items() if presence.located)
-
-    @property
-    def value_yuan(self) -> float:
-        """Sum of the estimated values, yuan."""
-        return self.value_fen / 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +82,7 @@ class ReasonCount:
         clause: The clause that it rests on, where there is one.
         n_assets: Assets that have it, perhaps among others.
         n_mainly: Assets whose main reason it is: over all reasons these add up to the state's count.
-        example: The reason in words, of the asset with the lowest id.
+        example: The reason in words, of the first asset that has it.
     """
 
     state: State
@@ -148,7 +112,7 @@ class Distribution:
 
     level: RollUpLevel
     rows: tuple[Row, ...]
-    unplaced: dict[Presence, Tally]
+    unplaced: Mapping[Presence, Tally]
     totals: Tally
     located: Tally
     seizable: Tally
@@ -158,73 +122,57 @@ class Distribution:
     high_courts_to_notify: tuple[Row, ...]
 
 
-def distribute(assets: Sequence[PlacedAsset], level: RollUpLevel, enforcing_province: int) -> Distribution:
-    """Roll the assets of a case up to courts or divisions.
-
-    Args:
-        assets: Every asset of the case, in the order of their ids.
-        level: To what.
-        enforcing_province: Six digits of the province of the court that handles the case.
-    """
-    rows = _rows(assets, level, enforcing_province)
-    courts = rows if level.of_courts else _rows(assets, RollUpLevel.BASIC, enforcing_province)
-    high = rows if level is RollUpLevel.HIGH else _rows(assets, RollUpLevel.HIGH, enforcing_province)
-    by_value = sorted(courts, key=lambda r: (-r.tally.value_fen, -r.tally.n_assets, r.area.key))
+def distribute(scene: CaseScene, level: RollUpLevel) -> Distribution:
+    """Roll the assets of a case up to courts or divisions."""
+    placed = scene.placed
+    rows = _rows(scene, level)
+    courts = rows if level.of_courts else _rows(scene, RollUpLevel.BASIC)
+    high = rows if level is RollUpLevel.HIGH else _rows(scene, RollUpLevel.HIGH)
+    by_value = min(courts, key=lambda r: (-r.tally.value_fen, -r.tally.n_assets, r.area.key), default=None)
+    by_presence = tally_groups(placed, placed.presence, len(PRESENCES))
     return Distribution(
         level=level,
         rows=rows,
-        unplaced={p: tally([a for a in assets if a.presence is p]) for p in Presence if not p.located},
-        totals=tally(assets),
-        located=tally([a for a in assets if a.presence.located]),
-        seizable=tally([a for a in assets if a.seizability.state is State.SEIZABLE]),
-        reasons=_count_reasons(assets),
+        unplaced={p: t for p, t in zip(PRESENCES, by_presence, strict=True) if not p.located},
+        totals=tally_all(placed),
+        located=tally_groups(placed, np.where(placed.located, 0, NOWHERE), 1)[0],
+        seizable=tally_groups(placed, placed.state, len(STATES))[STATES.index(State.SEIZABLE)],
+        reasons=_count_reasons(scene.seizability),
         main_by_count=courts[0] if courts else None,
-        main_by_value=by_value[0] if by_value and by_value[0].tally.value_fen else None,
-        high_courts_to_notify=tuple(r for r in high if r.cross_province),
+        main_by_value=by_value if by_value and by_value.tally.value_fen else None,
+        high_courts_to_notify=tuple(row for row in high if row.cross_province),
     )
 
 
-def tally(assets: Sequence[PlacedAsset]) -> Tally:
-    """Count assets and add up their values."""
-    values = [a.asset.value_fen for a in assets if a.asset.value_fen is not None]
-    fixes = [a.asset.position.fixed_at for a in assets if a.asset.position is not None]
-    return Tally(
-        n_assets=len(assets),
-        by_presence=Counter(a.presence for a in assets),
-        by_state=Counter(a.seizability.state for a in assets),
-        by_confidence=Counter(a.place.confidence for a in assets if a.place is not None),
-        value_fen=sum(values),
-        n_without_value=len(assets) - len(values),
-        near_border=sum(a.near_border for a in assets),
-        oldest_fix=min(fixes, default=None),
-        newest_fix=max(fixes, default=None),
-    )
-
-
-def _rows(assets: Iterable[PlacedAsset], level: RollUpLevel, enforcing_province: int) -> tuple[Row, ...]:
-    area_of = _AREA_OF[level]
-    areas: dict[int, Area] = {}
-    groups: dict[Area, list[tuple[PlacedAsset, TerritoryInfo]]] = {}
-    for asset in assets:
-        if asset.place is None:
+def _rows(scene: CaseScene, level: RollUpLevel) -> tuple[Row, ...]:
+    """Group the located assets: first by territory, then territories by area."""
+    ids, of_asset = np.unique(scene.placed.territory_id, return_inverse=True)
+    number_of: dict[Area, int] = {}
+    territories: list[list[TerritoryInfo]] = []
+    number = []
+    for territory_id in ids.tolist():
+        if territory_id == NOWHERE:
+            number.append(NOWHERE)
             continue
-        territory = asset.place.territory
-        if territory.territory_id not in areas:
-            areas[territory.territory_id] = area_of(territory)
-        groups.setdefault(areas[territory.territory_id], []).append((asset, territory))
-    rows = [_row(area, members, enforcing_province) for area, members in groups.items()]
+        territory = scene.territories[territory_id]
+        at = number_of.setdefault(_AREA_OF[level](territory), len(territories))
+        if at == len(territories):
+            territories.append([])
+        territories[at].append(territory)
+        number.append(at)
+    group = np.array(number, dtype=np.int64)[of_asset]
+    tallies = tally_groups(scene.placed, group, len(territories))
+    rows = [
+        Row(
+            area=area,
+            cross_province=area.province.adcode != scene.court.province_adcode,
+            verified=all(t.verified for t in territories[at]),
+            caveats=tuple(dict.fromkeys(t.caveat for t in territories[at] if t.caveat)),
+            tally=tallies[at],
+        )
+        for area, at in number_of.items()
+    ]
     return tuple(sorted(rows, key=lambda r: (-r.tally.n_assets, -r.tally.value_fen, r.area.key)))
-
-
-def _row(area: Area, members: Sequence[tuple[PlacedAsset, TerritoryInfo]], enforcing_province: int) -> Row:
-    territories = {t.territory_id: t for _, t in members}.values()
-    return Row(
-        area=area,
-        cross_province=area.province.adcode != enforcing_province,
-        verified=all(t.verified for t in territories),
-        caveats=tuple(dict.fromkeys(t.caveat for t in territories if t.caveat)),
-        tally=tally([asset for asset, _ in members]),
-    )
 
 
 def county_of(t: TerritoryInfo) -> Division:
@@ -258,14 +206,13 @@ _AREA_OF: Final[dict[RollUpLevel, Callable[[TerritoryInfo], Area]]] = {
 }
 
 
-def _count_reasons(assets: Iterable[PlacedAsset]) -> tuple[ReasonCount, ...]:
+def _count_reasons(seizability: Iterable[Seizability]) -> tuple[ReasonCount, ...]:
     having: Counter[tuple[State, ReasonCode]] = Counter()
     mainly: Counter[tuple[State, ReasonCode]] = Counter()
     words: dict[tuple[State, ReasonCode], tuple[str | None, str]] = {}
-    for asset in assets:
-        state, reasons = asset.seizability.state, asset.seizability.reasons
-        for place, reason in enumerate(reasons):
-            key = (state, reason.code)
+    for of_asset in seizability:
+        for place, reason in enumerate(of_asset.reasons):
+            key = (of_asset.state, reason.code)
             having[key] += 1
             mainly[key] += place == 0
             words.setdefault(key, (reason.clause, reason.text))

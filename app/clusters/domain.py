@@ -1,12 +1,20 @@
 """The frozen types of this room; pure."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Final, NamedTuple
 
-from app.enforcement.domain import Seizability
+import numpy as np
+from numpy.typing import NDArray
+
+from app.core.geodesy import BoolArray
+from app.enforcement.domain import Seizability, State
 from app.jurisdictions.domain import CourtInfo, LayerInfo, TerritoryInfo
 from app.tracking.domain import Confidence, Position
+
+IntArray = NDArray[np.int64]
 
 
 class RollUpLevel(StrEnum):
@@ -39,65 +47,58 @@ class Presence(StrEnum):
         return self in {Presence.FRESH, Presence.STALE}
 
 
-@dataclass(frozen=True, slots=True)
-class CaseAsset:
-    """A confirmed asset of a case, with its position.
-
-    Attributes:
-        asset_id: The asset.
-        kind: ``heavy_truck``, ``excavator``, ...
-        plate_no: Its plate, where it has one.
-        vin: Its frame number, where known.
-        serial_no: Its serial number, where it has one.
-        value_fen: Estimated value in hundredths of a yuan, None where nobody estimated it.
-        position: Its last good position at the moment asked about, None where there is none.
-    """
+class CaseAsset(NamedTuple):
+    """A confirmed asset of a case, with its position."""
 
     asset_id: int
     kind: str
+    """``heavy_truck``, ``excavator``, ..."""
     plate_no: str | None
     vin: str | None
     serial_no: str | None
     value_fen: int | None
+    """Estimated value in hundredths of a yuan, None where nobody estimated it."""
     position: Position | None
+    """Its last good position at the moment asked about, None where there is none."""
+
+
+PRESENCES: Final = tuple(Presence)
+STATES: Final = tuple(State)
+CONFIDENCES: Final = tuple(Confidence)
+NOWHERE: Final = -1
+"""The territory of an asset that is not located, and its confidence."""
+NO_FIX: Final = np.iinfo(np.int64).min
+"""The time of a fix that there is not."""
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where a located asset is.
+class Placed:
+    """What is said of the place and the state of assets: columns of shape ``(n,)``, one row per asset.
 
     Attributes:
-        position: Its position.
-        territory: The court territory that covers it.
-        age: How old the position is, zero at least.
-        confidence: How sure the place is.
-        reasons: Why not more sure.
-    """
-
-    position: Position
-    territory: TerritoryInfo
-    age: timedelta
-    confidence: Confidence
-    reasons: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class PlacedAsset:
-    """An asset of a case with everything that is said of its place and its state.
-
-    Attributes:
-        asset: The asset.
-        presence: What is known of its place.
-        place: Where it is; None exactly when it is not located.
+        presence: Index into ``PRESENCES``.
+        territory_id: The court territory of a located asset, ``NOWHERE`` (-1) for any other.
+        confidence: Index into ``CONFIDENCES``, how sure the place of a located asset is; ``NOWHERE`` for any other.
         near_border: Whether another county is so near that a small error changes the territory.
-        seizability: What the rule says of it.
+        state: Index into ``STATES``, what the rule says of the asset.
+        value_fen: Estimated value in hundredths of a yuan, 0 where nobody estimated it.
+        valued: Whether somebody did.
+        fixed_us: Time of the fix in microseconds since 1970, ``NO_FIX`` without one.
     """
 
-    asset: CaseAsset
-    presence: Presence
-    place: Place | None
-    near_border: bool
-    seizability: Seizability
+    presence: IntArray
+    territory_id: IntArray
+    confidence: IntArray
+    near_border: BoolArray
+    state: IntArray
+    value_fen: IntArray
+    valued: BoolArray
+    fixed_us: IntArray
+
+    @property
+    def located(self) -> BoolArray:
+        """Which assets are in the territory of a court."""
+        return np.asarray(self.territory_id != NOWHERE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +130,10 @@ class CaseScene:
         fresh_within: An older position is stale.
         near_border_m: Metres within which a county border counts as near.
         layer: The boundary layer in use.
+        territories: The court territories that assets are in, by id.
         assets: Every confirmed asset in the caller's sight, in the order of their ids.
+        seizability: What the rule says of each, in the same order.
+        placed: What is said of the place and the state of each, in the same order.
     """
 
     case_id: int
@@ -139,4 +143,7 @@ class CaseScene:
     fresh_within: timedelta
     near_border_m: float
     layer: LayerInfo
-    assets: tuple[PlacedAsset, ...]
+    territories: Mapping[int, TerritoryInfo]
+    assets: Sequence[CaseAsset]
+    seizability: Sequence[Seizability]
+    placed: Placed

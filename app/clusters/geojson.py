@@ -3,9 +3,9 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from app.clusters.clustering import Cluster, Member, Neighbour
+from app.clusters.clustering import Cluster, Neighbour
 from app.clusters.distribution import county_of, prefecture_of, province_of
-from app.clusters.domain import CaseScene, Presence
+from app.clusters.domain import PRESENCES, CaseScene, Presence
 from app.clusters.schemas import (
     ClusterFeature,
     ClusterParametersOut,
@@ -18,6 +18,7 @@ from app.clusters.schemas import (
 )
 from app.clusters.wire import case_out, court_out, division_out, layer_out
 from app.telemetry.domain import Source
+from app.tracking.domain import judge
 
 
 def clusters_out(
@@ -58,7 +59,7 @@ def _feature(cluster: Cluster, scene: CaseScene) -> ClusterFeature:
 
 def _properties(cluster: Cluster, scene: CaseScene) -> ClusterProperties:
     territory, tally = cluster.territory, cluster.tally
-    fixes = [place.position.fixed_at for _, place in cluster.members]
+    members = [_member(row, scene) for row in cluster.members]
     return ClusterProperties(
         court=court_out(territory.basic),
         basis=territory.basis,
@@ -70,16 +71,16 @@ def _properties(cluster: Cluster, scene: CaseScene) -> ClusterProperties:
         cross_province=territory.province_adcode != scene.court.province_adcode,
         centroid=cluster.centroid,
         n=tally.n_assets,
-        kinds=dict(Counter(placed.asset.kind for placed, _ in cluster.members).most_common()),
+        kinds=dict(Counter(member.kind for member in members).most_common()),
         value_yuan=tally.value_yuan,
         n_without_value=tally.n_without_value,
-        newest_fix=max(fixes),
-        oldest_fix=min(fixes),
+        newest_fix=max(member.fixed_at for member in members),
+        oldest_fix=min(member.fixed_at for member in members),
         fresh=tally.by_presence[Presence.FRESH],
         stale=tally.by_presence[Presence.STALE],
         near_border=tally.near_border,
         touches=[_touch(neighbour) for neighbour in cluster.touches],
-        members=[_member(member) for member in cluster.members],
+        members=members,
     )
 
 
@@ -90,9 +91,11 @@ def _touch(neighbour: Neighbour) -> TouchOut:
     )
 
 
-def _member(member: Member) -> MemberOut:
-    placed, place = member
-    asset, position = placed.asset, place.position
+def _member(row: int, scene: CaseScene) -> MemberOut:
+    asset, at = scene.assets[row], scene.moment.as_of
+    position, near_border = asset.position, bool(scene.placed.near_border[row])
+    assert position is not None  # noqa: S101 only located assets are clustered
+    confidence, reasons = judge(position, at, scene.fresh_within, near_border=near_border)
     return MemberOut(
         asset_id=asset.asset_id,
         kind=asset.kind,
@@ -100,13 +103,13 @@ def _member(member: Member) -> MemberOut:
         vin=asset.vin,
         serial_no=asset.serial_no,
         value_yuan=None if asset.value_fen is None else asset.value_fen / 100,
-        state=placed.seizability.state,
+        state=scene.seizability[row].state,
         point=(position.lon, position.lat),
         fixed_at=position.fixed_at,
-        age_s=int(place.age.total_seconds()),
-        fresh=placed.presence is Presence.FRESH,
+        age_s=max(0, int((at - position.fixed_at).total_seconds())),
+        fresh=PRESENCES[scene.placed.presence[row]] is Presence.FRESH,
         source=Source(position.source).name.lower(),
-        near_border=placed.near_border,
-        confidence=place.confidence,
-        reasons=list(place.reasons),
+        near_border=near_border,
+        confidence=confidence,
+        reasons=reasons,
     )

@@ -1,22 +1,41 @@
 """What is said of each asset's place: fresh or stale, where, how near a border, how sure; pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Final
 
-from app.clusters.domain import CaseAsset, Place, PlacedAsset, Presence
+import numpy as np
+
+from app.clusters.domain import (
+    CONFIDENCES,
+    NO_FIX,
+    NOWHERE,
+    PRESENCES,
+    STATES,
+    CaseAsset,
+    IntArray,
+    Placed,
+    Presence,
+)
+from app.core.geodesy import BoolArray
 from app.enforcement.domain import Seizability
 from app.jurisdictions.service import LocatedLayer
-from app.tracking.domain import judge
+from app.telemetry.domain import E7
+from app.tracking.domain import Position, judge
+
+_FRESH, _STALE, _OUTSIDE, _NEVER = (PRESENCES.index(p) for p in Presence)
+_STATE_CODE: Final = {state: code for code, state in enumerate(STATES)}
+_CONFIDENCE_CODE: Final = {confidence: code for code, confidence in enumerate(CONFIDENCES)}
 
 
-def place_all(
+def place(
     assets: Sequence[CaseAsset],
-    seizability: Mapping[int, Seizability],
+    seizability: Sequence[Seizability],
     layer: LocatedLayer,
     at: datetime,
     fresh_within: timedelta,
     near_border_m: float,
-) -> tuple[PlacedAsset, ...]:
+) -> Placed:
     """Say of each asset where it is and what state it is in.
 
     A position keeps the territory that it was located in when it came. One without a territory (at sea, abroad, in
@@ -25,36 +44,62 @@ def place_all(
     Args:
         assets: Assets with their positions.
         seizability: What the rule says of each of them.
-        layer: Territories by id, and borders.
+        layer: Where borders are.
         at: The moment asked about, UTC.
         fresh_within: An older position is stale.
         near_border_m: Metres within which a county border counts as near.
     """
-    positions = [a.position for a in assets if a.position is not None]
-    borders = layer.near_border([p.lon for p in positions], [p.lat for p in positions], near_border_m)
-    near = {p.asset_id: border.near for p, border in zip(positions, borders, strict=True)}
-    return tuple(
-        _placed(asset, seizability[asset.asset_id], layer, at, fresh_within, near.get(asset.asset_id, False))
-        for asset in assets
+    positions = [asset.position for asset in assets]
+    territory_id = _integers([NOWHERE if p is None or p.territory_id is None else p.territory_id for p in positions])
+    fixed_us = _integers([NO_FIX if p is None else microseconds(p.fixed_at) for p in positions])
+    oldest_fresh_us = microseconds(at) - fresh_within // timedelta(microseconds=1)
+    presence = np.where(fixed_us >= oldest_fresh_us, _FRESH, _STALE)
+    presence[territory_id == NOWHERE] = _OUTSIDE
+    presence[fixed_us == NO_FIX] = _NEVER
+    near_border = _near_border(positions, layer, near_border_m)
+    values = [asset.value_fen for asset in assets]
+    return Placed(
+        presence=presence,
+        territory_id=territory_id,
+        confidence=_confidence(positions, territory_id, near_border, at, fresh_within),
+        near_border=near_border,
+        state=_integers([_STATE_CODE[s.state] for s in seizability]),
+        value_fen=_integers([value or 0 for value in values]),
+        valued=np.array([value is not None for value in values], dtype=np.bool_),
+        fixed_us=fixed_us,
     )
 
 
-def _placed(
-    asset: CaseAsset,
-    seizability: Seizability,
-    layer: LocatedLayer,
+def microseconds(at: datetime) -> int:
+    """Return the microseconds from 1970 to a moment (aware)."""
+    return round(at.timestamp() * 1e6)
+
+
+def _integers(values: Sequence[int]) -> IntArray:
+    return np.array(values, dtype=np.int64)
+
+
+def _near_border(positions: Sequence[Position | None], layer: LocatedLayer, within_m: float) -> BoolArray:
+    near = np.zeros(len(positions), dtype=np.bool_)
+    there = [(row, p.lon_e7, p.lat_e7) for row, p in enumerate(positions) if p is not None]
+    if there:
+        rows, lon_e7, lat_e7 = (np.array(column) for column in zip(*there, strict=True))
+        near[rows] = layer.locator.near_border(lon_e7 / E7, lat_e7 / E7, within_m=within_m).neighbour >= 0
+    return near
+
+
+def _confidence(
+    positions: Sequence[Position | None],
+    territory_id: IntArray,
+    near_border: BoolArray,
     at: datetime,
     fresh_within: timedelta,
-    near_border: bool,
-) -> PlacedAsset:
-    position = asset.position
-    if position is None:
-        return PlacedAsset(asset, Presence.NEVER_LOCATED, None, near_border, seizability)
-    if position.territory_id is None:
-        return PlacedAsset(asset, Presence.OUTSIDE, None, near_border, seizability)
-    age = max(at - position.fixed_at, timedelta(0))
-    confidence, reasons = judge(position, at, fresh_within, near_border=near_border)
-    place = Place(position, layer.territory(position.territory_id), age, confidence, tuple(reasons))
-    return PlacedAsset(
-        asset, Presence.FRESH if age <= fresh_within else Presence.STALE, place, near_border, seizability
+) -> IntArray:
+    return _integers(
+        [
+            NOWHERE
+            if position is None or territory == NOWHERE
+            else _CONFIDENCE_CODE[judge(position, at, fresh_within, near_border=near)[0]]
+            for position, territory, near in zip(positions, territory_id.tolist(), near_border.tolist(), strict=True)
+        ]
     )

@@ -1,9 +1,22 @@
 """All SQL of this room."""
 
+from dataclasses import fields
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import BigInteger, DateTime, Float, Integer, Numeric, Row, SmallInteger, Text, column, select, table
+from sqlalchemy import (
+    BigInteger,
+    DateTime,
+    Float,
+    Integer,
+    Numeric,
+    SmallInteger,
+    Text,
+    cast,
+    column,
+    select,
+    table,
+)
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.domain import Visibility
@@ -14,8 +27,8 @@ from app.tracking.domain import Position
 _VIEW: Final = table(
     "case_asset_position",
     column("case_id", Integer),
-    column("asset_id", Integer),
     column("lessor_id", Integer),
+    column("asset_id", Integer),
     column("kind", Text),
     column("plate_no", Text),
     column("vin", Text),
@@ -40,6 +53,9 @@ _VIEW: Final = table(
 It goes by the key of ``case_asset`` and, asset by asset, by that of ``current_position``.
 """
 
+_ASSET: Final = ("asset_id", "kind", "plate_no", "vin", "serial_no")
+_POSITION: Final = tuple(field.name for field in fields(Position) if field.name != "asset_id")
+
 
 async def case_assets(session: AsyncSession, visibility: Visibility, case_id: int, at: datetime) -> list[CaseAsset]:
     """Return the confirmed assets of a case that are in sight, with their current positions, in the order of ids.
@@ -51,41 +67,30 @@ async def case_assets(session: AsyncSession, visibility: Visibility, case_id: in
         at: The moment of looking, UTC; grants are dated.
     """
     view = _VIEW.c
-    rows = await session.execute(
-        select(_VIEW)
+    statement = (
+        select(
+            cast(view.estimated_value_yuan * 100, BigInteger),
+            *(view[name] for name in _ASSET),
+            *(view[name] for name in _POSITION),
+        )
         .where(view.case_id == case_id, asset_in_sight(visibility, view.asset_id, view.lessor_id, at))
         .order_by(view.asset_id)
     )
-    return [_case_asset(row) for row in rows]
+    connection = await session.connection()
+    return [_case_asset(*row) for row in await connection.execute(statement)]
 
 
-def _case_asset(row: Row[*tuple[object, ...]]) -> CaseAsset:
-    value = row.estimated_value_yuan
+def _case_asset(
+    value_fen: int | None,
+    asset_id: int,
+    kind: str,
+    plate_no: str | None,
+    vin: str | None,
+    serial_no: str | None,
+    *position: Any,
+) -> CaseAsset:
+    """Read a row by place, not by name: every answer reads one for every asset of its case."""
+    there = position[0] is not None
     return CaseAsset(
-        asset_id=row.asset_id,
-        kind=row.kind,
-        plate_no=row.plate_no,
-        vin=row.vin,
-        serial_no=row.serial_no,
-        value_fen=None if value is None else int(value * 100),
-        position=None if row.fixed_at is None else _position(row),
-    )
-
-
-def _position(row: Row[*tuple[object, ...]]) -> Position:
-    return Position(
-        asset_id=row.asset_id,
-        device_id=row.device_id,
-        fixed_at=row.fixed_at,
-        received_at=row.received_at,
-        batch_id=row.batch_id,
-        lon_e7=row.lon_e7,
-        lat_e7=row.lat_e7,
-        territory_id=row.territory_id,
-        county_adcode=row.county_adcode,
-        source=row.source,
-        doubts=row.doubts,
-        accuracy_m=row.accuracy_m,
-        speed_kmh=row.speed_kmh,
-        course_deg=row.course_deg,
+        asset_id, kind, plate_no, vin, serial_no, value_fen, Position(asset_id, *position) if there else None
     )

@@ -2,9 +2,10 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Final
 
+import numpy as np
 import shapely
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -12,10 +13,10 @@ from app.access.domain import PrincipalKind, Visibility
 from app.clusters import queries
 from app.clusters.clustering import Cluster, clusters_of
 from app.clusters.distribution import distribute
-from app.clusters.domain import CaseAsset, CaseScene, Moment, PlacedAsset, RollUpLevel
+from app.clusters.domain import NOWHERE, STATES, CaseAsset, CaseScene, IntArray, Moment, RollUpLevel
 from app.clusters.filters import read_polygon
 from app.clusters.geojson import clusters_out
-from app.clusters.placing import place_all
+from app.clusters.placing import place
 from app.clusters.schemas import ClusterParametersOut, ClustersOut, DistributionOut
 from app.clusters.wire import distribution_out
 from app.core.errors import InvalidInput
@@ -25,6 +26,8 @@ from app.enforcement.service import case_in_sight, seizability_of_case
 from app.jurisdictions.errors import CourtNotFound
 from app.jurisdictions.service import LocatedLayer, court_by_id
 from app.tracking.service import positions_as_of
+
+_SEIZABLE: Final = STATES.index(State.SEIZABLE)
 
 
 async def distribution_of(
@@ -56,7 +59,7 @@ async def distribution_of(
         InvalidInput: ``as_of`` is in the future.
     """
     scene = await scene_of(session, visibility, case_id, context, layer, fresh_within=fresh_within, as_of=as_of)
-    return distribution_out(scene, distribute(scene.assets, level, scene.court.province_adcode))
+    return distribution_out(scene, distribute(scene, level))
 
 
 async def clusters_in(
@@ -128,6 +131,8 @@ async def scene_of(
     limit = context.settings.fresh_within if fresh_within is None else fresh_within
     near_border_m = context.settings.border_near_m
     states = await seizability_of_case(session, case_id, at)
+    seizability = [states[asset.asset_id] for asset in assets]
+    placed = place(assets, seizability, layer, at, limit, near_border_m)
     received = [asset.position.received_at for asset in assets if asset.position is not None]
     return CaseScene(
         case_id=case.case_id,
@@ -137,7 +142,10 @@ async def scene_of(
         fresh_within=limit,
         near_border_m=near_border_m,
         layer=layer.info,
-        assets=place_all(assets, states, layer, at, limit, near_border_m),
+        territories={i: layer.territory(i) for i in np.unique(placed.territory_id).tolist() if i != NOWHERE},
+        assets=assets,
+        seizability=seizability,
+        placed=placed,
     )
 
 
@@ -153,7 +161,7 @@ async def _moved_back(session: AsyncSession, assets: Sequence[CaseAsset], as_of:
     """Return assets with the positions that they had at a moment."""
     positions = await positions_as_of(session, [asset.asset_id for asset in assets], as_of)
     then = {position.asset_id: position for position in positions}
-    return [replace(asset, position=then.get(asset.asset_id)) for asset in assets]
+    return [asset._replace(position=then.get(asset.asset_id)) for asset in assets]
 
 
 async def _court_must_exist(session: AsyncSession, court_id: int) -> None:
@@ -165,23 +173,21 @@ async def _court_must_exist(session: AsyncSession, court_id: int) -> None:
 
 def _cluster(scene: CaseScene, parameters: ClusterParametersOut, polygon: shapely.Polygon | None) -> ClustersOut:
     """The part that only computes: it runs in a thread, so that a large case holds up no other request."""
-    considered = _inside(
-        [a for a in scene.assets if a.place and (parameters.state == "all" or a.seizability.state is State.SEIZABLE)],
-        polygon,
-    )
-    found = clusters_of(considered, radius_m=parameters.radius_m, min_assets=parameters.min_assets)
+    placed = scene.placed
+    wanted = placed.located if parameters.state == "all" else placed.located & (placed.state == _SEIZABLE)
+    considered = _inside(scene, np.flatnonzero(wanted), polygon)
+    found = clusters_of(scene, considered, radius_m=parameters.radius_m, min_assets=parameters.min_assets)
     listed = [c for c in found if parameters.court is None or _under(c, parameters.court)]
     return clusters_out(scene, listed, parameters, len(considered))
 
 
-def _inside(assets: list[PlacedAsset], polygon: shapely.Polygon | None) -> list[PlacedAsset]:
+def _inside(scene: CaseScene, rows: IntArray, polygon: shapely.Polygon | None) -> IntArray:
+    """Return which of the located assets a polygon covers."""
     if polygon is None:
-        return assets
-    lon = [asset.place.position.lon for asset in assets if asset.place]
-    lat = [asset.place.position.lat for asset in assets if asset.place]
+        return rows
+    positions = [position for row in rows.tolist() if (position := scene.assets[row].position) is not None]
     shapely.prepare(polygon)
-    covered = shapely.intersects_xy(polygon, lon, lat)
-    return [asset for asset, inside in zip(assets, covered, strict=True) if inside]
+    return rows[shapely.intersects_xy(polygon, [p.lon for p in positions], [p.lat for p in positions])]
 
 
 def _under(cluster: Cluster, court_id: int) -> bool:

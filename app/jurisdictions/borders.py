@@ -49,11 +49,43 @@ class Borders:
         self._edges = Edges.of(polygons)
         self._owners = self._edges.owners()
         self._boxes = shapely.STRtree(shapely.box(*shapely.bounds(polygons).T))
+        # The edges of each candidate of each border cell, in the order of the raster's list of candidates.
         cell, edge = raster.grid.cells_near(self._edges)
-        number = FIRST_BORDER - raster.cells[cell]
-        order = np.argsort(number, kind="stable")
-        self._cell_edges = edge[order]
-        self._cell_firsts = np.searchsorted(number[order], np.arange(len(raster.starts)))
+        count = np.int64(len(polygons))
+        key = (FIRST_BORDER - raster.cells[cell]) * count + self._owners[edge]
+        order = np.argsort(key, kind="stable")
+        self._listed = edge[order]
+        border_cell = np.repeat(np.arange(len(raster.starts) - 1), np.diff(raster.starts))
+        firsts = np.searchsorted(key[order], border_cell * count + raster.candidates)
+        self._firsts = np.append(firsts, len(edge))
+
+    def touches(self, lon: FloatArray, lat: FloatArray, candidate: IntArray) -> BoolArray:
+        """Tell whether PostGIS would find points on the border of a candidate of their cell.
+
+        It takes the side of a border segment that a point is on from a difference of two rounded products. Right
+        beside a segment (1e-19 degrees) that is zero, and the point counts as on the border, when it is not exactly.
+
+        Args:
+            lon: Longitudes, degrees, shape ``(n,)``.
+            lat: Latitudes, degrees, shape ``(n,)``.
+            candidate: Places in the raster's list of candidates, shape ``(n,)``.
+        """
+        point, member = _spans(self._firsts[candidate], self._firsts[candidate + 1])
+        edge = self._listed[member]
+        x, y = lon[point], lat[point]
+        x0, y0 = self._edges.start[edge].T
+        x1, y1 = self._edges.end[edge].T
+        flat = np.flatnonzero((x1 - x0) * (y - y0) - (x - x0) * (y1 - y0) == 0.0)
+        x, y, x0, y0, x1, y1 = x[flat], y[flat], x0[flat], y0[flat], x1[flat], y1[flat]
+        on = (
+            (np.minimum(x0, x1) <= x)
+            & (x <= np.maximum(x0, x1))
+            & (np.minimum(y0, y1) <= y)
+            & (y <= np.maximum(y0, y1))
+        )
+        found = np.zeros(lon.shape, dtype=np.bool_)
+        found[point[flat[on]]] = True
+        return found
 
     def near(self, lon: FloatArray, lat: FloatArray, located: IntArray, within_m: float) -> NearestBorder:
         """Find the nearest *other* polygon of each point, where its border is within a small distance.
@@ -67,9 +99,10 @@ class Borders:
         distance = np.full(lon.shape, np.inf)
         neighbour = np.full(lon.shape, OUTSIDE, dtype=np.int32)
         point, cell = self._cells_around(lon, lat, within_m)
-        pair, member = _spans(self._cell_firsts[cell], self._cell_firsts[cell + 1])
+        starts = self._raster.starts
+        pair, member = _spans(self._firsts[starts[cell]], self._firsts[starts[cell + 1]])
         point = point[pair]
-        edge = self._cell_edges[member]
+        edge = self._listed[member]
         foreign = self._owners[edge] != located[point]
         point, edge = point[foreign], edge[foreign]
         if not point.size:

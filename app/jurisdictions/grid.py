@@ -78,6 +78,13 @@ class Grid:
         """How many cells there are."""
         return self.rows * self.columns
 
+    def finer(self, times: int) -> "Grid":
+        """Return the grid whose cells are so many times smaller each way; ``times`` must be a power of two.
+
+        Then a point's finer cell lies in its own cell without any rounding between the two.
+        """
+        return Grid(self.west, self.south, self.cells_per_degree * times, self.rows * times, self.columns * times)
+
     def column(self, lon: FloatArray) -> LongArray:
         """Return the column of longitudes; they must not lie west of the grid."""
         return ((lon - self.west) * self.cells_per_degree).astype(np.int64)

@@ -1,9 +1,7 @@
 """All SQL of this room's registers and receipts; the store of pings is in ``store``."""
 
 from collections.abc import Sequence
-from datetime import datetime
 
-from psycopg import AsyncConnection
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -27,49 +25,6 @@ async def batch(session: AsyncSession, batch_id: int, lessor_id: int | None) -> 
     if lessor_id is not None:
         query = query.where(PingBatchRow.lessor_id == lessor_id)
     return (await session.scalars(query)).one_or_none()
-
-
-async def next_batch_ids(connection: AsyncConnection, n: int) -> list[int]:
-    """Return ``n`` batch numbers, ascending."""
-    cursor = await connection.execute("SELECT nextval('ping_batch_id_seq') FROM generate_series(1, %s)", (n,))
-    return [row[0] for row in await cursor.fetchall()]
-
-
-BatchValues = tuple[int, int, int | None, int | None, int, str, datetime, int, int, int, int, int]
-"""A row of ``ping_batch`` in the order of its columns."""
-
-RawValues = tuple[int, str, bytes, bytes]
-"""A row of ``raw_body`` in the order of its columns."""
-
-
-async def insert_batches(
-    connection: AsyncConnection, batches: Sequence[BatchValues], bodies: Sequence[RawValues]
-) -> None:
-    """Write receipts and raw bodies of a group, by COPY."""
-    async with connection.cursor() as cursor:
-        async with cursor.copy("COPY ping_batch FROM STDIN (FORMAT binary)") as copy:
-            copy.set_types(
-                [
-                    "int8",
-                    "int4",
-                    "int4",
-                    "int4",
-                    "int4",
-                    "text",
-                    "timestamptz",
-                    "int4",
-                    "int4",
-                    "int4",
-                    "int4",
-                    "int4",
-                ]
-            )
-            for values in batches:
-                await copy.write_row(values)
-        async with cursor.copy("COPY raw_body FROM STDIN (FORMAT binary)") as copy:
-            copy.set_types(["int8", "text", "bytea", "bytea"])
-            for body in bodies:
-                await copy.write_row(body)
 
 
 async def counties_of(session: AsyncSession, batch_ids: Sequence[int]) -> tuple[int, int]:

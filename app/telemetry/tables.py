@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, DateTime, ForeignKey, LargeBinary, SmallInteger
+from sqlalchemy import BigInteger, DateTime, ForeignKey, Index, LargeBinary, SmallInteger, UniqueConstraint
 from sqlalchemy.dialects.postgresql import REAL
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -13,6 +13,7 @@ class FeedRow(Base):
     """A lessor's source of pings, with what it declares for all of them."""
 
     __tablename__ = "feed"
+    __table_args__ = (UniqueConstraint("lessor_id", "name"),)
 
     feed_id: Mapped[int] = mapped_column(primary_key=True, init=False)
     lessor_id: Mapped[int] = mapped_column(ForeignKey("lessor.lessor_id"))
@@ -25,6 +26,7 @@ class PingBatchRow(Base):
     """A batch that was acknowledged, with its receipt's numbers."""
 
     __tablename__ = "ping_batch"
+    __table_args__ = (Index(None, "lessor_id", "batch_id"),)
 
     batch_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     lessor_id: Mapped[int]

@@ -1,0 +1,98 @@
+"""The house keeps its order: imports go down, every error has a status, every setting is told."""
+
+import ast
+import importlib
+import pkgutil
+import subprocess
+import sys
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+
+import app
+from app.api.problems import STATUS, status_of
+from app.core.errors import AppError
+from app.core.settings import Settings
+
+ROOT = Path(app.__file__).parents[1]
+ROOMS = sorted(room.name for room in pkgutil.iter_modules(app.__path__) if room.ispkg)
+
+
+def _modules() -> list[str]:
+    return [m.name for m in pkgutil.walk_packages(app.__path__, "app.") if m.name != "app.__main__"]
+
+
+def _subclasses(kind: type[AppError]) -> set[type[AppError]]:
+    return {kind} | {deeper for one in kind.__subclasses__() for deeper in _subclasses(one)}
+
+
+def test_a_room_imports_only_rooms_below_it() -> None:
+    result = subprocess.run(
+        [sys.executable, "-m", "importlinter.cli", "lint", "--no-cache"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_every_error_has_a_status() -> None:
+    for module in _modules():
+        importlib.import_module(module)
+    kinds = _subclasses(AppError) - {AppError}
+    assert set(STATUS) <= kinds
+    assert not [kind for kind in kinds if status_of(kind) is None]
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_room_reaches_another_through_its_service_or_domain(room: str) -> None:
+    """Not through its tables or queries; the doors (cli, main, api) and the benchmarks assemble and may see more."""
+    if room in {"cli", "api", "bench"}:
+        return
+    for file in (ROOT / "app" / room).rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("app."):
+                _, other, *rest = node.module.split(".")
+                names = {rest[0]} if rest else {alias.name for alias in node.names}
+                allowed = other in {room, "core"} or not names & {"tables", "queries", "loading_queries"}
+                assert allowed, f"{file.relative_to(ROOT)} imports {node.module}"
+
+
+def test_only_the_clock_reads_the_time_and_nothing_reads_the_environment_at_import() -> None:
+    for file in (ROOT / "app").rglob("*.py"):
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        for node in tree.body:
+            for inner in ast.walk(node) if not isinstance(node, ast.FunctionDef | ast.ClassDef) else ():
+                assert not (isinstance(inner, ast.Attribute) and inner.attr == "environ"), file
+
+
+def test_every_setting_says_what_it_does() -> None:
+    source = (ROOT / "app/core/settings.py").read_text(encoding="utf-8")
+    body = next(n for n in ast.parse(source).body if isinstance(n, ast.ClassDef)).body
+    told = [
+        one.target.id
+        for one, following in pairwise(body)
+        if isinstance(one, ast.AnnAssign)
+        and isinstance(one.target, ast.Name)
+        and isinstance(following, ast.Expr)
+        and isinstance(following.value, ast.Constant)
+    ]
+    assert told == list(Settings.model_fields)
+    readme = (ROOT / "docs" / "running.md").read_text(encoding="utf-8")
+    for name in Settings.model_fields:
+        written = name.upper() if name.startswith("database") else f"LEASETRACE_{name.upper()}"
+        assert f"`{written}`" in readme, f"docs/running.md does not tell {written}"
+
+
+def test_what_is_sent_always_says_everything() -> None:
+    """Wire types for output have no defaults, so that the document says what is always there."""
+    for module in [m for m in _modules() if m.endswith(".schemas")]:
+        for name, kind in vars(importlib.import_module(module)).items():
+            if isinstance(kind, type) and issubclass(kind, BaseModel) and kind.__module__ == module:
+                if kind.model_config.get("extra") == "forbid":
+                    continue  # what is taken in
+                defaults = [field for field, info in kind.model_fields.items() if not info.is_required()]
+                assert not defaults, f"{module}.{name}: {defaults}"
