@@ -56,7 +56,7 @@ def test_the_applications_role_reads_and_writes_but_owns_nothing(own: ClusterUrl
             "UPDATE boundary_layer SET active = false",
         ):
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
-                connection.execute(statement)  # type: ignore[call-overload]
+                connection.execute(statement)
 
 
 def test_a_second_run_changes_nothing(own: ClusterUrls) -> None:

@@ -34,13 +34,13 @@ NOW = datetime(2026, 11, 23, 17, 0, tzinfo=UTC)
 def counts(urls: ClusterUrls) -> list[int]:
     with psycopg.connect(urls.owner_url) as connection:
         tables = ("boundary_layer", "division", "court", "territory")
-        rows = [connection.execute(f"SELECT count(*) FROM {table}").fetchone() for table in tables]  # type: ignore[arg-type] # noqa: S608 - four names above
+        rows = [connection.execute(f"SELECT count(*) FROM {table}").fetchone() for table in tables]
     return [int(row[0]) for row in rows if row]
 
 
 def one(urls: ClusterUrls, statement: str) -> tuple[object, ...]:
     with psycopg.connect(urls.owner_url) as connection:
-        row = connection.execute(statement).fetchone()  # type: ignore[arg-type] # a literal at every call
+        row = connection.execute(statement).fetchone()
     assert row is not None
     return tuple(row)
 
