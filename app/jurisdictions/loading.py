@@ -105,7 +105,7 @@ def load_boundary_file(
         adcode_column=adcode_column,
         name_column=name_column,
         prefecture_names=read_prefecture_names(),
-        installed=None if installed is None else Locator.from_parts(*installed),
+        installed=None if installed is None else Locator.restore(*installed),
     )
     _tell(stage, "read", 1, 1)
     return load_boundaries(owner_url, report.layer, now=now, stage=stage, datum=report.datum)

@@ -61,6 +61,14 @@ class Locator:
             raise ValueError(f"the raster was made of {raster.polygon_count} polygons, not of {len(polygons)}")
         return cls(polygons, raster)
 
+    @classmethod
+    def restore(cls, polygons: NDArray[np.object_], raster_bytes: bytes) -> "Locator":
+        """Make a locator from what a database holds; a raster that an earlier version stored is made anew (5 s)."""
+        try:
+            return cls.from_parts(polygons, raster_bytes)
+        except ValueError:
+            return cls.build(polygons)
+
     def raster_bytes(self) -> bytes:
         """Pack the raster, to be stored with the layer."""
         return self._raster.to_bytes()

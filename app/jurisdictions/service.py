@@ -73,7 +73,7 @@ async def _load(session: AsyncSession) -> LocatedLayer:
         raise BoundariesNotLoaded("No boundaries are loaded yet: run `leasetrace boundaries load`.", retry_after_s=30)
     codes, areas = await queries.county_areas(session, info.layer_id)
     raster = await queries.raster(session, info.layer_id)
-    locator = await asyncio.to_thread(Locator.from_parts, areas, raster)
+    locator = await asyncio.to_thread(Locator.restore, areas, raster)
     counties = {county.adcode: county for county in await queries.counties(session)}
     rows = await queries.all_territories(session)
     territories = _territories(rows, counties, await queries.all_courts(session))

@@ -73,24 +73,28 @@ def test_metres_to_the_border_are_those_of_the_ellipsoid_to_one_metre_within_5_k
 ) -> None:
     rng = np.random.default_rng(7)
     vertices = shapely.get_coordinates(locator.polygons)
-    start = vertices[rng.integers(0, len(vertices), 300)]
-    lon, lat = destination(start[:, 0], start[:, 1], rng.uniform(0, 360, 300), rng.uniform(0, 5_000, 300))
+    start = vertices[rng.integers(0, len(vertices), 120)]
+    lon, lat = destination(start[:, 0], start[:, 1], rng.uniform(0, 360, 120), rng.uniform(0, 5_000, 120))
     inside = locator.locate(lon, lat) != OUTSIDE
     lon, lat = lon[inside], lat[inside]
     county = codes[locator.locate(lon, lat)]
     metres = locator.border_distance_m(lon, lat).distance_m
     with psycopg.connect(urls.app_url) as connection:
-        # A border segment is straight in degrees; cut fine, its geodesic pieces are too.
+        # Distances between points only: that of PostGIS's geography to a line is up to 1.5 m wrong.
         right = [
             row[0]
             for row in connection.execute(
-                "SELECT ST_Distance(p.geom::geography, ST_Segmentize(ST_Intersection(ST_Boundary(d.geom),"
-                " ST_Expand(p.geom, 0.1)), 0.001)::geography) FROM boundary_layer l JOIN division d USING (layer_id)"
-                " JOIN (SELECT n, code, ST_SetSRID(ST_Point(x, y), 4326) AS geom"
-                " FROM unnest(%s::float8[], %s::float8[], %s::int[]) WITH ORDINALITY AS given (x, y, code, n)) p"
-                " ON p.code = d.adcode WHERE l.active AND d.level = 'county' ORDER BY p.n",
+                """
+                SELECT (SELECT min(ST_Distance(p.geom::geography, q.geom::geography)) FROM ST_DumpPoints(
+                    ST_Segmentize(ST_Intersection(ST_Boundary(d.geom), ST_Expand(p.geom, 0.07)), 0.00005)) q)
+                FROM boundary_layer l
+                JOIN division d USING (layer_id)
+                JOIN (SELECT n, code, ST_SetSRID(ST_Point(x, y), 4326) AS geom
+                      FROM unnest(%s::float8[], %s::float8[], %s::int[]) WITH ORDINALITY AS given (x, y, code, n)) p
+                  ON p.code = d.adcode
+                WHERE l.active AND d.level = 'county' ORDER BY p.n""",
                 (lon.tolist(), lat.tolist(), county.tolist()),
             )
         ]
-    assert len(right) == len(lon) > 200
+    assert len(right) == len(lon) > 80
     assert np.abs(metres - np.array(right)).max() < 1.0

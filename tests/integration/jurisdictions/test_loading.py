@@ -8,6 +8,7 @@ import numpy as np
 import psycopg
 import pytest
 import shapely
+from psycopg import sql
 from pydantic import SecretStr
 from pyogrio import raw
 
@@ -33,8 +34,9 @@ NOW = datetime(2026, 11, 23, 17, 0, tzinfo=UTC)
 
 def counts(urls: ClusterUrls) -> list[int]:
     with psycopg.connect(urls.owner_url) as connection:
+        statement = sql.SQL("SELECT count(*) FROM {}")
         tables = ("boundary_layer", "division", "court", "territory")
-        rows = [connection.execute(f"SELECT count(*) FROM {table}").fetchone() for table in tables]
+        rows = [connection.execute(statement.format(sql.Identifier(table))).fetchone() for table in tables]
     return [int(row[0]) for row in rows if row]
 
 

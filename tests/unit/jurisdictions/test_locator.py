@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from app.core.geodesy import FloatArray
+from app.jurisdictions.layer import BoundaryLayer
 from app.jurisdictions.locator import Locator
 from app.jurisdictions.raster import OUTSIDE
 
@@ -23,6 +24,15 @@ def oracle(polygons: Polygons, lon: FloatArray, lat: FloatArray) -> NDArray[np.i
     found = np.full(len(points), len(polygons), dtype=np.int32)
     np.minimum.at(found, point, polygon.astype(np.int32))
     return np.where(found == len(polygons), OUTSIDE, found)
+
+
+def check(locator: Locator, lon: FloatArray, lat: FloatArray) -> None:
+    """The oracle's answer; or a lower number whose border is nearer than any float can tell (PostGIS's rounding)."""
+    found, right = locator.locate(lon, lat), oracle(locator.polygons, lon, lat)
+    for n in np.flatnonzero(found != right):
+        assert found[n] != OUTSIDE
+        assert right[n] == OUTSIDE or found[n] < right[n]
+        assert shapely.distance(locator.polygons[found[n]], shapely.Point(lon[n], lat[n])) < 1e-13
 
 
 def partition(seed: int, count: int) -> Polygons:
@@ -55,7 +65,7 @@ def test_every_point_of_a_patchwork_gets_the_first_polygon_that_covers_it(
 ) -> None:
     polygons = partition(seed, count)
     lon, lat = trial_points(polygons, np.random.default_rng(seed), 500)
-    assert np.array_equal(Locator.build(polygons, cell_deg=cell_deg).locate(lon, lat), oracle(polygons, lon, lat))
+    check(Locator.build(polygons, cell_deg=cell_deg), lon, lat)
 
 
 def test_borders_that_run_along_the_cells_lines() -> None:
@@ -92,15 +102,37 @@ def test_no_points_no_answers(amap_locator: Locator) -> None:
 
 def test_the_counties_of_china(amap_locator: Locator) -> None:
     lon, lat = trial_points(amap_locator.polygons, np.random.default_rng(20261123), 10_000)
-    assert np.array_equal(amap_locator.locate(lon, lat), oracle(amap_locator.polygons, lon, lat))
+    check(amap_locator, lon, lat)
 
 
 def test_a_stored_raster_gives_the_same_answers(amap_locator: Locator) -> None:
     stored = amap_locator.raster_bytes()
-    assert len(stored) < 2_000_000
+    assert len(stored) < 4_000_000
     again = Locator.from_parts(amap_locator.polygons, stored)
     lon, lat = trial_points(amap_locator.polygons, np.random.default_rng(5), 5_000)
     assert np.array_equal(again.locate(lon, lat), amap_locator.locate(lon, lat))
+
+
+def test_a_raster_that_an_earlier_version_stored_is_made_anew() -> None:
+    polygons = partition(4, 20)
+    lon, lat = trial_points(polygons, np.random.default_rng(4), 500)
+    check(Locator.restore(polygons, b"of another form"), lon, lat)
+
+
+def test_points_that_postgis_counts_to_a_border_by_its_rounding(amap: BoundaryLayer, amap_locator: Locator) -> None:
+    # Found on border segments among 1.2 million; for each ST_Covers names both counties, exact arithmetic one.
+    points = np.array(
+        [
+            (119.83183207335814, 27.31765011012),
+            (100.8082818572961, 27.899894493952257),
+            (111.83785331687284, 25.178398774218714),
+            (105.47048989963004, 35.562503415858004),
+        ]
+    )
+    found = amap_locator.locate(points[:, 0], points[:, 1])
+    assert [amap.counties[n].adcode for n in found] == ["330329", "513422", "431124", "620422"]
+    exactly = oracle(amap_locator.polygons, points[:, 0], points[:, 1])
+    assert [amap.counties[n].adcode for n in exactly] == ["350926", "513423", "431129", "620826"]
 
 
 def test_a_raster_of_other_polygons_is_refused(amap_locator: Locator) -> None:
@@ -110,9 +142,10 @@ def test_a_raster_of_other_polygons_is_refused(amap_locator: Locator) -> None:
         Locator.from_parts(amap_locator.polygons, b"something else")
 
 
-def test_progress_counts_every_polygon() -> None:
+def test_progress_comes_to_its_end() -> None:
     seen: list[tuple[int, int]] = []
     polygons = partition(1, 80)
     Locator.build(polygons, progress=lambda done, total: seen.append((done, total)))
-    assert seen[-1] == (len(polygons), len(polygons))
-    assert [done for done, _ in seen] == sorted({done for done, _ in seen})
+    assert len({total for _, total in seen}) == 1
+    assert seen[-1][0] == seen[-1][1] == 2 * len(polygons)
+    assert [done for done, _ in seen] == sorted(done for done, _ in seen)
