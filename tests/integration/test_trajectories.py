@@ -1,0 +1,76 @@
+"""Real tracks through the command line's import: GeoLife in its counties, Liverpool's buses outside them all."""
+
+import gzip
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from pydantic import SecretStr
+from rich.console import Console
+from sqlalchemy import text
+
+import app
+from app.cli.bringing_in import import_pings
+from app.cli.cluster import ClusterUrls
+from app.core.clock import SystemClock
+from app.core.database import Database
+from app.core.datum import CoordSystem
+from app.core.settings import Settings
+from app.telemetry.ping_files import Reading
+from tests.conftest import clone_of
+
+DATA = Path(app.__file__).parents[2] / "shared" / "data" / "trajectories"
+pytestmark = pytest.mark.skipif(
+    not DATA.exists(),
+    reason="the real tracks lie beside the checkout on developers' machines; they are not ours to ship",
+)
+
+
+@pytest.fixture
+def own(template_urls: ClusterUrls, worker_id: str) -> Iterator[Settings]:
+    with clone_of(template_urls, f"leasetrace_tracks_{worker_id}") as urls:
+        yield Settings(database_url=SecretStr(urls.app_url))
+
+
+async def bring_in(settings: Settings, file: Path) -> tuple[int, int, int, list[int]]:
+    """Import a file; return its pings, their counties, how many are outside, and the provinces without courts."""
+    database = Database(settings)
+    async with database.writing() as session:
+        await session.execute(text("INSERT INTO lessor (code, name, created_at) VALUES ('t', 't', now())"))
+    reading = Reading(coord_system=CoordSystem.WGS84, zone=ZoneInfo("UTC"))
+    console = Console(quiet=True)
+    await import_pings(settings, SystemClock(), console, file, "t", reading, register_devices=True)
+    async with database.reading() as session:
+        row = (
+            await session.execute(
+                text(
+                    "SELECT count(*), count(DISTINCT county_adcode), count(*) FILTER (WHERE county_adcode IS NULL),"
+                    " array_agg(DISTINCT county_adcode / 10000)"
+                    " FILTER (WHERE territory_id IS NULL AND county_adcode IS NOT NULL) FROM ping"
+                )
+            )
+        ).one()
+    await database.close()
+    return row[0], row[1], row[2], row[3] or []
+
+
+def unpacked(name: str, into: Path) -> Path:
+    target = into / name
+    with gzip.open(DATA / f"{name}.gz", "rb") as packed, target.open("wb") as file:
+        shutil.copyfileobj(packed, file)
+    return target
+
+
+async def test_geolife_lands_in_81_counties_with_no_point_outside(own: Settings, tmp_path: Path) -> None:
+    pings, counties, outside, no_court = await bring_in(own, unpacked("geolife_beijing.csv", tmp_path))
+    assert (counties, outside) == (81, 0)
+    assert no_court == [82]  # Macau is a division, but in no mainland court's territory
+    assert pings > 350_000
+
+
+async def test_liverpools_buses_are_all_outside(own: Settings, tmp_path: Path) -> None:
+    pings, counties, outside, no_court = await bring_in(own, unpacked("liverpool_bus_route14.csv", tmp_path))
+    assert (counties, no_court) == (0, [])
+    assert outside == pings > 1_500
