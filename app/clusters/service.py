@@ -20,6 +20,7 @@ from app.clusters.placing import place
 from app.clusters.schemas import ClusterParametersOut, ClustersOut, DistributionOut
 from app.clusters.wire import distribution_out
 from app.core.errors import InvalidInput
+from app.core.geodesy import BoolArray
 from app.core.http import Context
 from app.enforcement.domain import State
 from app.enforcement.service import case_in_sight, seizability_of_case
@@ -187,7 +188,8 @@ def _inside(scene: CaseScene, rows: IntArray, polygon: shapely.Polygon | None) -
         return rows
     positions = [position for row in rows.tolist() if (position := scene.assets[row].position) is not None]
     shapely.prepare(polygon)
-    return rows[shapely.intersects_xy(polygon, [p.lon for p in positions], [p.lat for p in positions])]
+    covered: BoolArray = shapely.intersects_xy(polygon, [p.lon for p in positions], [p.lat for p in positions])
+    return rows[covered]
 
 
 def _under(cluster: Cluster, court_id: int) -> bool:

@@ -1,9 +1,26 @@
 """Made-up territories, courts and assets for the tests of this room."""
 
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from app.clusters.domain import CaseAsset, CaseScene, Moment, Place, PlacedAsset, Presence
+import numpy as np
+
+from app.clusters.domain import (
+    CONFIDENCES,
+    NO_FIX,
+    NOWHERE,
+    PRESENCES,
+    STATES,
+    CaseAsset,
+    CaseScene,
+    IntArray,
+    Moment,
+    Placed,
+    Presence,
+)
+from app.clusters.placing import microseconds
 from app.enforcement.domain import Reason, ReasonCode, Seizability, State
 from app.jurisdictions.domain import CourtInfo, CourtLevel, LayerInfo, TerritoryInfo
 from app.tracking.domain import Confidence, Position
@@ -87,6 +104,18 @@ def case_asset(
     return CaseAsset(asset_id, kind, f"沪A{asset_id:05}", None, None, value_fen, position)
 
 
+@dataclass(frozen=True, slots=True)
+class Made:
+    """An asset as a test wants it."""
+
+    asset: CaseAsset
+    where: TerritoryInfo | None
+    presence: Presence
+    seizability: Seizability
+    near_border: bool
+    confidence: Confidence
+
+
 def placed(
     asset_id: int,
     where: TerritoryInfo | None = None,
@@ -98,24 +127,19 @@ def placed(
     near_border: bool = False,
     confidence: Confidence = Confidence.HIGH,
     kind: str = "heavy_truck",
-) -> PlacedAsset:
-    age = timedelta(days=20) if presence is Presence.STALE else timedelta(hours=1)
-    somewhere = None if presence is Presence.NEVER_LOCATED else at
+) -> Made:
     asset = case_asset(
         asset_id,
-        at=somewhere,
-        age=age,
+        at=None if presence is Presence.NEVER_LOCATED else at,
+        age=timedelta(days=20) if presence is Presence.STALE else timedelta(hours=1),
         value_fen=value_fen,
         kind=kind,
         territory_id=where.territory_id if where else None,
     )
-    place = None
-    if where is not None and asset.position is not None:
-        place = Place(asset.position, where, age, confidence, ())
-    return PlacedAsset(asset, presence, place, near_border, seizability)
+    return Made(asset, where, presence, seizability, near_border, confidence)
 
 
-def scene(assets: tuple[PlacedAsset, ...], *, past: bool = False) -> CaseScene:
+def scene(assets: Sequence[Made] = (), *, past: bool = False) -> CaseScene:
     return CaseScene(
         case_id=12,
         case_number="(2025)沪0105执4321号",
@@ -124,5 +148,23 @@ def scene(assets: tuple[PlacedAsset, ...], *, past: bool = False) -> CaseScene:
         fresh_within=timedelta(days=7),
         near_border_m=150.0,
         layer=LAYER,
-        assets=assets,
+        territories={t.territory_id: t for t in TERRITORIES},
+        assets=[a.asset for a in assets],
+        seizability=[a.seizability for a in assets],
+        placed=Placed(
+            presence=_integers(PRESENCES.index(a.presence) for a in assets),
+            territory_id=_integers(a.where.territory_id if a.where else NOWHERE for a in assets),
+            confidence=_integers(CONFIDENCES.index(a.confidence) if a.where else NOWHERE for a in assets),
+            near_border=np.array([a.near_border for a in assets], dtype=np.bool_),
+            state=_integers(STATES.index(a.seizability.state) for a in assets),
+            value_fen=_integers(a.asset.value_fen or 0 for a in assets),
+            valued=np.array([a.asset.value_fen is not None for a in assets], dtype=np.bool_),
+            fixed_us=_integers(
+                NO_FIX if a.asset.position is None else microseconds(a.asset.position.fixed_at) for a in assets
+            ),
+        ),
     )
+
+
+def _integers(values: Iterable[int]) -> IntArray:
+    return np.array(list(values), dtype=np.int64)

@@ -5,24 +5,33 @@ import json
 import numpy as np
 import pytest
 
-from app.clusters.clustering import clusters_of
-from app.clusters.domain import PlacedAsset, Presence
+from app.clusters.clustering import Cluster, clusters_of
+from app.clusters.domain import CaseScene, Presence
 from app.clusters.geojson import clusters_out
 from app.clusters.schemas import ClusterParametersOut
 from app.core.geodesy import destination, distance_m
 from app.jurisdictions.domain import TerritoryInfo
-from tests.unit.clusters.made import CHANGNING, JIADING, KUNSHAN, WAITING, placed, scene
+from tests.unit.clusters.made import CHANGNING, JIADING, KUNSHAN, WAITING, Made, placed, scene
 
 
 def yard(
     first_id: int, n: int, where: TerritoryInfo, centre: tuple[float, float], radius_m: float = 100
-) -> list[PlacedAsset]:
+) -> list[Made]:
     rng = np.random.default_rng(first_id)
     lon, lat = destination(*centre, rng.uniform(0, 360, n), rng.uniform(0, radius_m, n))
     return [
         placed(first_id + i, where, at=(float(lon[i]), float(lat[i])), kind="crane" if i == 0 else "car")
         for i in range(n)
     ]
+
+
+def clustered(assets: list[Made], radius_m: float = 500, min_assets: int = 5) -> tuple[Cluster, ...]:
+    whole = scene(assets)
+    return clusters_of(whole, np.flatnonzero(whole.placed.located), radius_m=radius_m, min_assets=min_assets)
+
+
+def ids_of(cluster: Cluster, whole: CaseScene) -> list[int]:
+    return [whole.assets[row].asset_id for row in cluster.members]
 
 
 def parameters(**changes: object) -> ClusterParametersOut:
@@ -38,7 +47,7 @@ def parameters(**changes: object) -> ClusterParametersOut:
     return ClusterParametersOut.model_validate(asked | changes)
 
 
-def two_yards_across_a_border() -> list[PlacedAsset]:
+def two_yards_across_a_border() -> list[Made]:
     return [
         *yard(1, 6, KUNSHAN, (121.10, 31.30)),
         *yard(101, 8, JIADING, (121.102, 31.30)),
@@ -50,34 +59,37 @@ def two_yards_across_a_border() -> list[PlacedAsset]:
 
 
 def test_clusters_stay_within_territories_and_name_those_they_touch() -> None:
-    found = clusters_of(two_yards_across_a_border(), radius_m=500, min_assets=5)
+    assets = two_yards_across_a_border()
+    found = clustered(assets)
     assert [(c.territory, c.tally.n_assets) for c in found] == [(JIADING, 8), (KUNSHAN, 6), (CHANGNING, 5)]
     jiading, kunshan, changning = found
     assert [(n.cluster_id, n.territory) for n in jiading.touches] == [(kunshan.cluster_id, KUNSHAN)]
     assert [(n.cluster_id, n.territory) for n in kunshan.touches] == [(jiading.cluster_id, JIADING)]
     assert changning.touches == ()
-    assert [m.placed.asset.asset_id for m in kunshan.members] == [1, 2, 3, 4, 5, 6]
+    assert ids_of(kunshan, scene(assets)) == [1, 2, 3, 4, 5, 6]
     assert kunshan.tally.value_fen == 6 * 100_00
 
 
 def test_order_of_assets_never_matters() -> None:
     assets = two_yards_across_a_border()
-    assert clusters_of(assets[::-1], radius_m=500, min_assets=5) == clusters_of(assets, radius_m=500, min_assets=5)
+    found, again = clustered(assets), clustered(assets[::-1])
+    assert [(c.cluster_id, c.hull, c.tally) for c in again] == [(c.cluster_id, c.hull, c.tally) for c in found]
 
 
 def test_an_id_changes_with_members_and_parameters_only() -> None:
     assets = two_yards_across_a_border()
-    ids = {c.territory: c.cluster_id for c in clusters_of(assets, radius_m=500, min_assets=5)}
-    fewer = {c.territory: c.cluster_id for c in clusters_of(assets[1:], radius_m=500, min_assets=5)}
-    other = {c.territory: c.cluster_id for c in clusters_of(assets, radius_m=501, min_assets=5)}
+    ids = {c.territory: c.cluster_id for c in clustered(assets, 500)}
+    fewer = {c.territory: c.cluster_id for c in clustered(assets[1:], 500)}
+    other = {c.territory: c.cluster_id for c in clustered(assets, 501)}
     assert fewer[JIADING] == ids[JIADING]
     assert fewer[KUNSHAN] != ids[KUNSHAN]
     assert not set(other.values()) & set(ids.values())
 
 
 def test_geojson_follows_the_standard() -> None:
-    found = clusters_of(two_yards_across_a_border(), radius_m=500, min_assets=5)
-    answer = json.loads(clusters_out(scene(()), found, parameters(), 20).model_dump_json())
+    assets = two_yards_across_a_border()
+    found = clustered(assets)
+    answer = json.loads(clusters_out(scene(assets), found, parameters(), 20).model_dump_json())
     assert answer["type"] == "FeatureCollection"
     assert "crs" not in answer
     assert answer["considered"] == 20
@@ -112,12 +124,12 @@ def test_geojson_follows_the_standard() -> None:
 @pytest.mark.parametrize("step", [0.0, 0.0001])
 def test_assets_on_one_spot_or_line_are_a_point(step: float) -> None:
     assets = [placed(i, KUNSHAN, at=(121.1, 31.3 + step * i), seizability=WAITING) for i in range(1, 6)]
-    answer = clusters_out(scene(()), clusters_of(assets, radius_m=500, min_assets=5), parameters(), 5)
+    answer = clusters_out(scene(assets), clustered(assets), parameters(), 5)
     geometry = answer.features[0].geometry
     assert geometry.type == "Point"
     assert geometry.coordinates == pytest.approx((121.1, 31.3 + 3 * step), abs=1e-6)
 
 
 def test_no_assets_no_clusters() -> None:
-    assert clusters_of([], radius_m=500, min_assets=5) == ()
-    assert clusters_of([placed(1, presence=Presence.NEVER_LOCATED)], radius_m=500, min_assets=2) == ()
+    assert clustered([]) == ()
+    assert clustered([placed(1, presence=Presence.NEVER_LOCATED)], 500, 2) == ()

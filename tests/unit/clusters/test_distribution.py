@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.clusters.distribution import Tally, distribute
-from app.clusters.domain import PlacedAsset, Presence, RollUpLevel
+from app.clusters.distribution import distribute
+from app.clusters.domain import Presence, RollUpLevel
 from app.clusters.examples import CLUSTERS, DISTRIBUTION
 from app.clusters.schemas import ClustersOut, DistributionOut, TallyOut
+from app.clusters.tallies import Tally
 from app.clusters.wire import distribution_out
 from app.enforcement.domain import ReasonCode, State
 from app.tracking.domain import Confidence
@@ -27,13 +28,14 @@ from tests.unit.clusters.made import (
     TAICANG,
     TERRITORIES,
     WAITING,
+    Made,
     placed,
     scene,
 )
 
 
 @st.composite
-def cases(draw: st.DrawFn) -> list[PlacedAsset]:
+def cases(draw: st.DrawFn) -> list[Made]:
     """A case of up to 60 assets in every combination of place and state."""
     n = draw(st.integers(0, 60))
     assets = []
@@ -70,8 +72,8 @@ def sum_of(tallies: Iterable[Tally]) -> tuple[int, ...]:
 
 
 @given(cases(), st.sampled_from(RollUpLevel))
-def test_rows_and_unplaced_add_up_to_the_totals(assets: list[PlacedAsset], level: RollUpLevel) -> None:
-    found = distribute(assets, level, SHANGHAI)
+def test_rows_and_unplaced_add_up_to_the_totals(assets: list[Made], level: RollUpLevel) -> None:
+    found = distribute(scene(assets), level)
     parts = [row.tally for row in found.rows] + list(found.unplaced.values())
     assert sum_of(parts) == numbers(found.totals)
     totals = found.totals
@@ -86,8 +88,8 @@ def test_rows_and_unplaced_add_up_to_the_totals(assets: list[PlacedAsset], level
 
 
 @given(cases(), st.sampled_from(RollUpLevel))
-def test_what_is_sent_adds_up_too(assets: list[PlacedAsset], level: RollUpLevel) -> None:
-    answer = distribution_out(scene(tuple(assets)), distribute(assets, level, SHANGHAI))
+def test_what_is_sent_adds_up_too(assets: list[Made], level: RollUpLevel) -> None:
+    answer = answered(assets, level)
     totals = answer.totals
     parts: list[TallyOut] = [*answer.rows, *answer.unplaced]
     assert totals.located == totals.fresh + totals.stale
@@ -108,14 +110,19 @@ def test_what_is_sent_adds_up_too(assets: list[PlacedAsset], level: RollUpLevel)
 
 
 @given(cases(), st.sampled_from(RollUpLevel), st.randoms(use_true_random=False))
-def test_order_of_assets_never_matters(assets: list[PlacedAsset], level: RollUpLevel, random: object) -> None:
+def test_order_of_assets_never_matters(assets: list[Made], level: RollUpLevel, random: object) -> None:
     shuffled = assets.copy()
     random.shuffle(shuffled)  # type: ignore[attr-defined] # hypothesis hands in a random.Random
-    found, again = (distribute(a, level, SHANGHAI) for a in (assets, shuffled))
+    found, again = (distribute(scene(a), level) for a in (assets, shuffled))
     assert [(r.area, numbers(r.tally)) for r in again.rows] == [(r.area, numbers(r.tally)) for r in found.rows]
 
 
-def one_of_each() -> list[PlacedAsset]:
+def answered(assets: list[Made], level: RollUpLevel) -> DistributionOut:
+    whole = scene(assets)
+    return distribution_out(whole, distribute(whole, level))
+
+
+def one_of_each() -> list[Made]:
     return [
         placed(1, CHANGNING, value_fen=500_000_00),
         placed(2, JIADING, seizability=WAITING, presence=Presence.STALE),
@@ -128,7 +135,7 @@ def one_of_each() -> list[PlacedAsset]:
 
 
 def test_basic_courts_most_assets_first() -> None:
-    found = distribute(one_of_each(), RollUpLevel.BASIC, SHANGHAI)
+    found = distribute(scene(one_of_each()), RollUpLevel.BASIC)
     assert [(r.area.key, r.tally.n_assets) for r in found.rows] == [
         ("苏0583", 2),
         ("沪0105", 1),
@@ -143,7 +150,7 @@ def test_basic_courts_most_assets_first() -> None:
 
 
 def test_a_municipality_has_no_intermediate_court_by_rule_and_still_counts() -> None:
-    found = distribute(one_of_each(), RollUpLevel.INTERMEDIATE, SHANGHAI)
+    found = distribute(scene(one_of_each()), RollUpLevel.INTERMEDIATE)
     suzhou, shanghai = found.rows
     assert suzhou.area.court == SUZHOU
     assert suzhou.tally.n_assets == 3
@@ -164,7 +171,7 @@ def test_a_municipality_has_no_intermediate_court_by_rule_and_still_counts() -> 
     ],
 )
 def test_other_levels(level: RollUpLevel, keys: list[str]) -> None:
-    found = distribute(one_of_each(), level, SHANGHAI)
+    found = distribute(scene(one_of_each()), level)
     assert [r.area.key for r in found.rows] == keys
     assert all((r.area.court is not None) == level.of_courts for r in found.rows)
     assert found.main_by_count is not None
@@ -172,7 +179,7 @@ def test_other_levels(level: RollUpLevel, keys: list[str]) -> None:
 
 
 def test_main_court_by_count_and_by_value_differ() -> None:
-    found = distribute(one_of_each(), RollUpLevel.BASIC, SHANGHAI)
+    found = distribute(scene(one_of_each()), RollUpLevel.BASIC)
     assert found.main_by_count is not None
     assert found.main_by_value is not None
     assert found.main_by_count.area.key == "苏0583"
@@ -180,22 +187,22 @@ def test_main_court_by_count_and_by_value_differ() -> None:
 
 
 def test_nothing_located_or_nothing_valued_has_no_main_court() -> None:
-    found = distribute([placed(1, presence=Presence.OUTSIDE)], RollUpLevel.BASIC, SHANGHAI)
+    found = distribute(scene([placed(1, presence=Presence.OUTSIDE)]), RollUpLevel.BASIC)
     assert found.main_by_count is None
     assert found.main_by_value is None
-    found = distribute([placed(1, KUNSHAN, value_fen=None)], RollUpLevel.BASIC, SHANGHAI)
+    found = distribute(scene([placed(1, KUNSHAN, value_fen=None)]), RollUpLevel.BASIC)
     assert found.main_by_count is not None
     assert found.main_by_value is None
 
 
 def test_high_courts_of_other_provinces_are_to_be_notified_at_every_level() -> None:
     for level in RollUpLevel:
-        found = distribute(one_of_each(), level, SHANGHAI)
+        found = distribute(scene(one_of_each()), level)
         assert [(r.area.court, r.tally.n_assets) for r in found.high_courts_to_notify] == [(JIANGSU_HIGH, 3)]
 
 
 def test_reasons_say_how_many_and_how_many_mainly() -> None:
-    found = distribute([*one_of_each(), placed(8, JIADING, seizability=WAITING)], RollUpLevel.BASIC, SHANGHAI)
+    found = distribute(scene([*one_of_each(), placed(8, JIADING, seizability=WAITING)]), RollUpLevel.BASIC)
     assert {(r.state, r.code): (r.n_assets, r.n_mainly) for r in found.reasons} == {
         (State.NOT_SEIZABLE, ReasonCode.RANKED_BEHIND): (2, 2),
         (State.HELD, ReasonCode.HELD_BY_THIS_COURT): (1, 1),
@@ -205,12 +212,12 @@ def test_reasons_say_how_many_and_how_many_mainly() -> None:
 
 def test_values_are_exact_to_the_fen() -> None:
     assets = [placed(n, KUNSHAN, value_fen=10) for n in range(1, 1001)]
-    answer = distribution_out(scene(tuple(assets)), distribute(assets, RollUpLevel.BASIC, SHANGHAI))
+    answer = answered(assets, RollUpLevel.BASIC)
     assert answer.totals.value_yuan == 100.0
 
 
 def test_a_case_without_assets_has_an_answer() -> None:
-    answer = distribution_out(scene(()), distribute([], RollUpLevel.BASIC, SHANGHAI))
+    answer = answered([], RollUpLevel.BASIC)
     assert answer.totals.assets == 0
     assert answer.rows == []
     assert answer.as_of == NOW

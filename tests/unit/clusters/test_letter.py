@@ -12,7 +12,7 @@ from app.clusters.domain import Presence, RollUpLevel
 from app.clusters.letter import Cell, Letter, compose, to_csv, to_xlsx
 from app.clusters.router import _preferred
 from app.clusters.wire import distribution_out
-from tests.unit.clusters.made import CHANGNING, HELD, KUNSHAN, SHANGHAI, WAITING, placed, scene
+from tests.unit.clusters.made import CHANGNING, HELD, KUNSHAN, WAITING, placed, scene
 
 COURT = "上海市长宁区人民法院 (#3)"
 
@@ -25,8 +25,8 @@ def letter(asked_by: str = COURT, *, past: bool = False, level: RollUpLevel = Ro
         placed(4, presence=Presence.OUTSIDE, value_fen=None),
         placed(5, presence=Presence.NEVER_LOCATED),
     )
-    answer = distribution_out(scene(assets, past=past), distribute(assets, level, SHANGHAI))
-    return compose(answer, asked_by)
+    whole = scene(assets, past=past)
+    return compose(distribution_out(whole, distribute(whole, level)), asked_by)
 
 
 def csv_lines(body: bytes) -> list[list[str]]:

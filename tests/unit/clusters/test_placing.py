@@ -6,13 +6,22 @@ import numpy as np
 import pytest
 import shapely
 
-from app.clusters.domain import CaseAsset, PlacedAsset, Presence
-from app.clusters.placing import place_all
+from app.clusters.domain import (
+    CONFIDENCES,
+    NO_FIX,
+    NOWHERE,
+    PRESENCES,
+    STATES,
+    CaseAsset,
+    Placed,
+    Presence,
+)
+from app.clusters.placing import place
 from app.jurisdictions.domain import CountyInfo
 from app.jurisdictions.located import LocatedLayer
 from app.jurisdictions.locator import Locator
 from app.tracking.domain import Confidence
-from tests.unit.clusters.made import JIADING, KUNSHAN, LAYER, NOW, SEIZABLE, case_asset
+from tests.unit.clusters.made import HELD, JIADING, KUNSHAN, LAYER, NOW, SEIZABLE, WAITING, case_asset
 
 WEEK = timedelta(days=7)
 
@@ -36,8 +45,12 @@ def layer() -> LocatedLayer:
     )
 
 
-def placed(asset: CaseAsset, layer: LocatedLayer, fresh_within: timedelta = WEEK) -> PlacedAsset:
-    return place_all([asset], {asset.asset_id: SEIZABLE}, layer, NOW, fresh_within, 150.0)[0]
+def placed(asset: CaseAsset, layer: LocatedLayer) -> Placed:
+    return place([asset], [SEIZABLE], layer, NOW, WEEK, 150.0)
+
+
+def presence_of(placed: Placed) -> Presence:
+    return PRESENCES[int(placed.presence[0])]
 
 
 @pytest.mark.parametrize(
@@ -51,46 +64,60 @@ def placed(asset: CaseAsset, layer: LocatedLayer, fresh_within: timedelta = WEEK
 )
 def test_age_decides_between_fresh_and_stale(layer: LocatedLayer, age: timedelta, presence: Presence) -> None:
     found = placed(case_asset(1, at=(121.05, 31.25), territory_id=2, age=age), layer)
-    assert found.presence is presence
-    assert found.place is not None
-    assert found.place.territory is JIADING
-    assert found.place.age == max(age, timedelta(0))
-    assert found.place.confidence is (Confidence.LOW if presence is Presence.STALE else Confidence.HIGH)
+    assert presence_of(found) is presence
+    assert found.territory_id.tolist() == [2]
+    sure = Confidence.LOW if presence is Presence.STALE else Confidence.HIGH
+    assert CONFIDENCES[found.confidence[0]] is sure
 
 
 def test_without_a_territory_it_is_outside_however_near_the_next_one_is(layer: LocatedLayer) -> None:
     found = placed(case_asset(1, at=(120.9999, 31.25), territory_id=None), layer)
-    assert found.presence is Presence.OUTSIDE
-    assert found.place is None
-    assert found.near_border
+    assert presence_of(found) is Presence.OUTSIDE
+    assert not found.located[0]
+    assert found.near_border[0]
+    assert found.confidence[0] == NOWHERE
 
 
 def test_without_a_position_it_was_never_located(layer: LocatedLayer) -> None:
     found = placed(case_asset(1), layer)
-    assert found.presence is Presence.NEVER_LOCATED
-    assert found.place is None
-    assert not found.near_border
+    assert presence_of(found) is Presence.NEVER_LOCATED
+    assert not found.located[0]
+    assert not found.near_border[0]
+    assert found.fixed_us[0] == NO_FIX
 
 
 def test_near_a_border_is_told_and_makes_the_place_less_sure(layer: LocatedLayer) -> None:
     metre = 1 / 95_000
     near = placed(case_asset(1, at=(121.1 - 140 * metre, 31.25), territory_id=2), layer)
     far = placed(case_asset(1, at=(121.1 - 160 * metre, 31.25), territory_id=2), layer)
-    assert near.near_border
-    assert not far.near_border
-    assert near.place is not None
-    assert near.place.confidence is Confidence.MEDIUM
-    assert "border" in near.place.reasons[0]
+    assert near.near_border[0]
+    assert not far.near_border[0]
+    assert CONFIDENCES[near.confidence[0]] is Confidence.MEDIUM
+    assert CONFIDENCES[far.confidence[0]] is Confidence.HIGH
 
 
-def test_borders_are_matched_to_the_right_assets(layer: LocatedLayer) -> None:
+def test_every_column_belongs_to_the_right_asset(layer: LocatedLayer) -> None:
     assets = [
         case_asset(1),
-        case_asset(2, at=(121.05, 31.25), territory_id=2),
-        case_asset(3),
-        case_asset(4, at=(121.0999, 31.25), territory_id=2),
+        case_asset(2, at=(121.05, 31.25), territory_id=2, value_fen=None),
+        case_asset(3, value_fen=0),
+        case_asset(4, at=(121.0999, 31.25), territory_id=2, value_fen=7),
         case_asset(5, at=(121.15, 31.25), territory_id=3),
     ]
-    found = place_all(assets, dict.fromkeys(range(1, 6), SEIZABLE), layer, NOW, WEEK, 150.0)
-    assert [a.near_border for a in found] == [False, False, False, True, False]
-    assert [a.asset.asset_id for a in found] == [1, 2, 3, 4, 5]
+    found = place(assets, [SEIZABLE, HELD, WAITING, SEIZABLE, SEIZABLE], layer, NOW, WEEK, 150.0)
+    assert found.near_border.tolist() == [False, False, False, True, False]
+    assert found.territory_id.tolist() == [-1, 2, -1, 2, 3]
+    assert [STATES[code].value for code in found.state] == [
+        "seizable",
+        "held",
+        "not_seizable",
+        "seizable",
+        "seizable",
+    ]
+    assert found.value_fen.tolist() == [10_000, 0, 0, 7, 10_000]
+    assert found.valued.tolist() == [True, False, True, True, True]
+    assert (found.fixed_us == NO_FIX).tolist() == [True, False, True, False, False]
+
+
+def test_no_assets(layer: LocatedLayer) -> None:
+    assert place([], [], layer, NOW, WEEK, 150.0).state.shape == (0,)
