@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any, Final, Self
 
 import httpx
-import msgspec
 
 from app.core.errors import AppError
 
@@ -128,7 +127,7 @@ def _wait_s(response: httpx.Response) -> float:
 
 def _decoded(response: httpx.Response) -> Any:
     if response.is_success:
-        return msgspec.json.decode(response.content)  # receipts are long: three times as fast as response.json()
+        return response.json()
     words = response.text[:500]
     if response.headers.get("content-type", "").startswith("application/problem+json"):
         problem = response.json()
