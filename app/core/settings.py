@@ -37,10 +37,7 @@ class Settings(BaseSettings):
     """A batch of pings may have this many rows."""
 
     writer_rows: PositiveInt = 20_000
-    """The ping writer commits when so many rows wait ..."""
-
-    writer_wait_ms: PositiveInt = 25
-    """... or when the first of them has waited this long."""
+    """The ping writer commits at most so many rows together."""
 
     writer_queue_rows: PositiveInt = 400_000
     """Past this many waiting rows a batch is refused with 503, and memory stays flat."""
