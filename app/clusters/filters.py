@@ -8,7 +8,7 @@ import shapely
 
 from app.core.errors import InvalidInput
 
-MAX_WKT_CHARS: Final = 40_000
+MAX_WKT_CHARS: Final = 4_000
 MAX_CORNERS: Final = 1_000
 _WKT: Final = re.compile(r"\s*POLYGON\s*\([-+0-9.eE,()\s]+\)\s*", re.IGNORECASE)
 """No other geometry, no heights, no nesting: nothing that a parser could stumble over before it is checked."""
