@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from app.core.geodesy import BoolArray
 from app.enforcement.domain import Seizability, State
 from app.jurisdictions.domain import CourtInfo, LayerInfo, TerritoryInfo
-from app.tracking.domain import Confidence, Position
+from app.telemetry.domain import E7
+from app.tracking.domain import Confidence
 
 IntArray = NDArray[np.int64]
 
@@ -47,6 +48,37 @@ class Presence(StrEnum):
         return self in {Presence.FRESH, Presence.STALE}
 
 
+class LastFix(NamedTuple):
+    """Where an asset was last, as much of it as this room needs; there is one for every asset of a case."""
+
+    fixed_at: datetime
+    """Satellite time, UTC."""
+    received_at: datetime
+    """When the service got it, UTC."""
+    lon_e7: int
+    """WGS-84 degrees east, times 1e7."""
+    lat_e7: int
+    """WGS-84 degrees north, times 1e7."""
+    territory_id: int | None
+    """The court territory, None outside."""
+    source: int
+    """What it was derived from."""
+    doubts: int
+    """Bits of ``Doubt``."""
+    speed_kmh: float | None
+    """Kilometres an hour, where told."""
+
+    @property
+    def lon(self) -> float:
+        """WGS-84 degrees east."""
+        return self.lon_e7 / E7
+
+    @property
+    def lat(self) -> float:
+        """WGS-84 degrees north."""
+        return self.lat_e7 / E7
+
+
 class CaseAsset(NamedTuple):
     """A confirmed asset of a case, with its position."""
 
@@ -58,7 +90,7 @@ class CaseAsset(NamedTuple):
     serial_no: str | None
     value_fen: int | None
     """Estimated value in hundredths of a yuan, None where nobody estimated it."""
-    position: Position | None
+    position: LastFix | None
     """Its last good position at the moment asked about, None where there is none."""
 
 

@@ -14,6 +14,7 @@ from app.clusters.domain import (
     STATES,
     CaseAsset,
     IntArray,
+    LastFix,
     Placed,
     Presence,
 )
@@ -21,7 +22,7 @@ from app.core.geodesy import BoolArray
 from app.enforcement.domain import Seizability
 from app.jurisdictions.service import LocatedLayer
 from app.telemetry.domain import E7
-from app.tracking.domain import Position, judge
+from app.tracking.domain import judge
 
 _FRESH, _STALE, _OUTSIDE, _NEVER = (PRESENCES.index(p) for p in Presence)
 _STATE_CODE: Final = {state: code for code, state in enumerate(STATES)}
@@ -79,7 +80,7 @@ def _integers(values: Sequence[int]) -> IntArray:
     return np.array(values, dtype=np.int64)
 
 
-def _near_border(positions: Sequence[Position | None], layer: LocatedLayer, within_m: float) -> BoolArray:
+def _near_border(positions: Sequence[LastFix | None], layer: LocatedLayer, within_m: float) -> BoolArray:
     near = np.zeros(len(positions), dtype=np.bool_)
     there = [(row, p.lon_e7, p.lat_e7) for row, p in enumerate(positions) if p is not None]
     if there:
@@ -89,7 +90,7 @@ def _near_border(positions: Sequence[Position | None], layer: LocatedLayer, with
 
 
 def _confidence(
-    positions: Sequence[Position | None],
+    positions: Sequence[LastFix | None],
     territory_id: IntArray,
     near_border: BoolArray,
     at: datetime,

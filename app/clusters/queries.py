@@ -1,8 +1,7 @@
 """All SQL of this room."""
 
-from dataclasses import fields
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import (
     BigInteger,
@@ -21,8 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.domain import Visibility
 from app.access.service import asset_in_sight
-from app.clusters.domain import CaseAsset
-from app.tracking.domain import Position
+from app.clusters.domain import CaseAsset, LastFix
 
 _VIEW: Final = table(
     "case_asset_position",
@@ -34,27 +32,27 @@ _VIEW: Final = table(
     column("vin", Text),
     column("serial_no", Text),
     column("estimated_value_yuan", Numeric(14, 2)),
-    column("device_id", Integer),
     column("fixed_at", DateTime(timezone=True)),
     column("received_at", DateTime(timezone=True)),
-    column("batch_id", BigInteger),
     column("lon_e7", Integer),
     column("lat_e7", Integer),
     column("territory_id", Integer),
-    column("county_adcode", Integer),
     column("source", SmallInteger),
     column("doubts", Integer),
-    column("accuracy_m", Float),
     column("speed_kmh", Float),
-    column("course_deg", SmallInteger),
 )
 """The view of migration 0007: confirmed assets of cases, each with its best current position or nulls.
 
 It goes by the key of ``case_asset`` and, asset by asset, by that of ``current_position``.
 """
 
-_ASSET: Final = ("asset_id", "kind", "plate_no", "vin", "serial_no")
-_POSITION: Final = tuple(field.name for field in fields(Position) if field.name != "asset_id")
+_COLUMNS: Final = (
+    *(_VIEW.c[name] for name in CaseAsset._fields[:-2]),
+    cast(_VIEW.c.estimated_value_yuan * 100, BigInteger),
+    *(_VIEW.c[name] for name in LastFix._fields),
+)
+"""In the order of ``CaseAsset``'s and ``LastFix``'s members: a row for every asset is read by place, not by name."""
+_FIX_AT: Final = len(CaseAsset._fields) - 1
 
 
 async def case_assets(session: AsyncSession, visibility: Visibility, case_id: int, at: datetime) -> list[CaseAsset]:
@@ -68,29 +66,12 @@ async def case_assets(session: AsyncSession, visibility: Visibility, case_id: in
     """
     view = _VIEW.c
     statement = (
-        select(
-            cast(view.estimated_value_yuan * 100, BigInteger),
-            *(view[name] for name in _ASSET),
-            *(view[name] for name in _POSITION),
-        )
+        select(*_COLUMNS)
         .where(view.case_id == case_id, asset_in_sight(visibility, view.asset_id, view.lessor_id, at))
         .order_by(view.asset_id)
     )
     connection = await session.connection()
-    return [_case_asset(*row) for row in await connection.execute(statement)]
-
-
-def _case_asset(
-    value_fen: int | None,
-    asset_id: int,
-    kind: str,
-    plate_no: str | None,
-    vin: str | None,
-    serial_no: str | None,
-    *position: Any,
-) -> CaseAsset:
-    """Read a row by place, not by name: every answer reads one for every asset of its case."""
-    there = position[0] is not None
-    return CaseAsset(
-        asset_id, kind, plate_no, vin, serial_no, value_fen, Position(asset_id, *position) if there else None
-    )
+    return [
+        CaseAsset._make((*row[:_FIX_AT], None if row[_FIX_AT] is None else LastFix._make(row[_FIX_AT:])))
+        for row in await connection.execute(statement)
+    ]

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import Final
 
 import numpy as np
@@ -13,7 +14,7 @@ from app.access.domain import PrincipalKind, Visibility
 from app.clusters import queries
 from app.clusters.clustering import Cluster, clusters_of
 from app.clusters.distribution import distribute
-from app.clusters.domain import NOWHERE, STATES, CaseAsset, CaseScene, IntArray, Moment, RollUpLevel
+from app.clusters.domain import NOWHERE, STATES, CaseAsset, CaseScene, IntArray, LastFix, Moment, RollUpLevel
 from app.clusters.filters import read_polygon
 from app.clusters.geojson import clusters_out
 from app.clusters.placing import place
@@ -161,7 +162,7 @@ def asked_by(visibility: Visibility, answer: DistributionOut) -> str:
 async def _moved_back(session: AsyncSession, assets: Sequence[CaseAsset], as_of: datetime) -> list[CaseAsset]:
     """Return assets with the positions that they had at a moment."""
     positions = await positions_as_of(session, [asset.asset_id for asset in assets], as_of)
-    then = {position.asset_id: position for position in positions}
+    then = {p.asset_id: LastFix._make(attrgetter(*LastFix._fields)(p)) for p in positions}
     return [asset._replace(position=then.get(asset.asset_id)) for asset in assets]
 
 

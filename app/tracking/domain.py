@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import pairwise
+from typing import Final, Protocol
 
 from app.core.geodesy import distance_m
 from app.telemetry.domain import BLOCKING, DOUBT_REASONS, E7, Doubt, Source
@@ -69,8 +70,36 @@ MOVING_KMH = 5.0
 """From this speed on an asset counts as moving: it may be elsewhere when a crew arrives."""
 
 
+class Judged(Protocol):
+    """As much of a position as says how sure it is."""
+
+    @property
+    def fixed_at(self) -> datetime:
+        """Satellite time, UTC."""
+        ...
+
+    @property
+    def source(self) -> int:
+        """What it was derived from."""
+        ...
+
+    @property
+    def doubts(self) -> int:
+        """Bits of ``Doubt``."""
+        ...
+
+    @property
+    def speed_kmh(self) -> float | None:
+        """Kilometres an hour, where told."""
+        ...
+
+
+_NETWORK: Final = frozenset({int(Source.CELL), int(Source.WIFI)})
+_LOW_ACCURACY: Final = int(Doubt.LOW_ACCURACY)  # plain numbers: every asset of a case is judged in every answer
+
+
 def judge(
-    position: Position, now: datetime, fresh_within: timedelta, *, near_border: bool
+    position: Judged, now: datetime, fresh_within: timedelta, *, near_border: bool
 ) -> tuple[Confidence, list[str]]:
     """Return how sure a position is, and the reasons for anything less than high.
 
@@ -87,9 +116,9 @@ def judge(
     age = now - position.fixed_at
     if age > fresh_within:
         low.append(f"stale: the last good fix is {age.days} days old")
-    if position.source in {Source.CELL, Source.WIFI}:
+    if position.source in _NETWORK:
         low.append(DOUBT_REASONS[Doubt.NETWORK_FIX])
-    if position.doubts & Doubt.LOW_ACCURACY:
+    if position.doubts & _LOW_ACCURACY:
         medium.append(DOUBT_REASONS[Doubt.LOW_ACCURACY])
     if near_border:
         medium.append("near a border: another court's territory is within reach of the error")

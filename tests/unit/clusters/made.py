@@ -16,6 +16,7 @@ from app.clusters.domain import (
     CaseAsset,
     CaseScene,
     IntArray,
+    LastFix,
     Moment,
     Placed,
     Presence,
@@ -23,7 +24,7 @@ from app.clusters.domain import (
 from app.clusters.placing import microseconds
 from app.enforcement.domain import Reason, ReasonCode, Seizability, State
 from app.jurisdictions.domain import CourtInfo, CourtLevel, LayerInfo, TerritoryInfo
-from app.tracking.domain import Confidence, Position
+from app.tracking.domain import Confidence
 
 NOW: Final = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
 SHANGHAI: Final = 310000
@@ -85,21 +86,15 @@ def case_asset(
 ) -> CaseAsset:
     position = None
     if at is not None:
-        position = Position(
-            asset_id=asset_id,
-            device_id=asset_id + 1000,
+        position = LastFix(
             fixed_at=NOW - age,
             received_at=NOW - age + timedelta(seconds=5),
-            batch_id=1,
             lon_e7=round(at[0] * 1e7),
             lat_e7=round(at[1] * 1e7),
             territory_id=territory_id,
-            county_adcode=None,
             source=1,
             doubts=0,
-            accuracy_m=None,
             speed_kmh=None,
-            course_deg=None,
         )
     return CaseAsset(asset_id, kind, f"沪A{asset_id:05}", None, None, value_fen, position)
 
