@@ -5,8 +5,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from app.clusters.dbscan import NOISE, Points, dbscan, touching
-from app.clusters.domain import CaseScene, IntArray
+from app.clusters.dbscan import NOISE, IntArray, Points, dbscan, touching
+from app.clusters.domain import CaseScene
 from app.clusters.shape import centroid, cluster_id, hull_ring
 from app.clusters.tallies import Tally, tally_groups
 from app.jurisdictions.domain import TerritoryInfo

@@ -7,15 +7,13 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from app.clusters.dbscan import IntArray
 from app.core.geodesy import BoolArray
 from app.enforcement.domain import Seizability, State
 from app.jurisdictions.domain import CourtInfo, LayerInfo, TerritoryInfo
 from app.telemetry.domain import E7
 from app.tracking.domain import Confidence
-
-IntArray = NDArray[np.int64]
 
 
 class RollUpLevel(StrEnum):

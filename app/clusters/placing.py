@@ -6,6 +6,7 @@ from typing import Final
 
 import numpy as np
 
+from app.clusters.dbscan import IntArray
 from app.clusters.domain import (
     CONFIDENCES,
     NO_FIX,
@@ -13,7 +14,6 @@ from app.clusters.domain import (
     PRESENCES,
     STATES,
     CaseAsset,
-    IntArray,
     LastFix,
     Placed,
     Presence,

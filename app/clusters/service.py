@@ -13,8 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.access.domain import PrincipalKind, Visibility
 from app.clusters import queries
 from app.clusters.clustering import Cluster, clusters_of
+from app.clusters.dbscan import IntArray
 from app.clusters.distribution import distribute
-from app.clusters.domain import NOWHERE, STATES, CaseAsset, CaseScene, IntArray, LastFix, Moment, RollUpLevel
+from app.clusters.domain import NOWHERE, STATES, CaseAsset, CaseScene, LastFix, Moment, RollUpLevel
 from app.clusters.filters import read_polygon
 from app.clusters.geojson import clusters_out
 from app.clusters.placing import place

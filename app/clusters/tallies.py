@@ -8,7 +8,8 @@ from typing import Final, TypeVar
 
 import numpy as np
 
-from app.clusters.domain import CONFIDENCES, NO_FIX, PRESENCES, STATES, IntArray, Placed, Presence
+from app.clusters.dbscan import IntArray
+from app.clusters.domain import CONFIDENCES, NO_FIX, PRESENCES, STATES, Placed, Presence
 from app.enforcement.domain import State
 from app.tracking.domain import Confidence
 

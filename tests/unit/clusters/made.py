@@ -7,6 +7,7 @@ from typing import Final
 
 import numpy as np
 
+from app.clusters.dbscan import IntArray
 from app.clusters.domain import (
     CONFIDENCES,
     NO_FIX,
@@ -15,7 +16,6 @@ from app.clusters.domain import (
     STATES,
     CaseAsset,
     CaseScene,
-    IntArray,
     LastFix,
     Moment,
     Placed,
