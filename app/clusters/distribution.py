@@ -7,7 +7,7 @@ value.
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -22,8 +22,7 @@ NO_INTERMEDIATE_COURT: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Division:
+class Division(NamedTuple):
     """A division that assets are in."""
 
     level: DivisionLevel
@@ -31,21 +30,17 @@ class Division:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Area:
-    """What a row of the answer is about.
-
-    Attributes:
-        court: The court; None in a roll-up to divisions, and where no court is known.
-        division: The division; None in a roll-up to courts, save where no court is known.
-        no_court_reason: Why no court is known, in a roll-up to courts.
-        province: The province that it lies in.
-    """
+class Area(NamedTuple):
+    """What a row of the answer is about."""
 
     court: CourtInfo | None
+    """The court; None in a roll-up to divisions, and where no court is known."""
     division: Division | None
+    """The division; None in a roll-up to courts, save where no court is known."""
     no_court_reason: str | None
+    """Why no court is known, in a roll-up to courts."""
     province: Division
+    """The province that it lies in."""
 
     @property
     def key(self) -> str:
@@ -53,22 +48,16 @@ class Area:
         return self.court.code if self.court else str(self.division.adcode) if self.division else ""
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """The assets in one area.
-
-    Attributes:
-        area: Which.
-        cross_province: Whether it is in another province than the enforcing court: that decides the procedure.
-        verified: Whether a table of courts has confirmed every territory in it.
-        caveats: What is doubtful about its courts.
-        tally: The counts.
-    """
+class Row(NamedTuple):
+    """The assets in one area."""
 
     area: Area
     cross_province: bool
+    """Whether it is in another province than the enforcing court: that decides the procedure."""
     verified: bool
+    """Whether a table of courts has confirmed every territory in it."""
     caveats: tuple[str, ...]
+    """What is doubtful about its courts."""
     tally: Tally
 
 
@@ -147,30 +136,31 @@ def distribute(scene: CaseScene, level: RollUpLevel) -> Distribution:
 def _rows(scene: CaseScene, level: RollUpLevel) -> tuple[Row, ...]:
     """Group the located assets: first by territory, then territories by area."""
     ids, of_asset = np.unique(scene.placed.territory_id, return_inverse=True)
-    number_of: dict[Area, int] = {}
-    territories: list[list[TerritoryInfo]] = []
+    number_of: dict[str, int] = {}
+    areas: list[tuple[Area, list[TerritoryInfo]]] = []
     number = []
     for territory_id in ids.tolist():
         if territory_id == NOWHERE:
             number.append(NOWHERE)
             continue
         territory = scene.territories[territory_id]
-        at = number_of.setdefault(_AREA_OF[level](territory), len(territories))
-        if at == len(territories):
-            territories.append([])
-        territories[at].append(territory)
+        area = _AREA_OF[level](territory)
+        at = number_of.setdefault(area.key, len(areas))
+        if at == len(areas):
+            areas.append((area, []))
+        areas[at][1].append(territory)
         number.append(at)
     group = np.array(number, dtype=np.int64)[of_asset]
-    tallies = tally_groups(scene.placed, group, len(territories))
+    tallies = tally_groups(scene.placed, group, len(areas))
     rows = [
         Row(
             area=area,
             cross_province=area.province.adcode != scene.court.province_adcode,
-            verified=all(t.verified for t in territories[at]),
-            caveats=tuple(dict.fromkeys(t.caveat for t in territories[at] if t.caveat)),
+            verified=all(t.verified for t in territories),
+            caveats=tuple(dict.fromkeys(t.caveat for t in territories if t.caveat)),
             tally=tallies[at],
         )
-        for area, at in number_of.items()
+        for at, (area, territories) in enumerate(areas)
     ]
     return tuple(sorted(rows, key=lambda r: (-r.tally.n_assets, -r.tally.value_fen, r.area.key)))
 
@@ -190,16 +180,18 @@ def province_of(t: TerritoryInfo) -> Division:
     return Division(DivisionLevel.PROVINCE, t.province_adcode, t.province)
 
 
-def _court_area(court: CourtInfo | None, instead: Division, why_not: str, t: TerritoryInfo) -> Area:
-    if court is None:
-        return Area(None, instead, why_not, province_of(t))
-    return Area(court, None, None, province_of(t))
+def _court_area(
+    t: TerritoryInfo, court: CourtInfo | None, instead: Callable[[TerritoryInfo], Division], why_not: str
+) -> Area:
+    return (
+        Area(None, instead(t), why_not, province_of(t)) if court is None else Area(court, None, None, province_of(t))
+    )
 
 
 _AREA_OF: Final[dict[RollUpLevel, Callable[[TerritoryInfo], Area]]] = {
-    RollUpLevel.BASIC: lambda t: _court_area(t.basic, county_of(t), "No basic court is known for this county.", t),
-    RollUpLevel.INTERMEDIATE: lambda t: _court_area(t.intermediate, prefecture_of(t), NO_INTERMEDIATE_COURT, t),
-    RollUpLevel.HIGH: lambda t: _court_area(t.high, province_of(t), "No high court is known for this province.", t),
+    RollUpLevel.BASIC: lambda t: _court_area(t, t.basic, county_of, "No basic court is known for this county."),
+    RollUpLevel.INTERMEDIATE: lambda t: _court_area(t, t.intermediate, prefecture_of, NO_INTERMEDIATE_COURT),
+    RollUpLevel.HIGH: lambda t: _court_area(t, t.high, province_of, "No high court is known for this province."),
     RollUpLevel.COUNTY: lambda t: Area(None, county_of(t), None, province_of(t)),
     RollUpLevel.PREFECTURE: lambda t: Area(None, prefecture_of(t), None, province_of(t)),
     RollUpLevel.PROVINCE: lambda t: Area(None, province_of(t), None, province_of(t)),

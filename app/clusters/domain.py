@@ -103,12 +103,13 @@ NO_FIX: Final = np.iinfo(np.int64).min
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """What is said of the place and the state of assets: columns of shape ``(n,)``, one row per asset.
+    """What is said of the place and the state of assets: columns of length n, one row per asset.
 
     Attributes:
         presence: Index into ``PRESENCES``.
         territory_id: The court territory of a located asset, ``NOWHERE`` (-1) for any other.
         confidence: Index into ``CONFIDENCES``, how sure the place of a located asset is; ``NOWHERE`` for any other.
+        reasons: Why not more sure, for each asset.
         near_border: Whether another county is so near that a small error changes the territory.
         state: Index into ``STATES``, what the rule says of the asset.
         value_fen: Estimated value in hundredths of a yuan, 0 where nobody estimated it.
@@ -119,6 +120,7 @@ class Placed:
     presence: IntArray
     territory_id: IntArray
     confidence: IntArray
+    reasons: Sequence[Sequence[str]]
     near_border: BoolArray
     state: IntArray
     value_fen: IntArray

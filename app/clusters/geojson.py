@@ -2,10 +2,11 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import Final
 
 from app.clusters.clustering import Cluster, Neighbour
 from app.clusters.distribution import county_of, prefecture_of, province_of
-from app.clusters.domain import PRESENCES, CaseScene, Presence
+from app.clusters.domain import CONFIDENCES, PRESENCES, CaseScene, Presence
 from app.clusters.schemas import (
     ClusterFeature,
     ClusterParametersOut,
@@ -18,7 +19,9 @@ from app.clusters.schemas import (
 )
 from app.clusters.wire import case_out, court_out, division_out, layer_out
 from app.telemetry.domain import Source
-from app.tracking.domain import judge
+
+_FRESH: Final = PRESENCES.index(Presence.FRESH)
+_SOURCE_NAMES: Final = {int(source): source.name.lower() for source in Source}
 
 
 def clusters_out(
@@ -76,8 +79,8 @@ def _properties(cluster: Cluster, scene: CaseScene) -> ClusterProperties:
         n_without_value=tally.n_without_value,
         newest_fix=max(member.fixed_at for member in members),
         oldest_fix=min(member.fixed_at for member in members),
-        fresh=tally.by_presence[Presence.FRESH],
-        stale=tally.by_presence[Presence.STALE],
+        fresh=tally.n_fresh,
+        stale=tally.n_stale,
         near_border=tally.near_border,
         touches=[_touch(neighbour) for neighbour in cluster.touches],
         members=members,
@@ -92,10 +95,9 @@ def _touch(neighbour: Neighbour) -> TouchOut:
 
 
 def _member(row: int, scene: CaseScene) -> MemberOut:
-    asset, at = scene.assets[row], scene.moment.as_of
-    position, near_border = asset.position, bool(scene.placed.near_border[row])
+    asset, placed = scene.assets[row], scene.placed
+    position = asset.position
     assert position is not None  # noqa: S101 only located assets are clustered
-    confidence, reasons = judge(position, at, scene.fresh_within, near_border=near_border)
     return MemberOut(
         asset_id=asset.asset_id,
         kind=asset.kind,
@@ -106,10 +108,10 @@ def _member(row: int, scene: CaseScene) -> MemberOut:
         state=scene.seizability[row].state,
         point=(position.lon, position.lat),
         fixed_at=position.fixed_at,
-        age_s=max(0, int((at - position.fixed_at).total_seconds())),
-        fresh=PRESENCES[scene.placed.presence[row]] is Presence.FRESH,
-        source=Source(position.source).name.lower(),
-        near_border=near_border,
-        confidence=confidence,
-        reasons=reasons,
+        age_s=max(0, int((scene.moment.as_of - position.fixed_at).total_seconds())),
+        fresh=bool(placed.presence[row] == _FRESH),
+        source=_SOURCE_NAMES[position.source],
+        near_border=bool(placed.near_border[row]),
+        confidence=CONFIDENCES[placed.confidence[row]],
+        reasons=placed.reasons[row],
     )

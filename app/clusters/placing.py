@@ -58,11 +58,13 @@ def place(
     presence[territory_id == NOWHERE] = _OUTSIDE
     presence[fixed_us == NO_FIX] = _NEVER
     near_border = _near_border(positions, layer, near_border_m)
+    confidence, reasons = _judged(positions, territory_id, near_border, at, fresh_within)
     values = [asset.value_fen for asset in assets]
     return Placed(
         presence=presence,
         territory_id=territory_id,
-        confidence=_confidence(positions, territory_id, near_border, at, fresh_within),
+        confidence=confidence,
+        reasons=reasons,
         near_border=near_border,
         state=_integers([_STATE_CODE[s.state] for s in seizability]),
         value_fen=_integers([value or 0 for value in values]),
@@ -89,18 +91,20 @@ def _near_border(positions: Sequence[LastFix | None], layer: LocatedLayer, withi
     return near
 
 
-def _confidence(
+def _judged(
     positions: Sequence[LastFix | None],
     territory_id: IntArray,
     near_border: BoolArray,
     at: datetime,
     fresh_within: timedelta,
-) -> IntArray:
-    return _integers(
-        [
-            NOWHERE
-            if position is None or territory == NOWHERE
-            else _CONFIDENCE_CODE[judge(position, at, fresh_within, near_border=near)[0]]
-            for position, territory, near in zip(positions, territory_id.tolist(), near_border.tolist(), strict=True)
-        ]
-    )
+) -> tuple[IntArray, list[list[str]]]:
+    """Return how sure each located asset's place is, and why not more."""
+    confidence = np.full(len(positions), NOWHERE, dtype=np.int64)
+    reasons: list[list[str]] = [[]] * len(positions)
+    near = near_border.tolist()
+    for row in np.flatnonzero(territory_id != NOWHERE).tolist():
+        position = positions[row]
+        if position is not None:
+            level, reasons[row] = judge(position, at, fresh_within, near_border=near[row])
+            confidence[row] = _CONFIDENCE_CODE[level]
+    return confidence, reasons

@@ -16,6 +16,7 @@ from app.clusters.examples import CLUSTERS, DISTRIBUTION
 from app.clusters.filters import MAX_WKT_CHARS
 from app.clusters.letter import compose, to_csv, to_xlsx
 from app.clusters.schemas import ClusterParametersOut, ClustersOut, DistributionOut
+from app.clusters.wire import to_json
 from app.core.clock import SHANGHAI
 from app.core.http import InContext, Moment, ReadSession
 from app.jurisdictions.service import locators_of
@@ -90,7 +91,7 @@ async def get_case_distribution(
     )
     wanted = format or _preferred(accept)
     if wanted == "json":
-        return Response(answer.model_dump_json(), media_type="application/json")
+        return Response(to_json(answer), media_type="application/json")
     letter = compose(answer, service.asked_by(visibility, answer))
     body = await asyncio.to_thread(to_csv if wanted == "csv" else to_xlsx, letter)
     day = answer.as_of.astimezone(SHANGHAI).strftime("%Y%m%d-%H%M")
@@ -153,7 +154,7 @@ async def list_clusters(
     layer = await locators_of(request).current()
     visibility = Visibility(principal, case_id=case)
     found = await service.clusters_in(session, visibility, case, context, layer, parameters)
-    body = await asyncio.to_thread(found.model_dump_json)
+    body = await asyncio.to_thread(to_json, found)
     return Response(body, media_type=GeoJSONResponse.media_type)
 
 

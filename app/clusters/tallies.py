@@ -1,53 +1,47 @@
 """Counting assets and adding up their values, group by group; pure."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
-from typing import Final, TypeVar
+from typing import Final, NamedTuple
 
 import numpy as np
 
 from app.clusters.dbscan import IntArray
-from app.clusters.domain import CONFIDENCES, NO_FIX, PRESENCES, STATES, Placed, Presence
-from app.enforcement.domain import State
-from app.tracking.domain import Confidence
-
-Code = TypeVar("Code", bound=StrEnum)
+from app.clusters.domain import CONFIDENCES, NO_FIX, PRESENCES, STATES, Placed
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_LATER: Final = np.iinfo(np.int64).max
 
 
-@dataclass(frozen=True, slots=True)
-class Tally:
-    """Counts and value of some assets.
-
-    Attributes:
-        n_assets: How many; the four presences add up to it, and so do the three states.
-        by_presence: How many of each presence.
-        by_state: How many of each state of the rule.
-        by_confidence: How many located ones of each confidence.
-        value_fen: Sum of the estimated values, hundredths of a yuan.
-        n_without_value: How many of them nobody estimated; they add nothing to the sum.
-        near_border: How many are near a county border.
-        oldest_fix: The oldest of their positions, UTC; None where none has one.
-        newest_fix: The newest.
-    """
+class Tally(NamedTuple):
+    """Counts and value of some assets; there may be one for each of thousands of courts."""
 
     n_assets: int
-    by_presence: Mapping[Presence, int]
-    by_state: Mapping[State, int]
-    by_confidence: Mapping[Confidence, int]
+    """How many: fresh, stale, outside and never located add up to it, and so do the three states."""
+    n_fresh: int
+    n_stale: int
+    n_outside: int
+    n_never_located: int
+    n_seizable: int
+    n_not_seizable: int
+    n_held: int
+    n_high: int
+    """How many located ones have their place for sure; high, medium and low add up to fresh and stale."""
+    n_medium: int
+    n_low: int
     value_fen: int
+    """Sum of the estimated values, hundredths of a yuan."""
     n_without_value: int
+    """How many of them nobody estimated; they add nothing to the sum."""
     near_border: int
+    """How many are near a county border."""
     oldest_fix: datetime | None
+    """The oldest of their positions, UTC; None where none has one."""
     newest_fix: datetime | None
 
     @property
     def n_located(self) -> int:
         """How many are in the territory of a court."""
-        return self.by_presence[Presence.FRESH] + self.by_presence[Presence.STALE]
+        return self.n_fresh + self.n_stale
 
     @property
     def value_yuan(self) -> float:
@@ -64,34 +58,25 @@ def tally_groups(placed: Placed, group: IntArray, count: int) -> list[Tally]:
         count: How many groups there are.
     """
     rows = np.flatnonzero(group >= 0)
-    of = group[rows]
-    n = np.bincount(of, minlength=count)
+    of, fixed_us = group[rows], placed.fixed_us[rows]
     value = np.zeros(count, dtype=np.int64)
     np.add.at(value, of, placed.value_fen[rows])
-    without_value = np.bincount(of, weights=~placed.valued[rows], minlength=count)
-    near_border = np.bincount(of, weights=placed.near_border[rows], minlength=count)
-    presence = _cross(of, placed.presence[rows], count, PRESENCES)
-    state = _cross(of, placed.state[rows], count, STATES)
-    confidence = _cross(of, placed.confidence[rows], count, CONFIDENCES)
-    fixed_us = placed.fixed_us[rows]
     newest = np.full(count, NO_FIX)
     np.maximum.at(newest, of, fixed_us)
-    oldest = np.full(count, np.iinfo(np.int64).max)
-    np.minimum.at(oldest, of[fixed_us != NO_FIX], fixed_us[fixed_us != NO_FIX])
-    return [
-        Tally(
-            n_assets=int(n[g]),
-            by_presence=presence[g],
-            by_state=state[g],
-            by_confidence=confidence[g],
-            value_fen=int(value[g]),
-            n_without_value=int(without_value[g]),
-            near_border=int(near_border[g]),
-            oldest_fix=None if newest[g] == NO_FIX else _moment(int(oldest[g])),
-            newest_fix=None if newest[g] == NO_FIX else _moment(int(newest[g])),
-        )
-        for g in range(count)
-    ]
+    oldest = np.full(count, _LATER)
+    np.minimum.at(oldest, of, np.where(fixed_us == NO_FIX, _LATER, fixed_us))
+    columns = (
+        np.bincount(of, minlength=count),
+        *_each(of, placed.presence[rows], count, len(PRESENCES)),
+        *_each(of, placed.state[rows], count, len(STATES)),
+        *_each(of, placed.confidence[rows], count, len(CONFIDENCES)),
+        value,
+        np.bincount(of[~placed.valued[rows]], minlength=count),
+        np.bincount(of[placed.near_border[rows]], minlength=count),
+    )
+    counts = zip(*(column.tolist() for column in columns), strict=True)
+    fixes = zip(_moments(oldest), _moments(newest), strict=True)
+    return [Tally._make(numbers + times) for numbers, times in zip(counts, fixes, strict=True)]
 
 
 def tally_all(placed: Placed) -> Tally:
@@ -99,13 +84,11 @@ def tally_all(placed: Placed) -> Tally:
     return tally_groups(placed, np.zeros(len(placed.state), dtype=np.int64), 1)[0]
 
 
-def _cross(group: IntArray, code: IntArray, count: int, codes: Sequence[Code]) -> list[dict[Code, int]]:
-    """Return for each group how many have each code; -1 is none of them."""
+def _each(group: IntArray, code: IntArray, count: int, codes: int) -> IntArray:
+    """Count each code in each group; -1 is none of them; shape ``(codes, count)``."""
     known = code >= 0
-    cells = np.bincount(group[known] * len(codes) + code[known], minlength=count * len(codes))
-    table = cells.reshape(count, len(codes)).tolist()
-    return [dict(zip(codes, row, strict=True)) for row in table]
+    return np.bincount(code[known] * count + group[known], minlength=codes * count).reshape(codes, count)
 
 
-def _moment(microseconds: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=microseconds)
+def _moments(microseconds: IntArray) -> list[datetime | None]:
+    return [None if us in {NO_FIX, _LATER} else _EPOCH + timedelta(microseconds=us) for us in microseconds.tolist()]

@@ -2,6 +2,8 @@
 
 from typing import Any, Final
 
+import msgspec
+
 from app.clusters.distribution import Distribution, Division, Row
 from app.clusters.domain import CaseScene, Presence
 from app.clusters.schemas import (
@@ -21,9 +23,7 @@ from app.clusters.schemas import (
     UnplacedOut,
 )
 from app.clusters.tallies import Tally
-from app.enforcement.domain import State
 from app.jurisdictions.domain import CourtInfo
-from app.tracking.domain import Confidence
 
 NOTES: Final = (
     "候选法院,并非裁定。 A court named here is a candidate: its territory holds the assets; this is no ruling.",
@@ -62,40 +62,66 @@ def distribution_out(scene: CaseScene, found: Distribution) -> DistributionOut:
             by_value=_main(found.main_by_value, found.located, by_value=True),
         ),
         high_courts_to_notify=[_notify(row) for row in found.high_courts_to_notify],
-        reasons=[ReasonOut.model_validate(reason) for reason in found.reasons],
+        reasons=[
+            ReasonOut(
+                state=r.state,
+                code=r.code,
+                clause=r.clause,
+                n_assets=r.n_assets,
+                n_mainly=r.n_mainly,
+                example=r.example,
+            )
+            for r in found.reasons
+        ],
         notes=list(NOTES),
     )
 
 
+def to_json(answer: object) -> bytes:
+    """Encode an answer: times as RFC 3339, durations as ISO 8601."""
+    return msgspec.json.encode(answer)
+
+
 def case_out(scene: CaseScene) -> CaseOut:
     """Return the case that an answer is about."""
-    return CaseOut(case_id=scene.case_id, case_number=scene.case_number, court=CourtOut.model_validate(scene.court))
+    return CaseOut(case_id=scene.case_id, case_number=scene.case_number, court=_court_out(scene.court))
 
 
 def layer_out(scene: CaseScene) -> LayerOut:
     """Return the boundary layer of an answer."""
-    return LayerOut.model_validate(scene.layer)
+    layer = scene.layer
+    return LayerOut(
+        layer_id=layer.layer_id,
+        name=layer.name,
+        source=layer.source,
+        source_version=layer.source_version,
+        sha256=layer.sha256,
+    )
 
 
 def court_out(court: CourtInfo | None) -> CourtOut | None:
-    """Return a court as it is sent."""
-    return None if court is None else CourtOut.model_validate(court)
+    """Return a court as it is sent, None where it is not known."""
+    return None if court is None else _court_out(court)
+
+
+def _court_out(court: CourtInfo) -> CourtOut:
+    return CourtOut(court_id=court.court_id, code=court.code, name=court.name, level=court.level)
 
 
 def division_out(division: Division) -> DivisionOut:
     """Return a division as it is sent."""
-    return DivisionOut.model_validate(division)
+    return DivisionOut(level=division.level, adcode=division.adcode, name=division.name)
 
 
 def _counts(tally: Tally) -> dict[str, Any]:
     """The members of ``TallyOut``."""
     return {
         "n_assets": tally.n_assets,
-        "n_fresh": tally.by_presence[Presence.FRESH],
-        "n_stale": tally.by_presence[Presence.STALE],
-        "n_seizable": tally.by_state[State.SEIZABLE],
-        "n_not_seizable": tally.by_state[State.NOT_SEIZABLE],
-        "n_held": tally.by_state[State.HELD],
+        "n_fresh": tally.n_fresh,
+        "n_stale": tally.n_stale,
+        "n_seizable": tally.n_seizable,
+        "n_not_seizable": tally.n_not_seizable,
+        "n_held": tally.n_held,
         "value_yuan": tally.value_yuan,
         "n_without_value": tally.n_without_value,
         "near_border": tally.near_border,
@@ -106,8 +132,7 @@ def _counts(tally: Tally) -> dict[str, Any]:
 
 
 def _confidence(tally: Tally) -> ConfidenceOut:
-    by = tally.by_confidence
-    return ConfidenceOut(high=by[Confidence.HIGH], medium=by[Confidence.MEDIUM], low=by[Confidence.LOW])
+    return ConfidenceOut(high=tally.n_high, medium=tally.n_medium, low=tally.n_low)
 
 
 def _totals(found: Distribution) -> TotalsOut:
@@ -115,13 +140,13 @@ def _totals(found: Distribution) -> TotalsOut:
     return TotalsOut(
         assets=totals.n_assets,
         located=totals.n_located,
-        fresh=totals.by_presence[Presence.FRESH],
-        stale=totals.by_presence[Presence.STALE],
-        outside=totals.by_presence[Presence.OUTSIDE],
-        never_located=totals.by_presence[Presence.NEVER_LOCATED],
-        seizable=totals.by_state[State.SEIZABLE],
-        not_seizable=totals.by_state[State.NOT_SEIZABLE],
-        held=totals.by_state[State.HELD],
+        fresh=totals.n_fresh,
+        stale=totals.n_stale,
+        outside=totals.n_outside,
+        never_located=totals.n_never_located,
+        seizable=totals.n_seizable,
+        not_seizable=totals.n_not_seizable,
+        held=totals.n_held,
         value_yuan=totals.value_yuan,
         value_located_yuan=found.located.value_yuan,
         value_seizable_yuan=found.seizable.value_yuan,
@@ -168,6 +193,6 @@ def _notify(row: Row) -> NotifyOut:
         court=court_out(row.area.court),
         province=division_out(row.area.province),
         n_assets=row.tally.n_assets,
-        n_seizable=row.tally.by_state[State.SEIZABLE],
+        n_seizable=row.tally.n_seizable,
         value_yuan=row.tally.value_yuan,
     )

@@ -150,6 +150,7 @@ def scene(assets: Sequence[Made] = (), *, past: bool = False) -> CaseScene:
             presence=_integers(PRESENCES.index(a.presence) for a in assets),
             territory_id=_integers(a.where.territory_id if a.where else NOWHERE for a in assets),
             confidence=_integers(CONFIDENCES.index(a.confidence) if a.where else NOWHERE for a in assets),
+            reasons=[[]] * len(assets),
             near_border=np.array([a.near_border for a in assets], dtype=np.bool_),
             state=_integers(STATES.index(a.seizability.state) for a in assets),
             value_fen=_integers(a.asset.value_fen or 0 for a in assets),

@@ -1,6 +1,7 @@
 """Clusters of a case: within territories, with identity, hull, value and neighbours."""
 
 import json
+from datetime import timedelta
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from app.clusters.clustering import Cluster, clusters_of
 from app.clusters.domain import CaseScene, Presence
 from app.clusters.geojson import clusters_out
 from app.clusters.schemas import ClusterParametersOut
+from app.clusters.wire import to_json
 from app.core.geodesy import destination, distance_m
 from app.jurisdictions.domain import TerritoryInfo
 from tests.unit.clusters.made import CHANGNING, JIADING, KUNSHAN, WAITING, Made, placed, scene
@@ -34,17 +36,16 @@ def ids_of(cluster: Cluster, whole: CaseScene) -> list[int]:
     return [whole.assets[row].asset_id for row in cluster.members]
 
 
-def parameters(**changes: object) -> ClusterParametersOut:
-    asked = {
-        "court": None,
-        "radius_m": 500.0,
-        "min_assets": 5,
-        "state": "seizable",
-        "fresh_within": "P7D",
-        "within": None,
-        "near_border_m": 150.0,
-    }
-    return ClusterParametersOut.model_validate(asked | changes)
+def parameters() -> ClusterParametersOut:
+    return ClusterParametersOut(
+        court=None,
+        radius_m=500.0,
+        min_assets=5,
+        state="seizable",
+        fresh_within=timedelta(days=7),
+        within=None,
+        near_border_m=150.0,
+    )
 
 
 def two_yards_across_a_border() -> list[Made]:
@@ -89,7 +90,7 @@ def test_an_id_changes_with_members_and_parameters_only() -> None:
 def test_geojson_follows_the_standard() -> None:
     assets = two_yards_across_a_border()
     found = clustered(assets)
-    answer = json.loads(clusters_out(scene(assets), found, parameters(), 20).model_dump_json())
+    answer = json.loads(to_json(clusters_out(scene(assets), found, parameters(), 20)))
     assert answer["type"] == "FeatureCollection"
     assert "crs" not in answer
     assert answer["considered"] == 20
