@@ -73,5 +73,5 @@ async def case_assets(session: AsyncSession, visibility: Visibility, case_id: in
     connection = await session.connection()
     return [
         CaseAsset._make((*row[:_FIX_AT], None if row[_FIX_AT] is None else LastFix._make(row[_FIX_AT:])))
-        for row in await connection.execute(statement)
+        for row in (await connection.execute(statement)).all()
     ]
