@@ -33,12 +33,14 @@ class RollUpLevel(StrEnum):
 
 
 class Presence(StrEnum):
-    """What is known of an asset's place; exactly one of four."""
+    """What is known of an asset's place; exactly one of five."""
 
     FRESH = "fresh"
     STALE = "stale"
     OUTSIDE = "outside"
     NEVER_LOCATED = "never_located"
+    WITHHELD = "withheld"
+    """Its case gives the court no sight of it any more: it is released, or the case is closed."""
 
     @property
     def located(self) -> bool:
@@ -88,8 +90,10 @@ class CaseAsset(NamedTuple):
     serial_no: str | None
     value_fen: int | None
     """Estimated value in hundredths of a yuan, None where nobody estimated it."""
+    withheld: bool
+    """Whether the one who looks may know that it is in the case, but not where it is."""
     position: LastFix | None
-    """Its last good position at the moment asked about, None where there is none."""
+    """Its last good position at the moment asked about, None where there is none or it is withheld."""
 
 
 PRESENCES: Final = tuple(Presence)
@@ -163,7 +167,7 @@ class CaseScene:
         near_border_m: Metres within which a county border counts as near.
         layer: The boundary layer in use.
         territories: The court territories that assets are in, by id.
-        assets: Every confirmed asset in the caller's sight, in the order of their ids.
+        assets: Every confirmed asset that counts for the caller, in the order of their ids.
         seizability: What the rule says of each, in the same order.
         placed: What is said of the place and the state of each, in the same order.
     """

@@ -51,7 +51,7 @@ def compose(answer: DistributionOut, asked_by: str) -> Letter:
         answer: What was found.
         asked_by: Who asked, as it shall stand in the heading.
     """
-    outside, never = answer.unplaced
+    outside, never, withheld = answer.unplaced
     rows = [
         *(
             (_code(r), _name(r), r.province.name, _yes(r.cross_province), *_counts(r), _remarks(r))
@@ -59,6 +59,7 @@ def compose(answer: DistributionOut, asked_by: str) -> Letter:
         ),
         ("", "辖区外 Outside every court's territory", "", "", *_counts(outside), ""),
         ("", "从未定位 Never located", "", "", *_counts(never), ""),
+        ("", "不再提供 Withheld", "", "", *_counts(withheld), ""),
         ("", "合计 Total", "", "", *_counts(_total(answer)), ""),
     ]
     return Letter(_heading(answer, asked_by), _COLUMNS, tuple(rows), tuple(answer.notes), answer.computed_at)
@@ -225,6 +226,7 @@ def _heading(answer: DistributionOut, asked_by: str) -> tuple[tuple[str, Cell], 
         ("已定位(新+旧) Located (fresh + stale)", f"{totals.located} ({totals.fresh} + {totals.stale})"),
         ("辖区外 Outside", totals.outside),
         ("从未定位 Never located", totals.never_located),
+        ("不再提供 Withheld", totals.withheld),
         ("可扣押 Seizable", totals.seizable),
         ("不可扣押 Not seizable", totals.not_seizable),
         ("已扣押 Held", totals.held),

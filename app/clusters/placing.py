@@ -24,7 +24,7 @@ from app.jurisdictions.service import LocatedLayer
 from app.telemetry.domain import E7
 from app.tracking.domain import judge
 
-_FRESH, _STALE, _OUTSIDE, _NEVER = (PRESENCES.index(p) for p in Presence)
+_FRESH, _STALE, _OUTSIDE, _NEVER, _WITHHELD = (PRESENCES.index(p) for p in Presence)
 _STATE_CODE: Final = {state: code for code, state in enumerate(STATES)}
 _CONFIDENCE_CODE: Final = {confidence: code for code, confidence in enumerate(CONFIDENCES)}
 
@@ -57,6 +57,7 @@ def place(
     presence = np.where(fixed_us >= oldest_fresh_us, _FRESH, _STALE)
     presence[territory_id == NOWHERE] = _OUTSIDE
     presence[fixed_us == NO_FIX] = _NEVER
+    presence[np.array([asset.withheld for asset in assets], dtype=np.bool_)] = _WITHHELD
     near_border = _near_border(positions, layer, near_border_m)
     confidence, reasons = _judged(positions, territory_id, near_border, at, fresh_within)
     values = [asset.value_fen for asset in assets]

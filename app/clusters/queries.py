@@ -11,8 +11,10 @@ from sqlalchemy import (
     Numeric,
     SmallInteger,
     Text,
+    case,
     cast,
     column,
+    not_,
     select,
     table,
 )
@@ -47,16 +49,18 @@ It goes by the key of ``case_asset`` and, asset by asset, by that of ``current_p
 """
 
 _COLUMNS: Final = (
-    *(_VIEW.c[name] for name in CaseAsset._fields[:-2]),
+    *(_VIEW.c[name] for name in CaseAsset._fields[:-3]),
     cast(_VIEW.c.estimated_value_yuan * 100, BigInteger),
-    *(_VIEW.c[name] for name in LastFix._fields),
 )
-"""In the order of ``CaseAsset``'s and ``LastFix``'s members: a row for every asset is read by place, not by name."""
+"""In the order of ``CaseAsset``'s first members: a row for every asset is read by place, not by name."""
 _FIX_AT: Final = len(CaseAsset._fields) - 1
 
 
 async def case_assets(session: AsyncSession, visibility: Visibility, case_id: int, at: datetime) -> list[CaseAsset]:
-    """Return the confirmed assets of a case that are in sight, with their current positions, in the order of ids.
+    """Return the confirmed assets of a case with their current positions, in the order of ids.
+
+    A court counts every asset that it has confirmed: of one whose sight has ended (released, case closed) the
+    position does not leave the database. To anybody else an asset out of sight does not exist.
 
     Args:
         session: A transaction.
@@ -65,11 +69,11 @@ async def case_assets(session: AsyncSession, visibility: Visibility, case_id: in
         at: The moment of looking, UTC; grants are dated.
     """
     view = _VIEW.c
-    statement = (
-        select(*_COLUMNS)
-        .where(view.case_id == case_id, asset_in_sight(visibility, view.asset_id, view.lessor_id, at))
-        .order_by(view.asset_id)
-    )
+    seen = asset_in_sight(visibility, view.asset_id, view.lessor_id, at)
+    fix = (case((seen, view[name])).label(name) for name in LastFix._fields)
+    statement = select(*_COLUMNS, not_(seen), *fix).where(view.case_id == case_id).order_by(view.asset_id)
+    if visibility.court_id is None:
+        statement = statement.where(seen)
     connection = await session.connection()
     return [
         CaseAsset._make((*row[:_FIX_AT], None if row[_FIX_AT] is None else LastFix._make(row[_FIX_AT:])))

@@ -105,14 +105,17 @@ class RowOut(TallyOut):
 
 @dataclass(slots=True, kw_only=True)
 class UnplacedOut(TallyOut):
-    """The assets that are in no court's territory, or were never located."""
+    """The assets that are in no court's territory, were never located, or are out of the court's sight by now."""
 
-    presence: Literal["outside", "never_located"]
+    presence: Literal["outside", "never_located", "withheld"]
 
 
 @dataclass(slots=True, kw_only=True)
 class TotalsOut:
-    """All assets of the case: located (fresh + stale) + outside + never_located = assets, and so for the states."""
+    """All assets of the case: located (fresh + stale) + outside + never_located + withheld = assets.
+
+    The states (seizable + not_seizable + held) add up to the same.
+    """
 
     assets: int
     located: int
@@ -120,6 +123,8 @@ class TotalsOut:
     stale: int
     outside: int
     never_located: int
+    withheld: int
+    """Still in the case, but released (or the case is closed): where they are is not told any more."""
     seizable: int
     not_seizable: int
     held: int

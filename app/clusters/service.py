@@ -162,7 +162,7 @@ def asked_by(visibility: Visibility, answer: DistributionOut) -> str:
 
 async def _moved_back(session: AsyncSession, assets: Sequence[CaseAsset], as_of: datetime) -> list[CaseAsset]:
     """Return assets with the positions that they had at a moment."""
-    positions = await positions_as_of(session, [asset.asset_id for asset in assets], as_of)
+    positions = await positions_as_of(session, [asset.asset_id for asset in assets if not asset.withheld], as_of)
     then = {p.asset_id: LastFix._make(attrgetter(*LastFix._fields)(p)) for p in positions}
     return [asset._replace(position=then.get(asset.asset_id)) for asset in assets]
 

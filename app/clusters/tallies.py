@@ -16,11 +16,12 @@ class Tally(NamedTuple):
     """Counts and value of some assets; there may be one for each of thousands of courts."""
 
     n_assets: int
-    """How many: fresh, stale, outside and never located add up to it, and so do the three states."""
+    """How many: fresh, stale, outside, never located and withheld add up to it, and so do the three states."""
     n_fresh: int
     n_stale: int
     n_outside: int
     n_never_located: int
+    n_withheld: int
     n_seizable: int
     n_not_seizable: int
     n_held: int

@@ -27,7 +27,9 @@ from app.jurisdictions.domain import CourtInfo
 
 NOTES: Final = (
     "候选法院,并非裁定。 A court named here is a candidate: its territory holds the assets; this is no ruling.",
-    "总数 = 已定位(新 + 旧) + 辖区外 + 从未定位。 Assets = located (fresh + stale) + outside + never located.",
+    "总数 = 已定位(新 + 旧) + 辖区外 + 从未定位 + 不再提供。",
+    "Assets = located (fresh + stale) + outside + never located + withheld.",
+    "不再提供:已解除查封或案件已结。 Withheld: released, or the case is closed; its place is not told any more.",
     "位置系定位终端的位置。 A position is that of the tracking device, and as old as its fix.",
     "旧:最近一次可信定位早于新鲜期限。 Stale: the last fix that can be believed is older than the freshness limit.",
     "近界:距县级界线很近,行动前须核实辖区。 Near a border: close to a county border; check the territory first.",
@@ -56,6 +58,7 @@ def distribution_out(scene: CaseScene, found: Distribution) -> DistributionOut:
         unplaced=[
             UnplacedOut(presence="outside", **_counts(found.unplaced[Presence.OUTSIDE])),
             UnplacedOut(presence="never_located", **_counts(found.unplaced[Presence.NEVER_LOCATED])),
+            UnplacedOut(presence="withheld", **_counts(found.unplaced[Presence.WITHHELD])),
         ],
         main_court=MainCourtOut(
             by_count=_main(found.main_by_count, found.located, by_value=False),
@@ -144,6 +147,7 @@ def _totals(found: Distribution) -> TotalsOut:
         stale=totals.n_stale,
         outside=totals.n_outside,
         never_located=totals.n_never_located,
+        withheld=totals.n_withheld,
         seizable=totals.n_seizable,
         not_seizable=totals.n_not_seizable,
         held=totals.n_held,

@@ -86,8 +86,12 @@ def _add_totals(table: Table, answer: Answer) -> None:
     table.add_section()
     table.add_row("located", "", "", *_sums(answer.distribution["rows"]), style="bold")
     for unplaced in answer.distribution["unplaced"]:
-        words = {"outside": "outside every territory", "never_located": "never located"}[unplaced["presence"]]
-        table.add_row(words, "", "", f"{unplaced['n_assets']:,}", "", "", money(unplaced["value_yuan"]))
+        words = {"outside": "outside every territory", "never_located": "never located", "withheld": "withheld"}
+        if unplaced["presence"] == "withheld" and not unplaced["n_assets"]:
+            continue
+        table.add_row(
+            words[unplaced["presence"]], "", "", f"{unplaced['n_assets']:,}", "", "", money(unplaced["value_yuan"])
+        )
     table.add_section()
     table.add_row(
         "total", "", "", f"{totals['assets']:,}", f"{totals['fresh']:,}", f"{totals['stale']:,}",

@@ -46,7 +46,7 @@ def adds_up(answer: dict[str, Any]) -> bool:
     totals, parts = answer["totals"], [*answer["rows"], *answer["unplaced"]]
     return (
         totals["located"] == totals["fresh"] + totals["stale"] == sum(r["n_assets"] for r in answer["rows"])
-        and totals["located"] + totals["outside"] + totals["never_located"] == totals["assets"]
+        and totals["located"] + totals["outside"] + totals["never_located"] + totals["withheld"] == totals["assets"]
         and totals["seizable"] + totals["not_seizable"] + totals["held"] == totals["assets"]
         and all(
             sum(p[f"n_{name}"] for p in parts) == totals[name]
@@ -237,6 +237,30 @@ async def test_a_dispatcher_sees_the_case_while_assigned(fleet: Fleet, doors: Do
 async def test_a_bad_question_names_the_field(fleet: Fleet, params: dict[str, str], field: str) -> None:
     answer = await fleet.ask_distribution(fleet.court, **params)
     assert (answer.status_code, problem_fields(answer)) == (422, [field])
+
+
+async def test_a_released_asset_is_still_counted_and_its_place_is_withheld_from_the_court(fleet: Fleet) -> None:
+    released, kept = await fleet.add(2)
+    await fleet.heard([released, kept], KUNSHAN)
+    measures = (await fleet.court.get(f"{fleet.matter.path}/measures")).json()["items"]
+    measure_id = next(m["measure_id"] for m in measures if m["asset_id"] == released)
+    lifted = await fleet.court.patch(f"/v1/measures/{measure_id}", json={"released_on": "2026-11-23"})
+    assert lifted.status_code == 200, lifted.text
+    for as_of in (NOW, NOW - timedelta(minutes=1)):
+        answer = await fleet.distribution(as_of=as_of.isoformat())
+        assert adds_up(answer)
+        totals = answer["totals"]
+        assert (totals["assets"], totals["located"], totals["withheld"]) == (2, 1, 1)
+        assert sum(r["n_assets"] for r in answer["rows"]) == 1
+        hidden = next(p for p in answer["unplaced"] if p["presence"] == "withheld")
+        assert (hidden["n_assets"], hidden["newest_fix"], hidden["near_border"]) == (1, None, 0)
+    assert (await fleet.distribution())["totals"]["not_seizable"] == 1
+    assert [r["code"] for r in (await fleet.distribution())["reasons"]] == ["released"]
+    assert (await fleet.clusters(min_assets=2, state="all"))["features"] == []
+    assert len((await fleet.clusters(fleet.lessor, min_assets=2, state="all"))["features"]) == 1
+    assert (await fleet.distribution(fleet.lessor))["totals"]["located"] == 2
+    position = await fleet.court.get(f"/v1/assets/{released}/position", params={"case": fleet.matter.case_id})
+    assert position.status_code == 404
 
 
 async def test_a_case_without_assets_has_an_answer(fleet: Fleet) -> None:

@@ -83,6 +83,7 @@ def case_asset(
     age: timedelta = timedelta(hours=1),
     value_fen: int | None = 100_00,
     kind: str = "heavy_truck",
+    withheld: bool = False,
 ) -> CaseAsset:
     position = None
     if at is not None:
@@ -96,7 +97,7 @@ def case_asset(
             doubts=0,
             speed_kmh=None,
         )
-    return CaseAsset(asset_id, kind, f"沪A{asset_id:05}", None, None, value_fen, position)
+    return CaseAsset(asset_id, kind, f"沪A{asset_id:05}", None, None, value_fen, withheld, position)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,10 +126,11 @@ def placed(
 ) -> Made:
     asset = case_asset(
         asset_id,
-        at=None if presence is Presence.NEVER_LOCATED else at,
+        at=None if presence in {Presence.NEVER_LOCATED, Presence.WITHHELD} else at,
         age=timedelta(days=20) if presence is Presence.STALE else timedelta(hours=1),
         value_fen=value_fen,
         kind=kind,
+        withheld=presence is Presence.WITHHELD,
         territory_id=where.territory_id if where else None,
     )
     return Made(asset, where, presence, seizability, near_border, confidence)

@@ -73,7 +73,9 @@ def test_rows_and_unplaced_add_up_to_the_totals(assets: list[Made], level: RollU
     assert sum_of(parts) == numbers(found.totals)
     totals = found.totals
     assert totals.n_assets == len(assets)
-    assert totals.n_fresh + totals.n_stale + totals.n_outside + totals.n_never_located == len(assets)
+    assert (
+        totals.n_fresh + totals.n_stale + totals.n_outside + totals.n_never_located == len(assets) - totals.n_withheld
+    )
     assert totals.n_seizable + totals.n_not_seizable + totals.n_held == len(assets)
     assert found.located.n_assets == totals.n_located == totals.n_high + totals.n_medium + totals.n_low
     assert totals.n_held == sum(a.seizability is HELD for a in assets)
@@ -94,7 +96,7 @@ def test_what_is_sent_adds_up_too(assets: list[Made], level: RollUpLevel) -> Non
     totals = answer.totals
     parts: list[TallyOut] = [*answer.rows, *answer.unplaced]
     assert totals.located == totals.fresh + totals.stale
-    assert totals.located + totals.outside + totals.never_located == totals.assets == len(assets)
+    assert totals.located + totals.outside + totals.never_located + totals.withheld == totals.assets == len(assets)
     assert totals.seizable + totals.not_seizable + totals.held == totals.assets
     assert sum(p.n_assets for p in parts) == totals.assets
     assert sum(p.n_fresh for p in parts) == totals.fresh
@@ -103,7 +105,7 @@ def test_what_is_sent_adds_up_too(assets: list[Made], level: RollUpLevel) -> Non
     assert sum(p.n_not_seizable for p in parts) == totals.not_seizable
     assert sum(p.n_held for p in parts) == totals.held
     assert sum(round(p.value_yuan * 100) for p in parts) == round(totals.value_yuan * 100)
-    assert [p.n_assets for p in answer.unplaced] == [totals.outside, totals.never_located]
+    assert [p.n_assets for p in answer.unplaced] == [totals.outside, totals.never_located, totals.withheld]
     mainly = {s: sum(r.n_mainly for r in answer.reasons if r.state is s) for s in State}
     assert mainly == {State.SEIZABLE: 0, State.NOT_SEIZABLE: totals.not_seizable, State.HELD: totals.held}
     abroad = sum(r.n_assets for r in answer.rows if r.cross_province)

@@ -70,15 +70,16 @@ def test_table_has_every_asset_and_a_total() -> None:
         "长宁区人民法院",
         "辖区外",
         "从未定位",
+        "不再提供",
         "合计",
     ]
     for column, values in {
-        "数量 Assets": ["2", "1", "1", "1", "5"],
-        "新 Fresh": ["2", "0", "0", "0", "2"],
-        "可扣押 Seizable": ["1", "0", "1", "1", "3"],
-        "已扣押 Held": ["0", "1", "0", "0", "1"],
-        "估值(元) Value (yuan)": ["123556.78", "100.0", "0.0", "100.0", "123756.78"],
-        "跨省 Other province": ["是 yes", "否 no", "", "", ""],
+        "数量 Assets": ["2", "1", "1", "1", "0", "5"],
+        "新 Fresh": ["2", "0", "0", "0", "0", "2"],
+        "可扣押 Seizable": ["1", "0", "1", "1", "0", "3"],
+        "已扣押 Held": ["0", "1", "0", "0", "0", "1"],
+        "估值(元) Value (yuan)": ["123556.78", "100.0", "0.0", "100.0", "0.0", "123756.78"],
+        "跨省 Other province": ["是 yes", "否 no", "", "", "", ""],
     }.items():
         assert [r[column] for r in rows] == values
     assert rows[0]["备注 Remarks"].endswith("renamed")

@@ -86,6 +86,13 @@ def test_without_a_position_it_was_never_located(layer: LocatedLayer) -> None:
     assert found.fixed_us[0] == NO_FIX
 
 
+def test_out_of_sight_is_withheld_and_not_never_located(layer: LocatedLayer) -> None:
+    found = placed(case_asset(1, withheld=True), layer)
+    assert presence_of(found) is Presence.WITHHELD
+    assert not found.located[0]
+    assert found.fixed_us[0] == NO_FIX
+
+
 def test_near_a_border_is_told_and_makes_the_place_less_sure(layer: LocatedLayer) -> None:
     metre = 1 / 95_000
     near = placed(case_asset(1, at=(121.1 - 140 * metre, 31.25), territory_id=2), layer)
