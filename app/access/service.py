@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, func, true
+from sqlalchemy import ColumnElement, Select, func, true
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
@@ -129,6 +129,14 @@ async def end_grants(
 ) -> None:
     """End what a case opened to anybody's sight, for some of its assets or for all."""
     await queries.end_grants(session, case_id, asset_ids, at)
+
+
+def granted_assets(visibility: Visibility, at: datetime) -> Select[int]:
+    """Return the query of the assets that a court or a dispatcher may see at a moment, each once.
+
+    For a join that has to tell assets in sight from others; to leave the others out, ``asset_in_sight`` is the form.
+    """
+    return queries.granted_assets(visibility, at).distinct()
 
 
 def asset_in_sight(

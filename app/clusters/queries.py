@@ -14,6 +14,7 @@ from sqlalchemy import (
     case,
     cast,
     column,
+    literal,
     not_,
     select,
     table,
@@ -21,7 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.domain import Visibility
-from app.access.service import asset_in_sight
+from app.access.service import asset_in_sight, granted_assets
 from app.clusters.domain import CaseAsset, LastFix
 
 _VIEW: Final = table(
@@ -69,11 +70,18 @@ async def case_assets(session: AsyncSession, visibility: Visibility, case_id: in
         at: The moment of looking, UTC; grants are dated.
     """
     view = _VIEW.c
-    seen = asset_in_sight(visibility, view.asset_id, view.lessor_id, at)
-    fix = (case((seen, view[name])).label(name) for name in LastFix._fields)
-    statement = select(*_COLUMNS, not_(seen), *fix).where(view.case_id == case_id).order_by(view.asset_id)
     if visibility.court_id is None:
-        statement = statement.where(seen)
+        statement = select(*_COLUMNS, literal(value=False), *(view[name] for name in LastFix._fields)).where(
+            asset_in_sight(visibility, view.asset_id, view.lessor_id, at)
+        )
+    else:
+        granted = granted_assets(visibility, at).subquery("granted")
+        seen = granted.c.asset_id.is_not(None)
+        fix = (case((seen, view[name])).label(name) for name in LastFix._fields)
+        statement = select(*_COLUMNS, not_(seen), *fix).select_from(
+            _VIEW.outerjoin(granted, granted.c.asset_id == view.asset_id)
+        )
+    statement = statement.where(view.case_id == case_id).order_by(view.asset_id)
     connection = await session.connection()
     return [
         CaseAsset._make((*row[:_FIX_AT], None if row[_FIX_AT] is None else LastFix._make(row[_FIX_AT:])))
