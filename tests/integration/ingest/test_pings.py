@@ -257,6 +257,21 @@ BOMB = b" " * (9 * 1024 * 1024)
         (BOMB, {}, 413),
         (json.dumps([ping()] * 10_001).encode(), {}, 413),
     ],
+    ids=[
+        "cut off",
+        "no array",
+        "empty",
+        "csv",
+        "no type",
+        "brotli",
+        "gzip cut off",
+        "no gzip",
+        "zstd cut off",
+        "gzip bomb",
+        "zstd bomb",
+        "too large",
+        "too many rows",
+    ],
 )
 async def test_a_batch_that_cannot_be_taken_is_a_problem_and_nothing_is_stored(
     lessor: Holder, urls: ClusterUrls, content: bytes, headers: dict[str, str], status: int
