@@ -74,10 +74,5 @@ def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
     return application
 
 
-def from_environment() -> FastAPI:
-    """Make the application from the environment's settings: what Uvicorn calls with ``--factory``."""
-    return create_app(Settings())
-
-
 def _operation_id(route: APIRoute) -> str:
     return route.name

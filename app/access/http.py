@@ -9,6 +9,7 @@ from app.access import service
 from app.access.domain import Principal, PrincipalKind, Visibility
 from app.core.errors import NotPermitted, PurposeRequired
 from app.core.http import InContext
+from app.core.wire import Key
 
 _bearer = HTTPBearer(auto_error=False, description="A key: `Authorization: Bearer lt_…`.")
 
@@ -75,8 +76,8 @@ InSight = Annotated[Visibility, Depends(sight)]
 def position_sight(
     principal: AnyPrincipal,
     case: Annotated[
-        int | None,
-        Query(ge=1, le=2**31 - 1, description="The case for which positions are read; courts and dispatchers must."),
+        Key | None,
+        Query(description="The case for which positions are read; courts and dispatchers must."),
     ] = None,
 ) -> Visibility:
     """Return what the principal may see of positions.

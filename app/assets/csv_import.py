@@ -19,8 +19,9 @@ from app.assets.domain import (
     IdentifierKind,
     normalise_identifier,
 )
-from app.assets.schemas import AssetFields, Number, Wire
+from app.assets.schemas import AssetFields, Number
 from app.core.errors import MalformedRequest, TooLarge, UnsupportedMedia
+from app.core.wire import Wire
 
 MAX_LINES: Final = 20_000
 _CHARSETS: Final = {

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.requests import ClientDisconnect
 
@@ -11,7 +11,6 @@ from app.access.http import AdministratorOnly, InSight, LessorOrAdministrator
 from app.assets import queries, service
 from app.assets.domain import AssetKind, ImportMode, ImportReport
 from app.assets.schemas import (
-    MAX_ID,
     AssetChange,
     AssetInput,
     AssetOutput,
@@ -36,13 +35,11 @@ from app.assets.schemas import (
 from app.core.errors import MalformedRequest, TooLarge, UnsupportedMedia
 from app.core.http import InContext, ReadSession, WriteSession
 from app.core.paging import After, Limit, Page, decode_token, page_of
+from app.core.wire import Key
 
 router = APIRouter(tags=["assets"])
 
-Key = Annotated[int, Path(ge=1, le=MAX_ID)]
-OfLessor = Annotated[
-    int | None, Query(ge=1, le=MAX_ID, description="Only this lessor's; an administrator's import names one.")
-]
+OfLessor = Annotated[Key | None, Query(description="Only this lessor's; an administrator's import names one.")]
 MAX_ERRORS: Final = 1000
 """So many faults of a file are named; the rest is only counted."""
 

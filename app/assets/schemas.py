@@ -1,11 +1,10 @@
 """The wire shapes of this room. Input refuses members that it does not know; output has every member, always."""
 
-import re
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from app.assets.domain import (
     UNIDENTIFIED,
@@ -19,53 +18,16 @@ from app.assets.domain import (
     read_identifier,
 )
 from app.core.http import Moment
+from app.core.wire import PLAIN, Day, Id, Stored, Text, Wire
 
-MAX_ID: Final = 2**31 - 1
-"""Keys are PostgreSQL integers."""
-
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-_DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
-
-
-def _plain(text: str) -> str:
-    if _CONTROL.search(text):
-        msg = "expected one line of text without control characters"
-        raise ValueError(msg)
-    return text
-
-
-def _written(value: object) -> object:
-    if isinstance(value, date) or (isinstance(value, str) and _DAY.fullmatch(value)):
-        return value
-    msg = "expected a date written as YYYY-MM-DD"
-    raise ValueError(msg)
-
-
-_Plain = (AfterValidator(_plain), Field(json_schema_extra={"pattern": r"^[^\x00-\x1f\x7f-\x9f]+$"}))
-Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), *_Plain]
-"""One line of text, without control characters (PostgreSQL could not even store NUL)."""
-Number = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80), *_Plain]
+Number = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80), *PLAIN]
 """A number in the sense of an office: free text of one line."""
 Vin = Annotated[Number, AfterValidator(read_identifier(IdentifierKind.VIN)), Field(examples=["LZZ5CLVB8LA123456"])]
 PlateNo = Annotated[Number, AfterValidator(read_identifier(IdentifierKind.PLATE_NO)), Field(examples=["沪A12345"])]
 SerialNo = Annotated[Number, AfterValidator(read_identifier(IdentifierKind.SERIAL_NO))]
 ContractNo = Annotated[Number, AfterValidator(read_identifier(IdentifierKind.LEASE_CONTRACT_NO))]
 Yuan = Annotated[Decimal, Field(ge=0, max_digits=14, decimal_places=2, description="Yuan, CNY.")]
-Day = Annotated[date, BeforeValidator(_written)]
-Id = Annotated[int, Field(strict=True, ge=1, le=MAX_ID)]
 LessorId = Annotated[Id | None, Field(description="Whose it is: an administrator must say; a key of a lessor knows.")]
-
-
-class Wire(BaseModel):
-    """What comes in: unknown members are refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Stored(BaseModel):
-    """What goes out, read from a row."""
-
-    model_config = ConfigDict(from_attributes=True)
 
 
 class LessorInput(Wire):

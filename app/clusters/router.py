@@ -1,12 +1,10 @@
 """Distributions and clusters over HTTP."""
 
 import asyncio
-from datetime import timedelta
 from typing import Annotated, Any, Final, Literal
 
-from fastapi import APIRouter, Header, Path, Query, Request
+from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import JSONResponse, Response
-from pydantic import Field
 
 from app.access.domain import Visibility
 from app.access.http import AnyPrincipal
@@ -19,6 +17,7 @@ from app.clusters.schemas import ClusterParametersOut, ClustersOut, Distribution
 from app.clusters.wire import to_json
 from app.core.clock import SHANGHAI
 from app.core.http import InContext, Moment, ReadSession
+from app.core.wire import Duration, Key
 from app.jurisdictions.service import locators_of
 
 router = APIRouter(tags=["clusters"])
@@ -28,12 +27,10 @@ XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet
 Format = Literal["json", "csv", "xlsx"]
 _BY_MEDIA_TYPE: Final[dict[str, Format]] = {"application/json": "json", CSV: "csv", XLSX: "xlsx"}
 
-Duration = Annotated[timedelta, Field(ge=timedelta(0), le=timedelta(days=36_500))]
 FreshWithin = Annotated[
     Duration | None,
     Query(description="A position older than this is stale; ISO 8601, P7D unless told.", examples=["P7D"]),
 ]
-CaseId = Annotated[int, Field(ge=1, le=2**31 - 1)]
 
 
 class GeoJSONResponse(JSONResponse):
@@ -62,7 +59,7 @@ _BINARY: Final[dict[str, Any]] = {"schema": {"type": "string", "format": "binary
 )
 async def get_case_distribution(
     request: Request,
-    case_id: Annotated[CaseId, Path()],
+    case_id: Key,
     principal: AnyPrincipal,
     session: ReadSession,
     context: InContext,
@@ -109,12 +106,12 @@ async def get_case_distribution(
 )
 async def list_clusters(
     request: Request,
-    case: Annotated[CaseId, Query(description="The case; it is also the purpose of reading positions.")],
+    case: Annotated[Key, Query(description="The case; it is also the purpose of reading positions.")],
     principal: AnyPrincipal,
     session: ReadSession,
     context: InContext,
     court: Annotated[
-        CaseId | None, Query(description="Only clusters in the area of this court (its id), of any level.")
+        Key | None, Query(description="Only clusters in the area of this court (its id), of any level.")
     ] = None,
     radius_m: Annotated[
         float, Query(ge=10, le=10_000, allow_inf_nan=False, description="Metres, great circle.")

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Annotated, cast
 
 from fastapi import Depends, Query, Request
@@ -60,8 +60,6 @@ def _to_utc(value: datetime) -> datetime:
 
 Moment = Annotated[AwareDatetime, AfterValidator(_to_utc)]
 """A time with an offset on the wire, UTC inside."""
-
-Age = Annotated[timedelta, Query(description="A duration, ISO 8601, for example P7D or PT12H.")]
 
 Longitude = Annotated[float, Query(ge=-180, le=180, allow_inf_nan=False, description="Degrees, WGS-84.")]
 Latitude = Annotated[float, Query(ge=-90, le=90, allow_inf_nan=False, description="Degrees, WGS-84.")]

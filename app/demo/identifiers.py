@@ -5,9 +5,6 @@ from typing import Final
 
 import numpy as np
 
-CHARACTERS: Final = "0123456789ABCDEFGHJKLMNPRSTUVWXYZ"
-"""Of a VIN or PIN: I, O and Q are left out, they look like 1 and 0 (ISO 3779)."""
-
 PLATE_CHARACTERS: Final = "0123456789ABCDEFGHJKLMNPQRSTUVWXYZ"
 """Of the serial on a plate: I and O are left out (GA 36)."""
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import APIRouter, Depends, Query
 from fastapi.exceptions import RequestValidationError
 
 from app.access.domain import Principal, PrincipalKind, Visibility
@@ -10,11 +10,11 @@ from app.access.http import CourtOnly, InSight, LessorOnly, Only
 from app.core.errors import InvalidInput
 from app.core.http import InContext, ReadSession, WriteSession
 from app.core.paging import After, Limit, Page, decode_token, page_of
+from app.core.wire import Key
 from app.enforcement import claims, measures, service
 from app.enforcement.domain import CaseNumber, NewCase, NewMeasure, Outcome, Phase
 from app.enforcement.errors import RowsRefused
 from app.enforcement.schemas import (
-    MAX_ID,
     AssignmentInput,
     AssignmentOutput,
     CaseAssetOutput,
@@ -36,8 +36,6 @@ from app.enforcement.schemas import (
 
 router = APIRouter(tags=["enforcement"])
 
-CaseId = Annotated[int, Path(ge=1, le=MAX_ID)]
-MeasureId = Annotated[int, Path(ge=1, le=MAX_ID)]
 CourtOrAdministrator = Annotated[Principal, Depends(Only(PrincipalKind.COURT, PrincipalKind.ADMINISTRATOR))]
 NoLessor = Annotated[
     Principal, Depends(Only(PrincipalKind.COURT, PrincipalKind.DISPATCHER, PrincipalKind.ADMINISTRATOR))
@@ -96,14 +94,14 @@ async def list_cases(
 
 
 @router.get("/cases/{case_id}", summary="Read a case")
-async def read_case(case_id: CaseId, visibility: InSight, session: ReadSession, context: InContext) -> CaseOutput:
+async def read_case(case_id: Key, visibility: InSight, session: ReadSession, context: InContext) -> CaseOutput:
     """A case as it stands."""
     return CaseOutput.model_validate(await service.case_in_sight(session, visibility, case_id, context.clock.now()))
 
 
 @router.patch("/cases/{case_id}", summary="Change or close a case")
 async def change_case(
-    case_id: CaseId, body: CaseChange, principal: CourtOnly, session: WriteSession, context: InContext
+    case_id: Key, body: CaseChange, principal: CourtOnly, session: WriteSession, context: InContext
 ) -> CaseOutput:
     """Closing a case ends what it opened to anybody's sight: positions of its assets are read no more."""
     changes = body.model_dump(exclude_unset=True)
@@ -113,7 +111,7 @@ async def change_case(
 
 @router.post("/cases/{case_id}/offers", summary="Offer assets to a case")
 async def offer_assets(
-    case_id: CaseId, body: OfferInput, principal: LessorOnly, session: WriteSession, context: InContext
+    case_id: Key, body: OfferInput, principal: LessorOnly, session: WriteSession, context: InContext
 ) -> OfferOutput:
     """The applicant offers its own assets. Rows that were not offered now are told; the others are taken."""
     report = await claims.offer_assets(session, Visibility(principal), case_id, body.asset_ids, context.clock.now())
@@ -123,7 +121,7 @@ async def offer_assets(
 
 @router.post("/cases/{case_id}/confirmations", summary="Confirm offered assets by exact identifiers")
 async def confirm_assets(
-    case_id: CaseId, body: ConfirmationInput, principal: CourtOnly, session: WriteSession, context: InContext
+    case_id: Key, body: ConfirmationInput, principal: CourtOnly, session: WriteSession, context: InContext
 ) -> ConfirmationOutput:
     """The officer recognises offered assets; the confirmation is the ground on which the court may see them.
 
@@ -152,7 +150,7 @@ async def confirm_assets(
 
 @router.get("/cases/{case_id}/assets", summary="List the assets of a case")
 async def list_case_assets(
-    case_id: CaseId,
+    case_id: Key,
     visibility: InSight,
     session: ReadSession,
     context: InContext,
@@ -167,7 +165,7 @@ async def list_case_assets(
 
 @router.post("/cases/{case_id}/measures", status_code=201, summary="Record seizure measures")
 async def create_measures(
-    case_id: CaseId, body: MeasuresInput, principal: CourtOnly, session: WriteSession, context: InContext
+    case_id: Key, body: MeasuresInput, principal: CourtOnly, session: WriteSession, context: InContext
 ) -> MeasuresOutput:
     """All measures of the list are recorded, or none; every row at fault is named."""
     orders = [NewMeasure(**dict(row)) for row in body.measures]
@@ -184,11 +182,11 @@ async def create_measures(
 
 @router.get("/cases/{case_id}/measures", summary="List the measures of a case")
 async def list_measures(
-    case_id: CaseId,
+    case_id: Key,
     visibility: InSight,
     session: ReadSession,
     context: InContext,
-    asset_id: Annotated[int | None, Query(ge=1, le=MAX_ID, description="Only on this asset.")] = None,
+    asset_id: Annotated[Key | None, Query(description="Only on this asset.")] = None,
     limit: Limit = 100,
     after: After = None,
 ) -> Page[MeasureOutput]:
@@ -207,7 +205,7 @@ async def list_measures(
 
 @router.patch("/measures/{measure_id}", summary="Renew or lift a measure")
 async def change_measure(
-    measure_id: MeasureId, body: MeasureChange, principal: CourtOnly, session: WriteSession, context: InContext
+    measure_id: Key, body: MeasureChange, principal: CourtOnly, session: WriteSession, context: InContext
 ) -> MeasureOutput:
     """A measure is renewed before it lapses, by two years at most; what has lapsed or was lifted stays so."""
     changes = body.model_dump(exclude_unset=True)
@@ -217,7 +215,7 @@ async def change_measure(
 
 @router.post("/cases/{case_id}/assignments", status_code=201, summary="Let a dispatcher plan for a case")
 async def create_assignment(
-    case_id: CaseId, body: AssignmentInput, principal: CourtOnly, session: WriteSession, context: InContext
+    case_id: Key, body: AssignmentInput, principal: CourtOnly, session: WriteSession, context: InContext
 ) -> AssignmentOutput:
     """The case's confirmed assets come into the dispatcher's sight for the time of the assignment."""
     given = await service.assign(
@@ -234,7 +232,7 @@ async def create_assignment(
 
 @router.get("/cases/{case_id}/assignments", summary="List the assignments of a case")
 async def list_assignments(
-    case_id: CaseId,
+    case_id: Key,
     principal: NoLessor,
     session: ReadSession,
     context: InContext,

@@ -1,76 +1,33 @@
 """The wire shapes of this room. Input refuses members that it does not know; output has every member, always."""
 
-import re
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Final, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, Field, StringConstraints, model_validator
 
 from app.assets.domain import IdentifierKind
 from app.core.http import Moment
+from app.core.wire import Day, Id, Stored, Text, Wire
 from app.enforcement.case_number import EXAMPLE
 from app.enforcement.domain import CaseNumber, ClaimMode, MeasureKind, Outcome, Phase, ReasonCode, State
 
-MAX_ID: Final = 2**31 - 1
-"""Keys are PostgreSQL integers."""
 MAX_ROWS: Final = 10_000
 """As many rows as a list in a request may have."""
-
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-_DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
-
-
-def _plain(text: str) -> str:
-    if _CONTROL.search(text):
-        msg = "expected one line of text without control characters"
-        raise ValueError(msg)
-    return text
-
-
-def _written(value: object) -> object:
-    if isinstance(value, date) or (isinstance(value, str) and _DAY.fullmatch(value)):
-        return value
-    msg = "expected a date written as YYYY-MM-DD"
-    raise ValueError(msg)
 
 
 def _canonical(text: str) -> str:
     return str(CaseNumber.parse(text))
 
 
-Text = Annotated[
-    str,
-    StringConstraints(strip_whitespace=True, min_length=1, max_length=200),
-    AfterValidator(_plain),
-    Field(json_schema_extra={"pattern": r"^[^\x00-\x1f\x7f-\x9f]+$"}),
-]
-"""One line of text, without control characters (PostgreSQL could not even store NUL)."""
 CaseNumberText = Annotated[
     str,
     StringConstraints(max_length=60),
     AfterValidator(_canonical),
     Field(examples=[EXAMPLE], description="案号; full-width brackets and spaces are accepted."),
 ]
-Id = Annotated[int, Field(strict=True, ge=1, le=MAX_ID)]
-Day = Annotated[
-    date,
-    BeforeValidator(_written),
-    Field(ge=date(1990, 1, 1), le=date(2100, 12, 31), description="A day, Asia/Shanghai."),
-]
+Term = Annotated[Day, Field(ge=date(1990, 1, 1), le=date(2100, 12, 31), description="A day, Asia/Shanghai.")]
 Yuan = Annotated[Decimal, Field(ge=0, max_digits=16, decimal_places=2, description="Yuan, CNY.")]
-
-
-class Wire(BaseModel):
-    """What comes in: unknown members are refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Stored(BaseModel):
-    """What goes out, read from a frozen type of the domain."""
-
-    model_config = ConfigDict(from_attributes=True)
 
 
 class CaseInput(Wire):
@@ -86,7 +43,7 @@ class CaseInput(Wire):
     claim_yuan: Yuan | None = None
     phase: Phase = Phase.ENFORCEMENT
     basis_number: Text | None = None
-    opened_on: Day
+    opened_on: Term
 
 
 class CaseChange(Wire):
@@ -101,7 +58,7 @@ class CaseChange(Wire):
     claim_yuan: Yuan | None = None
     phase: Phase = Field(default_factory=lambda: Phase.ENFORCEMENT)
     basis_number: Text | None = None
-    closed_on: Day | None = None
+    closed_on: Term | None = None
 
 
 class CaseOutput(Stored):
@@ -216,9 +173,9 @@ class MeasureInput(Wire):
     kind: MeasureKind
     rank: Annotated[int, Field(strict=True, ge=1, le=1000)] = 1
     """Its place in the register when it was entered: 1 is first, the rest wait (轮候查封)."""
-    starts_on: Day
-    ends_on: Day
-    effective_on: Day | None = None
+    starts_on: Term
+    ends_on: Term
+    effective_on: Term | None = None
     """The day on which the register says that a waiting measure took effect as the first."""
     custodian: Text | None = None
 
@@ -241,9 +198,9 @@ class MeasureChange(Wire):
     ``ends_on`` renews it, ``released_on`` lifts it, ``effective_on`` says since when a waiting one is the first.
     """
 
-    ends_on: Day = Field(default_factory=lambda: date.max)  # a default is never read: see the router
-    released_on: Day = Field(default_factory=lambda: date.max)
-    effective_on: Day = Field(default_factory=lambda: date.max)
+    ends_on: Term = Field(default_factory=lambda: date.max)  # a default is never read: see the router
+    released_on: Term = Field(default_factory=lambda: date.max)
+    effective_on: Term = Field(default_factory=lambda: date.max)
     custodian: Text | None = None
 
     @model_validator(mode="after")

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Path, Query, Request
 from app.access.http import AnyPrincipal
 from app.core.http import InContext, Latitude, Longitude, ReadSession
 from app.core.paging import After, Limit, Page
+from app.core.wire import Key
 from app.jurisdictions import registers
 from app.jurisdictions.domain import CourtLevel, DivisionLevel
 from app.jurisdictions.locating import locate_point
@@ -16,7 +17,6 @@ from app.jurisdictions.service import locators_of
 router = APIRouter(tags=["jurisdictions"])
 
 Adcode = Annotated[int, Path(ge=100_000, le=999_999, description="Six-digit division code.", examples=[310105])]
-CourtId = Annotated[int, Path(ge=1, le=2**31 - 1)]
 Province = Annotated[
     int | None, Query(ge=100_000, le=999_999, description="Six-digit code of a province.", examples=[310000])
 ]
@@ -51,7 +51,7 @@ async def list_courts(
 
 
 @router.get("/courts/{court_id}", summary="One court")
-async def read_court(_: AnyPrincipal, session: ReadSession, court_id: CourtId) -> CourtDetailOut:
+async def read_court(_: AnyPrincipal, session: ReadSession, court_id: Key) -> CourtDetailOut:
     """Return a court and the counties that are its territory in the active boundary layer."""
     return await registers.read_court(session, court_id)
 

@@ -3,22 +3,21 @@
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, StringConstraints
 
 from app.core.datum import CoordSystem
+from app.core.wire import Key, Wire
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=100, strip_whitespace=True, pattern=r"^[^\x00]*$")]
 
 
-class FeedIn(BaseModel):
+class FeedIn(Wire):
     """A source of pings to register."""
-
-    model_config = ConfigDict(extra="forbid")
 
     name: Name
     coord_system: CoordSystem | None = None
     """The datum of rows that do not name one themselves."""
-    lessor_id: Annotated[int | None, Field(ge=1, le=2**31 - 1)] = None
+    lessor_id: Key | None = None
     """An administrator names the lessor; a lessor's key is its own."""
 
 

@@ -3,12 +3,12 @@
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse, Response
-from pydantic import Field
 
 from app.access.http import PositionSight
 from app.core.http import InContext, Moment, ReadSession
+from app.core.wire import Duration, Key
 from app.jurisdictions.service import locators_of
 from app.tracking import service
 from app.tracking.geojson import position_feature, track_collection
@@ -16,9 +16,7 @@ from app.tracking.schemas import GeoJson, PositionOut, TrackOut
 
 router = APIRouter(tags=["tracking"])
 
-AssetId = Annotated[int, Path(ge=1, le=2**31 - 1)]
 Format = Annotated[Literal["json", "geojson"], Query(description="JSON, or GeoJSON for a map.")]
-Duration = Annotated[timedelta, Field(ge=timedelta(0), le=timedelta(days=36_500))]
 GEOJSON = "application/geo+json"
 _BOTH: dict[int | str, dict[str, Any]] = {200: {"content": {GEOJSON: {"schema": {"type": "object"}}}}}
 
@@ -35,7 +33,7 @@ def _geojson(body: GeoJson) -> Response:
 )
 async def get_position(
     request: Request,
-    asset_id: AssetId,
+    asset_id: Key,
     visibility: PositionSight,
     session: ReadSession,
     context: InContext,
@@ -56,7 +54,7 @@ async def get_position(
     responses=_BOTH,
 )
 async def get_track(
-    asset_id: AssetId,
+    asset_id: Key,
     visibility: PositionSight,
     session: ReadSession,
     context: InContext,

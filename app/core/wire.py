@@ -1,0 +1,61 @@
+"""What wire types of every room are made of: text, days, ids, and the parents of what comes in and what goes out."""
+
+import re
+from datetime import date, timedelta
+from typing import Annotated, Any, Final
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+
+MAX_ID: Final = 2**31 - 1
+"""Ids are PostgreSQL integers."""
+
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+
+
+def _plain(text: str) -> str:
+    if _CONTROL.search(text):
+        msg = "expected one line of text without control characters"
+        raise ValueError(msg)
+    return text
+
+
+def _written(value: object) -> object:
+    if isinstance(value, date) or (isinstance(value, str) and _DAY.fullmatch(value)):
+        return value
+    msg = "expected a date written as YYYY-MM-DD"
+    raise ValueError(msg)
+
+
+PLAIN: Final[tuple[Any, ...]] = (
+    AfterValidator(_plain),
+    Field(json_schema_extra={"pattern": r"^[^\x00-\x1f\x7f-\x9f]+$"}),
+)
+"""One line, without control characters (PostgreSQL could not even store NUL); for text of another length."""
+
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), *PLAIN]
+"""One line of text, at most 200 characters."""
+
+Day = Annotated[date, BeforeValidator(_written)]
+"""A day, written as YYYY-MM-DD and in no other way."""
+
+Id = Annotated[int, Field(strict=True, ge=1, le=MAX_ID)]
+"""An id in a body."""
+
+Key = Annotated[int, Field(ge=1, le=MAX_ID)]
+"""An id in a path or a query."""
+
+Duration = Annotated[timedelta, Field(ge=timedelta(0), le=timedelta(days=36_500))]
+"""A duration, ISO 8601, for example P7D or PT12H; a hundred years at most."""
+
+
+class Wire(BaseModel):
+    """What comes in: unknown members are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Stored(BaseModel):
+    """What goes out, read from a row or from a frozen type of the domain."""
+
+    model_config = ConfigDict(from_attributes=True)
