@@ -8,6 +8,7 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
+from fastapi_offline import FastAPIOffline
 
 import app as package
 from app.api import openapi, problems
@@ -57,7 +58,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
             yield
         await context.database.close()
 
-    application = FastAPI(
+    application = FastAPIOffline(  # its page loads nothing from elsewhere: a court's machine may have no way out
         title="LeaseTrace",
         version=version("leasetrace"),
         summary="Where the seizable leased assets of a court case stand, and how sure that is.",

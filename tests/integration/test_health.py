@@ -1,5 +1,7 @@
 """What whoever runs the service asks it."""
 
+import re
+
 import httpx
 import pytest
 from fastapi import FastAPI
@@ -87,3 +89,13 @@ async def test_nothing_that_a_request_sent_is_logged(
     assert "121.42" not in logged
     assert key not in logged
     assert key.rpartition("_")[2] not in logged
+
+
+async def test_the_page_of_the_api_loads_nothing_from_elsewhere(client: httpx.AsyncClient) -> None:
+    page = await client.get("/docs")
+    assert page.status_code == 200
+    links = re.findall(r'(?:src|href)="([^"]+)"', page.text)
+    assert len(links) == 3
+    for link in links:
+        assert link.startswith("/"), link
+        assert (await client.get(link)).status_code == 200
