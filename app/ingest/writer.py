@@ -144,14 +144,14 @@ class GroupWriter:
         return group
 
     async def _write_or_refuse(self, group: list[_Waiting]) -> None:
-        """Write a group; if the data of one batch make it fail, each batch alone, so that only the bad one fails."""
+        """Write a group; if one batch makes it fail, each batch alone, so that only the bad one fails."""
         try:
             receipts = await self._write(group)
         except (psycopg.OperationalError, psycopg.InterfaceError, OSError) as error:
             _log.warning("writer_unavailable", error=type(error).__name__, batches=len(group))
             await self._disconnect()
             self._refuse(group, Unavailable("The database does not answer; send the same batch again."))
-        except psycopg.Error as error:
+        except Exception as error:  # noqa: BLE001 whatever a batch breaks, the writer goes on and its neighbours are stored
             await self._disconnect()
             if len(group) == 1:
                 _log.exception("batch_failed", error=type(error).__name__)
@@ -160,16 +160,13 @@ class GroupWriter:
             _log.warning("group_split", error=type(error).__name__, batches=len(group))
             for waiting in group:
                 await self._write_or_refuse([waiting])
-        except BaseException as error:
-            self._refuse(group, error)
-            raise
         else:
             for waiting, receipt in zip(group, receipts, strict=True):
                 if not waiting.receipt.done():  # its client may have gone away; what it sent is stored all the same
                     waiting.receipt.set_result(receipt)
 
     @staticmethod
-    def _refuse(group: Sequence[_Waiting], error: BaseException) -> None:
+    def _refuse(group: Sequence[_Waiting], error: Exception) -> None:
         for waiting in group:
             if not waiting.receipt.done():
                 waiting.receipt.set_exception(error)
