@@ -45,5 +45,6 @@ def _document(app: FastAPI) -> dict[str, Any]:
     for path in schema["paths"].values():
         for operation in path.values():
             for status, description in PROBLEM_STATUSES.items():
-                operation["responses"][status] = {"description": description, "content": content}
+                answer = operation["responses"].setdefault(status, {"description": description})
+                answer["content"] = content if status == "422" else answer.get("content", {}) | content
     return schema

@@ -11,6 +11,7 @@ from app.core.database import Database
 from app.core.errors import InvalidInput, NotAuthenticated
 from app.core.settings import Settings
 from app.jurisdictions.service import court_by_code
+from app.telemetry.service import must_be_feed_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ async def make_key(
         lifetime: How long it is valid; for ever when left out.
 
     Raises:
-        InvalidInput: The lessor or court is not named or does not exist.
+        InvalidInput: The lessor, court or feed is not named or does not exist, or the feed is another lessor's.
     """
     database = Database(settings)
     try:
@@ -59,6 +60,8 @@ async def make_key(
                 if court is None:
                     raise InvalidInput("A court's key needs the court: --court 沪0105", field="court")
                 subject_id = (await court_by_code(session, court)).court_id
+            if feed_id is not None:
+                await must_be_feed_of(session, feed_id, subject_id if kind is PrincipalKind.LESSOR else None)
             holder = name or lessor or court or str(kind)
             principal_id = await principal_for(session, kind, holder, clock, subject_id=subject_id)
             expires_at = None if lifetime is None else clock.now() + lifetime

@@ -55,6 +55,17 @@ async def list_feeds(session: AsyncSession, visibility: Visibility, after: int, 
     return page_of([_feed(row) for row in rows], limit, lambda feed: feed.feed_id)
 
 
+async def must_be_feed_of(session: AsyncSession, feed_id: int, lessor_id: int | None) -> None:
+    """Make sure that a feed is a lessor's own, before a key is made for it: another's would declare a wrong datum.
+
+    Raises:
+        InvalidInput: It does not exist, or is another lessor's.
+    """
+    row = await queries.feed(session, feed_id)
+    if row is None or row.lessor_id != lessor_id:
+        raise InvalidInput(f"feed: there is no feed {feed_id} of this lessor", field="feed")
+
+
 async def declared_coord_system(session: AsyncSession, feed_id: int) -> CoordSystem | None:
     """Return the datum that a feed declares for rows that declare none."""
     row = await queries.feed(session, feed_id)
