@@ -7,17 +7,32 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from app.access import service
 from app.access.domain import Principal, PrincipalKind, Visibility
+from app.access.keyring import Keyring
 from app.core.errors import NotPermitted, PurposeRequired
 from app.core.http import InContext
 from app.core.wire import Key
 
-_bearer = HTTPBearer(auto_error=False, description="A key: `Authorization: Bearer lt_…`.")
+bearer = HTTPBearer(auto_error=False, description="A key: `Authorization: Bearer lt_…`.")
+"""How a key is sent, for the document of the API."""
+
+
+def bearer_key(request: Request) -> str | None:
+    """Return the key that a request carries in its ``Authorization`` header, or None."""
+    scheme, _, key = request.headers.get("authorization", "").partition(" ")
+    return key.strip() if scheme.lower() == "bearer" and key.strip() else None
+
+
+def keyring_of(request: Request) -> Keyring:
+    """Return the keys that the application which serves this request has checked a moment ago."""
+    keyring = request.app.state.keyring
+    assert isinstance(keyring, Keyring)  # noqa: S101 the application's own state
+    return keyring
 
 
 async def principal_of(
     request: Request,
     context: InContext,
-    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
+    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
 ) -> Principal:
     """Return who makes this request; the reason of a refusal is never told.
 

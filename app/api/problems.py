@@ -1,6 +1,6 @@
 """Errors as problem documents (RFC 9457): the one place where an error gets a status."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 import psycopg
@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException as StarletteHTTPException
+from starlette.responses import Response
 
 from app.core import errors
 from app.core.database import violated_constraint
@@ -150,13 +151,25 @@ async def _unexpected(request: Request, error: Exception) -> JSONResponse:
     return problem_response(request, 500, "internal", "Internal error", detail)
 
 
+async def answer_error(request: Request, error: Exception) -> Response:
+    """Return the problem document of an error, as FastAPI's own routes answer it."""
+    handler = next((h for kind, h in _HANDLERS.items() if isinstance(error, kind)), _unexpected)
+    return await handler(request, error)
+
+
+_HANDLERS: Final[Mapping[type[Exception], Callable[[Request, Exception], Awaitable[Response]]]] = {
+    errors.AppError: _app_error,
+    RequestValidationError: _validation,
+    StarletteHTTPException: _http_exception,
+    DBAPIError: _database_error,
+    PoolTimeout: _database_error,
+    psycopg.Error: _database_error,
+    ConnectionError: _database_error,
+    Exception: _unexpected,
+}
+
+
 def install(app: FastAPI) -> None:
     """Make every error of the application a problem document."""
-    app.add_exception_handler(errors.AppError, _app_error)
-    app.add_exception_handler(RequestValidationError, _validation)
-    app.add_exception_handler(StarletteHTTPException, _http_exception)
-    app.add_exception_handler(DBAPIError, _database_error)
-    app.add_exception_handler(PoolTimeout, _database_error)
-    app.add_exception_handler(psycopg.Error, _database_error)
-    app.add_exception_handler(ConnectionError, _database_error)
-    app.add_exception_handler(Exception, _unexpected)
+    for kind, handler in _HANDLERS.items():
+        app.add_exception_handler(kind, handler)

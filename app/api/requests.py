@@ -79,7 +79,9 @@ class RequestContext:
         self.metrics.requests.labels(method, route, str(status)).inc()
         self.metrics.request_seconds.labels(method, route).observe(seconds)
         principal = scope["state"].get("principal")
-        _log.info(
+        in_lane = "lane" in scope["state"] and status < HTTPStatus.BAD_REQUEST
+        log = _log.debug if in_lane else _log.info  # thousands a second; their receipts and metrics tell of them
+        log(
             "request",
             method=method,
             route=route,
@@ -91,6 +93,9 @@ class RequestContext:
 
 def _template(scope: Scope) -> str:
     """Return the route's template with the prefixes of the routers that include it."""
+    lane = scope["state"].get("lane")
+    if lane is not None:
+        return str(lane)
     full = scope.get("fastapi", {}).get("effective_route_context")
     return str(getattr(full or scope.get("route"), "path", "unmatched"))
 

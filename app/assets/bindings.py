@@ -14,6 +14,7 @@ from typing import Any, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from psycopg import AsyncConnection
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.database import sql_file
@@ -37,6 +38,7 @@ class DeviceIndex:
         from_us: First moment of each binding, microseconds since 1970-01-01T00:00Z, shape ``(n,)``.
         until_us: First moment after it, ``OPEN_END_US`` where it is open, shape ``(n,)``.
         asset_id: Asset of each binding, shape ``(n,)``.
+        suspects: Devices whose declared datum was found to be wrong, shape ``(m,)``.
         _starts: The distinct values of ``from_us``, ascending.
         _keys: Device and beginning of each binding in one ascending number.
     """
@@ -47,6 +49,7 @@ class DeviceIndex:
     from_us: NDArray[np.int64]
     until_us: NDArray[np.int64]
     asset_id: NDArray[np.int32]
+    suspects: NDArray[np.int32]
     _starts: NDArray[np.int64]
     _keys: NDArray[np.int64]
 
@@ -59,6 +62,7 @@ class DeviceIndex:
         from_us: Sequence[int],
         until_us: Sequence[int],
         asset_id: Sequence[int],
+        suspects: Sequence[int] = (),
     ) -> Self:
         """Build the index from bindings in any order; the database sees to it that they do not overlap."""
         devices, starts = np.array(device_id, dtype=np.int32), np.array(from_us, dtype=np.int64)
@@ -70,6 +74,7 @@ class DeviceIndex:
             starts,
             np.array(until_us, dtype=np.int64)[order],
             np.array(asset_id, dtype=np.int32)[order],
+            np.array(suspects, dtype=np.int32),
             distinct,
             _key(devices, starts, distinct),
         )
@@ -82,25 +87,25 @@ class DeviceIndex:
         """Build the index from the row that ``DEVICE_INDEX_SQL`` answers; None, no such lessor, gives an empty one.
 
         Args:
-            row: Version, identifiers, their device ids, then device, beginning, end and asset of each binding; a
-                column of no rows comes as None.
+            row: Version, identifiers, their device ids, the devices under suspicion of a wrong datum, then device,
+                beginning, end and asset of each binding; a column of no rows comes as None.
         """
         if row is None:
             return cls.of(0, {}, (), (), (), ())
         version, *columns = row
-        identifiers, ids, devices, starts, ends, assets = (column or [] for column in columns)
-        return cls.of(version, dict(zip(identifiers, ids, strict=True)), devices, starts, ends, assets)
+        identifiers, ids, suspects, devices, starts, ends, assets = (column or [] for column in columns)
+        return cls.of(version, dict(zip(identifiers, ids, strict=True)), devices, starts, ends, assets, suspects)
 
-    def resolve(self, identifiers: Sequence[str]) -> NDArray[np.int32]:
+    def resolve(self, identifiers: Sequence[str]) -> list[int]:
         """Return the device id of each identifier, ``NONE`` (-1) where the lessor has no such device.
 
         Args:
             identifiers: As the feed sends them, shape ``(n,)``.
 
         Returns:
-            Shape ``(n,)``.
+            As many.
         """
-        return np.fromiter(map(self.device_ids.get, identifiers, repeat(NONE)), np.int32, len(identifiers))
+        return list(map(self.device_ids.get, identifiers, repeat(NONE)))
 
     def asset_at(self, device_id: NDArray[np.int32], fixed_us: NDArray[np.int64]) -> NDArray[np.int32]:
         """Return the asset that each device was on at a time, ``NONE`` (-1) where it was on none.
@@ -139,3 +144,15 @@ async def device_index_version(session: AsyncSession, lessor_id: int) -> int:
     connection = await session.connection()
     version = await connection.exec_driver_sql(DEVICE_INDEX_VERSION_SQL, {"lessor_id": lessor_id})
     return version.scalar_one_or_none() or 0
+
+
+async def fleet_versions(connection: AsyncConnection, lessor_ids: Sequence[int]) -> dict[int, int]:
+    """Return the version that each lessor's index should have, and keep it so until the transaction ends.
+
+    A change of a device or binding waits for that end, so that it finds every ping that was bound before it.
+    """
+    cursor = await connection.execute(
+        "SELECT lessor_id, fleet_version FROM lessor WHERE lessor_id = ANY(%s) ORDER BY lessor_id FOR SHARE",
+        (list(lessor_ids),),
+    )
+    return dict(await cursor.fetchall())

@@ -3,11 +3,12 @@
 -- Answer: one row, none when there is no such lessor. Times are microseconds since 1970-01-01T00:00Z; an open end is
 --   the largest bigint. One statement, hence one snapshot: the version is that of exactly these rows.
 -- Indexes: lessor_pkey, device_lessor_id_identifier_key, device_binding_lessor_id_device_id_idx.
-SELECT lessor.fleet_version, devices.identifiers, devices.device_ids,
+SELECT lessor.fleet_version, devices.identifiers, devices.device_ids, devices.suspects,
        bindings.device_ids, bindings.from_us, bindings.until_us, bindings.asset_ids
 FROM lessor
 CROSS JOIN LATERAL (
-    SELECT array_agg(identifier) AS identifiers, array_agg(device_id) AS device_ids
+    SELECT array_agg(identifier) AS identifiers, array_agg(device_id) AS device_ids,
+           array_agg(device_id) FILTER (WHERE datum_suspect) AS suspects
     FROM device WHERE device.lessor_id = lessor.lessor_id
 ) AS devices
 CROSS JOIN LATERAL (

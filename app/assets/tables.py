@@ -70,6 +70,7 @@ class DeviceRow(Base):
     make: Mapped[str | None]
     model: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    datum_suspect: Mapped[bool] = mapped_column(default=False)
 
 
 class BindingRow(Base):

@@ -14,18 +14,16 @@ from numpy.typing import NDArray
 
 from app.bench.fleet import IDENTIFIER
 from app.bench.numbers import percentile_ms
-from app.telemetry.domain import NO_TIME_US
 from app.telemetry.pgcopy import HEADER, TRAILER, FixedRow, pg_micros
 
 BATCH_ROWS: Final = 1_000
 CONNECTIONS: Final = 8
 _BARE: Final = FixedRow(
     {
-        "fixed_at": ">i8", "batch_id": ">i8", "sent_at": ">i8", "device_id": ">i4", "asset_id": ">i4",
-        "lessor_id": ">i4", "lon_e7": ">i4", "lat_e7": ">i4", "territory_id": ">i4", "county_adcode": ">i4",
-        "doubts": ">i4", "accuracy_m": ">f4", "speed_kmh": ">f4", "odometer_km": ">f4", "hdop": ">f4",
-        "row_index": ">i2", "altitude_m": ">i2", "course_deg": ">i2", "satellites": ">i2", "battery_pct": ">i2",
-        "source": ">i2", "datum": ">i2", "ignition": ">i1", "external_power": ">i1",
+        "fixed_at": ">i8", "batch_id": ">i8", "device_id": ">i4", "asset_id": ">i4",
+        "lessor_id": ">i4", "lon_e7": ">i4", "lat_e7": ">i4", "territory_id": ">i4",
+        "doubts": ">i2", "row_index": ">i2", "variant": ">i2", "origin": ">i2", "speed_tenth_kmh": ">i2",
+        "course_deg": ">i2", "satellites": ">i2", "ignition": ">i1",
     }
 )  # fmt: skip
 """The columns of ``ping`` in the table's order."""
@@ -116,7 +114,9 @@ def bare_copy_rows_per_s(owner_url: str, load: Load, lessor_id: int) -> float:
         connection.execute("CREATE TABLE bare_copy (LIKE ping INCLUDING ALL)")
         began = time.perf_counter()
         for chunk in chunks:
-            with connection.cursor().copy("COPY bare_copy FROM STDIN (FORMAT binary)") as copy:
+            with connection.cursor().copy(
+                f"COPY bare_copy ({', '.join(_BARE.columns)}) FROM STDIN (FORMAT binary)"
+            ) as copy:
                 copy.write(chunk)
         seconds = time.perf_counter() - began
         connection.execute("DROP TABLE bare_copy")
@@ -126,8 +126,7 @@ def bare_copy_rows_per_s(owner_url: str, load: Load, lessor_id: int) -> float:
 def _bare_rows(load: Load, part: slice, lessor_id: int) -> bytes:
     values: dict[str, Any] = dict.fromkeys(_BARE.columns, 1)
     values |= {
-        "fixed_at": pg_micros(load.fixed_us[part], NO_TIME_US),
-        "sent_at": pg_micros(load.fixed_us[part], NO_TIME_US),
+        "fixed_at": pg_micros(load.fixed_us[part]),
         "device_id": load.device[part],
         "asset_id": load.device[part],
         "lessor_id": lessor_id,
@@ -135,7 +134,7 @@ def _bare_rows(load: Load, part: slice, lessor_id: int) -> bytes:
         "lat_e7": np.rint(load.lat[part] * 1e7),
         "row_index": np.arange(len(load.device[part])),
     }
-    return _BARE.rows(len(load.device[part]), values).tobytes()
+    return _BARE.rows(len(load.device[part]), values)
 
 
 def bytes_per_ping(owner_url: str) -> dict[str, float]:

@@ -23,7 +23,7 @@ from app.ingest.service import Ingest
 from app.jurisdictions import loading
 from app.jurisdictions import service as jurisdictions
 from app.telemetry.ping_files import Reading, read_batches
-from app.telemetry.service import counties_of
+from app.telemetry.service import territories_of
 
 ROWS_PER_BATCH = 5_000
 SHOWN_REJECTIONS = 5
@@ -184,7 +184,7 @@ async def _report(context: Context, console: Console, receipts: list[Receipt], o
     for code, count in outcomes.most_common():
         console.print(f"  {code}: {count:,}")
     async with context.database.reading() as session:
-        counties, outside = await counties_of(session, [r.batch_id for r in receipts])
+        counties, outside = await territories_of(session, [r.batch_id for r in receipts])
     console.print(f"  in {counties:,} counties; {outside:,} rows outside every territory")
     if total["received"] and not total["stored"] + total["duplicates"]:
         raise AppError("No row was stored. Register the devices first, or use --register-devices.")

@@ -39,6 +39,9 @@ class Settings(BaseSettings):
     writer_rows: PositiveInt = 20_000
     """The ping writer commits at most so many rows together."""
 
+    writer_gather_ms: Annotated[float, Field(ge=0, le=1000)] = 2.0
+    """So long the ping writer waits for more batches before it begins a group, milliseconds."""
+
     writer_queue_rows: PositiveInt = 400_000
     """Past this many waiting rows a batch is refused with 503, and memory stays flat."""
 
@@ -54,6 +57,21 @@ class Settings(BaseSettings):
 
     low_accuracy_m: float = 100.0
     """A fix that says itself that it is less accurate than this is doubted as ``low_accuracy``, metres."""
+
+    max_speed_kmh: float = 250.0
+    """No vehicle is faster: a fix that says so, or that the device could only have reached so, is ``too_fast``."""
+
+    noise_m: float = 300.0
+    """By so much a satellite fix may be wrong without being doubted as ``too_fast``, metres."""
+
+    network_noise_m: float = 5_000.0
+    """The same for a fix from cell towers or Wi-Fi, metres."""
+
+    jump_m: float = 500_000.0
+    """Farther than this from where the device was last believed to be, a fix is a ``jump``, however long ago that was."""
+
+    jump_ends_after: PositiveInt = 3
+    """So many fixes in a row that agree with each other end ``jump`` and ``too_fast``: the device really is there."""
 
     backfill_after: timedelta = timedelta(hours=1)
     """A fix that arrives later than this is marked ``backfill``."""

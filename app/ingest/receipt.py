@@ -1,11 +1,24 @@
 """What a sender is told about a batch: a receipt, made only after the commit."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
 import numpy as np
 
-from app.telemetry.domain import BLOCKING, DOUBT_REASONS, Doubt, PlacedFixes, doubt_names
+from app.ingest.parcel import Parcel
+from app.telemetry.domain import (
+    BLOCKING,
+    DOUBT_REASONS,
+    Doubt,
+    Mask,
+    PlacedFixes,
+    RejectCode,
+    Rejection,
+    Small,
+    doubt_names,
+)
 
 Status = Literal["stored", "duplicate", "doubted", "rejected"]
 
@@ -52,54 +65,68 @@ class Receipt:
     results: tuple[RowResult, ...]
 
 
-def make_receipt(
-    batch_id: int, placed: PlacedFixes, duplicates: frozenset[int], conflicts: frozenset[int], *, every_row: bool
-) -> Receipt:
-    """Return the receipt of a batch that is committed.
+def make_receipts(
+    group: Sequence[Parcel], batch_ids: Sequence[int], placed: PlacedFixes, doubts: Small, duplicate: Mask
+) -> list[Receipt]:
+    """Return the receipts of a group that is committed.
 
     Args:
-        batch_id: Its number.
-        placed: Its rows.
-        duplicates: Indexes of rows that were stored before.
-        conflicts: Indexes of rows that were given the doubt ``conflict`` by the store.
-        every_row: Whether plainly stored rows are listed too.
+        group: Its batches.
+        batch_ids: Their ids.
+        placed: Their rows.
+        doubts: Bits of ``Doubt`` of each row, final, shape ``(n,)``.
+        duplicate: Whether each row was stored before, shape ``(n,)``.
     """
     fixes = placed.fixes
-    index = fixes.index.tolist()
-    doubts = placed.doubts.tolist()
-    results = [RowResult(r.index, "rejected", r.code, r.field, r.message) for r in fixes.rejections]
-    doubted = 0
-    for place in range(len(index)) if every_row or conflicts else _noteworthy(placed, duplicates):
-        row, bits = index[place], doubts[place]
-        if row in duplicates:
-            results.append(RowResult(row, "duplicate", None, None, "stored before; nothing was changed"))
-            continue
-        bits |= int(Doubt.CONFLICT) if row in conflicts else 0
-        if bits:
-            doubted += 1
-            results.append(_doubted(row, bits))
-        elif every_row:
-            results.append(RowResult(row, "stored", None, None, None))
-    results.sort(key=lambda result: result.index)
-    return Receipt(
-        batch_id=batch_id,
-        received=fixes.received,
-        stored=len(index) - len(duplicates),
-        duplicates=len(duplicates),
-        doubted=doubted,
-        rejected=len(fixes.rejections),
-        results=tuple(results),
-    )
+    n = len(group)
+    stored = np.bincount(fixes.batch[~duplicate], minlength=n).tolist()
+    repeated = np.bincount(fixes.batch[duplicate], minlength=n).tolist()
+    doubted = np.bincount(fixes.batch[~duplicate & (doubts != 0)], minlength=n).tolist()
+    results: list[list[RowResult]] = [
+        [RowResult(r.index, "rejected", r.code, r.field, r.message) for r in batch] for batch in fixes.rejections
+    ]
+    wanted = (doubts != 0) | duplicate
+    if any(parcel.every_row for parcel in group):
+        wanted = wanted | np.array([parcel.every_row for parcel in group])[fixes.batch]
+    rows = np.flatnonzero(wanted)
+    for batch, index, bits, again in zip(
+        fixes.batch[rows].tolist(),
+        fixes.index[rows].tolist(),
+        doubts[rows].tolist(),
+        duplicate[rows].tolist(),
+        strict=True,
+    ):
+        results[batch].append(_row_result(index, bits, duplicate=again))
+    return [
+        Receipt(
+            batch_id=batch_ids[i],
+            received=parcel.decoded.received,
+            stored=stored[i],
+            duplicates=repeated[i],
+            doubted=doubted[i],
+            rejected=len(fixes.rejections[i]),
+            results=tuple(sorted(results[i], key=lambda result: result.index)),
+        )
+        for i, parcel in enumerate(group)
+    ]
 
 
-def _noteworthy(placed: PlacedFixes, duplicates: frozenset[int]) -> list[int]:
-    note = placed.doubts != 0
-    if duplicates:
-        note = note | np.isin(placed.fixes.index, list(duplicates))
-    return [int(place) for place in np.flatnonzero(note)]
+def unstorable(index: int) -> Rejection:
+    """Return the rejection of a row that the store refuses, whatever it is that it cannot hold."""
+    return Rejection(index, RejectCode.MALFORMED, None, "row: it cannot be stored as it is")
 
 
-def _doubted(row: int, bits: int) -> RowResult:
+def _row_result(index: int, bits: int, *, duplicate: bool) -> RowResult:
+    if duplicate:
+        return RowResult(index, "duplicate", None, None, "stored before; nothing was changed")
+    if not bits:
+        return RowResult(index, "stored", None, None, None)
+    code, words = _doubt_words(bits)
+    return RowResult(index, "doubted", code, None, words)
+
+
+@cache
+def _doubt_words(bits: int) -> tuple[str, str]:
     gravest = next(d for d in sorted(Doubt, key=lambda d: (not d & BLOCKING, d)) if bits & d)
     words = "; ".join(f"{name}: {DOUBT_REASONS[Doubt[name.upper()]]}" for name in doubt_names(bits))
-    return RowResult(row, "doubted", str(gravest.name).lower(), None, words)
+    return str(gravest.name).lower(), words

@@ -6,7 +6,7 @@ import msgspec
 from pydantic import BaseModel
 
 from app.ingest.receipt import Status
-from app.telemetry.json_pings import PingRow
+from app.telemetry.rows import PingRow
 
 
 class ReceiptRow(BaseModel):
@@ -29,17 +29,6 @@ class ReceiptOut(BaseModel):
     doubted: int
     rejected: int
     results: list[ReceiptRow]
-
-
-class BatchOut(BaseModel):
-    """The numbers of a receipt, again."""
-
-    batch_id: int
-    received: int
-    stored: int
-    duplicates: int
-    doubted: int
-    rejected: int
 
 
 def ping_body() -> dict[str, Any]:

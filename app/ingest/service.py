@@ -1,25 +1,36 @@
-"""Use case of this room: take in a batch and answer for it."""
+"""Use cases of this room: take in a batch and answer for it."""
 
-import asyncio
-import hashlib
+import time
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
+import msgspec
 import zstandard
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.domain import Principal, Visibility
-from app.assets.bindings import DeviceIndex, device_index_version, load_device_index
+from app.core.datum import CoordSystem
 from app.core.errors import NotPermitted
 from app.core.http import Context
 from app.ingest.entrance import Body
-from app.ingest.path import Surroundings, judge
-from app.ingest.receipt import Receipt
-from app.ingest.writer import GroupWriter, Submission
+from app.ingest.parcel import Parcel
+from app.ingest.receipt import Receipt, RowResult
+from app.ingest.writer import GroupWriter
 from app.jurisdictions.service import LocatorProvider
-from app.telemetry.service import declared_coord_system
+from app.telemetry import json_pings
+from app.telemetry.rows import Arrival, Decoded
+from app.telemetry.service import acknowledged_batch, declared_coord_system
 
-_RAW_LEVEL = 1  # zstd's fastest: a body of pings shrinks to a tenth already, and this is on the hot path
+Decoder = Callable[[Arrival, int], Decoded]
+"""Reads a body of some format: ``(arrival, most rows)``."""
+_DECLARED_S: Final = 2.0
+
+
+def own_format(arrival: Arrival, max_rows: int) -> Decoded:
+    """Read a body of our own format."""
+    return json_pings.decode(arrival.body, ndjson=Body(b"", arrival.content_type).is_ndjson, max_rows=max_rows)
 
 
 class Ingest:
@@ -32,10 +43,8 @@ class Ingest:
 
     def __init__(self, context: Context, locators: LocatorProvider) -> None:
         self._context = context
-        self._locators = locators
-        self._writer = GroupWriter(context)
-        self._devices: dict[int, DeviceIndex] = {}
-        self._loading: dict[int, asyncio.Lock] = {}
+        self._writer = GroupWriter(context, locators)
+        self._declared: dict[int, tuple[float, CoordSystem | None]] = {}
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -49,53 +58,70 @@ class Ingest:
         """Write what waits, then stop."""
         await self._stack.aclose()
 
-    async def take_in(self, principal: Principal, body: Body, *, every_row: bool = False) -> Receipt:
-        """Judge a batch, store it, and return its receipt after the commit.
+    async def take_in(
+        self,
+        principal: Principal,
+        body: Body,
+        *,
+        every_row: bool = False,
+        decode: Decoder = own_format,
+        query: str = "",
+    ) -> Receipt:
+        """Decode a body, store it, and return its receipt after the commit.
 
         Args:
             principal: A lessor.
-            body: The batch.
+            body: The body.
             every_row: Whether the receipt lists plainly stored rows too.
+            decode: The format's decoder.
+            query: The query string, for formats that speak in it.
 
         Raises:
             NotPermitted: The principal is no lessor.
-            AppError: The batch as a whole cannot be taken; see ``path.judge`` and ``GroupWriter.write``.
+            AppError: The batch as a whole cannot be taken; see the decoder and ``GroupWriter.write``.
         """
         lessor_id = Visibility(principal).lessor_id
         if lessor_id is None:
             raise NotPermitted("Only a lessor's key posts pings.")
-        layer = await self._locators.current()
-        async with self._context.database.reading() as session:
-            version = await device_index_version(session, lessor_id)
-            feed_datum = await declared_coord_system(session, principal.feed_id) if principal.feed_id else None
-        around = Surroundings(
-            settings=self._context.settings,
-            received_at=self._context.clock.now(),
-            feed_datum=feed_datum,
-            devices=await self._devices_of(lessor_id, version),
-            layer=layer,
-        )
-        placed = judge(body, around)
-        return await self._writer.write(
-            Submission(
-                placed=placed,
+        declared = None if principal.feed_id is None else await self._declared_by(principal.feed_id)
+        now = self._context.clock.now()
+        arrival = Arrival(body.data, body.content_type, query, now, declared)
+        decoded = decode(arrival, self._context.settings.max_batch_rows)
+        return await self.store(
+            Parcel(
+                decoded=decoded,
                 lessor_id=lessor_id,
                 feed_id=principal.feed_id,
                 api_key_id=principal.api_key_id,
-                layer_id=layer.layer_id,
-                received_at=around.received_at,
+                declared=declared,
+                received_at=now,
                 content_type=body.content_type,
-                sha256=hashlib.sha256(body.data).digest(),
-                body_zstd=zstandard.compress(body.data, _RAW_LEVEL),
+                body=body.data,
                 every_row=every_row,
             )
         )
 
-    async def _devices_of(self, lessor_id: int, version: int) -> DeviceIndex:
-        """Return the lessor's devices at this version or a later one, loaded once however many requests wait."""
-        async with self._loading.setdefault(lessor_id, asyncio.Lock()):
-            known = self._devices.get(lessor_id)
-            if known is None or known.version < version:
-                async with self._context.database.reading() as session:
-                    known = self._devices[lessor_id] = await load_device_index(session, lessor_id)
-            return known
+    async def store(self, parcel: Parcel) -> Receipt:
+        """Store a decoded batch and return its receipt, after the commit; see ``GroupWriter.write``."""
+        return await self._writer.write(parcel)
+
+    async def _declared_by(self, feed_id: int) -> CoordSystem | None:
+        known = self._declared.get(feed_id)
+        if known is not None and known[0] > time.monotonic():
+            return known[1]
+        async with self._context.database.reading() as session:
+            declared = await declared_coord_system(session, feed_id)
+        self._declared[feed_id] = (time.monotonic() + _DECLARED_S, declared)
+        return declared
+
+
+async def receipt_again(session: AsyncSession, visibility: Visibility, batch_id: int) -> Receipt:
+    """Return the receipt of an acknowledged batch as it was given; plainly stored rows are listed if they were then.
+
+    Raises:
+        NotFound: There is none, or it is another lessor's.
+    """
+    row = await acknowledged_batch(session, visibility, batch_id)
+    packed = row.results_zstd
+    results = msgspec.json.decode(zstandard.decompress(packed), type=tuple[RowResult, ...]) if packed else ()
+    return Receipt(row.batch_id, row.received, row.stored, row.duplicates, row.doubted, row.rejected, results)

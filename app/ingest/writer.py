@@ -1,98 +1,85 @@
-"""The group-commit writer: requests hand over judged batches and wait; what has arrived is written together.
+"""The group-commit writer: requests hand over decoded batches and wait; what has arrived is written together.
 
-While one group is being committed the next one gathers, so a thousand small requests cost about as much as one large
-one, and nobody waits for a timer. A batch is answered only after the commit that holds it.
+Two hands share the work: while one has its group in the database, the other gathers what arrives and judges it. There
+is one connection, and one group at a time is in the database: each group is judged against what the one before left.
+A batch is answered only after the commit that holds it.
 """
 
 import asyncio
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Final, Self
 
-import numpy as np
 import psycopg
 import structlog
-from numpy.typing import NDArray
 from psycopg import AsyncConnection
 
 from app.core.database import libpq_url
-from app.core.datum import TRANSFORM_VERSION
 from app.core.errors import Unavailable
 from app.core.http import Context
-from app.ingest.receipt import Receipt, make_receipt
+from app.ingest.fleets import Fleets
+from app.ingest.parcel import Parcel
+from app.ingest.path import Surroundings
+from app.ingest.receipt import Receipt, unstorable
+from app.ingest.writing import Attempt, Contradicted, Overtaken, Prepared, StaleFleet, Written, prepare, write
+from app.jurisdictions.service import LocatorProvider
 from app.telemetry import store
-from app.telemetry.domain import PlacedFixes
-from app.tracking.service import advance_positions
+from app.telemetry.rows import Decoded
+from app.tracking.beliefs import Beliefs
 
 _log = structlog.get_logger("leasetrace.ingest")
 _CONNECT_TIMEOUT_S: Final = 5
 _STATEMENT_TIMEOUT_MS: Final = 60_000
-
-
-@dataclass(frozen=True, slots=True)
-class Submission:
-    """A judged batch on its way to the store.
-
-    Attributes:
-        placed: Its rows.
-        lessor_id: Whose it is.
-        feed_id: Through which feed it came, if any.
-        api_key_id: With which key; None from the command line.
-        layer_id: The boundary layer it was located with.
-        received_at: When it came in, UTC.
-        content_type: What the raw body claims to be.
-        sha256: Of the body as it came, unpacked.
-        body_zstd: The body, compressed.
-        every_row: Whether the receipt lists plainly stored rows too.
-    """
-
-    placed: PlacedFixes
-    lessor_id: int
-    feed_id: int | None
-    api_key_id: int | None
-    layer_id: int
-    received_at: datetime
-    content_type: str
-    sha256: bytes
-    body_zstd: bytes
-    every_row: bool
+_HANDS: Final = 2
+_ATTEMPTS: Final = 20
+_INLINE_ROWS: Final = 400
+"""So few rows are judged at once; more go to a thread, so that other requests go on."""
+_AWAY: Final = (psycopg.OperationalError, psycopg.InterfaceError, OSError)
+_AGAIN: Final = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
 
 
 @dataclass(frozen=True, slots=True)
 class _Waiting:
-    submission: Submission
-    rows: NDArray[np.void]
+    parcel: Parcel
     receipt: "asyncio.Future[Receipt]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+
+    @property
+    def rows(self) -> int:
+        return len(self.parcel.decoded.rows)
 
 
 class GroupWriter:
-    """One connection that writes all batches of this process, group after group.
+    """Writes all batches of this process, group after group; an asynchronous context manager.
 
-    Use as an asynchronous context manager; leaving it writes what still waits.
+    Leaving it writes what still waits.
 
     Args:
-        context: Settings (group size, queue bound), database URL, metrics.
+        context: Settings (group size, queue bound), database, clock, metrics.
+        locators: Gives the boundary layer in force.
     """
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, locators: LocatorProvider) -> None:
         self._settings = context.settings
         self._metrics = context.metrics
         self._url = libpq_url(context.database.url)
-        self._clock = context.clock
+        self._locators = locators
+        self._fleets = Fleets(context.database)
+        self._beliefs = Beliefs(context.settings)
         self._queue: deque[_Waiting] = deque()
         self._rows_waiting = 0
         self._arrived = asyncio.Event()
+        self._gathering = asyncio.Lock()
+        self._storing = asyncio.Lock()
         self._closing = False
         self._connection: AsyncConnection | None = None
         self._known_days: set[int] = set()
-        self._task: asyncio.Task[None] | None = None
+        self._hands: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
         """Start writing."""
-        self._task = asyncio.create_task(self._run(), name="ping-writer")
+        self._hands = [asyncio.create_task(self._work(), name=f"ping-writer-{i}") for i in range(_HANDS)]
         return self
 
     async def __aexit__(
@@ -101,11 +88,10 @@ class GroupWriter:
         """Write what still waits, then stop."""
         self._closing = True
         self._arrived.set()
-        if self._task is not None:
-            await self._task
+        await asyncio.gather(*self._hands)
         await self._disconnect()
 
-    async def write(self, submission: Submission) -> Receipt:
+    async def write(self, parcel: Parcel) -> Receipt:
         """Store a batch and return its receipt, after the commit.
 
         Raises:
@@ -114,10 +100,9 @@ class GroupWriter:
         """
         if self._closing or self._rows_waiting >= self._settings.writer_queue_rows:
             raise Unavailable("Too many pings are waiting to be stored; send the same batch again.", retry_after_s=2)
-        rows = store.stage_rows(submission.placed, submission.lessor_id, submission.received_at)
-        waiting = _Waiting(submission, rows)
+        waiting = _Waiting(parcel)
         self._queue.append(waiting)
-        self._count(len(rows))
+        self._count(waiting.rows)
         self._arrived.set()
         return await waiting.receipt
 
@@ -125,45 +110,87 @@ class GroupWriter:
         self._rows_waiting += rows
         self._metrics.writer_rows_waiting.set(self._rows_waiting)
 
-    async def _run(self) -> None:
+    async def _work(self) -> None:
         while True:
-            await self._arrived.wait()
-            self._arrived.clear()
-            while self._queue:
-                await self._write_or_refuse(self._next_group())
-            if self._closing:
+            async with self._gathering:
+                group = await self._gather()
+            if not group:
                 return
+            try:
+                await self._write_or_refuse(group)
+            finally:
+                self._count(-sum(waiting.rows for waiting in group))
 
-    def _next_group(self) -> list[_Waiting]:
+    async def _gather(self) -> list[_Waiting]:
+        """Wait for batches and return what has arrived; nothing when the writer closes."""
+        while not self._queue:
+            if self._closing:
+                return []
+            self._arrived.clear()
+            await self._arrived.wait()
+        if not self._closing:
+            await asyncio.sleep(self._settings.writer_gather_ms / 1000)
         group: list[_Waiting] = []
         rows = 0
-        while self._queue and (not group or rows + len(self._queue[0].rows) <= self._settings.writer_rows):
+        while self._queue and (not group or rows + self._queue[0].rows <= self._settings.writer_rows):
             group.append(self._queue.popleft())
-            rows += len(group[-1].rows)
-        self._count(-rows)
+            rows += group[-1].rows
         return group
 
     async def _write_or_refuse(self, group: list[_Waiting]) -> None:
-        """Write a group; if one batch makes it fail, each batch alone, so that only the bad one fails."""
+        """Write a group; if something in it makes it fail, each batch alone, and then each row of the bad batch."""
         try:
-            receipts = await self._write(group)
-        except (psycopg.OperationalError, psycopg.InterfaceError, OSError) as error:
+            receipts = await self._write([waiting.parcel for waiting in group])
+        except _AWAY as error:
             _log.warning("writer_unavailable", error=type(error).__name__, batches=len(group))
-            await self._disconnect()
-            self._refuse(group, Unavailable("The database does not answer; send the same batch again."))
+            self._refuse(group, _unavailable())
+        except Unavailable as error:
+            self._refuse(group, error)
         except Exception as error:  # noqa: BLE001 whatever a batch breaks, the writer goes on and its neighbours are stored
-            await self._disconnect()
-            if len(group) == 1:
-                _log.exception("batch_failed", error=type(error).__name__)
-                self._refuse(group, error)
-                return
             _log.warning("group_split", error=type(error).__name__, batches=len(group))
-            for waiting in group:
-                await self._write_or_refuse([waiting])
+            if len(group) > 1:
+                for waiting in group:
+                    await self._write_or_refuse([waiting])
+            else:
+                await self._write_row_by_row(group[0], error)
         else:
             for waiting, receipt in zip(group, receipts, strict=True):
-                if not waiting.receipt.done():  # its client may have gone away; what it sent is stored all the same
-                    waiting.receipt.set_result(receipt)
+                _settle(waiting, receipt)
+
+    async def _write_row_by_row(self, waiting: _Waiting, error: Exception) -> None:
+        """Find the rows of one batch that cannot be stored, and store the others; its receipt names those rows."""
+        parcel = waiting.parcel
+        everything = frozenset(range(len(parcel.decoded.rows)))
+        try:
+            if not await self._can_be_written(without(parcel, everything)):
+                raise error  # the fault is not in the rows
+            bad = await self._poisoned(parcel, sorted(everything))
+            (receipt,) = await self._write([without(parcel, bad)])
+        except Exception as last:  # noqa: BLE001 whatever it is, the writer goes on
+            _log.error("batch_failed", error=type(last).__name__, exc_info=last)
+            self._refuse([waiting], _unavailable() if isinstance(last, _AWAY) else last)
+        else:
+            _log.warning("rows_failed", error=type(error).__name__, rows=len(bad))
+            _settle(waiting, receipt)
+
+    async def _poisoned(self, parcel: Parcel, rows: Sequence[int]) -> frozenset[int]:
+        """Return which of some rows cannot be stored, by halving; nothing is stored on the way."""
+        others = frozenset(range(len(parcel.decoded.rows))) - frozenset(rows)
+        if await self._can_be_written(without(parcel, others)):
+            return frozenset()
+        if len(rows) == 1:
+            return frozenset(rows)
+        half = len(rows) // 2
+        return await self._poisoned(parcel, rows[:half]) | await self._poisoned(parcel, rows[half:])
+
+    async def _can_be_written(self, parcel: Parcel) -> bool:
+        try:
+            await self._write([parcel], rehearsal=True)
+        except (*_AWAY, Unavailable):
+            raise
+        except Exception:  # noqa: BLE001 that is the answer
+            return False
+        return True
 
     @staticmethod
     def _refuse(group: Sequence[_Waiting], error: Exception) -> None:
@@ -171,28 +198,54 @@ class GroupWriter:
             if not waiting.receipt.done():
                 waiting.receipt.set_exception(error)
 
-    async def _write(self, group: Sequence[_Waiting]) -> list[Receipt]:
+    async def _write(self, parcels: Sequence[Parcel], *, rehearsal: bool = False) -> list[Receipt]:
+        prepared = await self._prepare(parcels)
+        async with self._storing:
+            try:
+                written = await self._store(prepared, rehearsal=rehearsal)
+            except BaseException:
+                self._beliefs.forget(prepared.placed.fixes.device_id)
+                await self._disconnect()
+                raise
+        return written
+
+    async def _prepare(self, parcels: Sequence[Parcel]) -> Prepared:
+        around = Surroundings(
+            self._settings,
+            await self._fleets.of({parcel.lessor_id for parcel in parcels}),
+            await self._locators.current(),
+        )
+        if sum(len(parcel.decoded.rows) for parcel in parcels) <= _INLINE_ROWS:
+            return prepare(parcels, around)
+        return await asyncio.to_thread(prepare, parcels, around)
+
+    async def _store(self, prepared: Prepared, *, rehearsal: bool) -> list[Receipt]:
         connection = await self._connect()
-        await self._ensure_partitions(connection, group)
-        async with connection.transaction():
-            batch_ids = await store.next_batch_ids(connection, len(group))
-            for batch_id, waiting in zip(batch_ids, group, strict=True):
-                waiting.rows["batch_id"] = batch_id
-            stored = await store.store_group(connection, [waiting.rows for waiting in group])
-            await advance_positions(connection)
-            receipts = [
-                _receipt(batch_id, waiting, stored) for batch_id, waiting in zip(batch_ids, group, strict=True)
-            ]
-            await store.insert_batches(
-                connection,
-                [_batch_values(w.submission, r) for w, r in zip(group, receipts, strict=True)],
-                [
-                    (r.batch_id, w.submission.content_type, w.submission.sha256, w.submission.body_zstd)
-                    for w, r in zip(group, receipts, strict=True)
-                ],
-            )
-        self._account(receipts)
-        return receipts
+        await self._ensure_partitions(connection, prepared)
+        attempt = Attempt(rehearsal=rehearsal)
+        for _ in range(_ATTEMPTS):
+            try:
+                written = await write(connection, prepared, self._beliefs, attempt)
+            except StaleFleet as stale:
+                await self._fleets.refresh(stale.lessors)
+                self._beliefs.forget(prepared.placed.fixes.device_id)
+                prepared = await self._prepare(prepared.group)
+            except Contradicted as found:
+                attempt.variants.update(found.variants)
+            except Overtaken:
+                self._beliefs.forget(prepared.placed.fixes.device_id)
+                attempt.locked = True
+            except _AGAIN:
+                self._beliefs.forget(prepared.placed.fixes.device_id)
+            else:
+                self._accept(written)
+                return written.receipts
+        raise Unavailable("Other writers keep changing the same devices; send the same batch again.")
+
+    def _accept(self, written: Written) -> None:
+        if written.committed:
+            self._beliefs.accept(written.moves, written.verdict)
+            self._account(written.receipts)
 
     async def _connect(self) -> AsyncConnection:
         if self._connection is None or self._connection.closed:
@@ -211,14 +264,10 @@ class GroupWriter:
             await self._connection.close()
             self._connection = None
 
-    async def _ensure_partitions(self, connection: AsyncConnection, group: Sequence[_Waiting]) -> None:
-        now = self._clock.now()
-        days: set[int] = set()
-        for waiting in group:
-            days |= store.days_of(waiting.submission.placed.fixes.fixed_us, now)
-        missing = sorted(days - self._known_days)
-        await store.ensure_partitions(connection, missing)
-        self._known_days.update(missing)
+    async def _ensure_partitions(self, connection: AsyncConnection, prepared: Prepared) -> None:
+        missing = sorted(prepared.days - self._known_days)
+        if missing:
+            self._known_days.update(await store.ensure_partitions(connection, missing))
 
     def _account(self, receipts: Sequence[Receipt]) -> None:
         self._metrics.writer_commits.inc()
@@ -226,28 +275,26 @@ class GroupWriter:
             self._metrics.pings.labels(outcome).inc(sum(getattr(receipt, outcome) for receipt in receipts))
 
 
-def _receipt(batch_id: int, waiting: _Waiting, stored: store.Stored) -> Receipt:
-    return make_receipt(
-        batch_id,
-        waiting.submission.placed,
-        frozenset(row for batch, row in stored.duplicates if batch == batch_id),
-        frozenset(row for batch, row in stored.conflicts if batch == batch_id),
-        every_row=waiting.submission.every_row,
-    )
+def _unavailable() -> Unavailable:
+    return Unavailable("The database does not answer; send the same batch again.")
 
 
-def _batch_values(submission: Submission, receipt: Receipt) -> store.BatchValues:
-    return (
-        receipt.batch_id,
-        submission.lessor_id,
-        submission.feed_id,
-        submission.api_key_id,
-        submission.layer_id,
-        TRANSFORM_VERSION,
-        submission.received_at,
-        receipt.received,
-        receipt.stored,
-        receipt.duplicates,
-        receipt.doubted,
-        receipt.rejected,
+def _settle(waiting: _Waiting, receipt: Receipt) -> None:
+    if not waiting.receipt.done():  # its client may have gone away; what it sent is stored all the same
+        waiting.receipt.set_result(receipt)
+
+
+def without(parcel: Parcel, bad: frozenset[int]) -> Parcel:
+    """Return a batch with some of its rows (by their place among the readable ones) rejected as not storable."""
+    decoded = parcel.decoded
+    kept = [place for place in range(len(decoded.rows)) if place not in bad]
+    rejections = [*decoded.rejections, *(unstorable(decoded.index[place]) for place in sorted(bad))]
+    return replace(
+        parcel,
+        decoded=Decoded(
+            rows=[decoded.rows[place] for place in kept],
+            index=[decoded.index[place] for place in kept],
+            rejections=tuple(sorted(rejections, key=lambda rejection: rejection.index)),
+            received=decoded.received,
+        ),
     )

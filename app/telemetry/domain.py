@@ -81,7 +81,7 @@ def doubt_names(bits: int) -> list[str]:
 
 
 class Source(IntEnum):
-    """What a position was derived from; the numbers stand in ``ping.source``."""
+    """What a position was derived from; the last digit of ``ping.origin``."""
 
     GNSS = 1
     CELL = 2
@@ -95,7 +95,7 @@ DATUM_CODES: Final[dict[CoordSystem, int]] = {
     CoordSystem.GCJ02: 3,
     CoordSystem.BD09: 4,
 }
-"""The numbers in ``ping.datum``: what the sender declared."""
+"""What the sender declared; ``ping.origin`` is ten times this number plus the ``Source``."""
 
 
 class RejectCode(StrEnum):
@@ -156,12 +156,17 @@ class Measurements:
     external_power: Small
 
 
+Rejections = tuple[tuple[Rejection, ...], ...]
+"""Of each batch of a group, the rows that are not stored."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reports:
-    """What devices said, in their own datum: the output of a decoder.
+    """What devices said, in their own datum: the rows of all batches of a group.
 
     Attributes:
-        index: Place of each row in the batch as it was sent.
+        batch: Number of each row's batch in the group, from 0, ascending.
+        index: Place of each row in its batch as it was sent.
         identifiers: The device of each row, as the feed names it.
         fixed_us: Satellite time, microseconds since 1970, UTC.
         lon: Degrees east, in the declared datum.
@@ -171,10 +176,10 @@ class Reports:
         located: Whether the device said that it was located.
         backfill: Whether the device said that it sends late.
         more: The optional numbers.
-        rejections: Rows that could not be read, already judged.
-        received: Rows that the batch had, readable or not.
+        rejections: Rows that could not be read, already judged, by batch.
     """
 
+    batch: Small
     index: Small
     identifiers: list[str]
     fixed_us: Int
@@ -185,8 +190,7 @@ class Reports:
     located: Mask
     backfill: Mask
     more: Measurements
-    rejections: tuple[Rejection, ...]
-    received: int
+    rejections: Rejections
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +198,8 @@ class Fixes:
     """Positions in the service's own terms: known device, WGS-84, UTC.
 
     Attributes:
-        index: Place of each row in the batch as it was sent.
+        batch: Number of each row's batch in the group, from 0, ascending.
+        index: Place of each row in its batch as it was sent.
         device_id: The device.
         fixed_us: Satellite time, microseconds since 1970, UTC.
         lon_e7: WGS-84 degrees east, times ``E7``.
@@ -204,10 +209,10 @@ class Fixes:
         located: Whether the device said that it was located.
         backfill: Whether the device said that it sends late.
         more: The optional numbers.
-        rejections: Rows that are not among these.
-        received: Rows that the batch had.
+        rejections: Rows that are not among these, by batch.
     """
 
+    batch: Small
     index: Small
     device_id: Small
     fixed_us: Int
@@ -218,8 +223,7 @@ class Fixes:
     located: Mask
     backfill: Mask
     more: Measurements
-    rejections: tuple[Rejection, ...]
-    received: int
+    rejections: Rejections
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +232,7 @@ class PlacedFixes:
 
     Attributes:
         fixes: The fixes.
+        received_us: When each came in, microseconds since 1970, UTC.
         asset_id: The asset that the device was on at the time, ``NO_INT`` where on none.
         doubts: Bits of ``Doubt``.
         territory_id: The court territory, ``NO_INT`` outside.
@@ -235,6 +240,7 @@ class PlacedFixes:
     """
 
     fixes: Fixes
+    received_us: Int
     asset_id: Small
     doubts: Small
     territory_id: Small

@@ -27,14 +27,14 @@ async def batch(session: AsyncSession, batch_id: int, lessor_id: int | None) -> 
     return (await session.scalars(query)).one_or_none()
 
 
-async def counties_of(session: AsyncSession, batch_ids: Sequence[int]) -> tuple[int, int]:
-    """Return how many counties the pings of some batches lie in, and how many of the pings are in no territory.
+async def territories_of(session: AsyncSession, batch_ids: Sequence[int]) -> tuple[int, int]:
+    """Return how many court territories the pings of some batches lie in, and how many of the pings are in no territory.
 
     History has no index by batch, so this reads all of it: meant for the report of an import, not for a request.
     """
     query = select(
-        func.count(PingRow.county_adcode.distinct()),
+        func.count(PingRow.territory_id.distinct()),
         func.count().filter(PingRow.territory_id.is_(None)),
     ).where(PingRow.batch_id == func.any(list(batch_ids)))
-    counties, outside = (await session.execute(query)).one()
-    return counties, outside
+    territories, outside = (await session.execute(query)).one()
+    return territories, outside

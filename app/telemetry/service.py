@@ -86,9 +86,9 @@ async def acknowledged_batch(session: AsyncSession, visibility: Visibility, batc
     return row
 
 
-async def counties_of(session: AsyncSession, batch_ids: Sequence[int]) -> tuple[int, int]:
-    """Return how many counties the pings of some batches lie in, and how many of the pings are in no territory.
+async def territories_of(session: AsyncSession, batch_ids: Sequence[int]) -> tuple[int, int]:
+    """Return how many court territories the pings of some batches lie in, and how many of the pings are in no territory.
 
     For the report of an import; it reads the whole history.
     """
-    return await queries.counties_of(session, batch_ids)
+    return await queries.territories_of(session, batch_ids)

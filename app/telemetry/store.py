@@ -1,196 +1,313 @@
 """The store of pings: how a group of batches gets into ``ping``, inside the caller's transaction.
 
 The group is copied into a temporary staging table (a table with policies refuses COPY; a temporary one is the
-connection's own), where absent values are sentinels, and inserted from there. Rooms above read the same staging table
-to derive what follows from the group, in the same transaction.
+connection's own) and inserted from there. ``tracking`` reads the same staging table to move positions, in the same
+transaction: the last columns are for it.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Final
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Final
 
 import numpy as np
+import psycopg
 from numpy.typing import NDArray
-from psycopg import AsyncConnection, sql
+from psycopg import AsyncConnection
+from psycopg.types.json import Jsonb
 
 from app.core.database import sql_file
-from app.telemetry.domain import NO_INT, NO_TIME_US, Doubt, PlacedFixes
-from app.telemetry.pgcopy import HEADER, PG_EPOCH_US, TRAILER, FixedRow, pg_micros
+from app.telemetry.domain import NO_INT, NO_TIME_US, Doubt, Int, PlacedFixes, Small
+from app.telemetry.pgcopy import HEADER, TRAILER, FixedRow, pg_micros
+
+HEAD: Final = 1
+"""Role of a staged ping that becomes the current position of its asset and device."""
+DAY_END: Final = 2
+"""Role of a staged ping that may be the last good one of its day."""
+ELSEWHERE: Final = 4
+"""Role of a staged ping that may be the current position of an asset that its device has left since."""
 
 STAGE: Final = FixedRow(
     {
-        "fixed_at": ">i8", "batch_id": ">i8", "sent_at": ">i8", "received_at": ">i8", "device_id": ">i4",
-        "asset_id": ">i4", "lessor_id": ">i4", "lon_e7": ">i4", "lat_e7": ">i4", "territory_id": ">i4",
-        "county_adcode": ">i4", "doubts": ">i4", "accuracy_m": ">f4", "speed_kmh": ">f4", "odometer_km": ">f4",
-        "hdop": ">f4", "row_index": ">i4", "altitude_m": ">i4", "course_deg": ">i4", "satellites": ">i4",
-        "battery_pct": ">i4", "source": ">i4", "datum": ">i4", "ignition": ">i4", "external_power": ">i4",
+        "fixed_at": ">i8", "batch_id": ">i8", "sent_at": ">i8", "received_at": ">i8", "believed_at": ">i8",
+        "device_id": ">i4", "asset_id": ">i4", "lessor_id": ">i4", "lon_e7": ">i4", "lat_e7": ">i4",
+        "territory_id": ">i4", "county_adcode": ">i4", "accuracy_m": ">f4", "odometer_km": ">f4", "hdop": ">f4",
+        "doubts": ">i2", "row_index": ">i2", "variant": ">i2", "origin": ">i2", "speed_tenth_kmh": ">i2",
+        "altitude_m": ">i2", "course_deg": ">i2", "satellites": ">i2", "battery_pct": ">i2", "role": ">i2",
+        "ignition": ">i1", "external_power": ">i1",
     }
 )  # fmt: skip
-_SQL_TYPES: Final = {">i8": "bigint", ">i4": "integer", ">f4": "real"}
-_TIMES: Final = ("fixed_at", "sent_at", "received_at")
+_SQL_TYPES: Final = {">i8": "timestamptz", ">i4": "integer", ">f4": "real", ">i2": "smallint", ">i1": "boolean"}
 
 CREATE_STAGE: Final = (
     "CREATE TEMPORARY TABLE IF NOT EXISTS ping_stage ("
-    + ", ".join(f"{n} {'timestamptz' if n in _TIMES else _SQL_TYPES[t]} NOT NULL" for n, t in STAGE.columns.items())
+    + ", ".join(f"{n} {'bigint' if n == 'batch_id' else _SQL_TYPES[t]}" for n, t in STAGE.columns.items())
     + ") ON COMMIT DELETE ROWS"
 )
 _COPY: Final = "COPY ping_stage FROM STDIN (FORMAT binary)"
-
-_MARK_CONFLICTS: Final = sql.SQL(sql_file("app.telemetry", "mark_conflicts.sql")).format(
-    conflict=sql.Literal(int(Doubt.CONFLICT))
-)
-_INSERT: Final = sql.SQL(sql_file("app.telemetry", "insert_pings.sql")).format(none=sql.Literal(NO_INT))
+_INSERT: Final = sql_file("app.telemetry", "insert_pings.sql")
+_COLLIDED: Final = sql_file("app.telemetry", "collided_pings.sql")
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_DAY_US: Final = 86_400_000_000
+_FIRST_DAY: Final = (datetime(1990, 1, 1, tzinfo=UTC) - _EPOCH).days
+_DAYS_AHEAD: Final = 6
+_SPEED_LIMIT_KMH: Final = 3_276.0
+_VARIANTS: Final = 32_767
 
 RowKey = tuple[int, int]
-"""Batch and row: how the statements above name a staged ping."""
+"""Batch (its number in the group, or its id in the database) and row: how a staged ping is named."""
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
-    """What became of a staged group, as exceptions from "stored as it was".
+class Ordered:
+    """The rows of a group in the order of the key of ``ping``, each once.
 
     Attributes:
-        duplicates: Rows that were there already, or twice in the group.
-        conflicts: Rows that were given the doubt ``conflict``.
+        rows: Places in the columns of the group, sorted by device and time; repeated rows are not among them.
+        variant: Of each, 0 or that of a position which contradicts an earlier one of the same moment, shape ``(n,)``.
+        conflict: Of each, whether it contradicts, shape ``(n,)``.
+        repeated: Places of rows that stand in the group already.
     """
 
-    duplicates: frozenset[RowKey]
-    conflicts: frozenset[RowKey]
+    rows: NDArray[np.intp]
+    variant: Small
+    conflict: NDArray[np.bool_]
+    repeated: NDArray[np.intp]
 
 
-def stage_rows(placed: PlacedFixes, lessor_id: int, received_at: datetime) -> NDArray[np.void]:
-    """Lay out one batch for COPY; its batch number is filled in when the group is written."""
+def order(placed: PlacedFixes, contradictions: dict[RowKey, int]) -> Ordered:
+    """Sort a group by device and time, and tell apart what stands in it twice for one moment.
+
+    Args:
+        placed: The group.
+        contradictions: Variants of rows that are known to contradict stored pings, by batch (in the group) and row.
+    """
+    fixes = placed.fixes
+    rows = np.lexsort((fixes.index, fixes.batch, fixes.fixed_us, fixes.device_id))
+    variant = np.zeros(len(rows), dtype=np.int32)
+    for place in _places_of(placed, rows, contradictions):
+        variant[place] = contradictions[int(fixes.batch[rows[place]]), int(fixes.index[rows[place]])]
+    device, fixed = fixes.device_id[rows], fixes.fixed_us[rows]
+    same = np.zeros(len(rows), dtype=np.bool_)
+    same[1:] = (device[1:] == device[:-1]) & (fixed[1:] == fixed[:-1])
+    repeated = np.zeros(len(rows), dtype=np.bool_)
+    if same.any():
+        _tell_apart(placed, rows, same, variant, repeated)
+    kept = ~repeated
+    return Ordered(rows[kept], variant[kept], variant[kept] > 0, rows[repeated])
+
+
+def _places_of(placed: PlacedFixes, rows: NDArray[np.intp], keys: dict[RowKey, int]) -> list[int]:
+    if not keys:
+        return []
+    named = zip(placed.fixes.batch[rows].tolist(), placed.fixes.index[rows].tolist(), strict=True)
+    return [place for place, key in enumerate(named) if key in keys]
+
+
+def _tell_apart(
+    placed: PlacedFixes,
+    rows: NDArray[np.intp],
+    same: NDArray[np.bool_],
+    variant: Small,
+    repeated: NDArray[np.bool_],
+) -> None:
+    """Walk the runs of rows of one device and moment; fills ``variant`` and ``repeated``."""
+    seen: dict[tuple[int, int], int] = {}
+    for place in np.flatnonzero(same | np.append(same[1:], False)).tolist():  # noqa: FBT003 an array's value
+        spot = (int(placed.fixes.lon_e7[rows[place]]), int(placed.fixes.lat_e7[rows[place]]))
+        if not same[place]:
+            seen = {}
+        if spot in seen:
+            repeated[place] = True
+            continue
+        if seen and not variant[place]:
+            variant[place] = variant_of(*spot)
+            while int(variant[place]) in seen.values():
+                variant[place] = next_variant(int(variant[place]))
+        seen[spot] = int(variant[place])
+
+
+def variant_of(lon_e7: int, lat_e7: int) -> int:
+    """Return the number, 1 to 32,767, by which a contradicting position is told from others of the same moment."""
+    return 1 + ((lon_e7 * 73_856_093) ^ (lat_e7 * 19_349_663)) % _VARIANTS
+
+
+def next_variant(variant: int) -> int:
+    """Return the number to try when another position has this one."""
+    return variant % _VARIANTS + 1
+
+
+def stage_rows(
+    placed: PlacedFixes,
+    ordered: Ordered,
+    lessor_id: Small,
+    batch_id: Int,
+    doubts: Small,
+    role: Small,
+    believed_us: Int,
+) -> bytes:
+    """Lay a group out for COPY.
+
+    Args:
+        placed: The group.
+        ordered: Its rows; the arrays below have one value for each of them.
+        lessor_id: Of each batch.
+        batch_id: Of each batch.
+        doubts: Bits of ``Doubt``.
+        role: Bits of ``HEAD``, ``DAY_END``, ``ELSEWHERE``.
+        believed_us: For heads, the time of the position that they replace.
+    """
+    rows = ordered.rows
     fixes, more = placed.fixes, placed.fixes.more
-    return STAGE.rows(
-        len(fixes.index),
-        {
-            "fixed_at": pg_micros(fixes.fixed_us, NO_TIME_US),
-            "batch_id": 0,
-            "sent_at": pg_micros(more.sent_us, NO_TIME_US),
-            "received_at": round(received_at.timestamp() * 1_000_000) - PG_EPOCH_US,
-            "device_id": fixes.device_id,
-            "asset_id": placed.asset_id,
-            "lessor_id": lessor_id,
-            "lon_e7": fixes.lon_e7,
-            "lat_e7": fixes.lat_e7,
-            "territory_id": placed.territory_id,
-            "county_adcode": placed.county_adcode,
-            "doubts": placed.doubts,
-            "accuracy_m": more.accuracy_m,
-            "speed_kmh": more.speed_kmh,
-            "odometer_km": more.odometer_km,
-            "hdop": more.hdop,
-            "row_index": fixes.index,
-            "altitude_m": more.altitude_m,
-            "course_deg": more.course_deg,
-            "satellites": more.satellites,
-            "battery_pct": more.battery_pct,
-            "source": fixes.source,
-            "datum": fixes.datum,
-            "ignition": more.ignition,
-            "external_power": more.external_power,
-        },
-    )
+    batch = fixes.batch[rows]
+    speed = more.speed_kmh[rows]
+    optional: dict[str, NDArray[Any]] = {
+        "sent_at": more.sent_us[rows], "asset_id": placed.asset_id[rows], "territory_id": placed.territory_id[rows],
+        "county_adcode": placed.county_adcode[rows], "accuracy_m": more.accuracy_m[rows],
+        "odometer_km": more.odometer_km[rows], "hdop": more.hdop[rows], "altitude_m": more.altitude_m[rows],
+        "course_deg": more.course_deg[rows], "satellites": more.satellites[rows],
+        "battery_pct": more.battery_pct[rows], "ignition": more.ignition[rows],
+        "external_power": more.external_power[rows], "believed_at": believed_us,
+    }  # fmt: skip
+    absent: dict[str, NDArray[np.bool_]] = {
+        name: np.isnan(v) if v.dtype.kind == "f" else v == _none(v) for name, v in optional.items()
+    }
+    absent["speed_tenth_kmh"] = np.isnan(speed)
+    optional["sent_at"] = pg_micros(optional["sent_at"])
+    optional["believed_at"] = pg_micros(optional["believed_at"])
+    values: dict[str, NDArray[Any]] = optional | {
+        "fixed_at": pg_micros(fixes.fixed_us[rows]),
+        "batch_id": batch_id[batch],
+        "received_at": pg_micros(placed.received_us[rows]),
+        "device_id": fixes.device_id[rows],
+        "lessor_id": lessor_id[batch],
+        "lon_e7": fixes.lon_e7[rows],
+        "lat_e7": fixes.lat_e7[rows],
+        "doubts": doubts,
+        "row_index": fixes.index[rows],
+        "variant": ordered.variant,
+        "origin": fixes.datum[rows] * 10 + fixes.source[rows],
+        "speed_tenth_kmh": np.rint(np.clip(np.nan_to_num(speed), 0.0, _SPEED_LIMIT_KMH) * 10),
+        "role": role,
+    }
+    return b"".join((HEADER, STAGE.rows(len(rows), values, absent), TRAILER))
 
 
-async def store_group(connection: AsyncConnection, batches: Sequence[NDArray[np.void]]) -> Stored:
-    """Stage a group of batches and insert what is new; the caller owns the transaction.
+def _none(values: NDArray[np.signedinteger]) -> int:
+    return NO_TIME_US if values.dtype == np.int64 else NO_INT
 
-    The staged rows stay readable in ``ping_stage`` until the transaction ends.
+
+@dataclass(frozen=True, slots=True)
+class Collision:
+    """A staged ping whose key was taken.
+
+    Attributes:
+        batch_id: Its batch ...
+        row_index: ... and its row.
+        same_position: Whether the stored ping is the same (a repeated ping) or contradicts it.
+    """
+
+    batch_id: int
+    row_index: int
+    same_position: bool
+
+
+async def stage_and_insert(connection: AsyncConnection, payload: bytes, rows: int) -> list[Collision]:
+    """Copy a laid-out group into ``ping_stage`` and insert what is new; the caller owns the transaction.
+
+    The staged rows stay readable until the transaction ends.
 
     Args:
         connection: Its session has run ``CREATE_STAGE``.
-        batches: Rows of ``stage_rows``, each with its batch number filled in.
+        payload: Of ``stage_rows``.
+        rows: How many there are.
+
+    Returns:
+        The staged rows that were not inserted.
     """
-    within = _mark_conflicts_within(batches)
     async with connection.cursor() as cursor:
         async with cursor.copy(_COPY) as copy:
-            await copy.write(b"".join([HEADER, *(rows.tobytes() for rows in batches), TRAILER]))
-        await cursor.execute(_MARK_CONFLICTS)
-        conflicts = within.union(await cursor.fetchall())
+            await copy.write(payload)
         await cursor.execute(_INSERT)
-        duplicates = frozenset(await cursor.fetchall())
-    return Stored(duplicates, conflicts - duplicates)
+        if cursor.rowcount == rows:
+            return []
+        await cursor.execute(_COLLIDED)
+        return [Collision(*row) for row in await cursor.fetchall()]
 
 
-def _mark_conflicts_within(batches: Sequence[NDArray[np.void]]) -> frozenset[RowKey]:
-    """Give the doubt to rows of the group that contradict an earlier row of the same group."""
-    device, fixed, lon, lat, batch, row = (
-        np.concatenate([rows[name] for rows in batches])
-        for name in ("device_id", "fixed_at", "lon_e7", "lat_e7", "batch_id", "row_index")
-    )
-    order = np.lexsort((row, batch, fixed, device))
-    same_time = np.zeros(len(order), dtype=np.bool_)
-    same_time[1:] = (np.diff(device[order]) == 0) & (np.diff(fixed[order]) == 0)
-    if not same_time.any():
-        return frozenset()
-    first = np.maximum.accumulate(np.where(same_time, 0, np.arange(len(order))))
-    elsewhere = (lon[order] != lon[order][first]) | (lat[order] != lat[order][first])
-    found = np.zeros(len(order), dtype=np.bool_)
-    found[order] = elsewhere
-    ends = np.cumsum([len(rows) for rows in batches])
-    for rows, mask in zip(batches, np.split(found, ends[:-1]), strict=True):
-        rows["doubts"][mask] |= int(Doubt.CONFLICT)
-    return frozenset(zip(batch[found].tolist(), row[found].tolist(), strict=True))
-
-
-def days_of(fixed_us: NDArray[np.int64], now: datetime) -> set[int]:
+def days_of(fixed_us: Int, now: datetime) -> set[int]:
     """Return the days (UTC, counted from 1970) that need a partition of their own.
 
     Impossible clocks, before 1990 or more than a week ahead, go to the default partition.
     """
-    days = np.unique(fixed_us // 86_400_000_000)
-    first = (datetime(1990, 1, 1, tzinfo=UTC) - datetime(1970, 1, 1, tzinfo=UTC)).days
-    last = int(now.timestamp() // 86_400) + 6
-    return {int(day) for day in days if first <= day <= last}
+    days = np.unique(fixed_us // _DAY_US)
+    last = int(now.timestamp() // 86_400) + _DAYS_AHEAD
+    return {int(day) for day in days if _FIRST_DAY <= day <= last}
 
 
-async def ensure_partitions(connection: AsyncConnection, days: Sequence[int]) -> None:
-    """Make the partitions of these days where they are missing, each in a transaction of its own."""
+def date_of(day: int) -> date:
+    """Return a day that is counted from 1970-01-01."""
+    return (_EPOCH + timedelta(days=day)).date()
+
+
+async def ensure_partitions(connection: AsyncConnection, days: Sequence[int]) -> list[int]:
+    """Make the partitions of these days where they are missing, each in a transaction of its own.
+
+    Returns:
+        The days that have one now. Where the lock could not be had soon, the pings of the day go to the default
+        partition, and the worker moves them later.
+    """
+    made: list[int] = []
     for day in days:
-        date = (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(days=day)).date()
-        await connection.execute("SELECT ping_partition_ensure(%s)", (date,))
+        try:
+            await connection.execute("SELECT ping_partition_ensure(%s)", (date_of(day),))
+        except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
+            continue
+        made.append(day)
+    return made
 
 
 async def next_batch_ids(connection: AsyncConnection, n: int) -> list[int]:
-    """Return ``n`` batch numbers, ascending."""
+    """Return ``n`` batch ids, ascending; the order of commits is ``ping_batch.chain_no``."""
     cursor = await connection.execute("SELECT nextval('ping_batch_id_seq') FROM generate_series(1, %s)", (n,))
     return [row[0] for row in await cursor.fetchall()]
 
 
-BatchValues = tuple[int, int, int | None, int | None, int, str, datetime, int, int, int, int, int]
-"""A row of ``ping_batch`` in the order of its columns."""
-
-RawValues = tuple[int, str, bytes, bytes]
-"""A row of ``raw_body`` in the order of its columns."""
+def doubt_counts(doubts: Small) -> list[int]:
+    """Return how often each doubt stands in a column, in the order of the bits."""
+    return [int(np.count_nonzero(doubts & int(doubt))) for doubt in Doubt]
 
 
-async def insert_batches(
-    connection: AsyncConnection, batches: Sequence[BatchValues], bodies: Sequence[RawValues]
-) -> None:
-    """Write receipts and raw bodies of a group, by COPY."""
-    async with connection.cursor() as cursor:
-        async with cursor.copy("COPY ping_batch FROM STDIN (FORMAT binary)") as copy:
-            copy.set_types(
-                [
-                    "int8",
-                    "int4",
-                    "int4",
-                    "int4",
-                    "int4",
-                    "text",
-                    "timestamptz",
-                    "int4",
-                    "int4",
-                    "int4",
-                    "int4",
-                    "int4",
-                ]
-            )
-            for values in batches:
-                await copy.write_row(values)
-        async with cursor.copy("COPY raw_body FROM STDIN (FORMAT binary)") as copy:
-            copy.set_types(["int8", "text", "bytea", "bytea"])
-            for body in bodies:
-                await copy.write_row(body)
+async def note_late(connection: AsyncConnection, device_id: Small, fixed_us: Int, lessor_id: Int) -> None:
+    """Note for the worker in which times pings came late, one window a device; what follows is derived again.
+
+    Args:
+        connection: The writer's, in the transaction that stores the pings.
+        device_id: Their devices, shape ``(n,)``, in any order.
+        fixed_us: Their times, microseconds since 1970, shape ``(n,)``.
+        lessor_id: Whose they are, shape ``(n,)``.
+    """
+    devices, first = np.unique(device_id, return_index=True)
+    place = np.searchsorted(devices, device_id)
+    earliest, latest = np.full(len(devices), np.iinfo(np.int64).max), np.full(len(devices), np.iinfo(np.int64).min)
+    np.minimum.at(earliest, place, fixed_us)
+    np.maximum.at(latest, place, fixed_us)
+    await connection.execute(
+        "INSERT INTO late_window (device_id, lessor_id, from_at, until_at)"
+        " SELECT device_id, lessor_id, to_timestamp(from_us / 1e6), to_timestamp(until_us / 1e6)"
+        " FROM unnest(%s::integer[], %s::integer[], %s::bigint[], %s::bigint[])"
+        " AS late(device_id, lessor_id, from_us, until_us)",
+        (devices.tolist(), lessor_id[first].tolist(), earliest.tolist(), latest.tolist()),
+    )
+
+
+ExtraValues = tuple[int, int, int, int, Jsonb]
+"""A row of ``ping_extra`` in the order of its columns."""
+
+
+async def insert_extras(connection: AsyncConnection, extras: Sequence[ExtraValues]) -> None:
+    """Keep what senders told beyond the columns of a ping."""
+    async with connection.cursor() as cursor, cursor.copy("COPY ping_extra FROM STDIN (FORMAT binary)") as copy:
+        copy.set_types(["int8", "int2", "int4", "int4", "jsonb"])
+        for extra in extras:
+            await copy.write_row(extra)

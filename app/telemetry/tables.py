@@ -1,9 +1,10 @@
 """The tables of this room; pings are written by COPY (``store``), never row by row through these classes."""
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import BigInteger, DateTime, ForeignKey, Index, LargeBinary, SmallInteger, UniqueConstraint
-from sqlalchemy.dialects.postgresql import REAL
+from sqlalchemy.dialects.postgresql import ARRAY, DOUBLE_PRECISION, JSONB, REAL
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.database import Base
@@ -40,6 +41,19 @@ class PingBatchRow(Base):
     duplicates: Mapped[int]
     doubted: Mapped[int]
     rejected: Mapped[int]
+    chain_no: Mapped[int] = mapped_column(BigInteger, unique=True)
+    chain_sha256: Mapped[bytes] = mapped_column(LargeBinary)
+    results_zstd: Mapped[bytes | None] = mapped_column(LargeBinary)
+
+
+class BatchChainRow(Base):
+    """The head of the chain of batches, one row."""
+
+    __tablename__ = "batch_chain"
+
+    only_row: Mapped[bool] = mapped_column(primary_key=True)
+    chain_no: Mapped[int] = mapped_column(BigInteger)
+    head: Mapped[bytes] = mapped_column(LargeBinary)
 
 
 class RawBodyRow(Base):
@@ -50,7 +64,7 @@ class RawBodyRow(Base):
     batch_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     content_type: Mapped[str]
     sha256: Mapped[bytes] = mapped_column(LargeBinary)
-    body_zstd: Mapped[bytes] = mapped_column(LargeBinary)
+    body_zstd: Mapped[bytes | None] = mapped_column(LargeBinary)
 
 
 class PingRow(Base):
@@ -60,26 +74,82 @@ class PingRow(Base):
     __table_args__ = {"postgresql_partition_by": "RANGE (fixed_at)"}  # noqa: RUF012 SQLAlchemy's own form
 
     device_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    variant: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
     fixed_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), primary_key=True)
-    lon_e7: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    lat_e7: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     batch_id: Mapped[int] = mapped_column(BigInteger)
     sent_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     asset_id: Mapped[int | None]
     lessor_id: Mapped[int]
+    lon_e7: Mapped[int]
+    lat_e7: Mapped[int]
     territory_id: Mapped[int | None]
-    county_adcode: Mapped[int | None]
-    doubts: Mapped[int]
     accuracy_m: Mapped[float | None] = mapped_column(REAL)
-    speed_kmh: Mapped[float | None] = mapped_column(REAL)
     odometer_km: Mapped[float | None] = mapped_column(REAL)
     hdop: Mapped[float | None] = mapped_column(REAL)
+    doubts: Mapped[int] = mapped_column(SmallInteger)
     row_index: Mapped[int] = mapped_column(SmallInteger)
+    origin: Mapped[int] = mapped_column(SmallInteger)
+    speed_tenth_kmh: Mapped[int | None] = mapped_column(SmallInteger)
     altitude_m: Mapped[int | None] = mapped_column(SmallInteger)
     course_deg: Mapped[int | None] = mapped_column(SmallInteger)
     satellites: Mapped[int | None] = mapped_column(SmallInteger)
     battery_pct: Mapped[int | None] = mapped_column(SmallInteger)
-    source: Mapped[int] = mapped_column(SmallInteger)
-    datum: Mapped[int] = mapped_column(SmallInteger)
     ignition: Mapped[bool | None]
     external_power: Mapped[bool | None]
+
+
+class PingExtraRow(Base):
+    """What a sender told of a ping beyond its columns."""
+
+    __tablename__ = "ping_extra"
+
+    batch_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    row_index: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    device_id: Mapped[int]
+    lessor_id: Mapped[int]
+    extra: Mapped[dict[str, Any]] = mapped_column(JSONB)
+
+
+class LateWindowRow(Base):
+    """A time in which pings of a device came late: what follows from it is derived again."""
+
+    __tablename__ = "late_window"
+
+    late_window_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, init=False)
+    device_id: Mapped[int]
+    lessor_id: Mapped[int]
+    from_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    until_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+
+
+class LaterDoubtRow(Base):
+    """A doubt about a stored ping that only history tells."""
+
+    __tablename__ = "later_doubt"
+
+    device_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    variant: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    fixed_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), primary_key=True)
+    lessor_id: Mapped[int]
+    doubts: Mapped[int]
+    found_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+
+
+class FeedHourRow(Base):
+    """What came in through a feed in an hour; feed 0 stands for keys of the lessor that belong to none."""
+
+    __tablename__ = "feed_hour"
+
+    lessor_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    feed_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    hour: Mapped[datetime] = mapped_column(DateTime(timezone=True), primary_key=True)
+    batches: Mapped[int] = mapped_column(BigInteger)
+    received: Mapped[int] = mapped_column(BigInteger)
+    stored: Mapped[int] = mapped_column(BigInteger)
+    duplicates: Mapped[int] = mapped_column(BigInteger)
+    doubted: Mapped[int] = mapped_column(BigInteger)
+    rejected: Mapped[int] = mapped_column(BigInteger)
+    doubts: Mapped[list[int]] = mapped_column(ARRAY(BigInteger))
+    lag_s: Mapped[float] = mapped_column(DOUBLE_PRECISION)
+    lag_max_s: Mapped[float] = mapped_column(DOUBLE_PRECISION)
+    last_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))

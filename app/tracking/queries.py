@@ -4,27 +4,18 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from psycopg import AsyncConnection, sql
 from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.database import sql_file
-from app.telemetry.domain import BLOCKING, NO_INT
+from app.telemetry.domain import BLOCKING
 from app.tracking.domain import Position, TrackPoint
 from app.tracking.tables import CurrentPositionRow as Current
 
-_ADVANCE: Final = sql.SQL(sql_file("app.tracking", "advance_positions.sql")).format(
-    none=sql.Literal(NO_INT), blocking=sql.Literal(int(BLOCKING))
-)
 _AS_OF: Final = text(sql_file("app.tracking", "positions_as_of.sql"))
 _TRACK: Final = text(sql_file("app.tracking", "track.sql"))
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _INSTANT: Final = timedelta(microseconds=1)
-
-
-async def advance(connection: AsyncConnection) -> None:
-    """Derive positions from the pings that are staged on this connection."""
-    await connection.execute(_ADVANCE)
 
 
 async def current(session: AsyncSession, asset_id: int) -> list[Position]:

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from psycopg import AsyncConnection
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.domain import Visibility
@@ -28,11 +27,6 @@ from app.tracking.schemas import (
 
 MAX_WINDOW = timedelta(days=366)
 """A track is read for a year at most."""
-
-
-async def advance_positions(connection: AsyncConnection) -> None:
-    """Derive positions from the pings staged on this connection, in the transaction that stores them."""
-    await queries.advance(connection)
 
 
 async def positions_as_of(session: AsyncSession, asset_ids: Sequence[int], as_of: datetime) -> list[Position]:

@@ -26,16 +26,20 @@ class _Position(MappedAsDataclass, kw_only=True):
 
 
 class CurrentPositionRow(_Position, Base):
-    """The newest fix without a blocking doubt, per asset and device."""
+    """The newest fix without a blocking doubt, per asset and device; candidate_…: where it was reported since (beliefs)."""
 
     __tablename__ = "current_position"
 
     asset_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     device_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    candidate_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True), default=None)
+    candidate_lon_e7: Mapped[int | None] = mapped_column(default=None)
+    candidate_lat_e7: Mapped[int | None] = mapped_column(default=None)
+    candidate_fixes: Mapped[int | None] = mapped_column(SmallInteger, default=None)
 
 
 class DailyPositionRow(_Position, Base):
-    """The last such fix of each day (UTC), so that the past is answered without walking the partitions."""
+    """The last such fix of each day (UTC) that the current position has left: the past without walking the partitions."""
 
     __tablename__ = "daily_position"
 

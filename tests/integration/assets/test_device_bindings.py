@@ -147,7 +147,7 @@ async def test_the_index_says_who_was_where(doors: Doors, session: AsyncSession,
     await device((await doors.lessor("other")).client, "863")
     index = await load_device_index(session, lessor.subject_id)
     assert index.version == await device_index_version(session, lessor.subject_id)
-    assert index.resolve(["862", "861", "863"]).tolist() == [spare, tracker, NONE]
+    assert index.resolve(["862", "861", "863"]) == [spare, tracker, NONE]
     at = np.array([us(MARCH) - 1, us(MARCH), us(APRIL) - 1, us(APRIL), us(APRIL) + 1, us(MARCH)], dtype=np.int64)
     who = np.array([tracker] * 5 + [spare], dtype=np.int32)
     assert index.asset_at(who, at).tolist() == [NONE, digger, digger, NONE, crane, NONE]

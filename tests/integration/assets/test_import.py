@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -193,7 +194,7 @@ async def test_a_file_takes_few_statements(application: FastAPI, doors: Doors, s
         for row in (await lessor.client.get("/v1/assets?limit=1000")).json()["items"]
     }
     for number in (0, 500, 999):  # each tracker is on the asset of its own line
-        asked = index.resolve([f"8{number:014d}"])
+        asked = np.array(index.resolve([f"8{number:014d}"]), dtype=np.int32)
         assert index.asset_at(asked, index.from_us[:1]).tolist() == [assets[f"S-{number}"]]
     with counted_queries(application) as statements:
         assert (await send(lessor.client, lines)).json()["unchanged"] == 3000

@@ -1,70 +1,104 @@
-"""The group-commit writer: a batch that cannot be written fails alone, and the writer goes on."""
+"""The group-commit writer: a batch or row that cannot be written fails alone, and the writer goes on."""
 
 import asyncio
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-import numpy as np
 import pytest
 from fastapi import FastAPI
 from sqlalchemy import text
 
+from app.core.datum import CoordSystem
+from app.core.errors import AppError
 from app.core.http import Context
-from app.ingest.writer import GroupWriter, Submission
-from app.telemetry.domain import NO_INT, NO_TIME_US, Fixes, Measurements, PlacedFixes
+from app.ingest.parcel import Parcel
+from app.ingest.writer import GroupWriter
+from app.telemetry.rows import Decoded, PingRow
 from tests.conftest import NOW
+from tests.support import Doors, Holder
+
+CHANGNING = (121.4241, 31.2205)
 
 
-def submission(device_id: int) -> Submission:
-    """A batch of one fix at Changning."""
-
-    def whole(value: int) -> Any:
-        return np.array([value], dtype=np.int32)
-
-    def real() -> Any:
-        return np.array([np.nan])
-
-    more = Measurements(np.array([NO_TIME_US]), real(), real(), real(), real(), *(whole(NO_INT) for _ in range(6)))
-    fixes = Fixes(
-        index=whole(0),
-        device_id=whole(device_id),
-        fixed_us=np.array([round((NOW - timedelta(minutes=5)).timestamp() * 1e6)]),
-        lon_e7=whole(1_214_241_000),
-        lat_e7=whole(312_205_000),
-        datum=whole(1),
-        source=whole(1),
-        located=np.array([True]),
-        backfill=np.array([False]),
-        more=more,
-        rejections=(),
-        received=1,
-    )
-    placed = PlacedFixes(fixes, whole(NO_INT), whole(0), whole(NO_INT), whole(NO_INT))
-    return Submission(placed, 1, None, None, 1, NOW, "application/json", b"\0" * 32, b"", every_row=False)
+@pytest.fixture
+async def lessor(doors: Doors) -> Holder:
+    """A lessor with the devices d0 to d4, on nothing."""
+    holder = await doors.lessor()
+    for number in range(5):
+        made = await holder.client.post("/v1/devices", json={"identifier": f"d{number}", "kind": "wired"})
+        assert made.status_code == 201
+    return holder
 
 
-def refused_by_the_database(good: Submission) -> Submission:
+def row(device: int, minutes_ago: float = 5, **more: Any) -> PingRow:
+    fixed_at = NOW - timedelta(minutes=minutes_ago)
+    return PingRow(device_id=f"d{device}", fixed_at=fixed_at, lon=CHANGNING[0], lat=CHANGNING[1], **more)
+
+
+def parcel(lessor: Holder, *rows: PingRow) -> Parcel:
+    decoded = Decoded(list(rows), list(range(len(rows))), (), len(rows))
+    return Parcel(decoded, lessor.subject_id, None, None, CoordSystem.WGS84, NOW, "application/json", b"[]")
+
+
+def refused_by_the_database(good: Parcel) -> Parcel:
     return replace(good, content_type="application/\0json")
 
 
-def breaking_our_own_code(good: Submission) -> Submission:
-    fixes = replace(good.placed.fixes, rejections=("not a rejection",))  # type: ignore[arg-type]
-    return replace(good, placed=replace(good.placed, fixes=fixes))
+def breaking_our_own_code(good: Parcel) -> Parcel:
+    return replace(good, body="not bytes")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("poison", [refused_by_the_database, breaking_our_own_code])
-async def test_a_poisoned_batch_fails_alone_and_the_writer_goes_on(application: FastAPI, poison: Any) -> None:
+async def test_a_poisoned_batch_fails_alone_and_the_writer_goes_on(
+    application: FastAPI, lessor: Holder, poison: Any
+) -> None:
     context: Context = application.state.context
-    async with GroupWriter(context) as writer:
-        batches = [submission(1), poison(submission(2)), submission(3)]
+    async with GroupWriter(context, application.state.locators) as writer:
+        batches = [parcel(lessor, row(1)), poison(parcel(lessor, row(2))), parcel(lessor, row(3))]
         first, bad, third = await asyncio.gather(*map(writer.write, batches), return_exceptions=True)
         assert isinstance(bad, Exception)
         assert not isinstance(first, BaseException)
         assert not isinstance(third, BaseException)
         assert (first.stored, third.stored) == (1, 1)
-        after = await asyncio.wait_for(writer.write(submission(4)), 10)
+        after = await asyncio.wait_for(writer.write(parcel(lessor, row(4))), 10)
         assert after.stored == 1
+    assert await minutes_of_devices(context) == [("d1", 5), ("d3", 5), ("d4", 5)]
+
+
+async def minutes_of_devices(context: Context) -> list[tuple[str, int]]:
     async with context.database.reading() as session:
-        devices = (await session.scalars(text("SELECT device_id FROM ping ORDER BY 1"))).all()
-    assert devices == [1, 3, 4]
+        rows = await session.execute(
+            text("SELECT identifier, fixed_at FROM ping JOIN device USING (device_id) ORDER BY 1, 2")
+        )
+        return [(identifier, round((NOW - fixed_at) / timedelta(minutes=1))) for identifier, fixed_at in rows]
+
+
+async def test_a_poisoned_row_fails_by_itself_and_its_batch_is_stored(application: FastAPI, lessor: Holder) -> None:
+    context: Context = application.state.context
+    rows = [row(0, minute) for minute in range(20, 10, -1)]
+    rows[3] = row(1, extra={"nul": "\0"})  # PostgreSQL's jsonb cannot hold it; a decoder that let it through
+    rows[7] = row(1, 6, extra={"nul": "\0"})
+    async with GroupWriter(context, application.state.locators) as writer:
+        both = await asyncio.gather(writer.write(parcel(lessor, *rows)), writer.write(parcel(lessor, row(2))))
+    receipt, neighbour = both
+    assert (receipt.received, receipt.stored, receipt.rejected, neighbour.stored) == (10, 8, 2, 1)
+    assert [(r.index, r.status, r.code) for r in receipt.results if r.status == "rejected"] == [
+        (3, "rejected", "malformed"),
+        (7, "rejected", "malformed"),
+    ]
+    assert len(await minutes_of_devices(context)) == 9
+
+
+async def test_past_the_bound_of_the_queue_a_batch_is_refused_and_after_closing_too(
+    application: FastAPI, lessor: Holder
+) -> None:
+    context: Context = application.state.context
+    tight = replace(context, settings=context.settings.model_copy(update={"writer_queue_rows": 3}))
+    async with GroupWriter(tight, application.state.locators) as writer:
+        batches = [parcel(lessor, row(n % 5, n + 1)) for n in range(6)]
+        answers = await asyncio.gather(*map(writer.write, batches), return_exceptions=True)
+        assert [isinstance(a, AppError) for a in answers] == [False] * 3 + [True] * 3
+    with pytest.raises(AppError):
+        await writer.write(parcel(lessor, row(0)))
+    assert len(await minutes_of_devices(context)) == 3

@@ -5,6 +5,7 @@ import pytest
 
 from app.core.datum import CoordSystem
 from app.core.errors import InvalidInput, MalformedRequest
+from app.telemetry.columns import gather
 from app.telemetry.json_pings import decode
 from app.telemetry.ping_files import Reading, read_batches
 
@@ -23,9 +24,9 @@ def write(folder: Path, name: str, text: str) -> Path:
 
 def test_a_gpx_track_is_read_with_its_name_as_device_and_speed_in_kmh(tmp_path: Path) -> None:
     ((body, devices),) = read_batches(write(tmp_path, "a.gpx", GPX), Reading(), 100)
-    reports = decode(body, ndjson=True, max_rows=100)
+    reports = gather([decode(body, ndjson=True, max_rows=100)], [None])
     assert devices == ["truck-7"]
-    assert not reports.rejections
+    assert reports.rejections == ((),)
     assert reports.lon.tolist() == [121.4241, 121.4242]
     assert reports.more.speed_kmh[0] == 36
     assert reports.more.altitude_m[0] == 4
@@ -35,8 +36,8 @@ def test_csv_heads_are_understood_times_get_the_zone_and_feet_become_metres(tmp_
     text = "imei,timestamp,Latitude,longitude,altitude_ft\nx,2026-11-23 12:00:00,31.2205,121.4241,1000\n"
     how = Reading(coord_system=CoordSystem.WGS84, zone=ZoneInfo("Asia/Shanghai"))
     ((body, _),) = read_batches(write(tmp_path, "a.csv", text), how, 100)
-    reports = decode(body, ndjson=True, max_rows=100)
-    assert not reports.rejections
+    reports = gather([decode(body, ndjson=True, max_rows=100)], [None])
+    assert reports.rejections == ((),)
     assert reports.fixed_us[0] == 1_795_406_400_000_000
     assert reports.more.altitude_m[0] == 305
 

@@ -1,0 +1,357 @@
+"""One group of batches, from judged rows to the commit: what is written in the one transaction, and in which order."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+import numpy as np
+import zstandard
+from psycopg import AsyncConnection
+from psycopg.types.json import Jsonb
+
+from app.assets.bindings import DeviceIndex, fleet_versions
+from app.core.datum import TRANSFORM_VERSION
+from app.core.settings import Settings
+from app.ingest.parcel import Parcel
+from app.ingest.path import Surroundings, judge
+from app.ingest.receipt import Receipt, make_receipts
+from app.telemetry import batches, store
+from app.telemetry.domain import BLOCKING, NO_INT, NO_TIME_US, Doubt, Float, Int, Mask, PlacedFixes, Small
+from app.tracking import advancing
+from app.tracking.beliefs import NO_ASSET, Beliefs, Moves, Verdict, slack_of
+
+
+class StaleFleet(Exception):
+    """A lessor's devices or bindings changed after the group was judged; it is judged again with the present ones.
+
+    Args:
+        lessors: Whose did.
+    """
+
+    def __init__(self, lessors: Sequence[int]) -> None:
+        super().__init__(f"devices changed: {lessors}")
+        self.lessors = tuple(lessors)
+
+
+class Contradicted(Exception):
+    """Rows contradict stored pings; the group is judged again with that known.
+
+    Args:
+        variants: Of each such row, by batch (its number in the group) and row.
+    """
+
+    def __init__(self, variants: Mapping[store.RowKey, int]) -> None:
+        super().__init__(f"{len(variants)} rows contradict stored pings")
+        self.variants = dict(variants)
+
+
+class Overtaken(Exception):
+    """Another process moved a position that memory believed in; the group is judged again from what is stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A group that is judged as far as its own rows allow.
+
+    Attributes:
+        group: Its batches.
+        around: What it was judged against.
+        placed: Its rows.
+        raw: SHA-256 and packed bytes of each body.
+        days: The days of its pings that need a partition, counted from 1970.
+    """
+
+    group: tuple[Parcel, ...]
+    around: Surroundings
+    placed: PlacedFixes
+    raw: tuple[tuple[bytes, bytes], ...]
+    days: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A group that is committed; after a rehearsal it is not."""
+
+    receipts: list[Receipt]
+    moves: Moves
+    verdict: Verdict
+    committed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """A prepared group with what the devices' past says of it; arrays over ``ordered.rows`` unless said."""
+
+    ordered: store.Ordered
+    doubts: Small
+    usable: np.ndarray[tuple[int], np.dtype[np.intp]]
+    moves: Moves
+    verdict: Verdict
+    role: Small
+    believed_us: Int
+
+
+def prepare(group: Sequence[Parcel], around: Surroundings) -> Prepared:
+    """Judge a group by its own rows and pack its bodies: all that needs no database; it may run in a thread."""
+    placed = judge(group, around)
+    now = max(parcel.received_at for parcel in group)
+    return Prepared(
+        group=tuple(group),
+        around=around,
+        placed=placed,
+        raw=tuple(batches.pack(parcel.body) for parcel in group),
+        days=frozenset(store.days_of(placed.fixes.fixed_us, now)),
+    )
+
+
+@dataclass(slots=True)
+class Attempt:
+    """What is known about a group from attempts to write it that came to nothing.
+
+    Attributes:
+        variants: Rows that contradict stored pings.
+        locked: Whether positions are to be locked before they are believed in: another process keeps moving them.
+        rehearsal: Whether the group is rolled back in the end, when it is only asked whether it can be written.
+    """
+
+    variants: dict[store.RowKey, int] = field(default_factory=dict)
+    locked: bool = False
+    rehearsal: bool = False
+
+
+async def write(connection: AsyncConnection, prepared: Prepared, beliefs: Beliefs, attempt: Attempt) -> Written:
+    """Write a group in one transaction and return its receipts, after the commit (or, a rehearsal, the rollback).
+
+    Raises:
+        StaleFleet: It must be prepared again.
+        Contradicted: It must be written again, with the variants.
+        Overtaken: It must be written again, with positions locked.
+    """
+    group, placed = prepared.group, prepared.placed
+    async with connection.transaction(force_rollback=attempt.rehearsal):
+        await _check_fleets(connection, prepared.around.devices)
+        batch_ids = await store.next_batch_ids(connection, len(group))
+        judged = await _judge_moves(connection, prepared, beliefs, attempt)
+        collisions = await _store_pings(connection, prepared, judged, batch_ids)
+        duplicate = _duplicates(placed, judged, batch_ids, collisions)
+        if not await _advance(connection, judged):
+            raise Overtaken
+        doubts = _final_doubts(placed, judged)
+        await _note(connection, prepared, judged, batch_ids, duplicate)
+        receipts = make_receipts(group, batch_ids, placed, doubts, duplicate)
+        await batches.append(
+            connection, _acknowledged(prepared, receipts), _feed_counts(prepared, receipts, doubts, duplicate)
+        )
+    return Written(receipts, judged.moves, judged.verdict, committed=not attempt.rehearsal)
+
+
+async def _check_fleets(connection: AsyncConnection, devices: Mapping[int, DeviceIndex]) -> None:
+    """Hold the registers still until the commit: a change waits, and then finds the pings that were bound before it."""
+    versions = await fleet_versions(connection, sorted(devices))
+    stale = [lessor for lessor, index in devices.items() if versions.get(lessor, 0) != index.version]
+    if stale:
+        raise StaleFleet(stale)
+
+
+async def _judge_moves(
+    connection: AsyncConnection, prepared: Prepared, beliefs: Beliefs, attempt: Attempt
+) -> _Judged:
+    placed, settings = prepared.placed, prepared.around.settings
+    ordered = store.order(placed, attempt.variants)
+    rows = ordered.rows
+    doubts = placed.doubts[rows] | np.where(ordered.conflict, int(Doubt.CONFLICT), 0).astype(np.int32)
+    usable = np.flatnonzero(doubts & int(BLOCKING) == 0)
+    fixes, chosen = placed.fixes, rows[usable]
+    asset_id = placed.asset_id[chosen]
+    moves = Moves(
+        device_id=fixes.device_id[chosen],
+        asset_id=np.where(asset_id == NO_INT, NO_ASSET, asset_id).astype(np.int32),
+        fixed_us=fixes.fixed_us[chosen],
+        lon_e7=fixes.lon_e7[chosen],
+        lat_e7=fixes.lat_e7[chosen],
+        slack_m=slack_of(fixes.source[chosen], fixes.more.accuracy_m[chosen], settings),
+    )
+    if attempt.locked:
+        beliefs.forget(moves.device_id)
+    unknown = beliefs.unknown(moves)
+    if len(unknown[0]):
+        beliefs.learn(
+            await advancing.read_beliefs(connection, *unknown, _stored_slack(settings), locked=attempt.locked)
+        )
+    verdict = beliefs.judge(moves)
+    doubts[usable] |= verdict.doubts
+    role = np.zeros(len(rows), dtype=np.int32)
+    believed_us = np.full(len(rows), NO_TIME_US, dtype=np.int64)
+    bound = moves.asset_id[verdict.heads] != NO_ASSET
+    role[usable[verdict.heads[bound]]] |= store.HEAD
+    role[usable[verdict.day_ends]] |= store.DAY_END
+    role[usable[verdict.elsewhere]] |= store.ELSEWHERE
+    believed_us[usable[verdict.heads]] = verdict.believed_us
+    return _Judged(ordered, doubts, usable, moves, verdict, role, believed_us)
+
+
+def _stored_slack(settings: Settings) -> advancing.SlackOf:
+    def slack(source: int, accuracy_m: float | None) -> float:
+        accuracy: Float = np.array([np.nan if accuracy_m is None else accuracy_m])
+        return float(slack_of(np.array([source], dtype=np.int32), accuracy, settings)[0])
+
+    return slack
+
+
+async def _store_pings(
+    connection: AsyncConnection, prepared: Prepared, judged: _Judged, batch_ids: Sequence[int]
+) -> list[store.Collision]:
+    """Store the pings; returns those that were stored before.
+
+    Raises:
+        Contradicted: Some contradict stored pings.
+    """
+    rows = len(judged.ordered.rows)
+    if not rows:
+        return []
+    payload = store.stage_rows(
+        prepared.placed,
+        judged.ordered,
+        np.array([parcel.lessor_id for parcel in prepared.group], dtype=np.int32),
+        np.array(batch_ids, dtype=np.int64),
+        judged.doubts,
+        judged.role,
+        judged.believed_us,
+    )
+    collisions = await store.stage_and_insert(connection, payload, rows)
+    contradicting = [c for c in collisions if not c.same_position]
+    if contradicting:
+        raise Contradicted(_variants(prepared.placed, judged.ordered, batch_ids, contradicting))
+    return collisions
+
+
+def _variants(
+    placed: PlacedFixes, ordered: store.Ordered, batch_ids: Sequence[int], contradicting: Sequence[store.Collision]
+) -> dict[store.RowKey, int]:
+    number = {batch_id: i for i, batch_id in enumerate(batch_ids)}
+    wanted = {(number[c.batch_id], c.row_index) for c in contradicting}
+    fixes = placed.fixes
+    found: dict[store.RowKey, int] = {}
+    for row, variant in zip(ordered.rows.tolist(), ordered.variant.tolist(), strict=True):
+        key = (int(fixes.batch[row]), int(fixes.index[row]))
+        if key in wanted:
+            fresh = store.variant_of(int(fixes.lon_e7[row]), int(fixes.lat_e7[row]))
+            found[key] = store.next_variant(variant) if variant else fresh
+    return found
+
+
+async def _advance(connection: AsyncConnection, judged: _Judged) -> bool:
+    verdict, moves = judged.verdict, judged.moves
+    bound = moves.asset_id[verdict.heads] != NO_ASSET
+    replaced = int(np.count_nonzero(bound & (verdict.believed_us != NO_TIME_US)))
+    done = await advancing.advance(
+        connection,
+        replaced=replaced,
+        first=int(np.count_nonzero(bound)) - replaced,
+        crossed=verdict.crossed,
+        ended=len(verdict.day_ends),
+        left=len(verdict.elsewhere),
+    )
+    await advancing.note_candidates(connection, [c for c in verdict.candidates if c.asset_id != NO_ASSET])
+    return done
+
+
+def _duplicates(
+    placed: PlacedFixes, judged: _Judged, batch_ids: Sequence[int], collisions: Sequence[store.Collision]
+) -> Mask:
+    """Return whether each row of the group was stored before, or stands in the group twice."""
+    fixes = placed.fixes
+    duplicate = np.zeros(len(fixes.index), dtype=np.bool_)
+    duplicate[judged.ordered.repeated] = True
+    if collisions:
+        number = {batch_id: i for i, batch_id in enumerate(batch_ids)}
+        keys = np.array([number[c.batch_id] * 32_768 + c.row_index for c in collisions])
+        duplicate |= np.isin(fixes.batch * 32_768 + fixes.index, keys)
+    return duplicate
+
+
+def _final_doubts(placed: PlacedFixes, judged: _Judged) -> Small:
+    doubts = placed.doubts.copy()
+    doubts[judged.ordered.rows] = judged.doubts
+    return doubts
+
+
+async def _note(
+    connection: AsyncConnection, prepared: Prepared, judged: _Judged, batch_ids: Sequence[int], duplicate: Mask
+) -> None:
+    """Note what the worker has to look at again, and what senders told beyond the columns of a ping."""
+    late = judged.ordered.rows[judged.usable[judged.verdict.late]]
+    late = late[~duplicate[late]]
+    fixes = prepared.placed.fixes
+    lessor_id = [parcel.lessor_id for parcel in prepared.group]
+    if len(late):
+        await store.note_late(
+            connection, fixes.device_id[late], fixes.fixed_us[late], np.array(lessor_id)[fixes.batch[late]]
+        )
+    if not any(row.extra or row.alarms for parcel in prepared.group for row in parcel.decoded.rows):
+        return
+    device = dict(
+        zip(zip(fixes.batch.tolist(), fixes.index.tolist(), strict=True), fixes.device_id.tolist(), strict=True)
+    )
+    again = set(zip(fixes.batch[duplicate].tolist(), fixes.index[duplicate].tolist(), strict=True))
+    extras = [
+        (batch_ids[i], index, device[i, index], parcel.lessor_id, Jsonb(_extra_of(row.extra, row.alarms)))
+        for i, parcel in enumerate(prepared.group)
+        for index, row in zip(parcel.decoded.index, parcel.decoded.rows, strict=True)
+        if (row.extra or row.alarms) and (i, index) in device and (i, index) not in again
+    ]
+    await store.insert_extras(connection, extras)
+
+
+def _extra_of(extra: dict[str, object] | None, alarms: list[str] | None) -> dict[str, object]:
+    return {**(extra or {}), **({"alarms": alarms} if alarms else {})}
+
+
+def _acknowledged(
+    prepared: Prepared, receipts: Sequence[Receipt]
+) -> list[tuple[batches.Acknowledged, batches.RawBody]]:
+    return [
+        (
+            batches.Acknowledged(
+                receipt.batch_id, parcel.lessor_id, parcel.feed_id, parcel.api_key_id, prepared.around.layer.layer_id,
+                TRANSFORM_VERSION, parcel.received_at, receipt.received, receipt.stored, receipt.duplicates,
+                receipt.doubted, receipt.rejected,
+            ),
+            batches.RawBody(parcel.content_type, sha256, packed, _packed_results(receipt)),
+        )
+        for parcel, receipt, (sha256, packed) in zip(prepared.group, receipts, prepared.raw, strict=True)
+    ]  # fmt: skip
+
+
+def _packed_results(receipt: Receipt) -> bytes | None:
+    return zstandard.compress(msgspec.json.encode(receipt.results), 1) if receipt.results else None
+
+
+def _feed_counts(
+    prepared: Prepared, receipts: Sequence[Receipt], doubts: Small, duplicate: Mask
+) -> list[batches.FeedCounts]:
+    feeds: dict[tuple[int, int], list[int]] = {}
+    for i, parcel in enumerate(prepared.group):
+        feeds.setdefault((parcel.lessor_id, parcel.feed_id or 0), []).append(i)
+    fixes = prepared.placed.fixes
+    lag_s = (prepared.placed.received_us - fixes.fixed_us) / 1e6
+    counts: list[batches.FeedCounts] = []
+    for (lessor_id, feed_id), numbers in feeds.items():
+        mine = ~duplicate if len(feeds) == 1 else ~duplicate & np.isin(fixes.batch, numbers)
+        counts.append(
+            batches.FeedCounts(
+                lessor_id=lessor_id,
+                feed_id=feed_id,
+                received_at=max(prepared.group[i].received_at for i in numbers),
+                batches=len(numbers),
+                received=sum(receipts[i].received for i in numbers),
+                stored=sum(receipts[i].stored for i in numbers),
+                duplicates=sum(receipts[i].duplicates for i in numbers),
+                doubted=sum(receipts[i].doubted for i in numbers),
+                rejected=sum(receipts[i].rejected for i in numbers),
+                doubts=store.doubt_counts(doubts[mine]),
+                lag_s=float(lag_s[mine].sum()),
+                lag_max_s=float(lag_s[mine].max(initial=0.0)),
+            )
+        )
+    return counts

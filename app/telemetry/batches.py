@@ -1,0 +1,196 @@
+"""Batches that were acknowledged: their receipts, their raw bodies and the chain that holds them together.
+
+Each batch's link is SHA-256 over the link before it, the batch's own facts and its body's digest, in the order of
+commits: ``link = sha256(link before | batch_id int64 | lessor_id int32 | received_at, microseconds since 1970, int64 |
+sha256(body))``, integers big-endian; the first link follows 32 zero bytes. A body that is changed, dropped or put
+elsewhere breaks every later link. A cut tail shows only against a head that is kept elsewhere.
+"""
+
+import hashlib
+import struct
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import astuple, dataclass
+from datetime import datetime
+from typing import Final
+
+import zstandard
+from psycopg import AsyncConnection
+
+from app.telemetry.domain import Doubt
+
+FIRST_LINK: Final = bytes(32)
+_FACTS: Final = struct.Struct(">qiq")
+_RAW_LEVEL: Final = 1  # zstd's fastest: a body of pings shrinks to a tenth already, and this is on the hot path
+_ADD_FEED_HOUR: Final = """
+    INSERT INTO feed_hour AS f (lessor_id, feed_id, hour, batches, received, stored, duplicates, doubted, rejected, doubts,
+                                lag_s, lag_max_s, last_at)
+    VALUES (%s, %s, date_trunc('hour', %s), %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+    ON CONFLICT (lessor_id, feed_id, hour) DO UPDATE SET
+        batches = f.batches + excluded.batches, received = f.received + excluded.received,
+        stored = f.stored + excluded.stored, duplicates = f.duplicates + excluded.duplicates,
+        doubted = f.doubted + excluded.doubted, rejected = f.rejected + excluded.rejected,
+        doubts = ARRAY(SELECT a + b FROM unnest(f.doubts, excluded.doubts) AS both_doubts(a, b)),
+        lag_s = f.lag_s + excluded.lag_s, lag_max_s = greatest(f.lag_max_s, excluded.lag_max_s),
+        last_at = greatest(f.last_at, excluded.last_at)"""
+_WIDTHS: Final = [
+    "int8", "int4", "int4", "int4", "int4", "text", "timestamptz", "int4", "int4", "int4", "int4", "int4", "int8",
+    "bytea", "bytea",
+]  # fmt: skip
+
+
+def link_of(before: bytes, batch_id: int, lessor_id: int, received_at: datetime, body_sha256: bytes) -> bytes:
+    """Return the chain's link of a batch, 32 bytes."""
+    facts = _FACTS.pack(batch_id, lessor_id, round(received_at.timestamp() * 1_000_000))
+    return hashlib.sha256(before + facts + body_sha256).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """A batch as it is stored, the order of its members that of the columns of ``ping_batch``."""
+
+    batch_id: int
+    lessor_id: int
+    feed_id: int | None
+    api_key_id: int | None
+    layer_id: int
+    transform_version: str
+    received_at: datetime
+    received: int
+    stored: int
+    duplicates: int
+    doubted: int
+    rejected: int
+
+
+@dataclass(frozen=True, slots=True)
+class RawBody:
+    """The bytes that a batch came in.
+
+    Attributes:
+        content_type: What they claim to be.
+        sha256: Of the bytes as they came, unpacked.
+        packed: The bytes, zstd.
+        results_packed: The rows of the receipt, JSON, zstd; None where it lists none.
+    """
+
+    content_type: str
+    sha256: bytes
+    packed: bytes
+    results_packed: bytes | None
+
+
+def pack(body: bytes) -> tuple[bytes, bytes]:
+    """Return a body's SHA-256 and the body compressed."""
+    return hashlib.sha256(body).digest(), zstandard.compress(body, _RAW_LEVEL)
+
+
+@dataclass(frozen=True, slots=True)
+class FeedCounts:
+    """What a group brought through one feed, the order of its members that of ``feed_hour``'s statement.
+
+    Attributes:
+        lessor_id: Whose feed it is.
+        feed_id: The feed; 0 for keys of the lessor that belong to none.
+        received_at: When the newest batch came in, UTC.
+        batches: Batches.
+        received: Rows.
+        stored: Rows stored now.
+        duplicates: Rows stored before.
+        doubted: Rows stored with doubts.
+        rejected: Rows that are no fix.
+        doubts: How often each ``Doubt``, in the order of the bits.
+        lag_s: Seconds from fix to arrival, summed over the stored rows.
+        lag_max_s: The largest of them.
+    """
+
+    lessor_id: int
+    feed_id: int
+    received_at: datetime
+    batches: int
+    received: int
+    stored: int
+    duplicates: int
+    doubted: int
+    rejected: int
+    doubts: list[int]
+    lag_s: float
+    lag_max_s: float
+
+    def __post_init__(self) -> None:
+        """Check the length of ``doubts``."""
+        assert len(self.doubts) == len(Doubt)  # noqa: S101 our own mistake, not a sender's
+
+
+async def append(
+    connection: AsyncConnection, batches: Sequence[tuple[Acknowledged, RawBody]], feeds: Sequence[FeedCounts]
+) -> None:
+    """Write receipts, raw bodies and the feeds' counts of a group, and extend the chain: last in its transaction.
+
+    The lock of the chain's head is held from here to the commit: chain numbers are in the order of commits and without
+    a gap, which is what lets the worker follow them and miss nothing.
+    """
+    async with connection.cursor() as cursor:
+        await cursor.execute("SELECT chain_no, head FROM batch_chain FOR UPDATE")
+        chain_no, head = await cursor.fetchone() or (0, FIRST_LINK)
+        async with cursor.copy("COPY ping_batch FROM STDIN (FORMAT binary)") as copy:
+            copy.set_types(_WIDTHS)
+            for batch, raw in batches:
+                chain_no += 1
+                head = link_of(head, batch.batch_id, batch.lessor_id, batch.received_at, raw.sha256)
+                await copy.write_row((*astuple(batch), chain_no, head, raw.results_packed))
+        async with cursor.copy("COPY raw_body FROM STDIN (FORMAT binary)") as copy:
+            copy.set_types(["int8", "text", "bytea", "bytea"])
+            for batch, raw in batches:
+                await copy.write_row((batch.batch_id, raw.content_type, raw.sha256, raw.packed))
+        for feed in sorted(feeds, key=lambda one: (one.lessor_id, one.feed_id)):
+            lessor_id, feed_id, received_at, *counts = astuple(feed)
+            await cursor.execute(_ADD_FEED_HOUR, (lessor_id, feed_id, received_at, *counts, received_at))
+        await cursor.execute(
+            "INSERT INTO batch_chain (only_row, chain_no, head) VALUES (true, %s, %s)"
+            " ON CONFLICT (only_row) DO UPDATE SET chain_no = excluded.chain_no, head = excluded.head",
+            (chain_no, head),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ChainFault:
+    """The first batch at which the chain does not hold.
+
+    Attributes:
+        chain_no: Its place in the chain.
+        batch_id: The batch, None where it is missing.
+        reason: What is wrong, as a sentence.
+    """
+
+    chain_no: int
+    batch_id: int | None
+    reason: str
+
+
+async def verify(connection: AsyncConnection) -> AsyncIterator[int | ChainFault]:
+    """Walk the chain from its beginning, unpacking every body; yields each sound number, or the first fault and ends.
+
+    A body that retention has deleted is not at fault: its digest stays in the chain.
+    """
+    before, expected = FIRST_LINK, 0
+    async with connection.cursor(name="chain") as cursor:
+        await cursor.execute(
+            "SELECT b.chain_no, b.chain_sha256, b.batch_id, b.lessor_id, b.received_at, r.sha256, r.body_zstd"
+            " FROM ping_batch b LEFT JOIN raw_body r USING (batch_id) ORDER BY b.chain_no"
+        )
+        async for chain_no, link, batch_id, lessor_id, received_at, sha256, packed in cursor:
+            expected += 1
+            fault = None
+            if chain_no != expected:
+                fault = ChainFault(expected, None, f"batch number {expected} of the chain is missing")
+            elif sha256 is None:
+                fault = ChainFault(chain_no, batch_id, "its raw body's record is missing")
+            elif packed is not None and hashlib.sha256(zstandard.decompress(packed)).digest() != sha256:
+                fault = ChainFault(chain_no, batch_id, "its raw body is not the one that came in")
+            elif link_of(before, batch_id, lessor_id, received_at, sha256) != link:
+                fault = ChainFault(chain_no, batch_id, "its link does not follow from the one before")
+            if fault is not None:
+                yield fault
+                return
+            before = link
+            yield chain_no

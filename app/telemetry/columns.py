@@ -1,0 +1,129 @@
+"""From rows to columns: all batches of a group become one set of arrays, so that no step costs a call per row."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+
+from app.core.datum import CoordSystem
+from app.telemetry.domain import (
+    DATUM_CODES,
+    NO_INT,
+    NO_TIME_US,
+    Float,
+    Int,
+    Measurements,
+    Reports,
+    Small,
+    Source,
+)
+from app.telemetry.rows import Decoded, PingRow
+
+_FIELDS: Final = [field.name for field in msgspec.structs.fields(PingRow)]
+_DATUMS: Final[dict[str | None, int]] = {None: 0, **{str(k): v for k, v in DATUM_CODES.items()}}
+_SOURCES: Final[dict[str | None, int]] = {None: Source.GNSS, **{s.name.lower(): int(s) for s in Source}}
+_INT_LIMIT: Final = 32_767
+
+Column = Sequence[Any]
+
+
+def gather(batches: Sequence[Decoded], declared: Sequence[CoordSystem | None]) -> Reports:
+    """Lay the rows of some batches out as columns.
+
+    An optional value that cannot be (a course of 720 degrees) is left out: it never costs the fix.
+
+    Args:
+        batches: What the decoders read, in the order of the group.
+        declared: For each batch the datum of its feed, which holds for rows that name none.
+    """
+    rows = [row for batch in batches for row in batch.rows]
+    counts = [len(batch.rows) for batch in batches]
+    n = len(rows)
+    told = _transposed(rows)
+    default = np.repeat(np.array([_DATUMS[system] for system in declared], dtype=np.int32), counts)
+    datum = _coded(told["coord_system"], _DATUMS)
+    return Reports(
+        batch=np.repeat(np.arange(len(batches), dtype=np.int32), counts),
+        index=np.fromiter((i for batch in batches for i in batch.index), np.int32, n),
+        identifiers=list(told["device_id"]),
+        fixed_us=_times(told["fixed_at"]),
+        lon=np.array(told["lon"], dtype=np.float64),
+        lat=np.array(told["lat"], dtype=np.float64),
+        datum=np.where(datum == 0, default, datum),
+        source=_coded(told["source"], _SOURCES),
+        located=_flags(told["located"]) != 0,
+        backfill=_flags(told["backfill"]) == 1,
+        more=Measurements(
+            sent_us=_times(told["sent_at"]),
+            accuracy_m=_floats(told["accuracy_m"], 0, 1e6),
+            speed_kmh=_floats(told["speed_kmh"], 0, 3_000),
+            odometer_km=_floats(told["odometer_km"], 0, 1e8),
+            hdop=_floats(told["hdop"], 0, 1e4),
+            altitude_m=_ints(told["altitude_m"], -_INT_LIMIT, _INT_LIMIT),
+            course_deg=_ints(told["course_deg"], 0, 360),
+            satellites=_ints(told["satellites"], 0, 255),
+            battery_pct=_ints(told["battery_pct"], 0, 100),
+            ignition=_flags(told["ignition"]),
+            external_power=_flags(told["external_power"]),
+        ),
+        rejections=tuple(batch.rejections for batch in batches),
+    )
+
+
+def _transposed(rows: Sequence[PingRow]) -> dict[str, Column]:
+    if not rows:
+        return dict.fromkeys(_FIELDS, ())
+    return dict(zip(_FIELDS, zip(*map(msgspec.structs.astuple, rows), strict=True), strict=True))
+
+
+def _nothing_told(column: Column) -> bool:
+    return column.count(None) == len(column)
+
+
+def _coded(column: Column, codes: dict[str | None, int]) -> Small:
+    if _nothing_told(column):
+        return np.full(len(column), codes[None], dtype=np.int32)
+    return np.fromiter(map(codes.__getitem__, column), np.int32, len(column))
+
+
+def _flags(column: Column) -> Small:
+    return _coded(column, {None: NO_INT, False: 0, True: 1})  # type: ignore[dict-item] # False and True are 0 and 1
+
+
+def _times(column: Sequence[datetime | None]) -> Int:
+    if _nothing_told(column):
+        return np.full(len(column), NO_TIME_US, dtype=np.int64)
+    if None not in column:
+        seconds = np.fromiter(map(datetime.timestamp, column), np.float64, len(column))  # type: ignore[arg-type]
+        return np.rint(seconds * 1e6).astype(np.int64)
+    return np.fromiter(
+        (NO_TIME_US if t is None else round(t.timestamp() * 1e6) for t in column), np.int64, len(column)
+    )
+
+
+def _floats(column: Column, least: float, most: float) -> Float:
+    """Return a column, NaN where a value is not told or cannot be."""
+    if _nothing_told(column):
+        return np.full(len(column), np.nan)
+    try:
+        values = np.array(column, dtype=np.float64)
+    except OverflowError:  # an integer of more than 300 digits
+        values = np.array([_finite(v) for v in column], dtype=np.float64)
+    with np.errstate(invalid="ignore"):
+        return np.where((values >= least) & (values <= most), values, np.nan)
+
+
+def _finite(value: float | None) -> float:
+    try:
+        return np.nan if value is None else float(value)
+    except OverflowError:
+        return np.nan
+
+
+def _ints(column: Column, least: int, most: int) -> Small:
+    if _nothing_told(column):
+        return np.full(len(column), NO_INT, dtype=np.int32)
+    values = _floats(column, least, most)
+    return np.where(np.isnan(values), NO_INT, np.rint(np.nan_to_num(values))).astype(np.int32)

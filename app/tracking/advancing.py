@@ -1,0 +1,150 @@
+"""How positions follow the staged pings of a group, in SQL, inside the transaction that stores those.
+
+``ping_stage`` (``telemetry.store``) says of each row what it may become: its ``role`` has bit 1 for the new current
+position of its asset and device, bit 2 for what may be the last good fix of a day, bit 4 for what may still be the
+current position of an asset that its device has left since. All statements take rows in the order of the keys.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from psycopg import AsyncConnection, sql
+
+from app.telemetry.domain import NO_TIME_US, Small
+from app.telemetry.store import DAY_END, ELSEWHERE, HEAD
+from app.tracking.beliefs import Belief, Candidate
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MEMBERS: Final = (
+    "fixed_at", "received_at", "batch_id", "lessor_id", "lon_e7", "lat_e7", "territory_id", "county_adcode", "doubts",
+    "accuracy_m", "speed_kmh", "course_deg", "source",
+)  # fmt: skip
+_STAGED: Final = {"speed_kmh": "s.speed_tenth_kmh / 10.0", "source": "(s.origin % 10)::smallint"}
+_FRAGMENTS: Final = {
+    "payload": sql.SQL(", ".join(_MEMBERS)),
+    "staged": sql.SQL(", ".join(_STAGED.get(m, f"s.{m}") for m in _MEMBERS)),
+    "moved": sql.SQL(", ".join(f"{m} = {_STAGED.get(m, f's.{m}')}" for m in _MEMBERS)),
+    "kept": sql.SQL(", ".join(f"c.{m}" for m in _MEMBERS)),
+    "newer": sql.SQL(
+        f"DO UPDATE SET {', '.join(f'{m} = excluded.{m}' for m in _MEMBERS)} WHERE excluded.fixed_at > c.fixed_at"
+    ),
+    "head": sql.Literal(HEAD),
+    "day_end": sql.Literal(DAY_END),
+    "elsewhere": sql.Literal(ELSEWHERE),
+}
+
+SlackOf = Callable[[int, float | None], float]
+
+
+def _statement(text: str) -> sql.Composed:
+    return sql.SQL(text).format(**_FRAGMENTS)
+
+
+# Only over the fix that the writer's memory believed in: fewer rows than heads means that somebody else moved one.
+_MOVE: Final = _statement("""
+    UPDATE current_position c
+    SET {moved}, candidate_at = NULL, candidate_lon_e7 = NULL, candidate_lat_e7 = NULL, candidate_fixes = NULL
+    FROM ping_stage s
+    WHERE c.asset_id = s.asset_id AND c.device_id = s.device_id AND c.fixed_at = s.believed_at AND s.role & {head} <> 0""")
+_FIRST: Final = _statement("""
+    INSERT INTO current_position (asset_id, device_id, {payload})
+    SELECT s.asset_id, s.device_id, {staged} FROM ping_stage s
+    WHERE s.role & {head} <> 0 AND s.believed_at IS NULL
+    ON CONFLICT DO NOTHING""")
+_LEFT: Final = _statement("""
+    INSERT INTO current_position AS c (asset_id, device_id, {payload})
+    SELECT s.asset_id, s.device_id, {staged} FROM ping_stage s WHERE s.role & {elsewhere} <> 0
+    ON CONFLICT (asset_id, device_id) {newer}""")
+# Positions that the heads leave for a later day are the last of theirs: to be run before they move.
+_CLOSE_DAYS: Final = _statement("""
+    INSERT INTO daily_position AS c (asset_id, day, device_id, {payload})
+    SELECT c.asset_id, (c.fixed_at AT TIME ZONE 'UTC')::date, c.device_id, {kept}
+    FROM ping_stage s
+    JOIN current_position c ON c.asset_id = s.asset_id AND c.device_id = s.device_id AND c.fixed_at = s.believed_at
+    WHERE s.role & {head} <> 0 AND (c.fixed_at AT TIME ZONE 'UTC')::date < (s.fixed_at AT TIME ZONE 'UTC')::date
+    ON CONFLICT (asset_id, day, device_id) {newer}""")
+_DAY_ENDS: Final = _statement("""
+    INSERT INTO daily_position AS c (asset_id, day, device_id, {payload})
+    SELECT s.asset_id, (s.fixed_at AT TIME ZONE 'UTC')::date, s.device_id, {staged}
+    FROM ping_stage s WHERE s.role & {day_end} <> 0
+    ON CONFLICT (asset_id, day, device_id) {newer}""")
+_CANDIDATES: Final = """
+    UPDATE current_position SET candidate_at = %s, candidate_lon_e7 = %s, candidate_lat_e7 = %s, candidate_fixes = %s
+    WHERE asset_id = %s AND device_id = %s"""
+_BELIEFS: Final = """
+    SELECT c.asset_id, c.device_id, (extract(epoch FROM c.fixed_at) * 1000000)::bigint, c.lon_e7, c.lat_e7, c.source,
+           c.accuracy_m, (extract(epoch FROM c.candidate_at) * 1000000)::bigint, c.candidate_lon_e7, c.candidate_lat_e7,
+           c.candidate_fixes
+    FROM unnest(%s::integer[], %s::integer[]) AS wanted(asset_id, device_id)
+    JOIN current_position c USING (asset_id, device_id)"""
+
+
+async def read_beliefs(
+    connection: AsyncConnection, asset_id: Small, device_id: Small, slack_of: SlackOf, *, locked: bool
+) -> list[Belief]:
+    """Return the stored beliefs of some pairs; pairs without a current position are left out.
+
+    Args:
+        connection: The writer's.
+        asset_id: Assets, shape ``(n,)``.
+        device_id: Devices, shape ``(n,)``.
+        slack_of: Gives the slack of a stored position in metres, from source and accuracy.
+        locked: Whether the rows are held until the transaction ends, so that nobody moves them meanwhile.
+    """
+    query = _BELIEFS + (" ORDER BY 1, 2 FOR UPDATE OF c" if locked else "")
+    rows = await (await connection.execute(query, (asset_id.tolist(), device_id.tolist()))).fetchall()
+    return [
+        Belief(
+            row[0], row[1], row[2], row[3], row[4], slack_of(row[5], row[6]),
+            NO_TIME_US if row[7] is None else row[7], row[8] or 0, row[9] or 0, row[10] or 0,
+        )
+        for row in rows
+    ]  # fmt: skip
+
+
+async def advance(
+    connection: AsyncConnection, *, replaced: int, first: int, crossed: bool, ended: int, left: int
+) -> bool:
+    """Derive positions from the pings that are staged on this connection.
+
+    Args:
+        connection: The writer's, in the transaction that staged them.
+        replaced: Heads that replace a position.
+        first: Heads that replace none.
+        crossed: Whether a head is of a later day than the position that it replaces.
+        ended: Staged pings that may be the last of their day.
+        left: Staged pings that may be the newest of an asset that their device has left.
+
+    Returns:
+        Whether every head was moved over what was believed; if not, the caller rolls back and judges again.
+    """
+    if crossed:
+        await connection.execute(_CLOSE_DAYS)
+    if ended:
+        await connection.execute(_DAY_ENDS)
+    if left:
+        await connection.execute(_LEFT)
+    if replaced and (await connection.execute(_MOVE)).rowcount != replaced:
+        return False
+    return not first or (await connection.execute(_FIRST)).rowcount == first
+
+
+async def note_candidates(connection: AsyncConnection, candidates: Sequence[Candidate]) -> None:
+    """Keep places at which devices have been reported and are not yet believed, so that a restart does not forget them."""
+    if candidates:
+        async with connection.cursor() as cursor:
+            await cursor.executemany(
+                _CANDIDATES,
+                [
+                    (
+                        _EPOCH + timedelta(microseconds=c.fixed_us),
+                        c.lon_e7,
+                        c.lat_e7,
+                        c.fixes,
+                        c.asset_id,
+                        c.device_id,
+                    )
+                    for c in candidates
+                ],
+            )
