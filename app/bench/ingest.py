@@ -50,7 +50,8 @@ def make_load(pings: int, devices: int, ending: datetime, seed: int = 7) -> Load
     """Make pings of devices that walk about eastern China, in the order of time, every device in turn."""
     random = np.random.default_rng(seed)
     device = np.concatenate([random.permutation(devices) + 1 for _ in range(-(-pings // devices))])[:pings]
-    home_lon, home_lat = random.uniform(105, 121, devices + 1), random.uniform(24, 39, devices + 1)
+    homes = np.random.default_rng(0)  # the same in every load: a device does not jump between two of them
+    home_lon, home_lat = homes.uniform(105, 121, devices + 1), homes.uniform(24, 39, devices + 1)
     span = timedelta(hours=1) / timedelta(microseconds=1)
     fixed = round(ending.timestamp() * 1e6) - np.linspace(span, 0, pings).astype(np.int64)
     return Load(

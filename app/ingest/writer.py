@@ -32,6 +32,8 @@ from app.tracking.beliefs import Beliefs
 _log = structlog.get_logger("leasetrace.ingest")
 _CONNECT_TIMEOUT_S: Final = 5
 _STATEMENT_TIMEOUT_MS: Final = 60_000
+_SESSION: Final = "-c timezone=UTC -c jit=off -c enable_hashjoin=off -c enable_mergejoin=off -c enable_seqscan=off"
+"""The staging table has no statistics: without this the planner joins it with whole tables instead of probing their keys."""
 _HANDS: Final = 2
 _ATTEMPTS: Final = 20
 _INLINE_ROWS: Final = 400
@@ -254,7 +256,7 @@ class GroupWriter:
                 autocommit=True,
                 connect_timeout=_CONNECT_TIMEOUT_S,
                 application_name="leasetrace writer",
-                options=f"-c statement_timeout={_STATEMENT_TIMEOUT_MS} -c timezone=UTC -c jit=off",
+                options=f"-c statement_timeout={_STATEMENT_TIMEOUT_MS} {_SESSION}",
             )
             await self._connection.execute(store.CREATE_STAGE)
         return self._connection

@@ -70,8 +70,11 @@ _DAY_ENDS: Final = _statement("""
     FROM ping_stage s WHERE s.role & {day_end} <> 0
     ON CONFLICT (asset_id, day, device_id) {newer}""")
 _CANDIDATES: Final = """
-    UPDATE current_position SET candidate_at = %s, candidate_lon_e7 = %s, candidate_lat_e7 = %s, candidate_fixes = %s
-    WHERE asset_id = %s AND device_id = %s"""
+    UPDATE current_position c
+    SET candidate_at = n.at, candidate_lon_e7 = n.lon_e7, candidate_lat_e7 = n.lat_e7, candidate_fixes = n.fixes
+    FROM unnest(%s::integer[], %s::integer[], %s::timestamptz[], %s::integer[], %s::integer[], %s::smallint[])
+         AS n(asset_id, device_id, at, lon_e7, lat_e7, fixes)
+    WHERE c.asset_id = n.asset_id AND c.device_id = n.device_id"""
 _BELIEFS: Final = """
     SELECT c.asset_id, c.device_id, (extract(epoch FROM c.fixed_at) * 1000000)::bigint, c.lon_e7, c.lat_e7, c.source,
            c.accuracy_m, (extract(epoch FROM c.candidate_at) * 1000000)::bigint, c.candidate_lon_e7, c.candidate_lat_e7,
@@ -133,18 +136,12 @@ async def advance(
 async def note_candidates(connection: AsyncConnection, candidates: Sequence[Candidate]) -> None:
     """Keep places at which devices have been reported and are not yet believed, so that a restart does not forget them."""
     if candidates:
-        async with connection.cursor() as cursor:
-            await cursor.executemany(
-                _CANDIDATES,
-                [
-                    (
-                        _EPOCH + timedelta(microseconds=c.fixed_us),
-                        c.lon_e7,
-                        c.lat_e7,
-                        c.fixes,
-                        c.asset_id,
-                        c.device_id,
-                    )
-                    for c in candidates
-                ],
-            )
+        columns = zip(
+            *((c.asset_id, c.device_id, _at(c.fixed_us), c.lon_e7, c.lat_e7, c.fixes) for c in candidates),
+            strict=True,
+        )
+        await connection.execute(_CANDIDATES, [list(column) for column in columns])
+
+
+def _at(us: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=us)
