@@ -1,13 +1,15 @@
 """What a decoder hands on: the rows of one body, each a ping in the service's own words, and what could not be one.
 
 Every format (our own JSON, Traccar, OsmAnd, OwnTracks, flespi, AEMP, files) is read into ``PingRow`` and ``Decoded``;
-from there on a ping's origin makes no difference. Units are in the names; degrees are in the datum that the row or its
-feed declares.
+from there on a ping's origin makes no difference. Units are in the names; degrees are in the datum that the row or
+its feed declares.
 """
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
@@ -17,13 +19,35 @@ from app.telemetry.domain import Rejection
 AwareTime = Annotated[datetime, msgspec.Meta(tz=True)]
 Identifier = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 
+MAX_EXTRA_BYTES: Final = 2048
+"""What a ping may carry beyond our own words, as JSON; more is not kept at all, since half of it would mislead."""
+
+_NUL: Final = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+
+
+def within_size(extra: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return what else a sender told, if it can be kept.
+
+    Args:
+        extra: JSON-able, of any shape.
+
+    Returns:
+        The same members; None when there are none, when their JSON is longer than ``MAX_EXTRA_BYTES`` or nested too
+        deep, and when it holds U+0000, which PostgreSQL's ``jsonb`` refuses.
+    """
+    try:
+        text = msgspec.json.encode(extra)
+    except (TypeError, ValueError, RecursionError):
+        return None
+    return dict(extra) if extra and len(text) <= MAX_EXTRA_BYTES and not _NUL.search(text) else None
+
 
 class PingRow(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     """One ping as it stands on our own wire; the unit is in the name.
 
-    ``device_id`` is the identifier as the feed sends it. ``located`` False says that the device itself does not believe
-    the fix. ``alarms`` are words of the device. ``extra`` holds whatever else the sender told, for evidence; it is kept
-    only within ``MAX_EXTRA_BYTES``.
+    ``device_id`` is the identifier as the feed sends it. ``located`` False says that the device itself does not
+    believe the fix. ``alarms`` are words of the device. ``extra`` holds whatever else the sender told, for evidence;
+    it is kept only within ``MAX_EXTRA_BYTES``.
     """
 
     device_id: Identifier

@@ -1,0 +1,116 @@
+"""The decoder of flespi's HTTP stream: a JSON array of messages with dotted names (one object is taken too).
+
+Units: ``timestamp``, ``position.timestamp`` and ``server.timestamp`` epoch seconds with a fraction, UTC, or ISO 8601,
+which is UTC where it names no offset; ``position.speed`` km/h; ``position.altitude`` metres; ``position.direction``
+degrees from north; ``battery.level`` percent; ``external.powersource.voltage`` volts; ``vehicle.mileage`` km.
+
+``timestamp`` is when the device wrote the message, ``position.timestamp``, which few protocols have, when its
+position was found: where that is told it is the time of the fix, and the other one the time of sending.
+
+References:
+    https://flespi.com/kb/messages-basic-information-units, https://flespi.com/protocols/http and the parameter lists
+    of the protocols; formats.md.
+"""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import msgspec
+
+from app.telemetry.messages import json_rows, leftover, members, read_rows
+from app.telemetry.reading import (
+    SECOND,
+    count,
+    degrees,
+    flag,
+    identifier,
+    if_told,
+    moment,
+    number,
+    supply,
+    words,
+)
+from app.telemetry.rows import Arrival, Decoded, PingRow, within_size
+
+_USED: Final = frozenset(
+    {
+        "battery.level",
+        "engine.ignition.status",
+        "external.powersource.status",
+        "ident",
+        "message.buffered.status",
+        "position.altitude",
+        "position.direction",
+        "position.hdop",
+        "position.latitude",
+        "position.longitude",
+        "position.satellites",
+        "position.speed",
+        "position.timestamp",
+        "position.valid",
+        "timestamp",
+        "vehicle.mileage",
+    }
+)
+_ALARM: Final = re.compile(r"(^|\.)(event|event\.trigger|alarm|alarm\.status)$")
+
+
+def decode(arrival: Arrival, max_rows: int) -> Decoded:
+    """Read a batch of messages that a flespi stream pushes.
+
+    A message without coordinates (a heartbeat, a report of the battery alone) is rejected, since nothing in it can be
+    placed; the stream must still be answered 200 or it sends the whole batch again.
+
+    Args:
+        arrival: The body as it came in; its content type does not matter.
+        max_rows: More rows are refused.
+
+    Raises:
+        MalformedRequest: It is not JSON at all, or not UTF-8.
+        InvalidInput: It is JSON, but neither an object nor a non-empty array.
+        TooLarge: It has more rows than ``max_rows``.
+    """
+    return read_rows(json_rows(arrival.body, batch=True), max_rows, _row)
+
+
+def _row(raw: msgspec.Raw) -> PingRow:
+    message = members(raw)
+    device_id = identifier(message.get("ident"), "ident")
+    lat = degrees(message.get("position.latitude"), "position.latitude")
+    lon = degrees(message.get("position.longitude"), "position.longitude")
+    reported_at = moment(message.get("timestamp"), "timestamp", SECOND, zone=UTC)
+    found_at = _found_at(message.get("position.timestamp"))
+    powered = flag(message.get("external.powersource.status"))
+    alarms = _alarms(message)
+    return PingRow(
+        device_id=device_id,
+        fixed_at=found_at or reported_at,
+        lat=lat,
+        lon=lon,
+        located=flag(message.get("position.valid")),
+        altitude_m=number(message.get("position.altitude")),
+        speed_kmh=number(message.get("position.speed"), least=0),
+        course_deg=number(message.get("position.direction"), least=0),
+        satellites=count(message.get("position.satellites")),
+        hdop=number(message.get("position.hdop"), least=0),
+        sent_at=reported_at if found_at else None,
+        backfill=flag(message.get("message.buffered.status")),
+        ignition=flag(message.get("engine.ignition.status")),
+        external_power=supply(message.get("external.powersource.voltage")) if powered is None else powered,
+        battery_pct=number(message.get("battery.level"), least=0, most=100),
+        odometer_km=number(message.get("vehicle.mileage"), least=0),
+        alarms=alarms or None,
+        extra=within_size(leftover(message, _USED.union(alarms))),
+    )
+
+
+def _found_at(value: object) -> datetime | None:
+    """Read the time of the position; 0 is what devices send that have not found one yet."""
+    return if_told(lambda: moment(value, "position.timestamp", SECOND, zone=UTC)) if value != 0 else None
+
+
+def _alarms(message: Mapping[str, Any]) -> list[str]:
+    """Return the names of events and alarms that are true, ``overspeeding.event`` or ``towing.alarm.status``."""
+    return words(",".join(name for name, told in message.items() if told is True and _ALARM.search(name)))

@@ -1,0 +1,129 @@
+"""From a foreign body to its messages, from messages to rows, and what of a message no row has room for.
+
+One bad message costs its neighbours nothing: only what is wrong with a body as a whole is an error.
+"""
+
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, Final, TypeVar
+
+import msgspec
+
+from app.core.errors import InvalidInput, MalformedRequest, TooLarge
+from app.telemetry.domain import Rejection
+from app.telemetry.reading import NotAFix, malformed
+from app.telemetry.rows import Decoded, PingRow
+
+_Message = TypeVar("_Message")
+_SECRET: Final = re.compile(
+    r"^(key|pass|pin|auth)$|passw|passphrase|passcode|pwd|token|secret|credential|authorization|api[_.-]?key",
+    re.IGNORECASE,
+)
+_DEEPEST: Final = 8
+
+_value: Final = msgspec.json.Decoder(msgspec.Raw)
+_array: Final = msgspec.json.Decoder(list[msgspec.Raw])
+
+
+def text_of(body: bytes) -> str:
+    """Return a body as text.
+
+    Raises:
+        MalformedRequest: It is not UTF-8.
+    """
+    try:
+        return body.decode()
+    except UnicodeDecodeError as error:
+        raise MalformedRequest(f"The body is not valid UTF-8: {error.reason} at byte {error.start}.") from error
+
+
+def json_rows(body: bytes, *, batch: bool) -> list[msgspec.Raw]:
+    """Split a JSON body into its rows, each still as it was sent: one object, or an array where ``batch`` allows it.
+
+    Raises:
+        MalformedRequest: It is not JSON at all, or not UTF-8.
+        InvalidInput: It is JSON, but neither an object nor a non-empty array that is allowed.
+    """
+    expected = "a JSON object, or an array of them" if batch else "one JSON object"
+    text_of(body)
+    start = body.lstrip(b" \t\r\n")[:1]
+    try:
+        rows = _array.decode(body) if start == b"[" else [_value.decode(body)]
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise MalformedRequest(f"The body is not valid JSON: {error}") from error
+    if start != b"{" and not (batch and start == b"["):
+        raise InvalidInput(f"The body must be {expected}.", field="body")
+    if not rows:
+        raise InvalidInput("The batch is empty: expected at least one message.", field="body")
+    return rows
+
+
+def read_rows(messages: Sequence[_Message], max_rows: int, read: Callable[[_Message], PingRow]) -> Decoded:
+    """Read each message of a body by itself, so that one bad message costs its neighbours nothing.
+
+    Raises:
+        TooLarge: There are more than ``max_rows``.
+    """
+    if len(messages) > max_rows:
+        raise TooLarge(f"The batch has {len(messages):,} rows; at most {max_rows:,} are taken at once.", field="body")
+    rows: list[PingRow] = []
+    index: list[int] = []
+    rejections: list[Rejection] = []
+    for i, message in enumerate(messages):
+        try:
+            rows.append(read(message))
+            index.append(i)
+        except NotAFix as reason:
+            rejections.append(Rejection(i, reason.code, reason.field, reason.message))
+    return Decoded(rows, index, tuple(rejections), len(messages))
+
+
+def members(raw: msgspec.Raw) -> dict[str, Any]:
+    """Return the members of one row.
+
+    Raises:
+        NotAFix: It is not an object, or holds a number that none of ours can hold, or is nested too deep.
+    """
+    try:
+        return msgspec.json.decode(raw, type=dict[str, Any])
+    except msgspec.ValidationError as error:
+        raise malformed(None, f"a readable object: {error}") from error
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise malformed(None, f"valid JSON: {error}") from error
+
+
+def leftover(told: Mapping[str, Any], used: Collection[str] = ()) -> dict[str, Any]:
+    """Return what a message tells beyond our own words, for ``within_size``.
+
+    Left out are nulls, what is nested deeper than eight levels, and every member whose name speaks of a password,
+    token or key: such things are nobody's evidence. U+0000 becomes U+FFFD, because ``jsonb`` cannot hold it.
+
+    Args:
+        told: Members of a JSON object.
+        used: Names of those that a row has already.
+    """
+    return {
+        _storable(key): _kept(value, _DEEPEST)
+        for key, value in told.items()
+        if key not in used and value is not None and not _SECRET.search(key)
+    }
+
+
+def _storable(text: str) -> str:
+    return text.replace("\0", "�")
+
+
+def _kept(value: Any, levels: int) -> Any:
+    if isinstance(value, str):
+        return _storable(value)
+    if isinstance(value, dict | list) and levels == 0:
+        return None
+    if isinstance(value, list):
+        return [_kept(item, levels - 1) for item in value]
+    if isinstance(value, dict):
+        return {
+            _storable(key): _kept(item, levels - 1)
+            for key, item in value.items()
+            if item is not None and not _SECRET.search(key)
+        }
+    return value
