@@ -13,7 +13,7 @@ from fastapi_offline import FastAPIOffline
 import app as package
 from app.access.keyring import Keyring
 from app.api import openapi, problems
-from app.api.fast_lane import LANES, FastLane
+from app.api.fast_lane import FastLane
 from app.api.requests import RequestContext
 from app.api.router import router
 from app.core.clock import Clock, SystemClock
@@ -72,7 +72,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
     )
     application.state.context = context
     application.include_router(router)
-    application.add_middleware(FastLane, lanes=LANES)
+    application.add_middleware(FastLane)
     application.add_middleware(RequestContext, metrics=context.metrics, max_body_bytes=settings.max_body_bytes)
     problems.install(application)
     openapi.install(application)

@@ -5,20 +5,27 @@ a ping needs itself. What is listed here is answered by the same function as the
 become the same problem documents; everything else goes on to FastAPI.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Final
+from collections.abc import Awaitable, Callable
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.api.problems import answer_error
+from app.ingest.foreign import FORMATS, PREFIX, split_path, take_foreign
 from app.ingest.router import take_pings
 
 Handler = Callable[[Request], Awaitable[Response]]
 
-LANES: Final[Mapping[tuple[str, str], Handler]] = {("POST", "/v1/pings"): take_pings}
-"""Method and path to what answers them."""
+
+def lane_of(method: str, path: str) -> tuple[Handler, str] | None:
+    """Return what answers a request, and its path without what may be secret in it; None for FastAPI's own."""
+    if path == "/v1/pings":
+        return (take_pings, path) if method == "POST" else None
+    found = split_path(path)
+    if found is None or method not in FORMATS[found[0]].methods:
+        return None
+    return take_foreign, f"{PREFIX}{found[0]}" + ("/{key}" if found[1] else "")
 
 
 class FastLane:
@@ -26,20 +33,18 @@ class FastLane:
 
     Args:
         app: Answers everything else.
-        lanes: Method and path to what answers them.
     """
 
-    def __init__(self, app: ASGIApp, lanes: Mapping[tuple[str, str], Handler]) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self.app = app
-        self.lanes = lanes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        handler = self.lanes.get((scope["method"], scope["path"])) if scope["type"] == "http" else None
-        if handler is None:
+        found = lane_of(scope["method"], scope["path"]) if scope["type"] == "http" else None
+        if found is None:
             await self.app(scope, receive, send)
             return
-        scope["state"]["lane"] = scope["path"]
+        handler, scope["state"]["lane"] = found
         request = Request(scope, receive)
         try:
             response = await handler(request)

@@ -157,6 +157,8 @@ async def import_pings(
                         async with context.database.writing() as session:
                             await assets.register_devices(session, lessor_id, identifiers, clock)
                     receipt = await ingest.take_in(principal, Body(body, "application/x-ndjson"))
+                    if receipt is None:
+                        continue
                     receipts.append(receipt)
                     outcomes.update(row.code for row in receipt.results if row.code)
                     _print_rejections(console, receipt, outcomes)

@@ -33,7 +33,7 @@ class Body:
 
 
 async def read_body(request: Request, max_bytes: int) -> Body:
-    """Read and unpack a batch of pings.
+    """Read and unpack a batch of pings in our own format.
 
     Args:
         request: Its ``Content-Type`` is JSON or NDJSON, its ``Content-Encoding`` none, gzip or zstd.
@@ -44,12 +44,21 @@ async def read_body(request: Request, max_bytes: int) -> Body:
         TooLarge: Over the limit, unpacked.
         MalformedRequest: The packed bytes are broken or truncated, or the client went away in the middle.
     """
-    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    content_type = _content_type(request)
     if content_type != _JSON and content_type not in _NDJSON:
         raise UnsupportedMedia(
             "Content-Type: expected application/json (an array) or application/x-ndjson (one ping a line)",
             field="Content-Type",
         )
+    return await read_any_body(request, max_bytes)
+
+
+def _content_type(request: Request) -> str:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+async def read_any_body(request: Request, max_bytes: int) -> Body:
+    """Read and unpack a body of any content type; see ``read_body``."""
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
     if encoding not in {"identity", "", "gzip", "zstd"}:
         raise UnsupportedMedia("Content-Encoding: expected gzip, zstd or none", field="Content-Encoding")
@@ -58,7 +67,7 @@ async def read_body(request: Request, max_bytes: int) -> Body:
     except ClientDisconnect as error:
         raise MalformedRequest("The body ended before it was complete.") from error
     data = packed if encoding in {"identity", ""} else unpack(packed, encoding, max_bytes)
-    return Body(data, content_type)
+    return Body(data, _content_type(request))
 
 
 def _too_large(max_bytes: int) -> TooLarge:

@@ -13,6 +13,7 @@ from app.access.http import InSight, bearer, bearer_key, keyring_of
 from app.core.errors import InvalidInput
 from app.core.http import ReadSession, context
 from app.ingest.entrance import read_body
+from app.ingest.foreign import FORMATS, take_foreign
 from app.ingest.receipt import Receipt
 from app.ingest.schemas import ReceiptOut, ping_body
 from app.ingest.service import Ingest, receipt_again
@@ -39,7 +40,7 @@ async def take_pings(request: Request) -> Response:
     return receipt_response(receipt)
 
 
-def receipt_response(receipt: Receipt) -> Response:
+def receipt_response(receipt: Receipt | None) -> Response:
     """Return a receipt as JSON."""
     return Response(msgspec.json.encode(receipt), media_type="application/json")
 
@@ -63,6 +64,35 @@ async def post_pings(
     """
     del results  # take_pings reads it, also where no machinery has
     return await take_pings(request)
+
+
+def _document_format(name: str, method: str, *, in_path: bool) -> None:
+    path = f"/feeds/{name}" + ("/{key}" if in_path else "")
+
+    async def post_foreign(request: Request) -> Response:
+        return await take_foreign(request)
+
+    async def post_foreign_by_path(request: Request, key: Annotated[str, Path(max_length=200)]) -> Response:
+        del key  # take_foreign reads it
+        return await take_foreign(request)
+
+    endpoint = post_foreign_by_path if in_path else post_foreign
+    endpoint.__name__ = f"{method.lower()}_{name}" + ("_by_path" if in_path else "")
+    endpoint.__doc__ = f"Take in what {name} sends, as `docs/feeds.md` tells, and answer as it expects."
+    router.add_api_route(
+        path,
+        endpoint,
+        methods=[method],
+        summary=f"Pings from {name}" + (", the key in the path" if in_path else ""),
+        dependencies=[] if in_path else [Depends(bearer)],
+        response_class=Response,
+    )
+
+
+for _name, _format in FORMATS.items():
+    for _method in sorted(_format.methods):
+        _document_format(_name, _method, in_path=False)
+        _document_format(_name, _method, in_path=True)
 
 
 @router.get("/batches/{batch_id}", summary="A receipt again", response_model=ReceiptOut)

@@ -66,8 +66,9 @@ class Ingest:
         every_row: bool = False,
         decode: Decoder = own_format,
         query: str = "",
-    ) -> Receipt:
-        """Decode a body, store it, and return its receipt after the commit.
+        raw: Body | None = None,
+    ) -> Receipt | None:
+        """Decode a body, store it, and return its receipt after the commit; None where it holds no row at all.
 
         Args:
             principal: A lessor.
@@ -75,6 +76,7 @@ class Ingest:
             every_row: Whether the receipt lists plainly stored rows too.
             decode: The format's decoder.
             query: The query string, for formats that speak in it.
+            raw: What is kept as the raw body, where that is not ``body``.
 
         Raises:
             NotPermitted: The principal is no lessor.
@@ -87,6 +89,9 @@ class Ingest:
         now = self._context.clock.now()
         arrival = Arrival(body.data, body.content_type, query, now, declared)
         decoded = decode(arrival, self._context.settings.max_batch_rows)
+        if not decoded.received:
+            return None
+        kept = raw or body
         return await self.store(
             Parcel(
                 decoded=decoded,
@@ -95,8 +100,8 @@ class Ingest:
                 api_key_id=principal.api_key_id,
                 declared=declared,
                 received_at=now,
-                content_type=body.content_type,
-                body=body.data,
+                content_type=kept.content_type,
+                body=kept.data,
                 every_row=every_row,
             )
         )

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -17,6 +18,7 @@ from app.ingest.path import Surroundings, judge
 from app.ingest.receipt import Receipt, make_receipts
 from app.telemetry import batches, store
 from app.telemetry.domain import BLOCKING, NO_INT, NO_TIME_US, Doubt, Float, Int, Mask, PlacedFixes, Small
+from app.telemetry.rows import PingRow, within_size
 from app.tracking import advancing
 from app.tracking.beliefs import NO_ASSET, Beliefs, Moves, Verdict, slack_of
 
@@ -295,16 +297,16 @@ async def _note(
     )
     again = set(zip(fixes.batch[duplicate].tolist(), fixes.index[duplicate].tolist(), strict=True))
     extras = [
-        (batch_ids[i], index, device[i, index], parcel.lessor_id, Jsonb(_extra_of(row.extra, row.alarms)))
+        (batch_ids[i], index, device[i, index], parcel.lessor_id, Jsonb(extra))
         for i, parcel in enumerate(prepared.group)
         for index, row in zip(parcel.decoded.index, parcel.decoded.rows, strict=True)
-        if (row.extra or row.alarms) and (i, index) in device and (i, index) not in again
+        if (i, index) in device and (i, index) not in again and (extra := _extra_of(row)) is not None
     ]
     await store.insert_extras(connection, extras)
 
 
-def _extra_of(extra: dict[str, object] | None, alarms: list[str] | None) -> dict[str, object]:
-    return {**(extra or {}), **({"alarms": alarms} if alarms else {})}
+def _extra_of(row: PingRow) -> dict[str, Any] | None:
+    return within_size({**(row.extra or {}), **({"alarms": row.alarms} if row.alarms else {})})
 
 
 def _acknowledged(

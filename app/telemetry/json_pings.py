@@ -12,10 +12,7 @@ import msgspec
 
 from app.core.errors import InvalidInput, MalformedRequest, TooLarge
 from app.telemetry.domain import RejectCode, Rejection
-from app.telemetry.rows import Decoded, PingRow
-
-MAX_EXTRA_BYTES: Final = 2_048
-"""Unknown fields of a row are kept if their JSON is no longer than this; the raw body keeps them in any case."""
+from app.telemetry.rows import Decoded, PingRow, within_size
 
 _rows = msgspec.json.Decoder(list[PingRow])
 _row = msgspec.json.Decoder(PingRow)
@@ -94,8 +91,7 @@ def _decode_row(text: bytes) -> PingRow:
         if not unknown:
             raise
     row = _row.decode(msgspec.json.encode(told))
-    extra = (row.extra or {}) | unknown
-    row.extra = extra if len(msgspec.json.encode(extra)) <= MAX_EXTRA_BYTES else None
+    row.extra = within_size((row.extra or {}) | unknown)
     return row
 
 

@@ -77,8 +77,8 @@ async def minutes_of_devices(context: Context) -> list[tuple[str, int]]:
 async def test_a_poisoned_row_fails_by_itself_and_its_batch_is_stored(application: FastAPI, lessor: Holder) -> None:
     context: Context = application.state.context
     rows = [row(0, minute) for minute in range(20, 10, -1)]
-    rows[3] = row(1, extra={"nul": "\0"})  # PostgreSQL's jsonb cannot hold it; a decoder that let it through
-    rows[7] = row(1, 6, extra={"nul": "\0"})
+    rows[3] = row(1, speed_kmh="fast")  # what a decoder with a fault would let through
+    rows[7] = row(1, 6, course_deg=[])
     async with GroupWriter(context, application.state.locators) as writer:
         both = await asyncio.gather(writer.write(parcel(lessor, *rows)), writer.write(parcel(lessor, row(2))))
     receipt, neighbour = both

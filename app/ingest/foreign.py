@@ -1,0 +1,105 @@
+"""Entrances in the words of other systems: what each sends is decoded, stored like any ping, and answered as it expects.
+
+A sender takes anything but its own sign of success for "send it again": a row that can never be stored must therefore
+not fail the request (formats.md). How to point each system here: ``docs/feeds.md``.
+"""
+
+import base64
+import binascii
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.access.http import bearer_key, keyring_of
+from app.core.errors import NotFound
+from app.core.http import context
+from app.ingest.entrance import Body, read_any_body
+from app.ingest.receipt import Receipt
+from app.ingest.service import Decoder, Ingest
+from app.telemetry import flespi, osmand, owntracks, traccar
+from app.telemetry.domain import RejectCode
+
+_FORM: Final = "application/x-www-form-urlencoded"
+PREFIX: Final = "/v1/feeds/"
+
+
+def _with_receipt(receipt: Receipt | None) -> Response:
+    return Response(msgspec.json.encode(receipt), media_type="application/json")
+
+
+def _for_osmand(receipt: Receipt | None) -> Response:
+    """Answer 200 without a body, and 404 for an unknown device, as Traccar's own server does."""
+    if receipt is not None and any(row.code == RejectCode.UNKNOWN_DEVICE for row in receipt.results):
+        raise NotFound("id: no such device; register it first", field="id")
+    return Response(status_code=200)
+
+
+def _for_owntracks(receipt: Receipt | None) -> Response:
+    """Answer an empty list of commands, whatever became of the row: the app sends anything else again for ever."""
+    del receipt
+    return Response(b"[]", media_type="application/json")
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignFormat:
+    """A format of another system.
+
+    Attributes:
+        decode: Reads a body.
+        answer: What its sender wants to hear; the receipt is None where there was nothing to store.
+        methods: How it is sent.
+    """
+
+    decode: Decoder
+    answer: Callable[[Receipt | None], Response]
+    methods: frozenset[str] = frozenset({"POST"})
+
+
+FORMATS: Final[Mapping[str, ForeignFormat]] = {
+    "traccar": ForeignFormat(traccar.decode, _with_receipt),
+    "osmand": ForeignFormat(osmand.decode, _for_osmand, frozenset({"POST", "GET"})),
+    "owntracks": ForeignFormat(owntracks.decode, _for_owntracks),
+    "flespi": ForeignFormat(flespi.decode, _with_receipt),
+}
+"""The last word of the entrance's path to the format."""
+
+
+def split_path(path: str) -> tuple[str, str | None] | None:
+    """Return format and key of a path such as ``/v1/feeds/osmand`` or ``/v1/feeds/osmand/lt_…``; None for any other."""
+    if not path.startswith(PREFIX):
+        return None
+    name, _, key = path[len(PREFIX) :].partition("/")
+    return (name, key or None) if name in FORMATS and "/" not in key else None
+
+
+async def take_foreign(request: Request) -> Response:
+    """Decode, store and answer a request of another system, after the commit."""
+    found = split_path(request.url.path)
+    if found is None:
+        raise NotFound("There is no such format.")
+    name, path_key = found
+    wanted = FORMATS[name]
+    principal = await keyring_of(request).principal(path_key or bearer_key(request) or _basic_password(request))
+    request.state.principal = principal
+    body = await read_any_body(request, context(request).settings.max_body_bytes)
+    query = request.scope["query_string"].decode("latin-1")
+    ingest = request.app.state.ingest
+    assert isinstance(ingest, Ingest)  # noqa: S101 the application's own state
+    raw = body if body.data else Body(query.encode("latin-1"), _FORM)
+    receipt = await ingest.take_in(principal, body, decode=wanted.decode, query=query, raw=raw)
+    return wanted.answer(receipt)
+
+
+def _basic_password(request: Request) -> str | None:
+    """Return the password of HTTP Basic (RFC 7617); the user name does not matter, the key says who it is."""
+    scheme, _, packed = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        return base64.b64decode(packed, validate=True).decode().partition(":")[2] or None
+    except (binascii.Error, UnicodeDecodeError):
+        return None
