@@ -263,9 +263,9 @@ class LocalCluster:
 def throwaway(directory: Path | None = None, *, durable: bool = False) -> Iterator[ClusterUrls]:
     """Run a cluster for tests and benchmarks, and delete it at the end, however the end comes.
 
-    It does not wait for disks unless told to. Its owner role may create databases, and every database has PostGIS
-    from the start. A guard process waits for the end of a pipe that this process holds: it stops the server and
-    deletes the files when the context is left, and just as well when this process is killed.
+    It does not wait for disks unless told to. Its owner role may create databases and flush them to disk, and every
+    database has PostGIS from the start. A guard process waits for the end of a pipe that this process holds: it stops
+    the server and deletes the files when the context is left, and just as well when this process is killed.
 
     Args:
         directory: Where the cluster's own directory is made; by default a ram disk with room, or else the temporary
@@ -293,7 +293,7 @@ def throwaway(directory: Path | None = None, *, durable: bool = False) -> Iterat
         with guard:  # leaving it closes the pipe and waits for the guard
             fresh = _new_secrets(CHECKOUT)
             settings = DURABLE_SETTINGS if durable else THROWAWAY_SETTINGS
-            port = _set_up(instance, fresh, settings, durable=durable, creates_databases=True)
+            port = _set_up(instance, fresh, settings, durable=durable, owner_has_free_hand=True)
             yield fresh.urls(port)
     finally:
         shutil.rmtree(area, ignore_errors=True)  # in a directory where only we can delete, the guard leaves it empty
@@ -316,12 +316,12 @@ def _set_up(
     settings: Mapping[str, str],
     *,
     durable: bool = True,
-    creates_databases: bool = False,
+    owner_has_free_hand: bool = False,
 ) -> int:
     """Initialise and start an instance, make the two roles and the database, and return the port."""
     instance.initialise(fresh.superuser_password, durable=durable)
     port = instance.start(None, settings)
-    rights = "CREATEDB" if creates_databases else "NOCREATEDB"
+    rights = "CREATEDB IN ROLE pg_checkpoint" if owner_has_free_hand else "NOCREATEDB"
     statements = f"""
         CREATE EXTENSION postgis;
         CREATE ROLE {OWNER} LOGIN {rights} PASSWORD '{fresh.owner_password}';
