@@ -12,9 +12,8 @@ from fastapi_offline import FastAPIOffline
 
 import app as package
 from app.access.keyring import Keyring
-from app.api import openapi, problems
-from app.api.fast_lane import FastLane
-from app.api.requests import RequestContext
+from app.api import fast_lane, openapi, problems
+from app.api.requests import Account, RequestContext
 from app.api.router import router
 from app.core.clock import Clock, SystemClock
 from app.core.database import Database
@@ -72,8 +71,9 @@ def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
     )
     application.state.context = context
     application.include_router(router)
-    application.add_middleware(FastLane)
-    application.add_middleware(RequestContext, metrics=context.metrics, max_body_bytes=settings.max_body_bytes)
+    account = Account(context.metrics, settings.max_body_bytes)
+    application.add_middleware(RequestContext, account=account)
+    fast_lane.install(application, account)
     problems.install(application)
     openapi.install(application)
     return application

@@ -75,7 +75,13 @@ def serve(
         prepare(urls())
     settings = settings_for(service_url(os.environ))
     config = uvicorn.Config(
-        create_app(settings), host=host, port=port, access_log=False, log_config=None, server_header=False
+        create_app(settings),
+        host=host,
+        port=port,
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        proxy_headers=False,
     )
     gc.set_threshold(*_GC_THRESHOLD)
     server = uvicorn.Server(config)

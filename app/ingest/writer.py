@@ -36,6 +36,8 @@ _SESSION: Final = "-c timezone=UTC -c jit=off -c enable_hashjoin=off -c enable_m
 """The staging table has no statistics: without this the planner joins it with whole tables instead of probing their keys."""
 _HANDS: Final = 2
 _ATTEMPTS: Final = 20
+_AHEAD_ROWS: Final = 2_000
+"""So many rows are judged while another group is in the database; fewer wait for more until it is done."""
 _INLINE_ROWS: Final = 400
 """So few rows are judged at once; more go to a thread, so that other requests go on."""
 _AWAY: Final = (psycopg.OperationalError, psycopg.InterfaceError, OSError)
@@ -72,6 +74,7 @@ class GroupWriter:
         self._queue: deque[_Waiting] = deque()
         self._rows_waiting = 0
         self._arrived = asyncio.Event()
+        self._changed = asyncio.Event()
         self._gathering = asyncio.Lock()
         self._storing = asyncio.Lock()
         self._closing = False
@@ -106,6 +109,7 @@ class GroupWriter:
         self._queue.append(waiting)
         self._count(waiting.rows)
         self._arrived.set()
+        self._changed.set()
         return await waiting.receipt
 
     def _count(self, rows: int) -> None:
@@ -132,6 +136,9 @@ class GroupWriter:
             await self._arrived.wait()
         if not self._closing:
             await asyncio.sleep(self._settings.writer_gather_ms / 1000)
+        while self._storing.locked() and sum(waiting.rows for waiting in self._queue) < _AHEAD_ROWS:
+            self._changed.clear()
+            await self._changed.wait()
         group: list[_Waiting] = []
         rows = 0
         while self._queue and (not group or rows + self._queue[0].rows <= self._settings.writer_rows):
@@ -209,6 +216,8 @@ class GroupWriter:
                 self._beliefs.forget(prepared.placed.fixes.device_id)
                 await self._disconnect()
                 raise
+            finally:
+                self._changed.set()
         return written
 
     async def _prepare(self, parcels: Sequence[Parcel]) -> Prepared:

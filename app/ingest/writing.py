@@ -6,7 +6,6 @@ from typing import Any
 
 import msgspec
 import numpy as np
-import zstandard
 from psycopg import AsyncConnection
 from psycopg.types.json import Jsonb
 
@@ -326,7 +325,7 @@ def _acknowledged(
 
 
 def _packed_results(receipt: Receipt) -> bytes | None:
-    return zstandard.compress(msgspec.json.encode(receipt.results), 1) if receipt.results else None
+    return batches.compress(msgspec.json.encode(receipt.results)) if receipt.results else None
 
 
 def _feed_counts(
