@@ -157,7 +157,9 @@ def assets_import(
 
 @pings_app.command("import")
 def pings_import(
-    file: Annotated[Path, typer.Argument(help="A .csv, .gpx, .ndjson or .jsonl file.", exists=True, dir_okay=False)],
+    file: Annotated[
+        Path, typer.Argument(help="A .csv, .gpx, .ndjson, .jsonl or .parquet file.", exists=True, dir_okay=False)
+    ],
     lessor: Annotated[str, typer.Option(help="The lessor's code.")],
     datum: Annotated[CoordSystem | None, typer.Option(help="Datum of rows that name none.")] = None,
     device: Annotated[str | None, typer.Option(help="Device of rows that name none.")] = None,

@@ -113,7 +113,7 @@ def _tell_apart(
 ) -> None:
     """Walk the runs of rows of one device and moment; fills ``variant`` and ``repeated``."""
     seen: dict[tuple[int, int], int] = {}
-    for place in np.flatnonzero(same | np.append(same[1:], False)).tolist():  # noqa: FBT003 an array's value
+    for place in np.flatnonzero(same | np.append(same[1:], False)).tolist():
         spot = (int(placed.fixes.lon_e7[rows[place]]), int(placed.fixes.lat_e7[rows[place]]))
         if not same[place]:
             seen = {}
