@@ -1,10 +1,11 @@
 """Secrets for other systems, kept encrypted: what we need again in clear to sign in elsewhere on a lessor's behalf.
 
 Our own keys are stored as hashes (``app.access``); a client secret of a maker's interface has to be sent, so it is
-sealed with AES-256-GCM under a key that is in the settings and not in the database. A sealed secret is bound to its row
-by associated data: copied into another row it cannot be opened.
+sealed with AES-256-GCM under a key that is in the settings and not in the database. A sealed secret is bound to its
+row by associated data: copied into another row it cannot be opened.
 
-Layout of a sealed secret: version (1 byte, 1), key id (4 bytes), nonce (12 bytes), ciphertext with its tag (16 bytes).
+Layout of a sealed secret: version (1 byte, 1), key id (4 bytes), nonce (12 bytes), ciphertext with its tag (16
+bytes).
 
 References:
     NIST SP 800-38D (GCM, 96-bit random nonces: at most 2**32 secrets a key).
@@ -45,7 +46,7 @@ class NoSecretKey(Unavailable):
 
 
 class SecretUnreadable(Unavailable):
-    """A sealed secret cannot be opened with the keys at hand; set the key that sealed it, or store the secret anew."""
+    """A sealed secret cannot be opened with the keys at hand: set the key that sealed it, or send the secret anew."""
 
     code = "secret_unreadable"
     title = "A stored secret cannot be opened"
