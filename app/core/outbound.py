@@ -21,6 +21,8 @@ import httpx
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 MAX_URL: Final = 500
+_MAX_PORT: Final = 65_535
+_DEFAULT_PORTS: Final = {"https": 443, "http": 80}
 _INSIDE_V6: Final = tuple(
     ipaddress.ip_network(net)
     for net in (
@@ -64,6 +66,8 @@ def check_url(text: str, *, allow_private: bool) -> str:
     why = _refusal(text, url, allow_private=allow_private)
     if why is not None:
         raise ValueError(why)
+    if url.port == _DEFAULT_PORTS[url.scheme]:
+        url = url.copy_with(port=None)
     return str(url).rstrip("/")
 
 
@@ -75,7 +79,7 @@ def _refusal(text: str, url: httpx.URL, *, allow_private: bool) -> str | None:
             len(text) > MAX_URL or not text.isprintable() or " " in text or "\\" in text
         ),
         "an address may not hold credentials; they have fields of their own": bool(url.userinfo) or "@" in text,
-        "expected an address with a host": not url.host,
+        "expected an address with a host and a port that exists": not (url.host and 0 < (url.port or 1) <= _MAX_PORT),
         "an address may have no query and no fragment": "?" in text or "#" in text,
         "expected an https:// address": url.scheme != "https" and not plain_http,
         "the host is not a public one": not allow_private and _names_private(url.host),
@@ -109,7 +113,7 @@ def same_origin(one: httpx.URL, other: httpx.URL) -> bool:
 
 
 def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
-    return url.scheme, url.host, url.port or {"https": 443, "http": 80}.get(url.scheme)
+    return url.scheme, url.host, url.port or _DEFAULT_PORTS.get(url.scheme)
 
 
 class PinnedTransport(httpx.AsyncBaseTransport):

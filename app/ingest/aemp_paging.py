@@ -35,12 +35,10 @@ class Step:
     Attributes:
         url: Where.
         number: Its number, from 1; of pages behind links without numbers, how many there have been.
-        guessed: Nothing says that there is one.
     """
 
     url: str
     number: int
-    guessed: bool = False
 
 
 def page_url(base_url: str, number: int) -> str:
@@ -76,7 +74,7 @@ def next_step(base_url: str, at: Step, page: AempPage, *, brought_new: bool) -> 
     if last is not None:
         return Step(page_url(base_url, number), number) if last > at.number else None
     if page.last_href is None and page.machines >= FULL_PAGE and brought_new:
-        return Step(page_url(base_url, number), number, guessed=True)
+        return Step(page_url(base_url, number), number)  # a guess: its 404 ends the fleet
     return None
 
 

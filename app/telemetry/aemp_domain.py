@@ -42,7 +42,7 @@ class DueSource:
         min_interval: Least time between two polls.
         failures: Polls that failed in a row before this one.
         polled_at: When this poll began.
-        leased_until: Until then nobody else polls it.
+        revision: Of the row as it was taken; what came of a poll counts only while the row has it.
     """
 
     source_id: int
@@ -57,7 +57,7 @@ class DueSource:
     min_interval: timedelta
     failures: int
     polled_at: datetime
-    leased_until: datetime
+    revision: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -140,6 +140,7 @@ async def change_source(
     if change.enabled is not None:
         row.enabled = change.enabled
     if change.model_fields_set:
+        row.revision += 1
         row.next_poll_at = now if row.last_polled_at is None else max(now, row.last_polled_at + row.min_interval)
     await session.flush()
     return AempSource.model_validate(row)
@@ -168,6 +169,7 @@ async def claim_due(session: AsyncSession, now: datetime, lease: timedelta) -> D
     if row is None:
         return None
     row.last_polled_at, row.next_poll_at = now, now + lease
+    row.revision += 1
     await session.flush()
     return DueSource(
         source_id=row.source_id,
@@ -182,7 +184,7 @@ async def claim_due(session: AsyncSession, now: datetime, lease: timedelta) -> D
         min_interval=row.min_interval,
         failures=row.consecutive_failures,
         polled_at=now,
-        leased_until=row.next_poll_at,
+        revision=row.revision,
     )
 
 
@@ -218,7 +220,7 @@ async def poll_succeeded(session: AsyncSession, source: DueSource, tally: Tally,
         "last_unlocated": tally.unlocated,
         "next_poll_at": next_poll_at(source, failures=0, now=now, retry_after=timedelta(0)),
     }
-    await queries.finish_aemp_poll(session, source.source_id, source.leased_until, values)
+    await queries.finish_aemp_poll(session, source.source_id, source.revision, values)
 
 
 async def poll_failed(
@@ -239,7 +241,7 @@ async def poll_failed(
         "consecutive_failures": failures,
         "next_poll_at": next_poll_at(source, failures=failures, now=now, retry_after=retry_after),
     }
-    await queries.finish_aemp_poll(session, source.source_id, source.leased_until, values)
+    await queries.finish_aemp_poll(session, source.source_id, source.revision, values)
 
 
 async def reseal(session: AsyncSession, source: DueSource, sealed: bytes) -> None:

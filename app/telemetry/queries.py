@@ -84,13 +84,9 @@ async def due_aemp_source(session: AsyncSession, now: datetime) -> AempSourceRow
     return (await session.scalars(query)).one_or_none()
 
 
-async def finish_aemp_poll(
-    session: AsyncSession, source_id: int, leased_until: datetime, values: Mapping[str, Any]
-) -> None:
+async def finish_aemp_poll(session: AsyncSession, source_id: int, revision: int, values: Mapping[str, Any]) -> None:
     """Record what came of a poll, unless the source was changed or taken by another worker in the meantime."""
-    changed = update(AempSourceRow).where(
-        AempSourceRow.source_id == source_id, AempSourceRow.next_poll_at == leased_until
-    )
+    changed = update(AempSourceRow).where(AempSourceRow.source_id == source_id, AempSourceRow.revision == revision)
     await session.execute(changed.values(**values).execution_options(synchronize_session=False))
 
 

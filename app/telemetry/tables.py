@@ -116,6 +116,7 @@ class AempSourceRow(Base):
     last_new: Mapped[int | None] = mapped_column(default=None)
     last_rejected: Mapped[int | None] = mapped_column(default=None)
     last_unlocated: Mapped[int | None] = mapped_column(default=None)
+    revision: Mapped[int] = mapped_column(default=0)
 
 
 class AempCursorRow(Base):

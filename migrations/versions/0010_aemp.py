@@ -34,6 +34,7 @@ def upgrade() -> None:
             last_rejected        integer,
             last_unlocated       integer,              -- machines that never told a location
             created_at           timestamptz NOT NULL,
+            revision             integer NOT NULL,     -- raised when it is taken or changed: an older poll's result is void
             CONSTRAINT aemp_source_lessor_id_name_key UNIQUE (lessor_id, name),
             CONSTRAINT aemp_source_auth_check CHECK (
                 (auth = 'oauth2' AND client_id IS NOT NULL AND token_url IS NOT NULL)
