@@ -11,11 +11,10 @@ import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
-from xml.etree.ElementTree import Element, ParseError
 
 import msgspec
 from defusedxml.common import DefusedXmlException
-from defusedxml.ElementTree import fromstring
+from defusedxml.ElementTree import ParseError, fromstring
 
 from app.core.errors import MalformedRequest, UnsupportedMedia
 
@@ -73,7 +72,7 @@ def _local(tag: object) -> str:
     return str(tag).rpartition("}")[2]
 
 
-def _node(element: Element, depth: int) -> Any:
+def _node(element: Any, depth: int) -> Any:
     """Return an element without anything in it as its text, any other as its attributes and elements."""
     members: dict[str, Any] = {_local(name): value for name, value in element.attrib.items()}
     if members.pop("nil", "false") in {"true", "1"}:
