@@ -28,6 +28,7 @@ from app.core.clock import SystemClock
 from app.core.datum import CoordSystem
 from app.core.errors import AppError
 from app.core.schema import migrate as migrate_schema
+from app.core.sealing import new_key
 from app.core.settings import Settings
 from app.main import create_app
 from app.telemetry.ping_files import Reading
@@ -47,10 +48,12 @@ boundaries_app = typer.Typer(help="The divisions and courts that places are told
 assets_app = typer.Typer(help="Leased assets and their devices.", no_args_is_help=True)
 pings_app = typer.Typer(help="Positions from files.", no_args_is_help=True)
 keys_app = typer.Typer(help="Keys for machines and people.", no_args_is_help=True)
+secrets_app = typer.Typer(help="Keys that secrets for other systems are sealed with.", no_args_is_help=True)
 cli.add_typer(boundaries_app, name="boundaries")
 cli.add_typer(assets_app, name="assets")
 cli.add_typer(pings_app, name="pings")
 cli.add_typer(keys_app, name="keys")
+cli.add_typer(secrets_app, name="secrets")
 cli.add_typer(bench_app, name="bench")
 console = Console(highlight=False, width=None if sys.stdout.isatty() else 118)
 
@@ -218,6 +221,17 @@ def keys_create(
     console.print(key.text)
     if kind is PrincipalKind.DISPATCHER:
         Console(stderr=True, highlight=False).print(f"principal_id {key.principal_id} (a court assigns cases to it)")
+
+
+@secrets_app.callback()
+def _secrets() -> None:
+    """Keep the group a group, though it has one command."""
+
+
+@secrets_app.command("new-key")
+def secrets_new_key() -> None:
+    """Print a fresh key for LEASETRACE_SECRET_KEYS; it is stored nowhere."""
+    console.print(new_key(), soft_wrap=True, markup=False)
 
 
 def prepare(where: ClusterUrls) -> None:

@@ -3,8 +3,10 @@
 from datetime import timedelta
 from typing import Annotated
 
-from pydantic import AliasChoices, Field, PositiveInt, SecretStr
+from pydantic import AliasChoices, Field, PositiveInt, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from app.core.sealing import parse_keys
 
 
 class Settings(BaseSettings):
@@ -79,5 +81,21 @@ class Settings(BaseSettings):
     border_near_m: float = 150.0
     """A point this close to a border names both territories, metres."""
 
+    secret_keys: SecretStr | None = None
+    """Keys that secrets for other systems are sealed with, comma-separated: the first seals, all open. Without one no
+    source with a secret can be created. ``leasetrace secrets new-key`` prints one."""
+
+    aemp_allow_private: bool = False
+    """Let makers' interfaces be at loopback, private and link-local addresses, and at loopback without TLS; for tests
+    and for a gateway in the same network."""
+
     log_level: str = "INFO"
     """Least severity that is logged: DEBUG, INFO, WARNING, ERROR."""
+
+    @field_validator("secret_keys")
+    @classmethod
+    def _keys_are_keys(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is None or not value.get_secret_value().strip():
+            return None
+        parse_keys(value.get_secret_value())
+        return value
