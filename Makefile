@@ -26,7 +26,7 @@ stop: ## Stop the service and the checkout's own cluster; the data stay
 	@if [ -x $(BIN)/leasetrace ]; then $(BIN)/leasetrace stop; else echo 'nothing is set up here'; fi
 
 test: prepare ## Run the whole test suite (PYTEST_ARGS="-k border", WORKERS=4)
-	@$(BIN)/pytest -n $(WORKERS) --dist loadgroup $(PYTEST_ARGS)
+	@$(BIN)/pytest -n $(WORKERS) $(PYTEST_ARGS)
 
 check: prepare ## Format, lint, types, order of the rooms, security
 	$(BIN)/ruff format --check .
