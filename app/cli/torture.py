@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from app.access.domain import PrincipalKind
 from app.bench.fleet import register_fleet
 from app.bench.torture.clients import Crowd
-from app.bench.torture.faults import Scene
+from app.bench.torture.faults import OTHER_LANES, Scene
 from app.bench.torture.load import Plan
 from app.bench.torture.processes import DatabaseServer, Service
 from app.cli.background import free_port
@@ -28,7 +28,6 @@ from app.core.settings import Settings
 from app.jurisdictions.loading import load_bundled_layer
 
 DEVICES: Final = 400
-_MISBEHAVING: Final = 2  # lanes: half bodies, the deaf client
 _IMAGE_BYTES: Final = 16 * 1024**3  # sparse; most of it is never written
 _SETTINGS: Final = DURABLE_SETTINGS | {"max_wal_size": "512MB"}
 """As the service's own, except that recovery after each of many crashes is short."""
@@ -103,17 +102,18 @@ def stand(
         load_bundled_layer(made.urls.owner_url, now=SystemClock().now())
         register_fleet(made.urls.owner_url, DEVICES)
         key = lessors_key(made.urls.app_url)
-        log = made.instance.data.with_name("service.log")
-        service = service_on(made.urls.app_url, log)
+        service, twin = (
+            service_on(made.urls.app_url, made.instance.data.with_name(f"{name}.log")) for name in ("service", "twin")
+        )
         database = DatabaseServer(made.instance.data, made.superuser_url, made.start, made.instance.restart)
         origin_ms = round(SystemClock().now().timestamp() * 1000) - 12 * 3_600_000
-        plan = Plan(DEVICES, clients + _MISBEHAVING, origin_ms, seed)
+        plan = Plan(DEVICES, clients + OTHER_LANES, origin_ms, seed)
         try:
             service.start()
             with Crowd(service.address, key, plan, clients, pause_s) as crowd:
                 no_disk = disk if isinstance(disk, str) else ""
                 disk_path = disk if isinstance(disk, Path) else None
-                yield Stand(made, Scene(service, database, crowd, key, disk_path, no_disk, stall_s))
+                yield Stand(made, Scene(service, twin, database, crowd, key, disk_path, no_disk, stall_s))
         finally:
             service.kill()
 

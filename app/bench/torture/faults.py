@@ -4,6 +4,7 @@ import contextlib
 import os
 import socket
 import struct
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -23,6 +24,9 @@ _GATHER_S: Final = 4.0  # less than the clients' patience, so that what waits is
 _IN_FLIGHT_S: Final = 0.3
 _DEAF_REQUESTS: Final = 500  # far more answers than buffers take
 _SMALL: Final = 4096  # bytes of a receive buffer
+_TWINS: Final = 20
+_MEANWHILE_S: Final = 0.01  # about when a batch is being stored
+OTHER_LANES: Final = 3
 _MANY_ROWS: Final = 100
 _WAL_SWITCHES: Final = 8
 _BALLAST_STEPS: Final = (1 << 26, 1 << 20, 1 << 12)
@@ -41,6 +45,7 @@ class Fault(StrEnum):
     DISK_FULL = "disk_full"
     HALF_BODY = "half_body"
     DEAF_CLIENT = "deaf_client"
+    TWIN_SERVICES = "twin_services"
 
 
 @dataclass(slots=True)
@@ -49,8 +54,9 @@ class Scene:
 
     Attributes:
         service: The service.
+        twin: Another process of it on the same database, not running; it is started to be killed.
         database: Its database server.
-        crowd: The clients; the plan has two lanes more than clients post, for half bodies and for the deaf client.
+        crowd: The clients; the plan has ``OTHER_LANES`` lanes more than clients post, for those who do not behave.
         key: A lessor's, for clients that do not speak HTTP properly.
         disk: A file system of the database's own that may be filled; None where none could be mounted.
         no_disk: Why not.
@@ -61,6 +67,7 @@ class Scene:
     """
 
     service: Service
+    twin: Service
     database: DatabaseServer
     crowd: Crowd
     key: str = field(repr=False)
@@ -80,6 +87,11 @@ class Scene:
     def deaf_lane(self) -> int:
         """The lane of the client that does not read."""
         return self.crowd.plan.lanes - 2
+
+    @property
+    def twin_lane(self) -> int:
+        """The lane of the client that posts everything twice, at the same time."""
+        return self.crowd.plan.lanes - 3
 
 
 def inject(scene: Scene, fault: Fault) -> None:
@@ -236,6 +248,27 @@ def _post_unread(scene: Scene, connection: socket.socket) -> Posted:
     return posted
 
 
+def _twin_services(scene: Scene) -> None:
+    """Post each batch to two processes of the service at once, and at last kill one of them while it stores."""
+    scene.twin.start()
+    client = scene.crowd.clients[scene.twin_lane]
+    other = Client(scene.twin.address, scene.key, scene.crowd.plan, scene.twin_lane)
+    try:
+        for left in reversed(range(_TWINS)):
+            posted, give_up = _next_of_many(client, scene.crowd.plan), threading.Event()
+            at_once = threading.Thread(target=other.send_until_acknowledged, args=(Posted(posted.name), give_up))
+            at_once.start()
+            if not left:
+                time.sleep(_MEANWHILE_S)
+                scene.twin.kill()
+                give_up.set()
+            scene.crowd.retry(posted)
+            at_once.join()
+    finally:
+        scene.twin.kill()
+        other.close()
+
+
 def _next_of_many(client: Client, plan: Plan) -> Posted:
     """Return the lane's next batch of more than a hundred rows; those between are never sent."""
     while len(plan.rows((posted := client.next_batch()).name).device) <= _MANY_ROWS:
@@ -268,4 +301,5 @@ _FAULTS: Final[dict[Fault, Callable[[Scene], None]]] = {
     Fault.DISK_FULL: _disk_full,
     Fault.HALF_BODY: _half_body,
     Fault.DEAF_CLIENT: _deaf_client,
+    Fault.TWIN_SERVICES: _twin_services,
 }

@@ -11,6 +11,7 @@ from app.bench.torture.faults import Fault, Scene, inject
 from app.bench.torture.verdict import Verdict, compare
 
 SETTLE_S: Final = 120
+_MORE_OFTEN: Final = (Fault.SERVICE_KILL, *[Fault.DATABASE_KILL] * 3)  # the moment matters, so there are many
 _QUIET_S: Final = (0.2, 2.5)
 _SECONDS_A_MINUTE: Final = 60
 
@@ -32,7 +33,7 @@ def torture(scene: Scene, owner_url: str, minutes: float, seed: int, tell: Calla
         TimeoutError: The clients were not acknowledged within two minutes after a fault.
     """
     draw, began = random.Random(seed), time.monotonic()
-    kinds = [fault for fault in Fault if fault is not Fault.DISK_FULL or scene.disk is not None]
+    kinds = [fault for fault in (*Fault, *_MORE_OFTEN) if fault is not Fault.DISK_FULL or scene.disk is not None]
     done: Counter[str] = Counter()
     deck: list[Fault] = []
     while time.monotonic() - began < minutes * _SECONDS_A_MINUTE:
