@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -125,13 +126,14 @@ def lessors_key(app_url: str) -> str:
 
 
 def service_on(app_url: str, log: Path) -> Service:
-    """Return the service on a database, not started yet, as a user would run it.
+    """Return the service on a database, not started yet, as a user would run it; where Linux can, it ends with us.
 
     Args:
         app_url: Where the application's role connects.
         log: What it writes.
     """
     port = free_port(0)
-    command = [sys.executable, "-m", "app.cli.main", "serve", "--port", str(port)]
+    dies_with_us = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
+    command = [*dies_with_us, sys.executable, "-m", "app.cli.main", "serve", "--port", str(port)]
     environ = {**os.environ, "DATABASE_URL": app_url, "LEASETRACE_LOG_LEVEL": "WARNING"}
     return Service(command, environ, CHECKOUT, f"http://127.0.0.1:{port}", log)
