@@ -6,6 +6,7 @@ The cluster is thrown away afterwards; it waits for the disk at every commit, as
 import asyncio
 import contextlib
 import json
+import secrets
 import signal
 import sys
 from collections.abc import Callable
@@ -20,8 +21,10 @@ from app.access.domain import PrincipalKind
 from app.bench import answers, locate
 from app.bench.growth import STEPS, steps_to
 from app.bench.ingest import BATCH_ROWS, Extent, Target, measure
+from app.bench.torture import run as torture
 from app.cli.cluster import ClusterUrls, throwaway
 from app.cli.stage import Stage, staged, tell
+from app.cli.torture import stand
 from app.core.clock import SystemClock
 from app.core.database import Database
 from app.core.schema import migrate
@@ -153,9 +156,26 @@ def bench_clusters(as_json: AsJson = False) -> None:
     _bench_answer("clusters", COURT_ASSETS, lambda case: f"/v1/clusters?case={case}", spread=False, as_json=as_json)
 
 
+@bench_app.command("torture")
+def bench_torture(
+    as_json: AsJson = False,
+    minutes: Annotated[float, typer.Option(help="How long faults go on.", min=0.1, max=300)] = 2,
+    clients: Annotated[int, typer.Option(help="Clients that post at the same time.", min=1, max=64)] = 6,
+    seed: Annotated[int | None, typer.Option(help="Of order and moments; drawn and printed when left out.")] = None,
+) -> None:
+    """Kill, stall and fill what the service stands on, under load; exit code 1 if an acknowledged ping is lost."""
+    seed = secrets.randbelow(1_000_000) if seed is None else seed
+    tell(f"torture (seed {seed}): migrating, loading boundaries, registering the fleet …")
+    with stand(clients, pause_s=0.05, stall_s=10) as up:
+        numbers = {"seed": seed, **torture.torture(up.scene, up.made.urls.owner_url, minutes, seed, tell)}
+    _print("torture", numbers, as_json=as_json)
+    if not torture.is_sound(numbers):
+        raise typer.Exit(1)
+
+
 @bench_app.command("all")
 def bench_all(as_json: AsJson = False) -> None:
-    """All of them, one JSON object a line."""
+    """All of them but the torture, one JSON object a line."""
     bench_locate(as_json=as_json)
     bench_distribution(as_json=as_json)
     bench_clusters(as_json=as_json)

@@ -36,6 +36,9 @@ from app.telemetry.ping_files import Reading
 _GC_THRESHOLD = (200_000, 50, 1000)
 """An answer makes tens of thousands of objects without cycles; the default (700) walks the loaded boundaries for them
 again and again. ``leasetrace bench clusters`` shows the difference."""
+_GRACE_S = 8
+"""How long a stop waits for requests: a client that holds its body back or does not read would hold it up for ever,
+until the supervisor kills (containers: after 10 s). What was handed to the writer is stored all the same."""
 
 cli = typer.Typer(
     name="leasetrace",
@@ -85,6 +88,7 @@ def serve(
         log_config=None,
         server_header=False,
         proxy_headers=False,
+        timeout_graceful_shutdown=_GRACE_S,
     )
     gc.set_threshold(*_GC_THRESHOLD)
     server = uvicorn.Server(config)

@@ -6,6 +6,7 @@ A batch is answered only after the commit that holds it.
 """
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -34,6 +35,8 @@ _CONNECT_TIMEOUT_S: Final = 5
 _STATEMENT_TIMEOUT_MS: Final = 60_000
 _SESSION: Final = "-c timezone=UTC -c jit=off -c enable_hashjoin=off -c enable_mergejoin=off -c enable_seqscan=off"
 """The staging table has no statistics: without this the planner joins it with whole tables instead of probing their keys."""
+_DEFER_S: Final = 60.0
+"""Where a day's partition could not be made (a long read holds the table), its pings wait in the default partition."""
 _HANDS: Final = 2
 _ATTEMPTS: Final = 20
 _AHEAD_ROWS: Final = 2_000
@@ -80,6 +83,7 @@ class GroupWriter:
         self._closing = False
         self._connection: AsyncConnection | None = None
         self._known_days: set[int] = set()
+        self._deferred_days: dict[int, float] = {}
         self._hands: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
@@ -276,9 +280,12 @@ class GroupWriter:
             self._connection = None
 
     async def _ensure_partitions(self, connection: AsyncConnection, prepared: Prepared) -> None:
-        missing = sorted(prepared.days - self._known_days)
+        now = time.monotonic()
+        missing = sorted(day for day in prepared.days - self._known_days if self._deferred_days.get(day, now) <= now)
         if missing:
-            self._known_days.update(await store.ensure_partitions(connection, missing))
+            made = await store.ensure_partitions(connection, missing)
+            self._known_days.update(made)
+            self._deferred_days.update(dict.fromkeys(set(missing) - set(made), time.monotonic() + _DEFER_S))
 
     def _account(self, receipts: Sequence[Receipt]) -> None:
         self._metrics.writer_commits.inc()

@@ -1,18 +1,14 @@
 """What the tests of polled sources share: an application with a key, and a taker-in that can be told to fail."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
-import msgspec
 from fastapi import FastAPI
 
-from app.access.domain import Principal, PrincipalKind
 from app.core.http import Context
 from app.core.sealing import new_key
-from app.ingest.entrance import Body
 from app.ingest.receipt import Receipt, RowResult
-from app.ingest.service import Ingest
 from app.telemetry.rows import Decoded
 from tests.integration.ingest.aemp_maker import BEARER, CLIENT_ID, SECRET, Maker
 from tests.support import Holder
@@ -46,24 +42,6 @@ class Taken:
     def devices(self) -> list[str]:
         """The device of each row, in the order in which they came."""
         return [row.device_id for _, _, decoded, _, _ in self.batches for row in decoded.rows]
-
-
-@dataclass(frozen=True)
-class IntoIngest:
-    """Hands batches to the service that takes in posted ones."""
-
-    ingest: Ingest
-
-    async def __call__(
-        self, lessor_id: int, feed_id: int, decoded: Decoded, _raw: bytes, _content_type: str
-    ) -> Receipt:
-        """Take in a batch."""
-        rows = [{k: v for k, v in msgspec.structs.asdict(row).items() if k != "extra"} for row in decoded.rows]
-        principal = Principal(0, PrincipalKind.LESSOR, lessor_id, None, feed_id)
-        receipt = await self.ingest.take_in(principal, Body(msgspec.json.encode(rows), "application/json"))
-        return replace(
-            receipt, results=tuple(replace(result, index=decoded.index[result.index]) for result in receipt.results)
-        )
 
 
 @dataclass(frozen=True)
