@@ -1,8 +1,8 @@
 """A lane beside FastAPI for the few requests that come thousands a second.
 
-Routing, dependencies and layers of FastAPI take several times what the entrance of a ping needs itself. What is listed
-here is answered by the same function as the route of that path, its errors become the same problem documents, and it
-is counted and marked like any other; everything else goes on to FastAPI.
+Routing, dependencies and layers of FastAPI take several times what the entrance of a ping needs itself. What is
+listed here is answered by the same function as the route of that path, its errors become the same problem documents,
+and it is counted and marked like any other; everything else goes on to FastAPI.
 """
 
 from collections.abc import Awaitable, Callable

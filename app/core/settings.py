@@ -70,7 +70,7 @@ class Settings(BaseSettings):
     """The same for a fix from cell towers or Wi-Fi, metres."""
 
     jump_m: float = 500_000.0
-    """Farther than this from where the device was last believed to be, a fix is a ``jump``, however long ago that was."""
+    """Farther than this from where the device was last believed to be, a fix is a ``jump``, metres."""
 
     jump_ends_after: PositiveInt = 3
     """So many fixes in a row that agree with each other end ``jump`` and ``too_fast``: the device really is there."""

@@ -1,4 +1,4 @@
-"""Entrances in the words of other systems: what each sends is decoded, stored like any ping, and answered as it expects.
+"""Entrances in the words of other systems: decoded, stored like any ping, answered as each sender expects.
 
 A sender takes anything but its own sign of success for "send it again": a row that can never be stored must therefore
 not fail the request (formats.md). How to point each system here: ``docs/feeds.md``.
@@ -69,7 +69,7 @@ FORMATS: Final[Mapping[str, ForeignFormat]] = {
 
 
 def split_path(path: str) -> tuple[str, str | None] | None:
-    """Return format and key of a path such as ``/v1/feeds/osmand`` or ``/v1/feeds/osmand/lt_…``; None for any other."""
+    """Return format and key (if any) of a path such as ``/v1/feeds/osmand/lt_…``; None for any other path."""
     if not path.startswith(PREFIX):
         return None
     name, _, key = path[len(PREFIX) :].partition("/")

@@ -34,9 +34,9 @@ _log = structlog.get_logger("leasetrace.ingest")
 _CONNECT_TIMEOUT_S: Final = 5
 _STATEMENT_TIMEOUT_MS: Final = 60_000
 _SESSION: Final = "-c timezone=UTC -c jit=off -c enable_hashjoin=off -c enable_mergejoin=off -c enable_seqscan=off"
-"""The staging table has no statistics: without this the planner joins it with whole tables instead of probing their keys."""
+"""The staging table has no statistics: otherwise the planner joins it with whole tables, not probing their keys."""
 _DEFER_S: Final = 60.0
-"""Where a day's partition could not be made (a long read holds the table), its pings wait in the default partition."""
+"""Where a partition could not be made (a long read holds the table), its pings go to the default one meanwhile."""
 _HANDS: Final = 2
 _ATTEMPTS: Final = 20
 _AHEAD_ROWS: Final = 2_000
@@ -175,9 +175,7 @@ class GroupWriter:
         parcel = waiting.parcel
         everything = frozenset(range(len(parcel.decoded.rows)))
         try:
-            if not await self._can_be_written(without(parcel, everything)):
-                raise error  # the fault is not in the rows
-            bad = await self._poisoned(parcel, sorted(everything))
+            bad = await self._poisoned(parcel, sorted(everything), error)
             (receipt,) = await self._write([without(parcel, bad)])
         except Exception as last:  # noqa: BLE001 whatever it is, the writer goes on
             _log.error("batch_failed", error=type(last).__name__, exc_info=last)
@@ -186,15 +184,24 @@ class GroupWriter:
             _log.warning("rows_failed", error=type(error).__name__, rows=len(bad))
             _settle(waiting, receipt)
 
-    async def _poisoned(self, parcel: Parcel, rows: Sequence[int]) -> frozenset[int]:
-        """Return which of some rows cannot be stored, by halving; nothing is stored on the way."""
+    async def _poisoned(self, parcel: Parcel, rows: Sequence[int], error: Exception) -> frozenset[int]:
+        """Return which of some rows cannot be stored, by halving; nothing is stored on the way.
+
+        Raises:
+            Exception: ``error``, where the batch cannot be stored without them either.
+        """
+        if not await self._can_be_written(without(parcel, frozenset(rows))):
+            raise error
+        return await self._halved(parcel, rows)
+
+    async def _halved(self, parcel: Parcel, rows: Sequence[int]) -> frozenset[int]:
         others = frozenset(range(len(parcel.decoded.rows))) - frozenset(rows)
         if await self._can_be_written(without(parcel, others)):
             return frozenset()
         if len(rows) == 1:
             return frozenset(rows)
         half = len(rows) // 2
-        return await self._poisoned(parcel, rows[:half]) | await self._poisoned(parcel, rows[half:])
+        return await self._halved(parcel, rows[:half]) | await self._halved(parcel, rows[half:])
 
     async def _can_be_written(self, parcel: Parcel) -> bool:
         try:

@@ -1,4 +1,4 @@
-"""One group of batches, from judged rows to the commit: what is written in the one transaction, and in which order."""
+"""One group of batches, from judged rows to the commit: what one transaction writes, and in which order."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -147,7 +147,7 @@ async def write(connection: AsyncConnection, prepared: Prepared, beliefs: Belief
 
 
 async def _check_fleets(connection: AsyncConnection, devices: Mapping[int, DeviceIndex]) -> None:
-    """Hold the registers still until the commit: a change waits, and then finds the pings that were bound before it."""
+    """Hold the registers still until the commit: a change waits, and then finds the pings bound before it."""
     versions = await fleet_versions(connection, sorted(devices))
     stale = [lessor for lessor, index in devices.items() if versions.get(lessor, 0) != index.version]
     if stale:

@@ -1,8 +1,8 @@
 """Batches that were acknowledged: their receipts, their raw bodies and the chain that holds them together.
 
 Each batch's link is SHA-256 over the link before it, the batch's own facts and its body's digest, in the order of
-commits: ``link = sha256(link before | batch_id int64 | lessor_id int32 | received_at, microseconds since 1970, int64 |
-sha256(body))``, integers big-endian; the first link follows 32 zero bytes. A body that is changed, dropped or put
+commits: ``link = sha256(link before | batch_id int64 | lessor_id int32 | received_at, microseconds since 1970, int64
+| sha256(body))``, integers big-endian; the first link follows 32 zero bytes. A body that is changed, dropped or put
 elsewhere breaks every later link. A cut tail shows only against a head that is kept elsewhere.
 """
 
@@ -22,7 +22,8 @@ _FACTS: Final = struct.Struct(">qiq")
 _RAW_LEVEL: Final = 1  # zstd's fastest: a body of pings shrinks to a tenth already, and this is on the hot path
 _mine = threading.local()  # a compressor is one thread's; making one costs more than compressing a single ping
 _ADD_FEED_HOUR: Final = """
-    INSERT INTO feed_hour AS f (lessor_id, feed_id, hour, batches, received, stored, duplicates, doubted, rejected, doubts,
+    INSERT INTO feed_hour AS f (lessor_id, feed_id, hour, batches, received, stored, duplicates, doubted, rejected,
+    doubts,
                                 lag_s, lag_max_s, last_at)
     VALUES (%s, %s, date_trunc('hour', %s), %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
     ON CONFLICT (lessor_id, feed_id, hour) DO UPDATE SET
@@ -129,8 +130,8 @@ async def append(
 ) -> None:
     """Write receipts, raw bodies and the feeds' counts of a group, and extend the chain: last in its transaction.
 
-    The lock of the chain's head is held from here to the commit: chain numbers are in the order of commits and without
-    a gap, which is what lets the worker follow them and miss nothing.
+    The lock of the chain's head is held from here to the commit: chain numbers are in the order of commits and
+    without a gap, which is what lets the worker follow them and miss nothing.
     """
     async with connection.cursor() as cursor:
         await cursor.execute("SELECT chain_no, head FROM batch_chain FOR UPDATE")

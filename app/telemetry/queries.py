@@ -31,7 +31,7 @@ async def batch(session: AsyncSession, batch_id: int, lessor_id: int | None) -> 
 
 
 async def territories_of(session: AsyncSession, batch_ids: Sequence[int]) -> tuple[int, int]:
-    """Return how many court territories the pings of some batches lie in, and how many of the pings are in no territory.
+    """Return in how many court territories the pings of some batches lie, and how many of them lie in none.
 
     History has no index by batch, so this reads all of it: meant for the report of an import, not for a request.
     """

@@ -46,7 +46,8 @@ _MOVE: Final = _statement("""
     UPDATE current_position c
     SET {moved}, candidate_at = NULL, candidate_lon_e7 = NULL, candidate_lat_e7 = NULL, candidate_fixes = NULL
     FROM ping_stage s
-    WHERE c.asset_id = s.asset_id AND c.device_id = s.device_id AND c.fixed_at = s.believed_at AND s.role & {head} <> 0""")
+    WHERE c.asset_id = s.asset_id AND c.device_id = s.device_id AND c.fixed_at = s.believed_at
+      AND s.role & {head} <> 0""")
 _FIRST: Final = _statement("""
     INSERT INTO current_position (asset_id, device_id, {payload})
     SELECT s.asset_id, s.device_id, {staged} FROM ping_stage s
@@ -77,8 +78,8 @@ _CANDIDATES: Final = """
     WHERE c.asset_id = n.asset_id AND c.device_id = n.device_id"""
 _BELIEFS: Final = """
     SELECT c.asset_id, c.device_id, (extract(epoch FROM c.fixed_at) * 1000000)::bigint, c.lon_e7, c.lat_e7, c.source,
-           c.accuracy_m, (extract(epoch FROM c.candidate_at) * 1000000)::bigint, c.candidate_lon_e7, c.candidate_lat_e7,
-           c.candidate_fixes
+           c.accuracy_m, (extract(epoch FROM c.candidate_at) * 1000000)::bigint, c.candidate_lon_e7,
+           c.candidate_lat_e7, c.candidate_fixes
     FROM unnest(%s::integer[], %s::integer[]) AS wanted(asset_id, device_id)
     JOIN current_position c USING (asset_id, device_id)"""
 
@@ -134,7 +135,7 @@ async def advance(
 
 
 async def note_candidates(connection: AsyncConnection, candidates: Sequence[Candidate]) -> None:
-    """Keep places at which devices have been reported and are not yet believed, so that a restart does not forget them."""
+    """Keep where devices have been reported and are not yet believed, so that a restart does not forget it."""
     if candidates:
         columns = zip(
             *((c.asset_id, c.device_id, _at(c.fixed_us), c.lon_e7, c.lat_e7, c.fixes) for c in candidates),

@@ -3,12 +3,13 @@
 A fix is doubted when the device cannot have come there from where it was last believed to be: ``too_fast`` when no
 vehicle covers the distance in the time, ``jump`` when the distance is so large that it is not believed at once even
 after a long silence (longitude and latitude swapped, a spoofed or cloned receiver, but also a machine that was moved
-while its tracker slept). A doubted fix is a candidate. When ``confirmed_by`` fixes in a row agree with each other, the
-device really is there: the last of them is believed again.
+while its tracker slept). A doubted fix is a candidate. When ``confirmed_by`` fixes in a row agree with each other,
+the device really is there: the last of them is believed again.
 
-What stands here mirrors ``current_position``: one belief per device, on the asset that it was last on. The writer sees
-to it that both agree (it writes only over the fix that memory believed in) and forgets what proves to be out of date.
-Positions are WGS-84 degrees, longitude first; times are microseconds since 1970, UTC; ``NO_TIME_US`` means none.
+What stands here mirrors ``current_position``: one belief per device, on the asset that it was last on. The writer
+sees to it that both agree (it writes only over the fix that memory believed in) and forgets what proves to be out of
+date. Positions are WGS-84 degrees, longitude first; times are microseconds since 1970, UTC; ``NO_TIME_US`` means
+none.
 """
 
 from collections.abc import Iterable, Sequence
@@ -71,7 +72,7 @@ class Belief:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A place at which a device has been reported since, not yet believed; ``fixes`` 0 when there is none any more."""
+    """A place at which a device has been reported since, not yet believed, by so many fixes in a row."""
 
     asset_id: int
     device_id: int

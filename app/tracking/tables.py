@@ -26,7 +26,7 @@ class _Position(MappedAsDataclass, kw_only=True):
 
 
 class CurrentPositionRow(_Position, Base):
-    """The newest fix without a blocking doubt, per asset and device; candidate_…: where it was reported since (beliefs)."""
+    """The newest fix without a blocking doubt, per asset and device; ``candidate_…`` as ``beliefs.Candidate``."""
 
     __tablename__ = "current_position"
 
@@ -39,7 +39,7 @@ class CurrentPositionRow(_Position, Base):
 
 
 class DailyPositionRow(_Position, Base):
-    """The last such fix of each day (UTC) that the current position has left: the past without walking the partitions."""
+    """The last such fix of each day (UTC) that is over for the device: the past without walking the partitions."""
 
     __tablename__ = "daily_position"
 

@@ -76,6 +76,11 @@ class Message:
     headers: dict[str, str]
 
 
+def home_of(device: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the place of each device, WGS-84 longitude and latitude in 1e-7 degrees."""
+    return 105 * E7 + device * 7_919_001 % (16 * E7), 24 * E7 + device * 5_417_003 % (15 * E7)
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """Who posts what.
@@ -99,11 +104,13 @@ class Plan:
         fixed_ms = self.origin_ms + ((name.number * MAX_ROWS + np.arange(n, dtype=np.int64)) ^ _SHUFFLE)
         if name.number % _OTHER_DAY_EVERY == _OTHER_DAY_EVERY - 1:
             fixed_ms -= _DAY_MS * (1 + name.number // _OTHER_DAY_EVERY % _OTHER_DAYS)
-        return Rows(
-            device=1 + name.lane + self.lanes * random.integers(0, self.devices // self.lanes, n),
+        device = 1 + name.lane + self.lanes * random.integers(0, self.devices // self.lanes, n)
+        lon_e7, lat_e7 = home_of(device)
+        return Rows(  # every device shakes by 50 m about a place of its own: none of its fixes is doubted
+            device=device,
             fixed_ms=fixed_ms,
-            lon_e7=random.integers(105 * E7, 121 * E7, n),
-            lat_e7=random.integers(24 * E7, 39 * E7, n),
+            lon_e7=lon_e7 + random.integers(-5_000, 5_000, n),
+            lat_e7=lat_e7 + random.integers(-5_000, 5_000, n),
         )
 
     def message(self, name: BatchName) -> Message:

@@ -34,7 +34,7 @@ def moves(*fixes: Fix) -> Moves:
 
 
 def judge(beliefs: Beliefs, *fixes: Fix) -> list[int]:
-    """Judge and accept, as the writer does when nothing is stored; return the doubts in the order of device and time."""
+    """Judge and accept, as the writer does when nothing is stored; the doubts in the order of device and time."""
     group = moves(*fixes)
     beliefs.unknown(group)
     verdict = beliefs.judge(group)
