@@ -1,5 +1,6 @@
 """One group of batches, from judged rows to the commit: what one transaction writes, and in which order."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -70,16 +71,6 @@ class Prepared:
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
-    """A group that is committed; after a rehearsal it is not."""
-
-    receipts: list[Receipt]
-    moves: Moves
-    verdict: Verdict
-    committed: bool
-
-
-@dataclass(frozen=True, slots=True)
 class _Judged:
     """A prepared group with what the devices' past says of it; arrays over ``ordered.rows`` unless said."""
 
@@ -120,8 +111,25 @@ class Attempt:
     rehearsal: bool = False
 
 
-async def write(connection: AsyncConnection, prepared: Prepared, beliefs: Beliefs, attempt: Attempt) -> Written:
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What the hands of a writer share.
+
+    Attributes:
+        beliefs: Where devices are believed to be.
+        turn: Held while a group is judged against the beliefs, and until they are its own.
+    """
+
+    beliefs: Beliefs
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+async def write(connection: AsyncConnection, prepared: Prepared, shared: Shared, attempt: Attempt) -> list[Receipt]:
     """Write a group in one transaction and return its receipts, after the commit (or, a rehearsal, the rollback).
+
+    What the group's fixes lead one to believe counts for the next group at once, before the commit: that group may
+    then be written at the same time. It moves positions only over the fixes that it believed in, so it waits for this
+    commit, and starts anew if that never comes. After any error the caller lets the group's devices be forgotten.
 
     Raises:
         StaleFleet: It must be prepared again.
@@ -132,7 +140,7 @@ async def write(connection: AsyncConnection, prepared: Prepared, beliefs: Belief
     async with connection.transaction(force_rollback=attempt.rehearsal):
         await _check_fleets(connection, prepared.around.devices)
         batch_ids = await store.next_batch_ids(connection, len(group))
-        judged = await _judge_moves(connection, prepared, beliefs, attempt)
+        judged = await _judge_moves(connection, prepared, shared, attempt)
         collisions = await _store_pings(connection, prepared, judged, batch_ids)
         duplicate = _duplicates(placed, judged, batch_ids, collisions)
         if not await _advance(connection, judged):
@@ -143,7 +151,7 @@ async def write(connection: AsyncConnection, prepared: Prepared, beliefs: Belief
         await batches.append(
             connection, _acknowledged(prepared, receipts), _feed_counts(prepared, receipts, doubts, duplicate)
         )
-    return Written(receipts, judged.moves, judged.verdict, committed=not attempt.rehearsal)
+    return receipts
 
 
 async def _check_fleets(connection: AsyncConnection, devices: Mapping[int, DeviceIndex]) -> None:
@@ -154,9 +162,7 @@ async def _check_fleets(connection: AsyncConnection, devices: Mapping[int, Devic
         raise StaleFleet(stale)
 
 
-async def _judge_moves(
-    connection: AsyncConnection, prepared: Prepared, beliefs: Beliefs, attempt: Attempt
-) -> _Judged:
+async def _judge_moves(connection: AsyncConnection, prepared: Prepared, shared: Shared, attempt: Attempt) -> _Judged:
     placed, settings = prepared.placed, prepared.around.settings
     ordered = store.order(placed, attempt.variants)
     rows = ordered.rows
@@ -172,14 +178,8 @@ async def _judge_moves(
         lat_e7=fixes.lat_e7[chosen],
         slack_m=slack_of(fixes.source[chosen], fixes.more.accuracy_m[chosen], settings),
     )
-    if attempt.locked:
-        beliefs.forget(moves.device_id)
-    unknown = beliefs.unknown(moves)
-    if len(unknown[0]):
-        beliefs.learn(
-            await advancing.read_beliefs(connection, *unknown, _stored_slack(settings), locked=attempt.locked)
-        )
-    verdict = beliefs.judge(moves)
+    async with shared.turn:
+        verdict = await _judge_in_turn(connection, moves, shared.beliefs, attempt, settings)
     doubts[usable] |= verdict.doubts
     role = np.zeros(len(rows), dtype=np.int32)
     believed_us = np.full(len(rows), NO_TIME_US, dtype=np.int64)
@@ -189,6 +189,22 @@ async def _judge_moves(
     role[usable[verdict.elsewhere]] |= store.ELSEWHERE
     believed_us[usable[verdict.heads]] = verdict.believed_us
     return _Judged(ordered, doubts, usable, moves, verdict, role, believed_us)
+
+
+async def _judge_in_turn(
+    connection: AsyncConnection, moves: Moves, beliefs: Beliefs, attempt: Attempt, settings: Settings
+) -> Verdict:
+    if attempt.locked:
+        beliefs.forget(moves.device_id)
+    unknown = beliefs.unknown(moves)
+    if len(unknown[0]):
+        beliefs.learn(
+            await advancing.read_beliefs(connection, *unknown, _stored_slack(settings), locked=attempt.locked)
+        )
+    verdict = beliefs.judge(moves)
+    if not attempt.rehearsal:
+        beliefs.accept(moves, verdict)
+    return verdict
 
 
 def _stored_slack(settings: Settings) -> advancing.SlackOf:
