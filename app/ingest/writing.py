@@ -103,11 +103,13 @@ class Attempt:
     Attributes:
         variants: Rows that contradict stored pings.
         locked: Whether positions are to be locked before they are believed in: another process keeps moving them.
+        careful: Whether no ping is to be believed to be new: one that was believed to be is stored already.
         rehearsal: Whether the group is rolled back in the end, when it is only asked whether it can be written.
     """
 
     variants: dict[store.RowKey, int] = field(default_factory=dict)
     locked: bool = False
+    careful: bool = False
     rehearsal: bool = False
 
 
@@ -134,6 +136,7 @@ async def write(connection: AsyncConnection, prepared: Prepared, shared: Shared,
     Raises:
         StaleFleet: It must be prepared again.
         Contradicted: It must be written again, with the variants.
+        NotNew: It must be written again, carefully.
         Overtaken: It must be written again, with positions locked.
     """
     group, placed = prepared.group, prepared.placed
@@ -188,6 +191,8 @@ async def _judge_moves(connection: AsyncConnection, prepared: Prepared, shared: 
     role[usable[verdict.day_ends]] |= store.DAY_END
     role[usable[verdict.elsewhere]] |= store.ELSEWHERE
     believed_us[usable[verdict.heads]] = verdict.believed_us
+    if not attempt.careful:
+        role[usable[~verdict.late & (verdict.doubts == 0)]] |= store.NEW
     return _Judged(ordered, doubts, usable, moves, verdict, role, believed_us)
 
 
@@ -235,7 +240,8 @@ async def _store_pings(
         judged.role,
         judged.believed_us,
     )
-    collisions = await store.stage_and_insert(connection, payload, rows)
+    new = int(np.count_nonzero(judged.role & store.NEW))
+    collisions = await store.stage_and_insert(connection, payload, rows, new)
     contradicting = [c for c in collisions if not c.same_position]
     if contradicting:
         raise Contradicted(_variants(prepared.placed, judged.ordered, batch_ids, contradicting))

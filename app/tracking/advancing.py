@@ -20,7 +20,7 @@ _MEMBERS: Final = (
     "fixed_at", "received_at", "batch_id", "lessor_id", "lon_e7", "lat_e7", "territory_id", "county_adcode", "doubts",
     "accuracy_m", "speed_kmh", "course_deg", "source",
 )  # fmt: skip
-_STAGED: Final = {"speed_kmh": "s.speed_tenth_kmh / 10.0", "source": "(s.origin % 10)::smallint"}
+_STAGED: Final = {"speed_kmh": "s.speed_tenth_kmh / real '10'", "source": "(s.origin % 10)::smallint"}
 _FRAGMENTS: Final = {
     "payload": sql.SQL(", ".join(_MEMBERS)),
     "staged": sql.SQL(", ".join(_STAGED.get(m, f"s.{m}") for m in _MEMBERS)),
