@@ -21,6 +21,7 @@ from sqlalchemy.exc import DBAPIError
 from app.access.domain import PrincipalKind
 from app.cli import background, bringing_in
 from app.cli.benchmarks import bench_app
+from app.cli.chain import verify_batches
 from app.cli.cluster import ClusterUrls, LocalCluster, database_urls, service_url
 from app.cli.keys import make_key
 from app.cli.postgres import ClusterError
@@ -50,12 +51,14 @@ cli = typer.Typer(
 boundaries_app = typer.Typer(help="The divisions and courts that places are told by.", no_args_is_help=True)
 assets_app = typer.Typer(help="Leased assets and their devices.", no_args_is_help=True)
 pings_app = typer.Typer(help="Positions from files.", no_args_is_help=True)
+batches_app = typer.Typer(help="What was acknowledged, byte by byte.", no_args_is_help=True)
 keys_app = typer.Typer(help="Keys for machines and people.", no_args_is_help=True)
 secrets_app = typer.Typer(help="Keys that secrets for other systems are sealed with.", no_args_is_help=True)
 cli.add_typer(boundaries_app, name="boundaries")
 cli.add_typer(assets_app, name="assets")
 cli.add_typer(pings_app, name="pings")
 cli.add_typer(keys_app, name="keys")
+cli.add_typer(batches_app, name="batches")
 cli.add_typer(secrets_app, name="secrets")
 cli.add_typer(bench_app, name="bench")
 console = Console(highlight=False, width=None if sys.stdout.isatty() else 118)
@@ -203,6 +206,19 @@ def _columns(pairs: list[str]) -> dict[str, str]:
             raise typer.BadParameter(f"{pair!r}: expected FIELD=HEAD, for example fixed_at=GPS时间")
         columns[name] = head
     return columns
+
+
+@batches_app.command("verify")
+def batches_verify(
+    head: Annotated[
+        str | None, typer.Option(help="A head that was printed earlier and kept elsewhere: NUMBER:SHA256.")
+    ] = None,
+) -> None:
+    """Walk the chain of batches with their raw bodies, and name the first at which it does not hold.
+
+    Prints the head. Keep it elsewhere: only against it does a cut tail show.
+    """
+    asyncio.run(verify_batches(settings_for(urls().app_url), console, head))
 
 
 @keys_app.command("create")

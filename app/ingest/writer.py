@@ -28,7 +28,7 @@ from app.telemetry.rows import Decoded
 from app.tracking.beliefs import Beliefs
 
 _log = structlog.get_logger("leasetrace.ingest")
-_HANDS: Final = int(__import__("os").environ.get("HANDS", "2"))
+_HANDS: Final = 3
 _AHEAD_ROWS: Final = 2_000
 """So many rows are judged while another group is in the database; fewer wait for more until it is done."""
 _INLINE_ROWS: Final = 400

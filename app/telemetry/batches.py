@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 import zstandard
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, AsyncCursor
 
 FIRST_LINK: Final = bytes(32)
 _FACTS: Final = struct.Struct(">qiq")
@@ -134,8 +134,7 @@ async def append(
     without a gap, which is what lets the worker follow them and miss nothing.
     """
     async with connection.cursor() as cursor:
-        await cursor.execute("SELECT chain_no, head FROM batch_chain FOR UPDATE")
-        chain_no, head = await cursor.fetchone() or (0, FIRST_LINK)
+        chain_no, head = await _locked_head(cursor)
         async with cursor.copy("COPY ping_batch FROM STDIN (FORMAT binary)") as copy:
             copy.set_types(_WIDTHS)
             for batch, raw in batches:
@@ -149,11 +148,17 @@ async def append(
         for feed in sorted(feeds, key=lambda one: (one.lessor_id, one.feed_id)):
             lessor_id, feed_id, received_at, *counts = feed
             await cursor.execute(_ADD_FEED_HOUR, (lessor_id, feed_id, received_at, *counts, received_at))
-        await cursor.execute(
-            "INSERT INTO batch_chain (only_row, chain_no, head) VALUES (true, %s, %s)"
-            " ON CONFLICT (only_row) DO UPDATE SET chain_no = excluded.chain_no, head = excluded.head",
-            (chain_no, head),
-        )
+        await cursor.execute("UPDATE batch_chain SET chain_no = %s, head = %s", (chain_no, head))
+
+
+async def _locked_head(cursor: AsyncCursor) -> tuple[int, bytes]:
+    for _ in range(2):
+        await cursor.execute("SELECT chain_no, head FROM batch_chain FOR UPDATE")
+        row = await cursor.fetchone()
+        if row is not None:
+            return row[0], bytes(row[1])
+        await cursor.execute("INSERT INTO batch_chain VALUES (true, 0, %s) ON CONFLICT DO NOTHING", (FIRST_LINK,))
+    raise LookupError("batch_chain has no row")
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,8 +176,14 @@ class ChainFault:
     reason: str
 
 
-async def verify(connection: AsyncConnection) -> AsyncIterator[int | ChainFault]:
-    """Walk the chain from its beginning, unpacking every body; yields each sound number, or the first fault and ends.
+async def head_of(connection: AsyncConnection) -> tuple[int, bytes]:
+    """Return the number of the newest batch of the chain and its link; 0 and the first link where there is none."""
+    row = await (await connection.execute("SELECT chain_no, head FROM batch_chain")).fetchone()
+    return (row[0], bytes(row[1])) if row else (0, FIRST_LINK)
+
+
+async def verify(connection: AsyncConnection) -> AsyncIterator[tuple[int, bytes] | ChainFault]:
+    """Walk the chain from its beginning, unpacking every body; yields sound numbers with links, or the first fault.
 
     A body that retention has deleted is not at fault: its digest stays in the chain.
     """
@@ -182,19 +193,40 @@ async def verify(connection: AsyncConnection) -> AsyncIterator[int | ChainFault]
             "SELECT b.chain_no, b.chain_sha256, b.batch_id, b.lessor_id, b.received_at, r.sha256, r.body_zstd"
             " FROM ping_batch b LEFT JOIN raw_body r USING (batch_id) ORDER BY b.chain_no"
         )
-        async for chain_no, link, batch_id, lessor_id, received_at, sha256, packed in cursor:
+        async for chain_no, link, *facts in cursor:
             expected += 1
-            fault = None
-            if chain_no != expected:
-                fault = ChainFault(expected, None, f"batch number {expected} of the chain is missing")
-            elif sha256 is None:
-                fault = ChainFault(chain_no, batch_id, "its raw body's record is missing")
-            elif packed is not None and hashlib.sha256(zstandard.decompress(packed)).digest() != sha256:
-                fault = ChainFault(chain_no, batch_id, "its raw body is not the one that came in")
-            elif link_of(before, batch_id, lessor_id, received_at, sha256) != link:
-                fault = ChainFault(chain_no, batch_id, "its link does not follow from the one before")
-            if fault is not None:
-                yield fault
+            reason = _fault(before, expected, chain_no, link, *facts)
+            if reason is not None:
+                yield ChainFault(expected, facts[0] if chain_no == expected else None, reason)
                 return
-            before = link
-            yield chain_no
+            before = bytes(link)
+            yield chain_no, before
+
+
+def _fault(
+    before: bytes,
+    expected: int,
+    chain_no: int,
+    link: bytes,
+    batch_id: int,
+    lessor_id: int,
+    received_at: datetime,
+    sha256: bytes | None,
+    packed: bytes | None,
+) -> str | None:
+    if chain_no != expected:
+        return "it is missing"
+    if sha256 is None:
+        return "the record of its raw body is missing"
+    if packed is not None and not _is_body(packed, sha256):
+        return "its raw body is not the one that came in"
+    if link_of(before, batch_id, lessor_id, received_at, bytes(sha256)) != link:
+        return "its link does not follow from the one before"
+    return None
+
+
+def _is_body(packed: bytes, sha256: bytes) -> bool:
+    try:
+        return hashlib.sha256(zstandard.decompress(packed)).digest() == sha256
+    except zstandard.ZstdError:
+        return False

@@ -1,4 +1,4 @@
-"""Files of pings (CSV, GPX, NDJSON, Parquet), read into bodies of our own format; then they go the way of any ping."""
+"""Files of pings (CSV, GPX, NDJSON, Parquet), read into bodies of our own format; they go the way of any ping."""
 
 import csv
 import re
