@@ -198,13 +198,22 @@ def keys_create(
     name: Annotated[str | None, typer.Option(help="The holder's name.")] = None,
     feed: Annotated[int | None, typer.Option(help="The feed whose declarations hold for the key.", min=1)] = None,
     days: Annotated[int | None, typer.Option(help="Days until it expires; never when left out.", min=1)] = None,
+    post_only: Annotated[bool, typer.Option("--post-only", help="It can post pings and nothing else.")] = False,
 ) -> None:
     """Create a key and print it, this once: it is stored only as a hash."""
     settings = settings_for(urls().app_url)
     lifetime = None if days is None else timedelta(days=days)
     key = asyncio.run(
         make_key(
-            settings, SystemClock(), kind, lessor=lessor, court=court, name=name, feed_id=feed, lifetime=lifetime
+            settings,
+            SystemClock(),
+            kind,
+            lessor=lessor,
+            court=court,
+            name=name,
+            feed_id=feed,
+            lifetime=lifetime,
+            post_only=post_only,
         )
     )
     console.print(key.text)

@@ -1,4 +1,4 @@
-"""Entrances in the words of other systems: what each sends is decoded, stored like any ping, and answered as it expects.
+"""Entrances in the words of other systems: what each sends is decoded, stored as a ping, and answered as it expects.
 
 A sender takes anything but its own sign of success for "send it again": a row that can never be stored must therefore
 not fail the request (formats.md). How to point each system here: ``docs/feeds.md``.
@@ -14,8 +14,10 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.access.domain import Principal
 from app.access.http import bearer_key, keyring_of
-from app.core.errors import NotFound
+from app.access.service import KEY_REFUSED
+from app.core.errors import NotAuthenticated, NotFound
 from app.core.http import context
 from app.ingest.entrance import Body, read_any_body
 from app.ingest.receipt import Receipt
@@ -69,7 +71,7 @@ FORMATS: Final[Mapping[str, ForeignFormat]] = {
 
 
 def split_path(path: str) -> tuple[str, str | None] | None:
-    """Return format and key of a path such as ``/v1/feeds/osmand`` or ``/v1/feeds/osmand/lt_…``; None for any other."""
+    """Return format and key of ``/v1/feeds/osmand`` or ``/v1/feeds/osmand/lt_…`` and the like; None for other paths."""
     if not path.startswith(PREFIX):
         return None
     name, _, key = path[len(PREFIX) :].partition("/")
@@ -83,8 +85,7 @@ async def take_foreign(request: Request) -> Response:
         raise NotFound("There is no such format.")
     name, path_key = found
     wanted = FORMATS[name]
-    principal = await keyring_of(request).principal(path_key or bearer_key(request) or _basic_password(request))
-    request.state.principal = principal
+    request.state.principal = principal = await _sender(request, path_key)
     body = await read_any_body(request, context(request).settings.max_body_bytes)
     query = request.scope["query_string"].decode("latin-1")
     ingest = request.app.state.ingest
@@ -92,6 +93,16 @@ async def take_foreign(request: Request) -> Response:
     raw = body if body.data else Body(query.encode("latin-1"), _FORM)
     receipt = await ingest.take_in(principal, body, decode=wanted.decode, query=query, raw=raw)
     return wanted.answer(receipt)
+
+
+async def _sender(request: Request, path_key: str | None) -> Principal:
+    """Return whose key it is; one in the path stands in the logs of proxies, so it must open nothing else."""
+    if path_key is None:
+        return await keyring_of(request).principal(bearer_key(request) or _basic_password(request))
+    principal = await keyring_of(request).principal(path_key)
+    if not principal.post_only:
+        raise NotAuthenticated(KEY_REFUSED)
+    return principal
 
 
 def _basic_password(request: Request) -> str | None:
