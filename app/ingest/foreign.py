@@ -71,7 +71,7 @@ FORMATS: Final[Mapping[str, ForeignFormat]] = {
 
 
 def split_path(path: str) -> tuple[str, str | None] | None:
-    """Return format and key of ``/v1/feeds/osmand`` or ``/v1/feeds/osmand/lt_…`` and the like; None for other paths."""
+    """Return format and key of ``/v1/feeds/osmand`` or ``/v1/feeds/osmand/lt_…``; None for any other path."""
     if not path.startswith(PREFIX):
         return None
     name, _, key = path[len(PREFIX) :].partition("/")
@@ -86,10 +86,11 @@ async def take_foreign(request: Request) -> Response:
     name, path_key = found
     wanted = FORMATS[name]
     request.state.principal = principal = await _sender(request, path_key)
-    body = await read_any_body(request, context(request).settings.max_body_bytes)
-    query = request.scope["query_string"].decode("latin-1")
     ingest = request.app.state.ingest
     assert isinstance(ingest, Ingest)  # noqa: S101 the application's own state
+    await ingest.admit(principal)
+    body = await read_any_body(request, context(request).settings.max_body_bytes)
+    query = request.scope["query_string"].decode("latin-1")
     raw = body if body.data else Body(query.encode("latin-1"), _FORM)
     receipt = await ingest.take_in(principal, body, decode=wanted.decode, query=query, raw=raw)
     return wanted.answer(receipt)

@@ -66,10 +66,9 @@ async def must_be_feed_of(session: AsyncSession, feed_id: int, lessor_id: int | 
         raise InvalidInput(f"feed: there is no feed {feed_id} of this lessor", field="feed")
 
 
-async def declared_coord_system(session: AsyncSession, feed_id: int) -> CoordSystem | None:
-    """Return the datum that a feed declares for rows that declare none."""
-    row = await queries.feed(session, feed_id)
-    return CoordSystem(row.coord_system) if row and row.coord_system else None
+async def feed_by_id(session: AsyncSession, feed_id: int) -> FeedRow | None:
+    """Return a feed, None where there is no such one; whether it is in sight is the caller's question."""
+    return await queries.feed(session, feed_id)
 
 
 async def acknowledged_batch(session: AsyncSession, visibility: Visibility, batch_id: int) -> PingBatchRow:
