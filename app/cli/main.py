@@ -22,6 +22,7 @@ from app.access.domain import PrincipalKind
 from app.cli import background, bringing_in
 from app.cli.benchmarks import bench_app
 from app.cli.cluster import ClusterUrls, LocalCluster, database_urls, service_url
+from app.cli.feeds import feeds_app
 from app.cli.keys import make_key
 from app.cli.postgres import ClusterError
 from app.core.clock import SystemClock
@@ -51,6 +52,7 @@ cli.add_typer(boundaries_app, name="boundaries")
 cli.add_typer(assets_app, name="assets")
 cli.add_typer(pings_app, name="pings")
 cli.add_typer(keys_app, name="keys")
+cli.add_typer(feeds_app, name="feeds")
 cli.add_typer(bench_app, name="bench")
 console = Console(highlight=False, width=None if sys.stdout.isatty() else 118)
 

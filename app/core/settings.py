@@ -51,6 +51,12 @@ class Settings(BaseSettings):
     feed_requests_per_s: PositiveInt = 20_000
     """The same for requests."""
 
+    feed_silent_after: timedelta = timedelta(hours=6)
+    """So long without a batch a feed is silent, where it has no limit of its own."""
+
+    device_silent_after: timedelta = timedelta(days=1)
+    """So long without a good fix a device is listed as silent, where its feed has no limit of its own."""
+
     fresh_within: timedelta = timedelta(days=7)
     """A position older than this is stale, unless the question says otherwise."""
 

@@ -1,14 +1,16 @@
 """Feeds over HTTP."""
 
-from fastapi import APIRouter
+from typing import Annotated
+
+from fastapi import APIRouter, Query
 
 from app.access.domain import Visibility
 from app.access.http import LessorOrAdministrator
-from app.core.http import InContext, ReadSession, WriteSession
+from app.core.http import InContext, Moment, ReadSession, WriteSession
 from app.core.paging import After, Limit, Page, decode_token
 from app.core.wire import Key
-from app.telemetry import service
-from app.telemetry.schemas import Feed, FeedChange, FeedIn
+from app.telemetry import quality, service
+from app.telemetry.schemas import Feed, FeedChange, FeedIn, FeedQuality
 
 router = APIRouter(tags=["telemetry"])
 
@@ -45,3 +47,21 @@ async def change_feed(
     """
     wanted = changes.model_dump(exclude_unset=True)
     return await service.change_feed(session, principal, feed_id, wanted, context.settings)
+
+
+@router.get("/feeds/{feed_id}/quality", summary="How well does this source of pings work?")
+async def read_feed_quality(
+    feed_id: Key,
+    principal: LessorOrAdministrator,
+    session: ReadSession,
+    context: InContext,
+    from_: Annotated[
+        Moment | None, Query(alias="from", description="First moment; a day before `to` when left out.")
+    ] = None,
+    to: Annotated[
+        Moment | None, Query(description="First moment after the window, at most 31 days; now when left out.")
+    ] = None,
+) -> FeedQuality:
+    """Count what came through a feed in the whole hours of a window, what was wrong, and which devices are silent."""
+    window = quality.hours_of(from_, to, context.clock.now())
+    return await quality.quality_of(session, Visibility(principal), feed_id, window, context)

@@ -1,7 +1,7 @@
 """Wire shapes of feeds."""
 
 from datetime import datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field, StringConstraints
 
@@ -57,3 +57,79 @@ class Feed(BaseModel):
     silent_after: timedelta | None
     device_silent_after: timedelta | None
     created_at: datetime
+
+
+class DoubtShare(BaseModel):
+    """How many of the stored pings have a doubt."""
+
+    doubt: str
+    count: int
+    share: float
+    """Of the stored pings, 0 to 1."""
+
+
+class FeedHour(BaseModel):
+    """What came through a feed in the hour that begins at ``hour``."""
+
+    hour: datetime
+    batches: int
+    received: int
+    stored: int
+
+
+class SilentDevice(BaseModel):
+    """A device whose last good fix came through the feed, too long ago."""
+
+    device_id: int
+    identifier: str
+    asset_id: int
+    """On which it was then."""
+    fixed_at: datetime
+    received_at: datetime
+    silent_s: int
+    """Seconds since the fix came in."""
+
+
+class SilentDevices(BaseModel):
+    """The devices of a feed that have sent no good fix for longer than ``silent_after``."""
+
+    count: int
+    silent_after: timedelta
+    devices: list[SilentDevice]
+    """Those that have been silent longest, at most 100."""
+
+
+class FeedQuality(BaseModel):
+    """How well a feed worked in a window of whole hours, UTC; null where there is nothing to count."""
+
+    feed_id: int
+    name: str
+    state: Literal["live", "silent", "never"]
+    last_batch_at: datetime | None
+    """Of all times, not only in the window."""
+    window_from: datetime
+    window_to: datetime
+    batches: int
+    received: int
+    """Rows: received = stored + duplicates + rejected."""
+    stored: int
+    duplicates: int
+    rejected: int
+    doubted: int
+    """Rows that are stored with a doubt."""
+    duplicate_share: float | None
+    """Of the received rows, 0 to 1."""
+    rejected_share: float | None
+    """Of the received rows, 0 to 1."""
+    doubted_share: float | None
+    """Of the stored rows, 0 to 1."""
+    doubts: list[DoubtShare]
+    """Those that occurred, the most frequent first; a row may have several."""
+    lag_mean_s: float | None
+    """Seconds from fix to arrival, of the stored rows whose clock can be believed."""
+    lag_max_s: float | None
+    hours: list[FeedHour]
+    """Every hour of the window."""
+    silent_devices: SilentDevices
+    """As of now, whatever the window."""
+    computed_at: datetime

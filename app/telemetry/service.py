@@ -1,6 +1,7 @@
 """Use cases of this room: feeds, and the receipts of batches."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy.exc import IntegrityError
@@ -126,6 +127,11 @@ async def list_feeds(session: AsyncSession, visibility: Visibility, after: int, 
     """Return a page of the feeds in sight."""
     rows = await queries.feeds_after(session, visibility.lessor_id, after, limit + 1)
     return page_of([_feed(row) for row in rows], limit, lambda feed: feed.feed_id)
+
+
+async def feeds_heard(session: AsyncSession, lessor_id: int | None) -> list[tuple[FeedRow, datetime | None]]:
+    """Return the feeds of one lessor or of all, each with when its newest batch came in."""
+    return await queries.feeds_heard(session, lessor_id)
 
 
 async def must_be_feed_of(session: AsyncSession, feed_id: int, lessor_id: int | None) -> None:

@@ -43,7 +43,7 @@ def upgrade() -> None:
     # One row per device and asset that it was on: whoever wants the newest of a device takes it by received_at.
     op.execute("""
         CREATE VIEW device_heard WITH (security_invoker = true) AS
-        SELECT p.lessor_id, p.device_id, d.identifier, p.asset_id, p.batch_id, p.fixed_at, p.received_at, p.lon_e7, p.lat_e7
+        SELECT p.lessor_id, p.device_id, d.identifier, p.asset_id, p.batch_id, p.fixed_at, p.received_at
         FROM current_position p JOIN device d USING (device_id)""")
 
 
