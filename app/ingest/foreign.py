@@ -74,7 +74,7 @@ def split_path(path: str) -> tuple[str, str | None] | None:
     """Return format and key of ``/v1/feeds/osmand`` or ``/v1/feeds/osmand/lt_…``; None for any other path."""
     if not path.startswith(PREFIX):
         return None
-    name, _, key = path[len(PREFIX) :].partition("/")
+    name, _, key = path[len(PREFIX) :].removesuffix("/").partition("/")  # people end addresses with a slash
     return (name, key or None) if name in FORMATS and "/" not in key else None
 
 
