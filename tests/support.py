@@ -22,11 +22,13 @@ class Holder:
         client: Sends the key with every request.
         subject_id: The lessor or the court; 0 for others.
         principal_id: Its row.
+        key: What it sends.
     """
 
     client: httpx.AsyncClient
     subject_id: int
     principal_id: int
+    key: str
 
 
 class Doors:
@@ -47,7 +49,7 @@ class Doors:
         """Return an administrator's client."""
         return (await self.holder(PrincipalKind.ADMINISTRATOR)).client
 
-    async def lessor(self, code: str = "yuanhai", *, feed_id: int | None = None) -> Holder:
+    async def lessor(self, code: str = "yuanhai", *, feed_id: int | None = None, post_only: bool = False) -> Holder:
         """Return a lessor, registered now if it was not."""
         async with self._context.database.writing() as session:
             lessor_id = await session.scalar(
@@ -57,7 +59,7 @@ class Doors:
                 ),
                 {"code": code, "now": self._context.clock.now()},
             )
-        return await self.holder(PrincipalKind.LESSOR, lessor_id, feed_id=feed_id)
+        return await self.holder(PrincipalKind.LESSOR, lessor_id, feed_id=feed_id, post_only=post_only)
 
     async def court(self, code: str = "沪0105") -> Holder:
         """Return an officer of a court; that of Changning unless another code is given."""
@@ -70,20 +72,25 @@ class Doors:
         return await self.holder(PrincipalKind.DISPATCHER)
 
     async def holder(
-        self, kind: PrincipalKind, subject_id: int | None = None, *, feed_id: int | None = None
+        self,
+        kind: PrincipalKind,
+        subject_id: int | None = None,
+        *,
+        feed_id: int | None = None,
+        post_only: bool = False,
     ) -> Holder:
         """Return a new principal of a kind with a key of its own."""
         async with self._context.database.writing() as session:
             clock = self._context.clock
             principal_id = await create_principal(session, kind, f"a {kind}", clock, subject_id=subject_id)
-            key = await create_key(session, principal_id, "test", clock, feed_id=feed_id)
+            key = await create_key(session, principal_id, "test", clock, feed_id=feed_id, post_only=post_only)
         client = httpx.AsyncClient(
             transport=httpx.ASGITransport(self._application, raise_app_exceptions=False),
             base_url="http://leasetrace.test",
             headers={"Authorization": f"Bearer {key}"},
         )
         await self._clients.enter_async_context(client)
-        return Holder(client, subject_id or 0, principal_id)
+        return Holder(client, subject_id or 0, principal_id, key)
 
 
 @contextmanager

@@ -26,6 +26,7 @@ class Principal:
         subject_id: The lessor or court that it acts for; None for dispatchers and administrators.
         api_key_id: The key it came with; None for the command line of whoever runs the service.
         feed_id: The lessor's feed that the key belongs to, if it does.
+        post_only: Whether the key opens nothing but the entrances for pings; only such a key may stand in a URL.
     """
 
     principal_id: int
@@ -33,6 +34,7 @@ class Principal:
     subject_id: int | None
     api_key_id: int | None
     feed_id: int | None = None
+    post_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)

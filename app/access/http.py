@@ -36,12 +36,15 @@ async def principal_of(
 
     Raises:
         NotAuthenticated: There is no valid key.
+        NotPermitted: The key can only post pings; the entrances for those take their principal from the keyring.
     """
     async with context.database.reading() as session:
         principal = await service.authenticate(
             session, credentials.credentials if credentials else None, context.clock
         )
     request.state.principal = principal
+    if principal.post_only:
+        raise NotPermitted("This key can only post pings.")
     return principal
 
 

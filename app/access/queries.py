@@ -27,7 +27,12 @@ async def find_key(session: AsyncSession, prefix: str, now: datetime) -> tuple[b
         return None
     key, holder = row
     return key.secret_sha256, Principal(
-        holder.principal_id, PrincipalKind(holder.kind), holder.subject_id, key.api_key_id, key.feed_id
+        holder.principal_id,
+        PrincipalKind(holder.kind),
+        holder.subject_id,
+        key.api_key_id,
+        key.feed_id,
+        key.post_only,
     )
 
 

@@ -68,8 +68,12 @@ async def create_key(
     *,
     feed_id: int | None = None,
     expires_at: datetime | None = None,
+    post_only: bool = False,
 ) -> str:
-    """Create a key and return its text, which is stored nowhere and shown only now."""
+    """Create a key and return its text, which is stored nowhere and shown only now.
+
+    ``post_only`` makes it one that opens nothing but the entrances for pings.
+    """
     key = make_key()
     session.add(
         ApiKeyRow(
@@ -80,6 +84,7 @@ async def create_key(
             feed_id=feed_id,
             created_at=clock.now(),
             expires_at=expires_at,
+            post_only=post_only,
         )
     )
     await session.flush()

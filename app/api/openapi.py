@@ -19,6 +19,11 @@ PROBLEM_STATUSES = {
     "503": "Not for the moment; send it again after `Retry-After` seconds.",
 }
 
+SOME_STATUSES = {
+    "429": "Faster than the sender's limit; send it again after `Retry-After` seconds.",
+}
+"""Problem documents of the operations only whose routes name the status."""
+
 
 def install(app: FastAPI) -> None:
     """Replace the application's OpenAPI function by one that tells the truth about errors."""
@@ -47,4 +52,6 @@ def _document(app: FastAPI) -> dict[str, Any]:
             for status, description in PROBLEM_STATUSES.items():
                 answer = operation["responses"].setdefault(status, {"description": description})
                 answer["content"] = content if status == "422" else answer.get("content", {}) | content
+            for status in SOME_STATUSES.keys() & operation["responses"].keys():
+                operation["responses"][status] = {"description": SOME_STATUSES[status], "content": content}
     return schema

@@ -29,6 +29,7 @@ STATUS: Final[Mapping[type[errors.AppError], int]] = {
     errors.TooLarge: 413,
     errors.UnsupportedMedia: 415,
     errors.InvalidInput: 422,
+    errors.TooManyRequests: 429,
     errors.Unavailable: 503,
 }
 """The status of each class of error; a class that is not here answers 500."""
@@ -94,7 +95,7 @@ async def _app_error(request: Request, error: Exception) -> JSONResponse:
     headers = {}
     if status == STATUS[errors.NotAuthenticated]:
         headers["WWW-Authenticate"] = "Bearer"
-    if isinstance(error, errors.Unavailable):
+    if isinstance(error, errors.Unavailable | errors.TooManyRequests):
         headers["Retry-After"] = str(error.retry_after_s)
     fields = [FieldProblem(field=error.field, message=error.detail)] if error.field else []
     return problem_response(request, status, error.code, error.title, error.detail, fields, headers)

@@ -20,6 +20,7 @@ from sqlalchemy import (
     or_,
     select,
     true,
+    update,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -134,6 +135,18 @@ async def devices(
         DeviceRow.device_id > after,
     )
     return (await session.scalars(query.order_by(DeviceRow.device_id).limit(limit + 1))).all()
+
+
+async def datum_suspects(session: AsyncSession, lessor_id: int) -> Sequence[int]:
+    """Return the devices of a lessor whose declared datum was found to be wrong."""
+    query = select(DeviceRow.device_id).where(DeviceRow.lessor_id == lessor_id, DeviceRow.datum_suspect)
+    return (await session.scalars(query)).all()
+
+
+async def trust_datum_of(session: AsyncSession, device_ids: Sequence[int]) -> None:
+    """Clear the suspicion about the datum of some devices."""
+    query = update(DeviceRow).where(DeviceRow.device_id == func.any(list(device_ids)))
+    await session.execute(query.values(datum_suspect=False))
 
 
 async def devices_identified(

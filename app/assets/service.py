@@ -30,6 +30,7 @@ __all__ = [
     "create_asset",
     "create_device",
     "create_lessor",
+    "datum_suspects",
     "device_index_version",
     "devices_ever_on",
     "import_assets",
@@ -37,6 +38,7 @@ __all__ = [
     "lessor_named",
     "load_device_index",
     "register_devices",
+    "trust_datum_of",
 ]
 
 _TAKEN: Final[Mapping[str, tuple[str, str]]] = {
@@ -255,6 +257,17 @@ async def change_device(
     _apply(row, changes)
     await _flush(session)
     return row
+
+
+async def datum_suspects(session: AsyncSession, lessor_id: int) -> Sequence[int]:
+    """Return the devices of a lessor whose declared datum was found to be wrong."""
+    return await queries.datum_suspects(session, lessor_id)
+
+
+async def trust_datum_of(session: AsyncSession, device_ids: Sequence[int]) -> None:
+    """Believe again what some devices send, because what is declared for them has changed."""
+    if device_ids:
+        await queries.trust_datum_of(session, device_ids)
 
 
 async def devices_ever_on(session: AsyncSession, asset_id: int) -> Sequence[int]:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
+from sqlalchemy.ext.asyncio import AsyncSession
+
 from app.access.domain import PrincipalKind
 from app.access.service import authenticate, create_key, principal_for
 from app.assets.service import lessor_named
@@ -32,6 +34,7 @@ async def make_key(
     name: str | None = None,
     feed_id: int | None = None,
     lifetime: timedelta | None = None,
+    post_only: bool = False,
 ) -> MadeKey:
     """Create a key for a principal of this kind and name, which is made if there is none.
 
@@ -44,33 +47,49 @@ async def make_key(
         name: The holder's name; the code, or the kind, when left out.
         feed_id: The lessor's feed whose declarations hold for the key.
         lifetime: How long it is valid; for ever when left out.
+        post_only: Whether it opens nothing but the entrances for pings; for a lessor's key.
 
     Raises:
-        InvalidInput: The lessor, court or feed is not named or does not exist, or the feed is another lessor's.
+        InvalidInput: The lessor, court or feed is not named or does not exist, the feed is another lessor's, or a key
+            that only posts is asked for somebody who posts nothing.
     """
+    if post_only and kind is not PrincipalKind.LESSOR:
+        raise InvalidInput("Only lessors post pings: --post-only is for their keys", field="post_only")
     database = Database(settings)
     try:
         async with database.writing() as session:
-            subject_id: int | None = None
-            if kind is PrincipalKind.LESSOR:
-                if lessor is None:
-                    raise InvalidInput("A lessor's key needs the lessor: --lessor CODE", field="lessor")
-                subject_id = (await lessor_named(session, lessor)).lessor_id
-            elif kind is PrincipalKind.COURT:
-                if court is None:
-                    raise InvalidInput("A court's key needs the court: --court 沪0105", field="court")
-                subject_id = (await court_by_code(session, court)).court_id
+            subject_id = await _subject_of(session, kind, lessor, court)
             if feed_id is not None:
                 await must_be_feed_of(session, feed_id, subject_id if kind is PrincipalKind.LESSOR else None)
             holder = name or lessor or court or str(kind)
             principal_id = await principal_for(session, kind, holder, clock, subject_id=subject_id)
             expires_at = None if lifetime is None else clock.now() + lifetime
             text = await create_key(
-                session, principal_id, "command line", clock, feed_id=feed_id, expires_at=expires_at
+                session,
+                principal_id,
+                "command line",
+                clock,
+                feed_id=feed_id,
+                expires_at=expires_at,
+                post_only=post_only,
             )
         return MadeKey(text, principal_id)
     finally:
         await database.close()
+
+
+async def _subject_of(
+    session: AsyncSession, kind: PrincipalKind, lessor: str | None, court: str | None
+) -> int | None:
+    if kind is PrincipalKind.LESSOR:
+        if lessor is None:
+            raise InvalidInput("A lessor's key needs the lessor: --lessor CODE", field="lessor")
+        return (await lessor_named(session, lessor)).lessor_id
+    if kind is PrincipalKind.COURT:
+        if court is None:
+            raise InvalidInput("A court's key needs the court: --court 沪0105", field="court")
+        return (await court_by_code(session, court)).court_id
+    return None
 
 
 async def is_valid_key(settings: Settings, clock: Clock, text: str) -> bool:

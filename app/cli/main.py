@@ -23,6 +23,7 @@ from app.cli import background, bringing_in
 from app.cli.benchmarks import bench_app
 from app.cli.chain import verify_batches
 from app.cli.cluster import ClusterUrls, LocalCluster, database_urls, service_url
+from app.cli.feeds import feeds_app
 from app.cli.keys import make_key
 from app.cli.postgres import ClusterError
 from app.core.clock import SystemClock
@@ -60,6 +61,7 @@ cli.add_typer(pings_app, name="pings")
 cli.add_typer(keys_app, name="keys")
 cli.add_typer(batches_app, name="batches")
 cli.add_typer(secrets_app, name="secrets")
+cli.add_typer(feeds_app, name="feeds")
 cli.add_typer(bench_app, name="bench")
 console = Console(highlight=False, width=None if sys.stdout.isatty() else 118)
 
@@ -229,13 +231,22 @@ def keys_create(
     name: Annotated[str | None, typer.Option(help="The holder's name.")] = None,
     feed: Annotated[int | None, typer.Option(help="The feed whose declarations hold for the key.", min=1)] = None,
     days: Annotated[int | None, typer.Option(help="Days until it expires; never when left out.", min=1)] = None,
+    post_only: Annotated[bool, typer.Option("--post-only", help="It can post pings and nothing else.")] = False,
 ) -> None:
     """Create a key and print it, this once: it is stored only as a hash."""
     settings = settings_for(urls().app_url)
     lifetime = None if days is None else timedelta(days=days)
     key = asyncio.run(
         make_key(
-            settings, SystemClock(), kind, lessor=lessor, court=court, name=name, feed_id=feed, lifetime=lifetime
+            settings,
+            SystemClock(),
+            kind,
+            lessor=lessor,
+            court=court,
+            name=name,
+            feed_id=feed,
+            lifetime=lifetime,
+            post_only=post_only,
         )
     )
     console.print(key.text)

@@ -12,6 +12,7 @@ The tree::
     ├── Conflict               contradicts what is stored
     ├── TooLarge               over a limit of size
     ├── UnsupportedMedia       a content type or encoding that is not spoken
+    ├── TooManyRequests        faster than its limit: later
     └── Unavailable            for now: try again
 """
 
@@ -96,6 +97,22 @@ class UnsupportedMedia(AppError):
 
     code = "unsupported_media"
     title = "This content type is not understood"
+
+
+class TooManyRequests(AppError):
+    """The sender is faster than its limit; the same request may be sent again, later.
+
+    Args:
+        detail: One sentence for a person.
+        retry_after_s: Seconds after which it is taken.
+    """
+
+    code = "too_many_requests"
+    title = "Too fast"
+
+    def __init__(self, detail: str, *, retry_after_s: int) -> None:
+        super().__init__(detail)
+        self.retry_after_s = retry_after_s
 
 
 class Unavailable(AppError):

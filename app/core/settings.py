@@ -47,6 +47,18 @@ class Settings(BaseSettings):
     writer_queue_rows: PositiveInt = 400_000
     """Past this many waiting rows a batch is refused with 503, and memory stays flat."""
 
+    feed_rows_per_s: PositiveInt = 200_000
+    """Rows that a process takes through one feed in a second, where the feed has no limit of its own; past it 429."""
+
+    feed_requests_per_s: PositiveInt = 20_000
+    """The same for requests."""
+
+    feed_silent_after: timedelta = timedelta(hours=6)
+    """So long without a batch a feed is silent, where it has no limit of its own."""
+
+    device_silent_after: timedelta = timedelta(days=1)
+    """So long without a good fix a device is listed as silent, where its feed has no limit of its own."""
+
     fresh_within: timedelta = timedelta(days=7)
     """A position older than this is stale, unless the question says otherwise."""
 

@@ -14,8 +14,10 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.access.domain import Principal
 from app.access.http import bearer_key, keyring_of
-from app.core.errors import NotFound
+from app.access.service import KEY_REFUSED
+from app.core.errors import NotAuthenticated, NotFound
 from app.core.http import context
 from app.ingest.entrance import Body, read_any_body
 from app.ingest.receipt import Receipt
@@ -72,7 +74,7 @@ def split_path(path: str) -> tuple[str, str | None] | None:
     """Return format and key (if any) of a path such as ``/v1/feeds/osmand/lt_…``; None for any other path."""
     if not path.startswith(PREFIX):
         return None
-    name, _, key = path[len(PREFIX) :].partition("/")
+    name, _, key = path[len(PREFIX) :].removesuffix("/").partition("/")  # people end addresses with a slash
     return (name, key or None) if name in FORMATS and "/" not in key else None
 
 
@@ -83,14 +85,24 @@ async def take_foreign(request: Request) -> Response:
         raise NotFound("There is no such format.")
     name, path_key = found
     wanted = FORMATS[name]
-    principal = await keyring_of(request).principal(path_key or bearer_key(request) or _basic_password(request))
-    request.state.principal = principal
+    request.state.principal = principal = await _sender(request, path_key)
+    ingest = cast("Ingest", request.app.state.ingest)
+    await ingest.admit(principal)
     body = await read_any_body(request, context(request).settings.max_body_bytes)
     query = request.scope["query_string"].decode("latin-1")
-    ingest = cast("Ingest", request.app.state.ingest)
     raw = body if body.data else Body(query.encode("latin-1"), _FORM)
     receipt = await ingest.take_in(principal, body, decode=wanted.decode, query=query, raw=raw)
     return wanted.answer(receipt)
+
+
+async def _sender(request: Request, path_key: str | None) -> Principal:
+    """Return whose key it is; one in the path stands in the logs of proxies, so it must open nothing else."""
+    if path_key is None:
+        return await keyring_of(request).principal(bearer_key(request) or _basic_password(request))
+    principal = await keyring_of(request).principal(path_key)
+    if not principal.post_only:
+        raise NotAuthenticated(KEY_REFUSED)
+    return principal
 
 
 def _basic_password(request: Request) -> str | None:

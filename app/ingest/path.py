@@ -22,6 +22,8 @@ from app.telemetry.columns import gather
 from app.telemetry.domain import (
     DATUM_CODES,
     E7,
+    FIRST_US,
+    LAST_US,
     NO_INT,
     Doubt,
     Fixes,
@@ -73,25 +75,7 @@ def normalise(reports: Reports, group: Sequence[Parcel], around: Surroundings) -
     This is the one place where a datum is converted.
     """
     device_id = _resolve(reports, group, around)
-    bad_lat = ~(np.abs(reports.lat) <= 90)  # noqa: PLR2004 degrees; NaN is bad too
-    bad_lon = ~(np.abs(reports.lon) <= 180)  # noqa: PLR2004 degrees
-    checks: list[tuple[Mask, RejectCode, str, str]] = [
-        (device_id < 0, RejectCode.UNKNOWN_DEVICE, "device_id", "device_id: no such device; register it first"),
-        (
-            bad_lat,
-            RejectCode.OUT_OF_RANGE,
-            "lat",
-            "lat: expected -90 to 90 degrees; longitude and latitude may be swapped",
-        ),
-        (bad_lon, RejectCode.OUT_OF_RANGE, "lon", "lon: expected -180 to 180 degrees"),
-        (
-            reports.datum == 0,
-            RejectCode.DATUM_MISSING,
-            "coord_system",
-            "coord_system: name the datum (wgs84, cgcs2000, gcj02 or bd09); this feed declares none",
-        ),
-    ]
-    keep, rejections = _sieve(reports, checks)
+    keep, rejections = _sieve(reports, _checks(reports, device_id))
     if keep is None:
         lon, lat = _in_wgs84(reports.lon, reports.lat, reports.datum, around.layer)
         kept: Reports = reports
@@ -195,6 +179,34 @@ def _resolve(reports: Reports, group: Sequence[Parcel], around: Surroundings) ->
     for parcel, start, end in zip(group, [0, *ends], ends, strict=False):
         device_id += around.devices[parcel.lessor_id].resolve(reports.identifiers[start:end])
     return np.array(device_id, dtype=np.int32)
+
+
+def _checks(reports: Reports, device_id: Small) -> list[tuple[Mask, RejectCode, str, str]]:
+    bad_time = (reports.fixed_us < FIRST_US) | (reports.fixed_us > LAST_US)
+    bad_lat = ~(np.abs(reports.lat) <= 90)  # noqa: PLR2004 degrees; NaN is bad too
+    bad_lon = ~(np.abs(reports.lon) <= 180)  # noqa: PLR2004 degrees
+    return [
+        (device_id < 0, RejectCode.UNKNOWN_DEVICE, "device_id", "device_id: no such device; register it first"),
+        (
+            bad_time,
+            RejectCode.OUT_OF_RANGE,
+            "fixed_at",
+            "fixed_at: expected a time that is within the years 1 to 9999 in UTC too",
+        ),
+        (
+            bad_lat,
+            RejectCode.OUT_OF_RANGE,
+            "lat",
+            "lat: expected -90 to 90 degrees; longitude and latitude may be swapped",
+        ),
+        (bad_lon, RejectCode.OUT_OF_RANGE, "lon", "lon: expected -180 to 180 degrees"),
+        (
+            reports.datum == 0,
+            RejectCode.DATUM_MISSING,
+            "coord_system",
+            "coord_system: name the datum (wgs84, cgcs2000, gcj02 or bd09); this feed declares none",
+        ),
+    ]
 
 
 def _sieve(

@@ -4,7 +4,7 @@ The entrances are met thousands of times a second: ``app.api.fast_lane`` leads t
 to the same functions. The routes below document them.
 """
 
-from typing import Annotated, Literal, cast
+from typing import Annotated, Any, Final, Literal, cast
 
 import msgspec
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
@@ -19,6 +19,8 @@ from app.ingest.schemas import ReceiptOut, ping_body
 from app.ingest.service import Ingest, receipt_again
 
 router = APIRouter(tags=["ingest"])
+TOO_FAST: Final[dict[int | str, dict[str, Any]]] = {429: {}}
+"""The entrances have limits; ``app.api.openapi`` tells what is answered past them."""
 
 
 def ingest_of(request: Request) -> Ingest:
@@ -31,10 +33,11 @@ async def take_pings(request: Request) -> Response:
     wanted = request.query_params.get("results", "noteworthy")
     if wanted not in {"noteworthy", "all"}:
         raise InvalidInput("results: expected noteworthy or all", field="results")
-    principal = await keyring_of(request).principal(bearer_key(request))
-    request.state.principal = principal
+    ingest = ingest_of(request)
+    request.state.principal = principal = await keyring_of(request).principal(bearer_key(request))
+    await ingest.admit(principal)
     body = await read_body(request, context(request).settings.max_body_bytes)
-    receipt = await ingest_of(request).take_in(principal, body, every_row=wanted == "all")
+    receipt = await ingest.take_in(principal, body, every_row=wanted == "all")
     return receipt_response(receipt)
 
 
@@ -49,6 +52,7 @@ def receipt_response(receipt: Receipt | None) -> Response:
     response_model=ReceiptOut,
     openapi_extra=ping_body(),
     dependencies=[Depends(bearer)],
+    responses=TOO_FAST,
 )
 async def post_pings(
     request: Request,
@@ -84,6 +88,7 @@ def _document_format(name: str, method: str, *, in_path: bool) -> None:
         summary=f"Pings from {name}" + (", the key in the path" if in_path else ""),
         dependencies=[] if in_path else [Depends(bearer)],
         response_class=Response,
+        responses=TOO_FAST,
     )
 
 

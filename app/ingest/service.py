@@ -1,31 +1,29 @@
 """Use cases of this room: take in a batch and answer for it."""
 
-import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from types import TracebackType
-from typing import Final, Self
+from typing import Self
 
 import msgspec
 import zstandard
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.domain import Principal, Visibility
-from app.core.datum import CoordSystem
 from app.core.errors import NotPermitted
 from app.core.http import Context
 from app.ingest.entrance import Body
 from app.ingest.parcel import Parcel
 from app.ingest.receipt import Receipt, RowResult
+from app.ingest.senders import Senders
 from app.ingest.writer import GroupWriter
 from app.jurisdictions.service import LocatorProvider
 from app.telemetry import json_pings
 from app.telemetry.rows import Arrival, Decoded
-from app.telemetry.service import acknowledged_batch, declared_coord_system
+from app.telemetry.service import acknowledged_batch
 
 Decoder = Callable[[Arrival, int], Decoded]
 """Reads a body of some format: ``(arrival, most rows)``."""
-_DECLARED_S: Final = 2.0
 
 
 def own_format(arrival: Arrival, max_rows: int) -> Decoded:
@@ -39,12 +37,15 @@ class Ingest:
     Args:
         context: The application's.
         locators: Gives the boundary layer in force.
+
+    Attributes:
+        senders: What holds for those who send.
     """
 
     def __init__(self, context: Context, locators: LocatorProvider) -> None:
         self._context = context
         self._writer = GroupWriter(context, locators)
-        self._declared: dict[int, tuple[float, CoordSystem | None]] = {}
+        self.senders = Senders(context)
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -57,6 +58,14 @@ class Ingest:
     ) -> None:
         """Write what waits, then stop."""
         await self._stack.aclose()
+
+    async def admit(self, principal: Principal) -> None:
+        """Let a request in, before its body is read.
+
+        Raises:
+            TooManyRequests: Its sender is too fast.
+        """
+        self.senders.count_request(principal, await self.senders.rules_of(principal))
 
     async def take_in(
         self,
@@ -80,17 +89,19 @@ class Ingest:
 
         Raises:
             NotPermitted: The principal is no lessor.
+            TooManyRequests: Too many rows came through its feed.
             AppError: The batch as a whole cannot be taken; see the decoder and ``GroupWriter.write``.
         """
         lessor_id = Visibility(principal).lessor_id
         if lessor_id is None:
             raise NotPermitted("Only a lessor's key posts pings.")
-        declared = None if principal.feed_id is None else await self._declared_by(principal.feed_id)
+        rules = await self.senders.rules_of(principal)
         now = self._context.clock.now()
-        arrival = Arrival(body.data, body.content_type, query, now, declared)
+        arrival = Arrival(body.data, body.content_type, query, now, rules.coord_system)
         decoded = decode(arrival, self._context.settings.max_batch_rows)
         if not decoded.received:
             return None
+        self.senders.count_rows(principal, rules, decoded.received)
         kept = raw or body
         return await self.store(
             Parcel(
@@ -98,7 +109,7 @@ class Ingest:
                 lessor_id=lessor_id,
                 feed_id=principal.feed_id,
                 api_key_id=principal.api_key_id,
-                declared=declared,
+                declared=rules.coord_system,
                 received_at=now,
                 content_type=kept.content_type,
                 body=kept.data,
@@ -127,7 +138,7 @@ class Ingest:
                 lessor_id=lessor_id,
                 feed_id=feed_id,
                 api_key_id=None,
-                declared=await self._declared_by(feed_id),
+                declared=(await self.senders.rules_of_feed(feed_id)).coord_system,
                 received_at=self._context.clock.now(),
                 content_type=content_type,
                 body=raw,
@@ -137,15 +148,6 @@ class Ingest:
     async def store(self, parcel: Parcel) -> Receipt:
         """Store a decoded batch and return its receipt, after the commit; see ``GroupWriter.write``."""
         return await self._writer.write(parcel)
-
-    async def _declared_by(self, feed_id: int) -> CoordSystem | None:
-        known = self._declared.get(feed_id)
-        if known is not None and known[0] > time.monotonic():
-            return known[1]
-        async with self._context.database.reading() as session:
-            declared = await declared_coord_system(session, feed_id)
-        self._declared[feed_id] = (time.monotonic() + _DECLARED_S, declared)
-        return declared
 
 
 async def receipt_again(session: AsyncSession, visibility: Visibility, batch_id: int) -> Receipt:

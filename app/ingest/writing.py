@@ -358,9 +358,11 @@ def _feed_counts(
         feeds.setdefault((parcel.lessor_id, parcel.feed_id or 0), []).append(i)
     fixes = prepared.placed.fixes
     lag_s = (prepared.placed.received_us - fixes.fixed_us) / 1e6
+    clock_believed = doubts & int(Doubt.FUTURE_FIX | Doubt.STALE_CLOCK) == 0
     counts: list[batches.FeedCounts] = []
     for (lessor_id, feed_id), numbers in feeds.items():
         mine = ~duplicate if len(feeds) == 1 else ~duplicate & np.isin(fixes.batch, numbers)
+        timed = mine & clock_believed
         counts.append(
             batches.FeedCounts(
                 lessor_id=lessor_id,
@@ -373,8 +375,8 @@ def _feed_counts(
                 doubted=sum(receipts[i].doubted for i in numbers),
                 rejected=sum(receipts[i].rejected for i in numbers),
                 doubts=store.doubt_counts(doubts[mine]),
-                lag_s=float(lag_s[mine].sum()),
-                lag_max_s=float(lag_s[mine].max(initial=0.0)),
+                lag_s=float(lag_s[timed].sum()),
+                lag_max_s=float(lag_s[timed].max(initial=0.0)),
             )
         )
     return counts

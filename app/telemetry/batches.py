@@ -107,7 +107,7 @@ class FeedCounts(NamedTuple):
         doubted: Rows stored with doubts.
         rejected: Rows that are no fix.
         doubts: How often each ``Doubt``, in the order of the bits.
-        lag_s: Seconds from fix to arrival, summed over the stored rows.
+        lag_s: Seconds from fix to arrival, summed over the stored rows whose clock is not doubted.
         lag_max_s: The largest of them.
     """
 

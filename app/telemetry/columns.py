@@ -10,6 +10,8 @@ import numpy as np
 from app.core.datum import CoordSystem
 from app.telemetry.domain import (
     DATUM_CODES,
+    FIRST_US,
+    LAST_US,
     NO_INT,
     NO_TIME_US,
     Float,
@@ -56,7 +58,7 @@ def gather(batches: Sequence[Decoded], declared: Sequence[CoordSystem | None]) -
         located=_flags(told["located"]) != 0,
         backfill=_flags(told["backfill"]) == 1,
         more=Measurements(
-            sent_us=_times(told["sent_at"]),
+            sent_us=_within_reach(_times(told["sent_at"])),
             accuracy_m=_floats(told["accuracy_m"], 0, 1e6),
             speed_kmh=_floats(told["speed_kmh"], 0, 3_000),
             odometer_km=_floats(told["odometer_km"], 0, 1e8),
@@ -101,6 +103,10 @@ def _times(column: Sequence[datetime | None]) -> Int:
     return np.fromiter(
         (NO_TIME_US if t is None else round(t.timestamp() * 1e6) for t in column), np.int64, len(column)
     )
+
+
+def _within_reach(times_us: Int) -> Int:
+    return np.where((times_us >= FIRST_US) & (times_us <= LAST_US), times_us, NO_TIME_US)
 
 
 def _floats(column: Column, least: float, most: float) -> Float:

@@ -26,6 +26,12 @@ NO_INT: Final = -(2**31)
 NO_TIME_US: Final = -(2**63)
 """Stands for "not told" in columns of microseconds."""
 
+FIRST_US: Final = -62_135_596_800_000_000
+"""The beginning of the year 1, UTC: no earlier time can be read back from the database."""
+
+LAST_US: Final = 253_402_300_799_999_999
+"""The end of the year 9999, UTC."""
+
 
 class Doubt(IntFlag):
     """Why a stored fix may not be where it says; the bits stand in ``ping.doubts``."""

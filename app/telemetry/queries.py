@@ -2,13 +2,27 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import delete, func, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import BigInteger, Integer, ScalarSelect, Text, and_, column, delete, func, select, table, update
+from sqlalchemy.dialects.postgresql import TIMESTAMP, distinct_on, insert
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
-from app.telemetry.tables import AempCursorRow, AempSourceRow, FeedRow, PingBatchRow, PingRow
+from app.access.domain import Visibility
+from app.telemetry.tables import AempCursorRow, AempSourceRow, FeedHourRow, FeedRow, PingBatchRow, PingRow
+
+_HEARD: Final = table(
+    "device_heard",
+    column("lessor_id", Integer),
+    column("device_id", Integer),
+    column("identifier", Text),
+    column("asset_id", Integer),
+    column("batch_id", BigInteger),
+    column("fixed_at", TIMESTAMP(timezone=True)),
+    column("received_at", TIMESTAMP(timezone=True)),
+)
+"""The view of migration 0011: with which batch each device was last believed, a row for each asset that it was on."""
 
 
 async def feeds_after(session: AsyncSession, lessor_id: int | None, after: int, limit: int) -> Sequence[FeedRow]:
@@ -20,6 +34,93 @@ async def feeds_after(session: AsyncSession, lessor_id: int | None, after: int, 
 async def feed(session: AsyncSession, feed_id: int) -> FeedRow | None:
     """Return a feed."""
     return await session.get(FeedRow, feed_id)
+
+
+async def feed_in_sight(
+    session: AsyncSession, visibility: Visibility, feed_id: int, *, for_change: bool = False
+) -> FeedRow | None:
+    """Return a feed, of the caller's lessor or, for an administrator, of any."""
+    query = select(FeedRow).where(FeedRow.feed_id == feed_id)
+    if not visibility.sees_everything:
+        query = query.where(FeedRow.lessor_id == visibility.lessor_id)
+    return (await session.scalars(query.with_for_update(key_share=True) if for_change else query)).one_or_none()
+
+
+async def heard_through(session: AsyncSession, feed_id: int, device_ids: Sequence[int]) -> Sequence[int]:
+    """Return those of some devices whose newest good fix came through a feed.
+
+    Reads all current positions (they have no index by device): meant for a change of a feed, not for a page.
+    """
+    newest = (
+        select(_HEARD.c.device_id, _HEARD.c.batch_id)
+        .where(_HEARD.c.device_id == func.any(list(device_ids)))
+        .ext(distinct_on(_HEARD.c.device_id))
+        .order_by(_HEARD.c.device_id, _HEARD.c.received_at.desc())
+        .subquery("newest")
+    )
+    query = select(newest.c.device_id).join(PingBatchRow, PingBatchRow.batch_id == newest.c.batch_id)
+    return (await session.scalars(query.where(PingBatchRow.feed_id == feed_id))).all()
+
+
+def _last_batch_at() -> ScalarSelect[datetime]:
+    newest = aliased(FeedHourRow)
+    hours = select(newest.last_at).where(newest.lessor_id == FeedRow.lessor_id, newest.feed_id == FeedRow.feed_id)
+    return hours.order_by(newest.hour.desc()).limit(1).scalar_subquery()
+
+
+async def feeds_heard(session: AsyncSession, lessor_id: int | None) -> list[tuple[FeedRow, datetime | None]]:
+    """Return the feeds of one lessor or of all, with when the newest batch of each came in."""
+    query = select(FeedRow, _last_batch_at()).order_by(FeedRow.feed_id)
+    rows = await session.execute(query if lessor_id is None else query.where(FeedRow.lessor_id == lessor_id))
+    return [(row[0], row[1]) for row in rows]
+
+
+async def feed_hours(
+    session: AsyncSession, visibility: Visibility, feed_id: int, window: tuple[datetime, datetime]
+) -> tuple[FeedRow, datetime | None, list[FeedHourRow]] | None:
+    """Return a feed in sight, when its newest batch came in, and those hours of a window in which batches came."""
+    in_window = and_(
+        FeedHourRow.lessor_id == FeedRow.lessor_id,
+        FeedHourRow.feed_id == FeedRow.feed_id,
+        FeedHourRow.hour >= window[0],
+        FeedHourRow.hour < window[1],
+    )
+    query = select(FeedRow, _last_batch_at(), FeedHourRow).outerjoin(FeedHourRow, in_window)
+    query = query.where(FeedRow.feed_id == feed_id).order_by(FeedHourRow.hour)
+    if not visibility.sees_everything:
+        query = query.where(FeedRow.lessor_id == visibility.lessor_id)
+    rows = (await session.execute(query)).all()
+    hours: list[FeedHourRow | None] = [row[2] for row in rows]
+    return (rows[0][0], rows[0][1], [hour for hour in hours if hour is not None]) if rows else None
+
+
+async def silent_devices(
+    session: AsyncSession, feed: FeedRow, since: datetime, limit: int
+) -> list[tuple[int, dict[str, Any]]]:
+    """Return devices whose newest good fix came through a feed, before a moment: those silent longest first.
+
+    Reads all current positions of the feed's lessor once.
+
+    Returns:
+        How many there are in all, and the columns of ``SilentDevice`` of each, at most ``limit``.
+    """
+    told = [_HEARD.c[name] for name in ("device_id", "identifier", "asset_id", "fixed_at", "received_at")]
+    newest = (
+        select(*told, _HEARD.c.batch_id)
+        .where(_HEARD.c.lessor_id == feed.lessor_id)
+        .ext(distinct_on(_HEARD.c.device_id))
+        .order_by(_HEARD.c.device_id, _HEARD.c.received_at.desc())
+        .subquery("newest")
+    )
+    query = (
+        select(*(newest.c[c.name] for c in told), func.count().over().label("in_all"))
+        .join(PingBatchRow, PingBatchRow.batch_id == newest.c.batch_id)
+        .where(newest.c.received_at < since, PingBatchRow.feed_id == feed.feed_id)
+        .order_by(newest.c.received_at, newest.c.device_id)
+        .limit(limit)
+    )
+    rows = (await session.execute(query)).mappings()
+    return [(row["in_all"], {c.name: row[c.name] for c in told}) for row in rows]
 
 
 async def batch(session: AsyncSession, batch_id: int, lessor_id: int | None) -> PingBatchRow | None:

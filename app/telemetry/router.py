@@ -1,13 +1,16 @@
 """Feeds over HTTP."""
 
-from fastapi import APIRouter
+from typing import Annotated
+
+from fastapi import APIRouter, Query
 
 from app.access.domain import Visibility
 from app.access.http import LessorOrAdministrator
-from app.core.http import InContext, ReadSession, WriteSession
+from app.core.http import InContext, Moment, ReadSession, WriteSession
 from app.core.paging import After, Limit, Page, decode_token
-from app.telemetry import service
-from app.telemetry.schemas import Feed, FeedIn
+from app.core.wire import Key
+from app.telemetry import quality, service
+from app.telemetry.schemas import Feed, FeedChange, FeedIn, FeedQuality
 
 router = APIRouter(tags=["telemetry"])
 
@@ -17,7 +20,7 @@ async def create_feed(
     wanted: FeedIn, principal: LessorOrAdministrator, session: WriteSession, context: InContext
 ) -> Feed:
     """Register a feed; its datum holds for rows that declare none, once a key is made for it."""
-    return await service.create_feed(session, principal, wanted, context.clock)
+    return await service.create_feed(session, principal, wanted, context)
 
 
 @router.get("/feeds", summary="List sources of pings")
@@ -26,3 +29,39 @@ async def list_feeds(
 ) -> Page[Feed]:
     """List the feeds of the caller's lessor, or of all for an administrator."""
     return await service.list_feeds(session, Visibility(principal), decode_token(after), limit)
+
+
+@router.get("/feeds/{feed_id}", summary="Read a source of pings")
+async def read_feed(feed_id: Key, principal: LessorOrAdministrator, session: ReadSession) -> Feed:
+    """Read a feed; a lessor reads its own only."""
+    return await service.feed_in_sight(session, Visibility(principal), feed_id)
+
+
+@router.patch("/feeds/{feed_id}", summary="Change a source of pings")
+async def change_feed(
+    feed_id: Key, changes: FeedChange, principal: LessorOrAdministrator, session: WriteSession, context: InContext
+) -> Feed:
+    """Change the members that are sent; they count at every entrance within half a second.
+
+    Another datum clears the suspicion that devices of this feed are in another one than declared.
+    """
+    wanted = changes.model_dump(exclude_unset=True)
+    return await service.change_feed(session, principal, feed_id, wanted, context.settings)
+
+
+@router.get("/feeds/{feed_id}/quality", summary="How well does this source of pings work?")
+async def read_feed_quality(
+    feed_id: Key,
+    principal: LessorOrAdministrator,
+    session: ReadSession,
+    context: InContext,
+    from_: Annotated[
+        Moment | None, Query(alias="from", description="First moment; a day before `to` when left out.")
+    ] = None,
+    to: Annotated[
+        Moment | None, Query(description="First moment after the window, at most 31 days; now when left out.")
+    ] = None,
+) -> FeedQuality:
+    """Count what came through a feed in the whole hours of a window, what was wrong, and which devices are silent."""
+    window = quality.hours_of(from_, to, context.clock.now())
+    return await quality.quality_of(session, Visibility(principal), feed_id, window, context)

@@ -22,6 +22,9 @@ Identifier = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 MAX_EXTRA_BYTES: Final = 2048
 """What a ping may carry beyond our own words, as JSON; more is not kept at all, since half of it would mislead."""
 
+MAX_EXTRA_LEVELS: Final = 32
+"""How deep it may be nested; nobody reads more, and encoders of JSON end somewhere before 1,000."""
+
 _NUL: Final = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
 
@@ -39,7 +42,16 @@ def within_size(extra: Mapping[str, Any]) -> dict[str, Any] | None:
         text = msgspec.json.encode(extra)
     except (TypeError, ValueError, RecursionError):
         return None
-    return dict(extra) if extra and len(text) <= MAX_EXTRA_BYTES and not _NUL.search(text) else None
+    fits = len(text) <= MAX_EXTRA_BYTES and not _NUL.search(text) and _is_shallow(extra, MAX_EXTRA_LEVELS)
+    return dict(extra) if extra and fits else None
+
+
+def _is_shallow(value: object, levels: int) -> bool:
+    if isinstance(value, Mapping):
+        return levels > 0 and all(_is_shallow(inner, levels - 1) for inner in value.values())
+    if isinstance(value, list):
+        return levels > 0 and all(_is_shallow(inner, levels - 1) for inner in value)
+    return True
 
 
 class PingRow(msgspec.Struct, gc=False, forbid_unknown_fields=True):

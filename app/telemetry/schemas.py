@@ -1,17 +1,33 @@
 """Wire shapes of feeds."""
 
-from datetime import datetime
-from typing import Annotated
+from datetime import datetime, timedelta
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, StringConstraints
+from pydantic import BaseModel, Field, StringConstraints
 
 from app.core.datum import CoordSystem
 from app.core.wire import Key, Wire
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=100, strip_whitespace=True, pattern=r"^[^\x00]*$")]
+Rate = Annotated[int, Field(strict=True, ge=1, le=100_000_000)]
+Silence = Annotated[timedelta, Field(ge=timedelta(minutes=1), le=timedelta(days=366))]
+"""A duration, ISO 8601, for example PT6H; a minute at least, a year at most."""
 
 
-class FeedIn(Wire):
+class FeedOptions(Wire):
+    """What may hold for a source of pings instead of the service's defaults; null is the default."""
+
+    rows_per_s: Rate | None = None
+    """Rows that each process takes in a second; an administrator may set more than the service's default."""
+    requests_per_s: Rate | None = None
+    """Requests that each process takes in a second; an administrator may set more than the service's default."""
+    silent_after: Silence | None = None
+    """So long without a batch the feed is silent, which raises an alert."""
+    device_silent_after: Silence | None = None
+    """So long without a good fix a device of the feed is listed as silent."""
+
+
+class FeedIn(FeedOptions):
     """A source of pings to register."""
 
     name: Name
@@ -21,11 +37,99 @@ class FeedIn(Wire):
     """An administrator names the lessor; a lessor's key is its own."""
 
 
+class FeedChange(FeedOptions):
+    """What may change of a source of pings; members left out stay as they are, null is the service's default."""
+
+    name: Name = Field(default_factory=str)
+    coord_system: CoordSystem | None = None
+    """The datum of rows that do not name one themselves, from the next half second on."""
+
+
 class Feed(BaseModel):
-    """A lessor's source of pings."""
+    """A lessor's source of pings; null stands for the service's default."""
 
     feed_id: int
     lessor_id: int
     name: str
     coord_system: CoordSystem | None
+    rows_per_s: int | None
+    requests_per_s: int | None
+    silent_after: timedelta | None
+    device_silent_after: timedelta | None
     created_at: datetime
+
+
+class DoubtShare(BaseModel):
+    """How many of the stored pings have a doubt."""
+
+    doubt: str
+    count: int
+    share: float
+    """Of the stored pings, 0 to 1."""
+
+
+class FeedHour(BaseModel):
+    """What came through a feed in the hour that begins at ``hour``."""
+
+    hour: datetime
+    batches: int
+    received: int
+    stored: int
+
+
+class SilentDevice(BaseModel):
+    """A device whose last good fix came through the feed, too long ago."""
+
+    device_id: int
+    identifier: str
+    asset_id: int
+    """On which it was then."""
+    fixed_at: datetime
+    received_at: datetime
+    silent_s: int
+    """Seconds since the fix came in."""
+
+
+class SilentDevices(BaseModel):
+    """The devices of a feed that have sent no good fix for longer than ``silent_after``."""
+
+    count: int
+    silent_after: timedelta
+    devices: list[SilentDevice]
+    """Those that have been silent longest, at most 100."""
+
+
+class FeedQuality(BaseModel):
+    """How well a feed worked in a window of whole hours, UTC; null where there is nothing to count."""
+
+    feed_id: int
+    name: str
+    state: Literal["live", "silent", "never"]
+    last_batch_at: datetime | None
+    """Of all times, not only in the window."""
+    window_from: datetime
+    window_to: datetime
+    batches: int
+    received: int
+    """Rows: received = stored + duplicates + rejected."""
+    stored: int
+    duplicates: int
+    rejected: int
+    doubted: int
+    """Rows that are stored with a doubt."""
+    duplicate_share: float | None
+    """Of the received rows, 0 to 1."""
+    rejected_share: float | None
+    """Of the received rows, 0 to 1."""
+    doubted_share: float | None
+    """Of the stored rows, 0 to 1."""
+    doubts: list[DoubtShare]
+    """Those that occurred, the most frequent first; a row may have several."""
+    lag_mean_s: float | None
+    """Seconds from fix to arrival, of the stored rows whose clock can be believed."""
+    lag_max_s: float | None
+    hours: list[FeedHour]
+    """Every hour of the window."""
+    silent_devices: SilentDevices
+    """As of now, whatever the window."""
+    computed_at: datetime

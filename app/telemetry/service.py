@@ -1,15 +1,20 @@
 """Use cases of this room: feeds, and the receipts of batches."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
 
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.domain import Principal, Visibility
-from app.core.clock import Clock
+from app.assets.service import datum_suspects, trust_datum_of
+from app.core.database import violated_constraint
 from app.core.datum import CoordSystem
 from app.core.errors import Conflict, InvalidInput, NotFound
+from app.core.http import Context
 from app.core.paging import Page, page_of
+from app.core.settings import Settings
 from app.telemetry import queries
 from app.telemetry.schemas import Feed, FeedIn
 from app.telemetry.tables import FeedRow, PingBatchRow
@@ -21,15 +26,20 @@ def _feed(row: FeedRow) -> Feed:
         lessor_id=row.lessor_id,
         name=row.name,
         coord_system=CoordSystem(row.coord_system) if row.coord_system else None,
+        rows_per_s=row.rows_per_s,
+        requests_per_s=row.requests_per_s,
+        silent_after=row.silent_after,
+        device_silent_after=row.device_silent_after,
         created_at=row.created_at,
     )
 
 
-async def create_feed(session: AsyncSession, principal: Principal, wanted: FeedIn, clock: Clock) -> Feed:
+async def create_feed(session: AsyncSession, principal: Principal, wanted: FeedIn, context: Context) -> Feed:
     """Register a feed of the caller's lessor, or of the one that an administrator names.
 
     Raises:
-        InvalidInput: No lessor is named and the key is not a lessor's, or the lessor does not exist.
+        InvalidInput: No lessor is named and the key is not a lessor's, the lessor does not exist, or it asks for a
+            higher limit than the service's.
         Conflict: The lessor has a feed of this name.
     """
     own = Visibility(principal).lessor_id
@@ -38,14 +48,78 @@ async def create_feed(session: AsyncSession, principal: Principal, wanted: FeedI
         raise InvalidInput(
             "lessor_id: an administrator names the lessor; a lessor registers its own", field="lessor_id"
         )
-    row = FeedRow(lessor_id=lessor_id, name=wanted.name, coord_system=wanted.coord_system, created_at=clock.now())
+    values = wanted.model_dump(exclude={"lessor_id"})
+    _check_limits(principal, values, context.settings)
+    row = FeedRow(**values, lessor_id=lessor_id, created_at=context.clock.now())
     session.add(row)
+    await _flush(session, wanted.name)
+    return _feed(row)
+
+
+async def _flush(session: AsyncSession, name: str) -> None:
     try:
         await session.flush()
     except IntegrityError as error:
-        if "feed_lessor_id_fkey" in str(error.orig):
+        if violated_constraint(error) == "feed_lessor_id_fkey":
             raise InvalidInput("lessor_id: no such lessor", field="lessor_id") from error
-        raise Conflict(f"name: this lessor has a feed named {wanted.name!r} already", field="name") from error
+        raise Conflict(f"name: this lessor has a feed named {name!r} already", field="name") from error
+
+
+def _check_limits(principal: Principal, values: Mapping[str, Any], settings: Settings) -> None:
+    """Let a lessor only lower its limits: they protect the others from it."""
+    if Visibility(principal).sees_everything:
+        return
+    for name, most in (("rows_per_s", settings.feed_rows_per_s), ("requests_per_s", settings.feed_requests_per_s)):
+        if (values.get(name) or 0) > most:
+            raise InvalidInput(f"{name}: at most {most:,}; an administrator may set more", field=name)
+
+
+async def feed_in_sight(session: AsyncSession, visibility: Visibility, feed_id: int) -> Feed:
+    """Return a feed.
+
+    Raises:
+        NotFound: There is none, or it is another lessor's.
+    """
+    return _feed(await _row_in_sight(session, visibility, feed_id))
+
+
+async def _row_in_sight(
+    session: AsyncSession, visibility: Visibility, feed_id: int, *, for_change: bool = False
+) -> FeedRow:
+    row = await queries.feed_in_sight(session, visibility, feed_id, for_change=for_change)
+    if row is None:
+        raise NotFound("There is no such feed.")
+    return row
+
+
+async def change_feed(
+    session: AsyncSession, principal: Principal, feed_id: int, changes: Mapping[str, Any], settings: Settings
+) -> Feed:
+    """Change what a feed declares; it counts at the entrances of every process within half a second.
+
+    Another datum is taken for the answer to a suspicion: devices that last sent through the feed are believed again.
+
+    Args:
+        session: A transaction that writes.
+        principal: Who changes it.
+        feed_id: The feed.
+        changes: New values of members of ``FeedChange``.
+        settings: The limits that a lessor cannot exceed.
+
+    Raises:
+        NotFound: There is no such feed, or it is another lessor's.
+        InvalidInput: A lessor asks for a higher limit than the service's.
+        Conflict: The lessor has another feed of this name.
+    """
+    row = await _row_in_sight(session, Visibility(principal), feed_id, for_change=True)
+    _check_limits(principal, changes, settings)
+    declared_before = row.coord_system
+    for column, value in changes.items():
+        setattr(row, column, value)
+    await _flush(session, row.name)
+    if row.coord_system != declared_before:
+        suspects = await datum_suspects(session, row.lessor_id)
+        await trust_datum_of(session, await queries.heard_through(session, feed_id, suspects) if suspects else ())
     return _feed(row)
 
 
@@ -53,6 +127,11 @@ async def list_feeds(session: AsyncSession, visibility: Visibility, after: int, 
     """Return a page of the feeds in sight."""
     rows = await queries.feeds_after(session, visibility.lessor_id, after, limit + 1)
     return page_of([_feed(row) for row in rows], limit, lambda feed: feed.feed_id)
+
+
+async def feeds_heard(session: AsyncSession, lessor_id: int | None) -> list[tuple[FeedRow, datetime | None]]:
+    """Return the feeds of one lessor or of all, each with when its newest batch came in."""
+    return await queries.feeds_heard(session, lessor_id)
 
 
 async def must_be_feed_of(session: AsyncSession, feed_id: int, lessor_id: int | None) -> None:
@@ -66,10 +145,9 @@ async def must_be_feed_of(session: AsyncSession, feed_id: int, lessor_id: int | 
         raise InvalidInput(f"feed: there is no feed {feed_id} of this lessor", field="feed")
 
 
-async def declared_coord_system(session: AsyncSession, feed_id: int) -> CoordSystem | None:
-    """Return the datum that a feed declares for rows that declare none."""
-    row = await queries.feed(session, feed_id)
-    return CoordSystem(row.coord_system) if row and row.coord_system else None
+async def feed_by_id(session: AsyncSession, feed_id: int) -> FeedRow | None:
+    """Return a feed, None where there is no such one; whether it is in sight is the caller's question."""
+    return await queries.feed(session, feed_id)
 
 
 async def acknowledged_batch(session: AsyncSession, visibility: Visibility, batch_id: int) -> PingBatchRow:

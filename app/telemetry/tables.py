@@ -3,7 +3,17 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, DateTime, ForeignKey, Index, LargeBinary, SmallInteger, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    DateTime,
+    ForeignKey,
+    Index,
+    Interval,
+    LargeBinary,
+    SmallInteger,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.dialects.postgresql import ARRAY, DOUBLE_PRECISION, JSONB, REAL
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -21,6 +31,11 @@ class FeedRow(Base):
     name: Mapped[str]
     coord_system: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    rows_per_s: Mapped[int | None] = mapped_column(default=None)
+    requests_per_s: Mapped[int | None] = mapped_column(default=None)
+    silent_after: Mapped[timedelta | None] = mapped_column(Interval, default=None)
+    device_silent_after: Mapped[timedelta | None] = mapped_column(Interval, default=None)
+    hmac_secret_sealed: Mapped[bytes | None] = mapped_column(LargeBinary, default=None)
 
 
 class PingBatchRow(Base):
@@ -200,3 +215,21 @@ class AempCursorRow(Base):
     identifier: Mapped[str] = mapped_column(primary_key=True)
     last_fixed_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     refused_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+
+
+class FeedAlertRow(Base):
+    """That a feed has fallen silent, until batches came again; at most one is open per feed."""
+
+    __tablename__ = "feed_alert"
+    __table_args__ = (
+        Index("feed_alert_open_key", "feed_id", "kind", unique=True, postgresql_where=text("cleared_at IS NULL")),
+        Index(None, "lessor_id", "alert_id"),
+    )
+
+    alert_id: Mapped[int] = mapped_column(primary_key=True, init=False)
+    lessor_id: Mapped[int]
+    feed_id: Mapped[int] = mapped_column(ForeignKey("feed.feed_id"))
+    kind: Mapped[str]
+    raised_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    cleared_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    last_batch_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))

@@ -11,7 +11,7 @@ from app.cli.chain import verify_batches
 from app.cli.cluster import ClusterUrls
 from app.core.errors import AppError
 from app.core.settings import Settings
-from tests.integration.ingest.test_pings import lessor, ping, post  # noqa: F401 the lessor is a fixture
+from tests.integration.ingest.fleet import ping
 from tests.support import Holder
 
 OTHER_BODY = (
@@ -21,9 +21,9 @@ OTHER_BODY = (
 
 
 @pytest.fixture
-async def four(lessor: Holder) -> list[int]:  # noqa: F811 the fixture
+async def four(lessor: Holder) -> list[int]:
     """Four batches, by their ids."""
-    return [(await post(lessor, ping(9 - n))).json()["batch_id"] for n in range(4)]
+    return [(await lessor.client.post("/v1/pings", json=[ping(9 - n)])).json()["batch_id"] for n in range(4)]
 
 
 async def verified(settings: Settings, head: str | None = None) -> str:
@@ -47,7 +47,7 @@ async def test_an_untouched_chain_holds_and_goes_on_from_a_kept_head(
     said = await verified(settings)
     assert said.startswith("4 batches hold together. Head: 4:")
     head = said.rpartition(" ")[2]
-    await post(lessor, ping(1))
+    await lessor.client.post("/v1/pings", json=[ping(1)])
     assert (await verified(settings, head)).startswith("5 batches")
 
 

@@ -16,54 +16,13 @@ from app.cli.cluster import ClusterUrls
 from app.core.clock import FixedClock
 from app.core.datum import CoordSystem, everywhere, from_wgs84
 from tests.conftest import NOW
+from tests.integration.ingest.fleet import CHANGNING, ping
+from tests.integration.ingest.fleet import position as the_asset
 from tests.support import Doors, Holder
-
-DEVICE = "860123456789012"
-CHANGNING = (121.4241, 31.2205)
-
-
-def ping(minutes_ago: float = 5, at: tuple[float, float] = CHANGNING, **more: Any) -> dict[str, Any]:
-    fixed_at = (NOW - timedelta(minutes=minutes_ago)).isoformat()
-    return {"device_id": DEVICE, "fixed_at": fixed_at, "lon": at[0], "lat": at[1], "coord_system": "wgs84", **more}
-
-
-@pytest.fixture
-async def lessor(doors: Doors) -> Holder:
-    """A lessor with one truck and a device on it since the beginning of the year."""
-    holder = await doors.lessor()
-    asset = await holder.client.post(
-        "/v1/assets",
-        json={
-            "asset_type": "vehicle",
-            "kind": "heavy_truck",
-            "plate_no": "沪A12345",
-            "lease_contract_no": "L-1",
-        },
-    )
-    assert asset.status_code == 201, asset.text
-    device = await holder.client.post("/v1/devices", json={"identifier": DEVICE, "kind": "wired"})
-    assert device.status_code == 201, device.text
-    bound = await holder.client.post(
-        "/v1/device-bindings",
-        json={
-            "device_id": device.json()["device_id"],
-            "asset_id": asset.json()["asset_id"],
-            "bound_from": "2026-01-01T00:00:00Z",
-        },
-    )
-    assert bound.status_code == 201, bound.text
-    return holder
 
 
 async def post(lessor: Holder, *rows: object, **more: Any) -> httpx.Response:
     return await lessor.client.post("/v1/pings", json=list(rows), **more)
-
-
-async def the_asset(lessor: Holder) -> dict[str, Any]:
-    asset_id = (await lessor.client.get("/v1/assets")).json()["items"][0]["asset_id"]
-    answer = await lessor.client.get(f"/v1/assets/{asset_id}/position")
-    assert answer.status_code == 200, answer.text
-    return dict(answer.json())
 
 
 async def test_a_stored_ping_is_the_position_of_its_asset_with_its_court(lessor: Holder) -> None:
@@ -220,14 +179,6 @@ async def test_a_binding_made_later_counts_for_the_next_batch(lessor: Holder) ->
     assert (await post(lessor, ping(4, device_id="second"))).json()["doubted"] == 0
 
 
-async def test_another_lessors_device_is_as_unknown_as_none(doors: Doors, lessor: Holder) -> None:
-    stranger = await doors.lessor("beishan")
-    other = (await post(stranger, ping())).json()["results"][0]
-    none = (await post(stranger, ping(device_id="000000000000000"))).json()["results"][0]
-    assert other == none
-    assert other["code"] == "unknown_device"
-
-
 @pytest.mark.parametrize("pack", [gzip.compress, zstandard.compress])
 async def test_packed_bodies_and_ndjson_are_read(lessor: Holder, pack: Any) -> None:
     lines = "\n".join(json.dumps(row) for row in (ping(5), ping(4))).encode()
@@ -235,54 +186,6 @@ async def test_packed_bodies_and_ndjson_are_read(lessor: Holder, pack: Any) -> N
     headers = {"Content-Type": "application/x-ndjson", "Content-Encoding": encoding}
     answer = await lessor.client.post("/v1/pings", content=pack(lines), headers=headers)
     assert answer.json()["stored"] == 2
-
-
-BOMB = b" " * (9 * 1024 * 1024)
-
-
-@pytest.mark.parametrize(
-    ("content", "headers", "status"),
-    [
-        (b"[", {}, 400),
-        (b"{}", {}, 422),
-        (b"[]", {}, 422),
-        (b"x", {"Content-Type": "text/csv"}, 415),
-        (b"[]", {"Content-Type": ""}, 415),
-        (b"[]", {"Content-Encoding": "br"}, 415),
-        (gzip.compress(b"[]")[:-4], {"Content-Encoding": "gzip"}, 400),
-        (b"not gzip", {"Content-Encoding": "gzip"}, 400),
-        (zstandard.compress(b"[1,2,3]")[:-2], {"Content-Encoding": "zstd"}, 400),
-        (gzip.compress(BOMB), {"Content-Encoding": "gzip"}, 413),
-        (zstandard.compress(BOMB), {"Content-Encoding": "zstd"}, 413),
-        (BOMB, {}, 413),
-        (json.dumps([ping()] * 10_001).encode(), {}, 413),
-    ],
-    ids=[
-        "cut off",
-        "no array",
-        "empty",
-        "csv",
-        "no type",
-        "brotli",
-        "gzip cut off",
-        "no gzip",
-        "zstd cut off",
-        "gzip bomb",
-        "zstd bomb",
-        "too large",
-        "too many rows",
-    ],
-)
-async def test_a_batch_that_cannot_be_taken_is_a_problem_and_nothing_is_stored(
-    lessor: Holder, urls: ClusterUrls, content: bytes, headers: dict[str, str], status: int
-) -> None:
-    answer = await lessor.client.post(
-        "/v1/pings", content=content, headers={"Content-Type": "application/json"} | headers
-    )
-    assert answer.status_code == status, answer.text
-    assert answer.headers["content-type"] == "application/problem+json"
-    with psycopg.connect(urls.owner_url) as connection:
-        assert connection.execute("SELECT count(*) FROM ping_batch").fetchone() == (0,)
 
 
 async def test_only_a_lessor_posts_pings(client: httpx.AsyncClient, admin: httpx.AsyncClient, doors: Doors) -> None:

@@ -1,0 +1,140 @@
+"""``leasetrace feeds``: the sources of pings, and how well they work, for whoever runs the service."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from typing import Annotated, Final, TypeVar
+
+import typer
+from pydantic import SecretStr
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.access.domain import Principal, PrincipalKind, Visibility
+from app.assets.service import lessor_by_id, lessor_named
+from app.cli.cluster import database_urls
+from app.core.clock import SHANGHAI, SystemClock
+from app.core.database import Database
+from app.core.datum import CoordSystem
+from app.core.http import Context
+from app.core.metrics import Metrics
+from app.core.settings import Settings
+from app.telemetry import quality, service
+from app.telemetry.schemas import Feed, FeedIn, FeedQuality
+
+feeds_app = typer.Typer(help="Sources of pings, and how well they work.", no_args_is_help=True)
+console = Console(highlight=False, width=None if sys.stdout.isatty() else 118)
+_OPERATOR: Final = Principal(0, PrincipalKind.ADMINISTRATOR, None, api_key_id=None)
+_UNITS: Final = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
+Lessor = Annotated[str, typer.Option(help="The lessor's code.")]
+Answer = TypeVar("Answer")
+
+
+def _ask(use: Callable[[AsyncSession, Context], Awaitable[Answer]]) -> Answer:
+    """Run a use case in one transaction on the database that the environment names."""
+    settings = Settings(database_url=SecretStr(database_urls(os.environ).app_url))
+
+    async def run() -> Answer:
+        context = Context(settings, SystemClock(), Database(settings), Metrics())
+        try:
+            async with context.database.writing() as session:
+                return await use(session, context)
+        finally:
+            await context.database.close()
+
+    return asyncio.run(run())
+
+
+@feeds_app.command("create")
+def create(
+    name: Annotated[str, typer.Argument(help="The feed's name, once per lessor.")],
+    lessor: Lessor,
+    datum: Annotated[CoordSystem | None, typer.Option(help="The datum of rows that name none.")] = None,
+) -> None:
+    """Register a source of pings and print its number."""
+
+    async def use(session: AsyncSession, context: Context) -> Feed:
+        lessor_id = (await lessor_named(session, lessor)).lessor_id
+        wanted = FeedIn(name=name, coord_system=datum, lessor_id=lessor_id)
+        return await service.create_feed(session, _OPERATOR, wanted, context)
+
+    console.print(f"feed {_ask(use).feed_id}")
+
+
+@feeds_app.command("list")
+def list_all(lessor: Annotated[str | None, typer.Option(help="Only this lessor's, by its code.")] = None) -> None:
+    """List the sources of pings, with when each sent last."""
+
+    async def use(session: AsyncSession, context: Context) -> Table:
+        lessor_id = None if lessor is None else (await lessor_named(session, lessor)).lessor_id
+        table = Table("feed", "lessor", "name", "datum", "state", "last batch")
+        for row, last_batch_at in await service.feeds_heard(session, lessor_id):
+            owner = await lessor_by_id(session, row.lessor_id)
+            state = quality.state_of(row, last_batch_at, context.clock.now(), context.settings)
+            words = (owner.code if owner else "", row.name, row.coord_system or "", state, moment(last_batch_at))
+            table.add_row(str(row.feed_id), *map(escape, words))
+        return table
+
+    console.print(_ask(use))
+
+
+@feeds_app.command("quality")
+def show_quality(
+    feed_id: Annotated[int, typer.Argument(help="The feed's number.", min=1)],
+    days: Annotated[int, typer.Option(help="How far back.", min=1, max=quality.MAX_WINDOW.days)] = 1,
+) -> None:
+    """Print what came through a feed, what was wrong with it, and which devices are silent."""
+
+    async def use(session: AsyncSession, context: Context) -> FeedQuality:
+        now = context.clock.now()
+        window = quality.hours_of(now - timedelta(days=days) + timedelta(hours=1), None, now)
+        return await quality.quality_of(session, Visibility(_OPERATOR), feed_id, window, context)
+
+    print_quality(console, _ask(use))
+
+
+def print_quality(to: Console, found: FeedQuality) -> None:
+    """Print a page about a feed as a person reads it: shares in percent, lengths in their unit, Shanghai's clock."""
+    last = moment(found.last_batch_at)
+    to.print(f"[bold]{escape(found.name)}[/bold] (feed {found.feed_id}) is {found.state}; last batch {last}")
+    to.print(f"{moment(found.window_from)} to {moment(found.window_to)}, Asia/Shanghai")
+    counts = Table("", "rows", "share", title="What came", title_justify="left")
+    counts.columns[1].justify = counts.columns[2].justify = "right"
+    counts.add_row("received", f"{found.received:,}", f"in {found.batches:,} batches")
+    counts.add_row("stored", f"{found.stored:,}", "")
+    counts.add_row("duplicates", f"{found.duplicates:,}", percent(found.duplicate_share))
+    counts.add_row("rejected", f"{found.rejected:,}", percent(found.rejected_share))
+    counts.add_row("doubted", f"{found.doubted:,}", percent(found.doubted_share))
+    for doubt in found.doubts:
+        counts.add_row(f"  {doubt.doubt}", f"{doubt.count:,}", percent(doubt.share))
+    to.print(counts)
+    if found.lag_mean_s is not None and found.lag_max_s is not None:
+        to.print(f"From fix to arrival: {length(found.lag_mean_s)} on average, {length(found.lag_max_s)} at most")
+    silent = found.silent_devices
+    to.print(f"{silent.count:,} devices silent for longer than {length(silent.silent_after.total_seconds())}")
+    if silent.devices:
+        listed = Table("device", "asset", "last fix", "silent for")
+        for device in silent.devices:
+            silent_for = length(device.silent_s)
+            listed.add_row(escape(device.identifier), str(device.asset_id), moment(device.fixed_at), silent_for)
+        to.print(listed)
+
+
+def percent(share: float | None) -> str:
+    """Return a share, 0 to 1, in percent; a dash where there is none."""
+    return "–" if share is None else f"{share * 100:.1f} %"
+
+
+def length(seconds: float) -> str:
+    """Return a length of time in the largest unit that it fills, rounded to tenths of it."""
+    unit, size = next(((unit, size) for unit, size in _UNITS if abs(seconds) >= size), _UNITS[-1])
+    return f"{seconds / size:,.1f}".removesuffix(".0") + f" {unit}"
+
+
+def moment(at: datetime | None) -> str:
+    """Return a time to the minute, Asia/Shanghai; a dash where there is none."""
+    return "–" if at is None else at.astimezone(SHANGHAI).strftime("%Y-%m-%d %H:%M")

@@ -1,0 +1,97 @@
+"""What holds for whoever sends: what the feed of a key declares, and how fast it may be."""
+
+import math
+import time
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import Final
+
+from app.access.domain import Principal
+from app.core.datum import CoordSystem
+from app.core.errors import TooManyRequests
+from app.core.http import Context
+from app.core.remembered import Remembered
+from app.ingest.limits import Bucket
+from app.telemetry.service import feed_by_id
+
+REMEMBERED_S: Final = 0.5
+"""A change of a feed counts at every entrance after this, seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class FeedRules:
+    """What holds for what comes through a feed.
+
+    Attributes:
+        coord_system: The datum of rows that name none; None where the feed declares nothing.
+        rows_per_s: Rows that each process takes in a second.
+        requests_per_s: Requests that each process takes in a second.
+    """
+
+    coord_system: CoordSystem | None
+    rows_per_s: int
+    requests_per_s: int
+
+
+class Senders:
+    """The rules and counts of all senders of one process.
+
+    Args:
+        context: The application's.
+    """
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._known: Remembered[int, FeedRules] = Remembered(REMEMBERED_S)
+        settings = context.settings
+        self._without_feed = FeedRules(None, settings.feed_rows_per_s, settings.feed_requests_per_s)
+        self._requests: defaultdict[int, Bucket] = defaultdict(Bucket)
+        self._rows: defaultdict[int, Bucket] = defaultdict(Bucket)
+
+    async def rules_of(self, principal: Principal) -> FeedRules:
+        """Return what holds for the feed of a key; a key without one has the settings' limits to itself."""
+        return self._without_feed if principal.feed_id is None else await self.rules_of_feed(principal.feed_id)
+
+    async def rules_of_feed(self, feed_id: int) -> FeedRules:
+        """Return what holds for a feed."""
+        return await self._known.of(feed_id, lambda: self._read(feed_id))
+
+    def count_request(self, principal: Principal, rules: FeedRules) -> None:
+        """Count one request, before its body is read.
+
+        Raises:
+            TooManyRequests: The sender is too fast.
+        """
+        self._count(self._requests, principal, 1, rules.requests_per_s, "requests")
+
+    def count_rows(self, principal: Principal, rules: FeedRules, rows: int) -> None:
+        """Count the rows of a batch, before it is stored.
+
+        Raises:
+            TooManyRequests: The sender is too fast; nothing of the batch was taken.
+        """
+        self._count(self._rows, principal, rows, rules.rows_per_s, "rows")
+
+    @staticmethod
+    def _count(buckets: defaultdict[int, Bucket], principal: Principal, n: int, per_s: int, what: str) -> None:
+        sender = principal.feed_id or -(principal.api_key_id or 0)
+        if not sender:
+            return  # whoever runs the service, from the command line
+        wait_s = buckets[sender].take(n, per_s, time.monotonic())
+        if wait_s:
+            raise TooManyRequests(
+                f"More than {per_s:,} {what} a second are not taken from one sender; send the same again later.",
+                retry_after_s=math.ceil(wait_s),
+            )
+
+    async def _read(self, feed_id: int) -> FeedRules:
+        settings = self._context.settings
+        async with self._context.database.reading() as session:
+            feed = await feed_by_id(session, feed_id)
+        if feed is None:  # keys are made for feeds that exist, and feeds are not deleted
+            return self._without_feed
+        return FeedRules(
+            coord_system=CoordSystem(feed.coord_system) if feed.coord_system else None,
+            rows_per_s=feed.rows_per_s or settings.feed_rows_per_s,
+            requests_per_s=feed.requests_per_s or settings.feed_requests_per_s,
+        )

@@ -1,0 +1,95 @@
+"""How fast a sender may be."""
+
+from dataclasses import replace
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from app.ingest.senders import Senders
+from tests.integration.ingest.fleet import make_feed, ping, register_truck
+from tests.support import Doors, Holder
+
+
+@pytest.fixture
+async def lessor(doors: Doors) -> Holder:
+    holder = await doors.lessor()
+    await register_truck(holder)
+    return holder
+
+
+@pytest.fixture
+def senders(application: FastAPI, monkeypatch: pytest.MonkeyPatch) -> Senders:
+    """Those of the application; keys without a feed have 3 requests and 5 rows a second, with twice that at once."""
+    found = application.state.ingest.senders
+    assert isinstance(found, Senders)
+    monkeypatch.setattr(found, "_without_feed", replace(found._without_feed, rows_per_s=5, requests_per_s=3))
+    return found
+
+
+def assert_too_fast(answer: httpx.Response) -> None:
+    assert answer.status_code == 429, answer.text
+    assert (answer.json()["code"], answer.headers["content-type"]) == (
+        "too_many_requests",
+        "application/problem+json",
+    )
+    assert int(answer.headers["Retry-After"]) >= 1
+
+
+async def test_past_the_limit_of_requests_even_a_body_that_cannot_be_read_is_answered_429(
+    senders: Senders, lessor: Holder
+) -> None:
+    async def post() -> httpx.Response:
+        return await lessor.client.post("/v1/pings", content=b"[", headers={"Content-Type": "application/json"})
+
+    answers = [await post() for _ in range(40)]
+    assert [a.status_code for a in answers[:6]] == [400] * 6
+    refused = [a for a in answers if a.status_code == 429]
+    assert refused
+    assert_too_fast(refused[0])
+
+
+async def test_past_the_limit_of_rows_nothing_of_the_batch_is_stored(senders: Senders, lessor: Holder) -> None:
+    first = await lessor.client.post("/v1/pings", json=[ping(n) for n in range(9, 0, -1)])
+    assert first.json()["stored"] == 9
+    for _ in range(2):
+        assert_too_fast(await lessor.client.post("/v1/pings", json=[ping(n / 10) for n in range(9, 0, -1)]))
+    senders._rows.clear()  # the seconds go by
+    again = await lessor.client.post("/v1/pings", json=[ping(n / 10) for n in range(9, 0, -1)])
+    assert (again.json()["stored"], again.json()["duplicates"]) == (9, 0)
+
+
+async def test_one_sender_does_not_slow_another(senders: Senders, lessor: Holder, doors: Doors) -> None:
+    rows = [ping(n) for n in range(10, 0, -1)]
+    assert (await lessor.client.post("/v1/pings", json=rows)).status_code == 200
+    assert_too_fast(await lessor.client.post("/v1/pings", json=rows))
+    other_key = await doors.lessor()
+    assert (await other_key.client.post("/v1/pings", json=rows)).json()["duplicates"] == 10
+    with_feed = await doors.lessor(feed_id=await make_feed(lessor))
+    for _ in range(3):
+        assert (await with_feed.client.post("/v1/pings", json=rows)).json()["duplicates"] == 10
+
+
+async def test_keys_of_one_feed_share_its_limit(senders: Senders, lessor: Holder, doors: Doors) -> None:
+    feed_id = await make_feed(lessor)
+    first, second = await doors.lessor(feed_id=feed_id), await doors.lessor(feed_id=feed_id)
+    await first.client.post("/v1/pings", json=[ping(3)])
+    await second.client.post("/v1/pings", json=[ping(2)])
+    taken_of = senders._rows[feed_id]
+    assert taken_of._tokens < 2 * 200_000
+    assert set(senders._rows) & {first.principal_id, second.principal_id} == set()
+
+
+async def test_foreign_entrances_have_the_same_limits(senders: Senders, doors: Doors) -> None:
+    poster = await doors.lessor(post_only=True)
+    answers = [await poster.client.post("/v1/feeds/owntracks", content=b"") for _ in range(40)]
+    assert answers[0].json() == []
+    assert_too_fast(next(a for a in answers if a.status_code != 200))
+
+
+def test_only_the_entrances_document_429(application: FastAPI) -> None:
+    paths = application.openapi()["paths"]
+    told = {path for path, operations in paths.items() if any("429" in o["responses"] for o in operations.values())}
+    entrances = {p for p in paths if p == "/v1/pings" or p.rpartition("/feeds/")[2].partition("/")[0].isalpha()}
+    assert told == {p for p in entrances if p != "/v1/feeds"}
+    assert "/v1/feeds/osmand/{key}" in told
