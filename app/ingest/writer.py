@@ -39,7 +39,11 @@ _ATTEMPTS: Final = 20
 _INLINE_ROWS: Final = 400
 """So few rows are judged at once; more go to a thread, so that other requests go on."""
 _AWAY: Final = (psycopg.OperationalError, psycopg.InterfaceError, OSError)
-_AGAIN: Final = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
+_AGAIN: Final = (
+    psycopg.errors.DeadlockDetected,
+    psycopg.errors.SerializationFailure,
+    psycopg.errors.CheckViolation,  # a day got its partition just while its pings were on their way to the default one
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,9 @@
 """The tables of this room; pings are written by COPY (``store``), never row by row through these classes."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, DateTime, ForeignKey, Index, LargeBinary, SmallInteger, UniqueConstraint
+from sqlalchemy import BigInteger, DateTime, ForeignKey, Index, LargeBinary, SmallInteger, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import ARRAY, DOUBLE_PRECISION, JSONB, REAL
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -27,7 +27,7 @@ class PingBatchRow(Base):
     """A batch that was acknowledged, with its receipt's numbers."""
 
     __tablename__ = "ping_batch"
-    __table_args__ = (Index(None, "lessor_id", "batch_id"),)
+    __table_args__ = (Index(None, "lessor_id", "batch_id"), Index(None, "received_at"))
 
     batch_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     lessor_id: Mapped[int]
@@ -60,6 +60,7 @@ class RawBodyRow(Base):
     """The bytes that a batch came in, compressed."""
 
     __tablename__ = "raw_body"
+    __table_args__ = (Index("raw_body_kept_idx", "batch_id", postgresql_where=text("body_zstd IS NOT NULL")),)
 
     batch_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     content_type: Mapped[str]
@@ -116,7 +117,7 @@ class LateWindowRow(Base):
     __tablename__ = "late_window"
 
     late_window_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, init=False)
-    device_id: Mapped[int]
+    device_id: Mapped[int] = mapped_column(index=True)
     lessor_id: Mapped[int]
     from_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     until_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
@@ -153,3 +154,16 @@ class FeedHourRow(Base):
     lag_s: Mapped[float] = mapped_column(DOUBLE_PRECISION)
     lag_max_s: Mapped[float] = mapped_column(DOUBLE_PRECISION)
     last_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+
+
+class RetentionLogRow(Base):
+    """What retention deleted, by class of data and day, and how much a legal hold kept."""
+
+    __tablename__ = "retention_log"
+
+    retention_log_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, init=False)
+    kind: Mapped[str] = mapped_column("class")
+    day: Mapped[date | None]
+    rows: Mapped[int] = mapped_column(BigInteger)
+    held_rows: Mapped[int] = mapped_column(BigInteger)
+    at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
