@@ -181,6 +181,7 @@ async def _judge_moves(
             await advancing.read_beliefs(connection, *unknown, _stored_slack(settings), locked=attempt.locked)
         )
     verdict = beliefs.judge(moves)
+    await _check_doubted(connection, moves, verdict, beliefs, settings)
     doubts[usable] |= verdict.doubts
     role = np.zeros(len(rows), dtype=np.int32)
     believed_us = np.full(len(rows), NO_TIME_US, dtype=np.int64)
@@ -190,6 +191,29 @@ async def _judge_moves(
     role[usable[verdict.elsewhere]] |= store.ELSEWHERE
     believed_us[usable[verdict.heads]] = verdict.believed_us
     return _Judged(ordered, doubts, usable, moves, verdict, role, believed_us)
+
+
+async def _check_doubted(
+    connection: AsyncConnection, moves: Moves, verdict: Verdict, beliefs: Beliefs, settings: Settings
+) -> None:
+    """Make sure that fixes are doubted against what is believed now, and that it stays so until the commit.
+
+    A head is guarded by the statement that moves it. A doubted fix moves nothing, so nothing would tell that the
+    worker has put the position elsewhere, and the doubt would stand for ever.
+
+    Raises:
+        Overtaken: Memory is out of date.
+    """
+    rows = np.flatnonzero((verdict.doubts != 0) & (moves.asset_id != NO_ASSET))
+    if not len(rows):
+        return
+    device_id, first = np.unique(moves.device_id[rows], return_index=True)
+    asset_id = moves.asset_id[rows[first]]
+    found = await advancing.read_beliefs(connection, asset_id, device_id, _stored_slack(settings), locked=True)
+    stored = {belief.device_id: belief.fixed_us for belief in found}
+    believed = zip(device_id.tolist(), beliefs.believed_us(device_id).tolist(), strict=True)
+    if any(stored.get(device, NO_TIME_US) != us for device, us in believed):
+        raise Overtaken
 
 
 def _stored_slack(settings: Settings) -> advancing.SlackOf:

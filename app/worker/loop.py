@@ -43,7 +43,7 @@ class Job:
     Attributes:
         name: In logs and metrics.
         every: The rest between two runs.
-        run: ``await run(around, now)`` does a bounded piece and returns whether more is waiting, which is done at once.
+        run: ``await run(around, now)`` does a bounded piece and tells whether more is waiting, which is done at once.
     """
 
     name: str
