@@ -105,6 +105,7 @@ class BindingChangeRow(Base):
 
     binding_change_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, init=False)
     device_id: Mapped[int] = mapped_column(index=True)
+    asset_id: Mapped[int]
     lessor_id: Mapped[int]
     from_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     until_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))

@@ -2,8 +2,8 @@
 
 All statements are in the caller's transaction, which holds the device (``hold_device``). What the writer does
 meanwhile is not undone: a row is taken away only if its fix is doubted or its device was not on its asset then, and
-otherwise only a newer fix replaces it. Rows are taken in the writer's order, days before positions. The writer's memory
-is protected by its own guard: it moves a position, or doubts a fix, only against what is stored at its commit.
+otherwise only a newer fix replaces it. Rows are taken in the writer's order, days before positions. The writer's
+memory is protected by its own guard: it moves a position, or doubts a fix, only against what is stored at its commit.
 """
 
 from collections.abc import Sequence

@@ -2,8 +2,8 @@
 
 A fix that the device cannot have reached from where it was believed to be is doubted, as when it arrived. What
 history adds: when as many fixes in a row as the rule asks for agree on a place, the first of them are believed as
-well, since what followed confirmed them; and a fix that came late is judged where it belongs in time. A device that is on another
-asset begins anew, as it does in ``beliefs``.
+well, since what followed confirmed them; and a fix that came late is judged where it belongs in time. A device that
+is on another asset begins anew, as it does in ``beliefs``.
 """
 
 from dataclasses import dataclass

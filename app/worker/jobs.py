@@ -7,7 +7,7 @@ from typing import Final
 from psycopg import AsyncConnection
 
 from app.telemetry import partitions
-from app.tracking import late
+from app.tracking import late, reattributing
 from app.worker.alone import alone
 from app.worker.loop import Job, Surroundings
 
@@ -30,8 +30,14 @@ async def _late_data(around: Surroundings, now: datetime) -> bool:
         return await late.follow(connection, around.core.settings, now)
 
 
+async def _reattribution(around: Surroundings, now: datetime) -> bool:
+    async with _connection(around) as connection:
+        return await reattributing.follow(connection, around.core.settings, now)
+
+
 JOBS: Final = (
     Job("partitions", timedelta(minutes=10), _partitions),
     Job("late_data", timedelta(seconds=5), _late_data),
+    Job("reattribution", timedelta(seconds=5), _reattribution),
 )
 """Every job that a worker runs."""

@@ -13,25 +13,25 @@ BINDING_CHANGED = """
         LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
         BEGIN
             IF TG_OP = 'UPDATE' THEN
-                INSERT INTO binding_change (device_id, lessor_id, from_at, until_at)
-                SELECT w.device_id, w.lessor_id, w.from_at, w.until_at
+                INSERT INTO binding_change (device_id, asset_id, lessor_id, from_at, until_at)
+                SELECT w.device_id, w.asset_id, w.lessor_id, w.from_at, w.until_at
                 FROM was o JOIN now_so n USING (binding_id)
                 CROSS JOIN LATERAL (
-                    SELECT n.device_id, n.lessor_id,
+                    SELECT n.device_id, n.asset_id, n.lessor_id,
                            least(coalesce(o.bound_until, 'infinity'), coalesce(n.bound_until, 'infinity')) AS from_at,
                            greatest(coalesce(o.bound_until, 'infinity'), coalesce(n.bound_until, 'infinity')) AS until_at
                     WHERE (o.device_id, o.asset_id, o.bound_from) = (n.device_id, n.asset_id, n.bound_from)
                     UNION ALL
-                    SELECT o.device_id, o.lessor_id, o.bound_from, coalesce(o.bound_until, 'infinity')
+                    SELECT o.device_id, o.asset_id, o.lessor_id, o.bound_from, coalesce(o.bound_until, 'infinity')
                     WHERE (o.device_id, o.asset_id, o.bound_from) <> (n.device_id, n.asset_id, n.bound_from)
                     UNION ALL
-                    SELECT n.device_id, n.lessor_id, n.bound_from, coalesce(n.bound_until, 'infinity')
+                    SELECT n.device_id, n.asset_id, n.lessor_id, n.bound_from, coalesce(n.bound_until, 'infinity')
                     WHERE (o.device_id, o.asset_id, o.bound_from) <> (n.device_id, n.asset_id, n.bound_from)
                 ) w
                 WHERE w.from_at < w.until_at;
             ELSE
-                INSERT INTO binding_change (device_id, lessor_id, from_at, until_at)
-                SELECT device_id, lessor_id, bound_from, coalesce(bound_until, 'infinity') FROM changed;
+                INSERT INTO binding_change (device_id, asset_id, lessor_id, from_at, until_at)
+                SELECT device_id, asset_id, lessor_id, bound_from, coalesce(bound_until, 'infinity') FROM changed;
             END IF;
             RETURN NULL;
         END $$"""
@@ -92,6 +92,7 @@ def upgrade() -> None:
         CREATE TABLE binding_change (
             binding_change_id bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT binding_change_pkey PRIMARY KEY,
             device_id         integer NOT NULL,
+            asset_id          integer NOT NULL,     -- of the binding that came, changed or went
             lessor_id         integer NOT NULL,
             from_at           timestamptz NOT NULL,
             until_at          timestamptz NOT NULL  -- not included; 'infinity' for a binding without end
