@@ -2,8 +2,8 @@
 
 import importlib
 import pkgutil
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from importlib.metadata import version
 
 from fastapi import FastAPI
@@ -40,12 +40,17 @@ def load_tables() -> None:
             importlib.import_module(f"app.{room.name}.tables")
 
 
-def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
+Companion = Callable[[Context, LocatorProvider], AbstractAsyncContextManager[None]]
+"""Something that runs in the process while the application does."""
+
+
+def create_app(settings: Settings, clock: Clock | None = None, companion: Companion | None = None) -> FastAPI:
     """Make the application.
 
     Args:
         settings: What can be set from outside.
         clock: The time; the machine's when left out.
+        companion: What runs beside it, such as the worker; nothing when left out.
     """
     configure_logging(settings.log_level)
     context = Context(settings, clock or SystemClock(), Database(settings), Metrics())
@@ -53,7 +58,8 @@ def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(application: FastAPI) -> AsyncIterator[None]:
         locators = LocatorProvider(context.database)
-        async with Ingest(context, locators) as ingest:
+        beside = companion(context, locators) if companion else nullcontext()
+        async with Ingest(context, locators) as ingest, beside:
             application.state.locators = locators
             application.state.ingest = ingest
             application.state.keyring = Keyring(context.database, context.clock)

@@ -29,11 +29,13 @@ from app.cli.postgres import ClusterError
 from app.core.clock import SystemClock
 from app.core.datum import CoordSystem
 from app.core.errors import AppError
+from app.core.logging import configure_logging
 from app.core.schema import migrate as migrate_schema
 from app.core.sealing import new_key
 from app.core.settings import Settings
 from app.main import create_app
 from app.telemetry.ping_files import Reading
+from app.worker.process import background_work, work_until_stopped
 
 _GC_THRESHOLD = (200_000, 50, 1000)
 """An answer makes tens of thousands of objects without cycles; the default (700) walks the loaded boundaries for them
@@ -85,8 +87,9 @@ def serve(
     if not os.environ.get("DATABASE_URL"):
         prepare(urls())
     settings = settings_for(service_url(os.environ))
+    companion = background_work if settings.worker_in_process else None
     config = uvicorn.Config(
-        create_app(settings),
+        create_app(settings, companion=companion),
         host=host,
         port=port,
         access_log=False,
@@ -102,6 +105,16 @@ def serve(
     server.run()
     if not server.started:
         raise AppError(f"The service could not listen on {host}:{port}; is something else there? Try --port.")
+
+
+@cli.command()
+def worker() -> None:
+    """Do the background work until told to stop; `serve` does it too, unless told not to."""
+    if not os.environ.get("DATABASE_URL"):
+        prepare(urls())
+    settings = settings_for(service_url(os.environ))
+    configure_logging(settings.log_level)
+    asyncio.run(work_until_stopped(settings, SystemClock()))
 
 
 @cli.command()

@@ -31,6 +31,19 @@ class Metrics:
         self.writer_commits = Counter(
             "leasetrace_writer_commits_total", "Group commits of the ping writer.", registry=self.registry
         )
+        self.job_runs = Counter(
+            "leasetrace_job_runs_total", "Runs of a job of the worker.", ["job"], registry=self.registry
+        )
+        self.job_failures = Counter(
+            "leasetrace_job_failures_total", "Runs of a job that failed.", ["job"], registry=self.registry
+        )
+        self.job_seconds = Histogram(
+            "leasetrace_job_seconds",
+            "Seconds that a run of a job took.",
+            ["job"],
+            registry=self.registry,
+            buckets=(0.01, 0.05, 0.25, 1, 5, 30, 120),
+        )
         self.writer_rows_waiting = Gauge(
             "leasetrace_writer_rows_waiting", "Rows that wait for the ping writer.", registry=self.registry
         )

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Annotated
 
-from pydantic import AliasChoices, Field, PositiveInt, SecretStr, field_validator
+from pydantic import AliasChoices, Field, NonNegativeInt, PositiveInt, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.core.sealing import parse_keys
@@ -100,6 +100,20 @@ class Settings(BaseSettings):
     aemp_allow_private: bool = False
     """Let makers' interfaces be at loopback, private and link-local addresses, and at loopback without TLS; for tests
     and for a gateway in the same network."""
+    worker_in_process: bool = True
+    """Whether ``leasetrace serve`` does the background work too; if not, ``leasetrace worker`` must run somewhere."""
+
+    datum_matches: PositiveInt = 5
+    """So many resting places must lie just one GCJ-02 shift from where they should before a datum is suspected."""
+
+    retention_raw_days: NonNegativeInt = 730
+    """The bodies of batches are emptied after so many days, their digests stay; 0 keeps them for ever."""
+
+    retention_ping_days: NonNegativeInt = 1095
+    """Pings are deleted so many days after their fix and their arrival; 0 keeps them for ever."""
+
+    retention_derived_days: NonNegativeInt = 1825
+    """The last position of each day is deleted after so many days; 0 keeps it for ever."""
 
     log_level: str = "INFO"
     """Least severity that is logged: DEBUG, INFO, WARNING, ERROR."""

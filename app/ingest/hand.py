@@ -22,7 +22,11 @@ _SESSION: Final = "-c timezone=UTC -c jit=off -c enable_hashjoin=off -c enable_m
 _DEFER_S: Final = 60.0
 """Where a partition could not be made (a long read holds the table), its pings go to the default one meanwhile."""
 _ATTEMPTS: Final = 20
-_AGAIN: Final = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
+_AGAIN: Final = (
+    psycopg.errors.DeadlockDetected,
+    psycopg.errors.SerializationFailure,
+    psycopg.errors.CheckViolation,  # a day got its partition while its pings were on their way elsewhere
+)
 
 
 @dataclass(slots=True)

@@ -207,9 +207,33 @@ async def _judge_in_turn(
             await advancing.read_beliefs(connection, *unknown, _stored_slack(settings), locked=attempt.locked)
         )
     verdict = beliefs.judge(moves)
+    await _check_doubted(connection, moves, verdict, beliefs, settings)
     if not attempt.rehearsal:
         beliefs.accept(moves, verdict)
     return verdict
+
+
+async def _check_doubted(
+    connection: AsyncConnection, moves: Moves, verdict: Verdict, beliefs: Beliefs, settings: Settings
+) -> None:
+    """Make sure that fixes are doubted against what is believed now, and that it stays so until the commit.
+
+    A head is guarded by the statement that moves it. A doubted fix moves nothing, so nothing would tell that the
+    worker has put the position elsewhere, and the doubt would stand for ever.
+
+    Raises:
+        Overtaken: Memory is out of date.
+    """
+    rows = np.flatnonzero((verdict.doubts != 0) & (moves.asset_id != NO_ASSET))
+    if not len(rows):
+        return
+    device_id, first = np.unique(moves.device_id[rows], return_index=True)
+    asset_id = moves.asset_id[rows[first]]
+    found = await advancing.read_beliefs(connection, asset_id, device_id, _stored_slack(settings), locked=True)
+    stored = {belief.device_id: belief.fixed_us for belief in found}
+    believed = zip(device_id.tolist(), beliefs.believed_us(device_id).tolist(), strict=True)
+    if any(stored.get(device, NO_TIME_US) != us for device, us in believed):
+        raise Overtaken
 
 
 def _stored_slack(settings: Settings) -> advancing.SlackOf:

@@ -16,18 +16,18 @@ from app.telemetry.store import DAY_END, ELSEWHERE, HEAD
 from app.tracking.beliefs import Belief, Candidate
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MEMBERS: Final = (
+MEMBERS: Final = (
     "fixed_at", "received_at", "batch_id", "lessor_id", "lon_e7", "lat_e7", "territory_id", "county_adcode", "doubts",
     "accuracy_m", "speed_kmh", "course_deg", "source",
 )  # fmt: skip
 _STAGED: Final = {"speed_kmh": "s.speed_tenth_kmh / real '10'", "source": "(s.origin % 10)::smallint"}
 _FRAGMENTS: Final = {
-    "payload": sql.SQL(", ".join(_MEMBERS)),
-    "staged": sql.SQL(", ".join(_STAGED.get(m, f"s.{m}") for m in _MEMBERS)),
-    "moved": sql.SQL(", ".join(f"{m} = {_STAGED.get(m, f's.{m}')}" for m in _MEMBERS)),
-    "kept": sql.SQL(", ".join(f"c.{m}" for m in _MEMBERS)),
+    "payload": sql.SQL(", ".join(MEMBERS)),
+    "staged": sql.SQL(", ".join(_STAGED.get(m, f"s.{m}") for m in MEMBERS)),
+    "moved": sql.SQL(", ".join(f"{m} = {_STAGED.get(m, f's.{m}')}" for m in MEMBERS)),
+    "kept": sql.SQL(", ".join(f"c.{m}" for m in MEMBERS)),
     "newer": sql.SQL(
-        f"DO UPDATE SET {', '.join(f'{m} = excluded.{m}' for m in _MEMBERS)} WHERE excluded.fixed_at > c.fixed_at"
+        f"DO UPDATE SET {', '.join(f'{m} = excluded.{m}' for m in MEMBERS)} WHERE excluded.fixed_at > c.fixed_at"
     ),
     "head": sql.Literal(HEAD),
     "day_end": sql.Literal(DAY_END),

@@ -2,7 +2,7 @@
 
 from datetime import date, datetime
 
-from sqlalchemy import BigInteger, DateTime, SmallInteger
+from sqlalchemy import BigInteger, DateTime, Index, SmallInteger
 from sqlalchemy.dialects.postgresql import REAL
 from sqlalchemy.orm import Mapped, MappedAsDataclass, mapped_column
 
@@ -42,6 +42,7 @@ class DailyPositionRow(_Position, Base):
     """The last such fix of each day (UTC) that is over for the device: the past without walking the partitions."""
 
     __tablename__ = "daily_position"
+    __table_args__ = (Index(None, "day", postgresql_using="brin"),)
 
     asset_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     day: Mapped[date] = mapped_column(primary_key=True)
