@@ -43,7 +43,7 @@ def test_a_copy_fills_the_columns_that_ping_has(urls: ClusterUrls, load: Load) -
         with connection.cursor().copy(copying.statement("like_ping")) as copy:
             copy.write(copying.payload(load, 7, 3))
         rows = connection.execute(
-            "SELECT device_id, fixed_at, lon_e7, lat_e7, speed_kmh::int, course_deg, row_index, asset_id, lessor_id,"
+            "SELECT device_id, fixed_at, lon_e7, lat_e7, speed_tenth_kmh / 10, course_deg, row_index, asset_id, lessor_id,"
             " batch_id, ignition, sent_at FROM like_ping ORDER BY row_index"
         ).fetchall()
     assert len(rows) == 1_000
@@ -59,7 +59,7 @@ def test_a_copy_follows_the_table_when_its_columns_change(urls: ClusterUrls, loa
         connection.execute("""
             CREATE TEMPORARY TABLE other (
                 device_id integer NOT NULL, variant smallint NOT NULL, fixed_at timestamptz NOT NULL,
-                gone integer NOT NULL, speed_kmh smallint, territory_id smallint, heard_at timestamptz NOT NULL,
+                gone integer NOT NULL, speed_tenth_kmh smallint, territory_id smallint, heard_at timestamptz NOT NULL,
                 heard_on date NOT NULL, pressure double precision NOT NULL, note text, kind text NOT NULL,
                 flag boolean NOT NULL, id uuid NOT NULL, letter "char" NOT NULL, filled integer NOT NULL DEFAULT 5,
                 twice integer GENERATED ALWAYS AS (device_id * 2) STORED, number bigint GENERATED ALWAYS AS IDENTITY,
@@ -71,12 +71,12 @@ def test_a_copy_follows_the_table_when_its_columns_change(urls: ClusterUrls, loa
         row = connection.execute(
             "SELECT count(*), bool_and(heard_at = fixed_at AND heard_on = fixed_at::date), max(pressure), max(note),"
             " max(kind), bool_and(flag), min(filled), bool_and(twice = 2 * device_id), max(number), max(variant),"
-            " max(speed_kmh) FROM other"
+            " max(speed_tenth_kmh) FROM other"
         ).fetchone()
         connection.execute("CREATE TEMPORARY TABLE odd (device_id integer NOT NULL, place point NOT NULL)")
         with pytest.raises(AppError, match="no value for the columns place of odd"):
             PingCopy(connection, "odd")
-    assert row == (1_000, True, 1.0, None, "1", True, 5, True, 1_000, 0, load.speed_kmh.max())
+    assert row == (1_000, True, 1.0, None, "1", True, 5, True, 1_000, 0, load.speed_kmh.max() * 10)
 
 
 @pytest.fixture(scope="module")
