@@ -40,7 +40,7 @@ def load_tables() -> None:
             importlib.import_module(f"app.{room.name}.tables")
 
 
-Companion = Callable[[Context, LocatorProvider], AbstractAsyncContextManager[None]]
+Companion = Callable[[Context, LocatorProvider, Ingest], AbstractAsyncContextManager[None]]
 """Something that runs in the process while the application does."""
 
 
@@ -58,12 +58,12 @@ def create_app(settings: Settings, clock: Clock | None = None, companion: Compan
     @asynccontextmanager
     async def lifespan(application: FastAPI) -> AsyncIterator[None]:
         locators = LocatorProvider(context.database)
-        beside = companion(context, locators) if companion else nullcontext()
-        async with Ingest(context, locators) as ingest, beside:
+        async with Ingest(context, locators) as ingest:
             application.state.locators = locators
             application.state.ingest = ingest
             application.state.keyring = Keyring(context.database, context.clock)
-            yield
+            async with companion(context, locators, ingest) if companion else nullcontext():
+                yield
         await context.database.close()
 
     application = FastAPIOffline(  # its page loads nothing from elsewhere: a court's machine may have no way out

@@ -6,6 +6,7 @@ from typing import Final
 
 from psycopg import AsyncConnection
 
+from app.ingest.aemp_poller import poll_due
 from app.telemetry import partitions
 from app.tracking import late, reattributing
 from app.worker.alone import alone
@@ -35,9 +36,15 @@ async def _reattribution(around: Surroundings, now: datetime) -> bool:
         return await reattributing.follow(connection, around.core.settings, now)
 
 
+async def _aemp(around: Surroundings, now: datetime) -> bool:
+    await poll_due(around.core, around.ingest.take_decoded, now, tokens=around.tokens)
+    return False
+
+
 JOBS: Final = (
     Job("partitions", timedelta(minutes=10), _partitions),
     Job("late_data", timedelta(seconds=5), _late_data),
     Job("reattribution", timedelta(seconds=5), _reattribution),
+    Job("aemp", timedelta(minutes=1), _aemp),
 )
 """Every job that a worker runs."""

@@ -4,13 +4,15 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
 
 from app.core.http import Context
+from app.ingest.aemp_tokens import TokenCache
+from app.ingest.service import Ingest
 from app.jurisdictions.service import LocatorProvider
 
 _log = structlog.get_logger("leasetrace.worker")
@@ -27,10 +29,14 @@ class Surroundings:
     Attributes:
         core: Settings, clock, database, metrics.
         locators: Gives the boundary layer in force; loaded when a job first asks for it.
+        ingest: Takes in pings that a job has fetched.
+        tokens: Access tokens of the interfaces that are polled, until they expire.
     """
 
     core: Context
     locators: LocatorProvider
+    ingest: Ingest
+    tokens: TokenCache = field(default_factory=TokenCache)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,14 +9,15 @@ from app.core.database import Database
 from app.core.http import Context
 from app.core.metrics import Metrics
 from app.core.settings import Settings
+from app.ingest.service import Ingest
 from app.jurisdictions.service import LocatorProvider
 from app.worker.jobs import JOBS
 from app.worker.loop import Surroundings, Worker, in_background
 
 
-def background_work(context: Context, locators: LocatorProvider) -> AbstractAsyncContextManager[None]:
+def background_work(context: Context, locators: LocatorProvider, ingest: Ingest) -> AbstractAsyncContextManager[None]:
     """Return the worker as a companion of the application (``app.main.create_app``)."""
-    return in_background(Surroundings(context, locators), JOBS)
+    return in_background(Surroundings(context, locators, ingest), JOBS)
 
 
 async def work_until_stopped(settings: Settings, clock: Clock) -> None:
@@ -28,11 +29,13 @@ async def work_until_stopped(settings: Settings, clock: Clock) -> None:
     """
     database = Database(settings)
     context = Context(settings, clock, database, Metrics())
-    worker = Worker(Surroundings(context, LocatorProvider(database)), JOBS)
+    locators = LocatorProvider(database)
     loop = asyncio.get_running_loop()
-    for one in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(one, worker.stop)
     try:
-        await worker.work()
+        async with Ingest(context, locators) as ingest:
+            worker = Worker(Surroundings(context, locators, ingest), JOBS)
+            for one in (signal.SIGTERM, signal.SIGINT):
+                loop.add_signal_handler(one, worker.stop)
+            await worker.work()
     finally:
         await database.close()

@@ -43,8 +43,8 @@ def test_a_copy_fills_the_columns_that_ping_has(urls: ClusterUrls, load: Load) -
         with connection.cursor().copy(copying.statement("like_ping")) as copy:
             copy.write(copying.payload(load, 7, 3))
         rows = connection.execute(
-            "SELECT device_id, fixed_at, lon_e7, lat_e7, speed_tenth_kmh / 10, course_deg, row_index, asset_id, lessor_id,"
-            " batch_id, ignition, sent_at FROM like_ping ORDER BY row_index"
+            "SELECT device_id, fixed_at, lon_e7, lat_e7, speed_tenth_kmh / 10, course_deg, row_index, asset_id,"
+            " lessor_id, batch_id, ignition, sent_at FROM like_ping ORDER BY row_index"
         ).fetchall()
     assert len(rows) == 1_000
     for place, row in enumerate(rows):

@@ -137,7 +137,7 @@ def tables(application: FastAPI, urls: ClusterUrls) -> Iterator[Tables]:
 
 @pytest.fixture
 def around(application: FastAPI) -> Surroundings:
-    return Surroundings(context_of(application), application.state.locators)
+    return Surroundings(context_of(application), application.state.locators, application.state.ingest)
 
 
 class Runs:

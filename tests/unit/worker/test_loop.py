@@ -11,6 +11,7 @@ from app.core.database import Database
 from app.core.http import Context
 from app.core.metrics import Metrics
 from app.core.settings import Settings
+from app.ingest.service import Ingest
 from app.jurisdictions.service import LocatorProvider
 from app.worker import loop
 from app.worker.jobs import JOBS
@@ -23,7 +24,8 @@ NOW = datetime(2026, 11, 23, 4, tzinfo=UTC)
 def around() -> Surroundings:
     settings = Settings(database_url=SecretStr("postgresql://nobody@127.0.0.1:1/none"))
     database = Database(settings)
-    return Surroundings(Context(settings, FixedClock(NOW), database, Metrics()), LocatorProvider(database))
+    context, locators = Context(settings, FixedClock(NOW), database, Metrics()), LocatorProvider(database)
+    return Surroundings(context, locators, Ingest(context, locators))
 
 
 def counted(around: Surroundings, name: str, job: str) -> float:
