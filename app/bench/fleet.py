@@ -23,6 +23,7 @@ _FLEET: Final = (
     FROM (SELECT device_id, row_number() OVER (ORDER BY device_id) n FROM device WHERE lessor_id = %(lessor)s) d
     JOIN (SELECT asset_id, row_number() OVER (ORDER BY asset_id) n FROM asset WHERE lessor_id = %(lessor)s) a
     USING (n)""",
+    "DELETE FROM binding_change",  # no ping was stored yet: there is nothing for the worker to attribute anew
 )
 _CASE: Final = """
     INSERT INTO enforcement_case (case_number, court_id, applicant_lessor_id, judgment_debtor, claim_mode, phase,

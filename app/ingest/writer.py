@@ -5,6 +5,7 @@ what arrives and judges it. A batch is answered only after the commit that holds
 """
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -30,7 +31,9 @@ from app.tracking.beliefs import Beliefs
 _log = structlog.get_logger("leasetrace.ingest")
 _HANDS: Final = 3
 _AHEAD_ROWS: Final = 2_000
-"""So many rows are judged while another group is in the database; fewer wait for more until it is done."""
+"""So many rows are a group; fewer wait a little for more while another group is in the database."""
+_BUSY_FACTOR: Final = 4
+"""By how much longer they wait then than ``writer_gather_ms``."""
 _INLINE_ROWS: Final = 400
 """So few rows are judged at once; more go to a thread, so that other requests go on."""
 _AWAY: Final = (psycopg.OperationalError, psycopg.InterfaceError, OSError)
@@ -64,9 +67,10 @@ class GroupWriter:
         self._fleets = Fleets(context.database)
         self._shared = Shared(Beliefs(context.settings))
         self._queue: deque[_Waiting] = deque()
+        self._queued_rows = 0
         self._rows_waiting = 0
         self._arrived = asyncio.Event()
-        self._changed = asyncio.Event()
+        self._worth_it = asyncio.Event()
         self._gathering = asyncio.Lock()
         self._closing = False
         self._days = Days()
@@ -98,9 +102,12 @@ class GroupWriter:
             raise Unavailable("Too many pings are waiting to be stored; send the same batch again.", retry_after_s=2)
         waiting = _Waiting(parcel)
         self._queue.append(waiting)
+        self._queued_rows += waiting.rows
         self._count(waiting.rows)
-        self._arrived.set()
-        self._changed.set()
+        if not self._arrived.is_set():
+            self._arrived.set()
+        if self._queued_rows >= _AHEAD_ROWS:
+            self._worth_it.set()
         return await waiting.receipt
 
     def _count(self, rows: int) -> None:
@@ -129,18 +136,26 @@ class GroupWriter:
             self._arrived.clear()
             await self._arrived.wait()
         if not self._closing:
-            await asyncio.sleep(self._settings.writer_gather_ms / 1000)
-        while self._busy and sum(waiting.rows for waiting in self._queue) < _AHEAD_ROWS:
-            self._changed.clear()
-            await self._changed.wait()
-        share = -(-sum(waiting.rows for waiting in self._queue) // (_HANDS - self._busy))
+            await self._let_more_arrive()
+        share = -(-self._queued_rows // (_HANDS - self._busy))
         most = min(max(share, _AHEAD_ROWS), self._settings.writer_rows)
         group: list[_Waiting] = []
         rows = 0
         while self._queue and (not group or rows + self._queue[0].rows <= most):
             group.append(self._queue.popleft())
             rows += group[-1].rows
+        self._queued_rows -= rows
         return group
+
+    async def _let_more_arrive(self) -> None:
+        """Wait a moment; longer while another hand writes, unless it is done or enough has arrived."""
+        gather_s = self._settings.writer_gather_ms / 1000
+        await asyncio.sleep(gather_s)
+        if not self._busy or self._queued_rows >= _AHEAD_ROWS:
+            return
+        self._worth_it.clear()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._worth_it.wait(), _BUSY_FACTOR * gather_s)
 
     async def _write_or_refuse(self, hand: Hand, group: list[_Waiting]) -> None:
         """Write a group; if something in it makes it fail, each batch alone, and then each row of the bad batch."""
@@ -214,7 +229,7 @@ class GroupWriter:
         try:
             receipts = await hand.write(await self._prepare(parcels), self._prepare, rehearsal=rehearsal)
         finally:
-            self._changed.set()
+            self._worth_it.set()
         if not rehearsal:
             self._account(receipts)
         return receipts
