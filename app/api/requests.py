@@ -67,7 +67,7 @@ class Account:
             route: Its path as a template, without anything secret.
             status: Of the answer.
             began: Of ``begin``.
-            quiet: Whether a success is not logged: there are thousands a second, and receipts and metrics tell of them.
+            quiet: Whether a success is not logged: there are thousands a second, receipts and metrics tell of them.
         """
         seconds = time.perf_counter() - began
         self._metrics.count_request(method, route, status, seconds)
@@ -136,4 +136,4 @@ def request_id_of(scope: Scope) -> str:
     for name, value in scope["headers"]:
         if name == b"x-request-id" and _REQUEST_ID.fullmatch(value.decode("latin-1")):
             return str(value.decode("latin-1"))
-    return f"{random.getrandbits(128):032x}"  # noqa: S311  # nosec B311 an id, not a secret
+    return f"{random.getrandbits(128):032x}"  # nosec B311 an id, not a secret

@@ -80,7 +80,7 @@ def split_path(path: str) -> tuple[str, str | None] | None:
 
 async def take_foreign(request: Request) -> Response:
     """Decode, store and answer a request of another system, after the commit."""
-    found = split_path(request.url.path)
+    found = split_path(request.scope["path"])
     if found is None:
         raise NotFound("There is no such format.")
     name, path_key = found

@@ -30,7 +30,8 @@ def ingest_of(request: Request) -> Ingest:
 
 async def take_pings(request: Request) -> Response:
     """Judge a batch of our own format row by row, store it, and answer after the commit."""
-    wanted = request.query_params.get("results", "noteworthy")
+    asked = bool(request.scope["query_string"])
+    wanted = request.query_params.get("results", "noteworthy") if asked else "noteworthy"
     if wanted not in {"noteworthy", "all"}:
         raise InvalidInput("results: expected noteworthy or all", field="results")
     ingest = ingest_of(request)
