@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field, StringConstraints
 
 from app.core.datum import CoordSystem
-from app.core.wire import Key, Wire
+from app.core.wire import Key, Stored, Wire
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=100, strip_whitespace=True, pattern=r"^[^\x00]*$")]
 Rate = Annotated[int, Field(strict=True, ge=1, le=100_000_000)]
@@ -133,3 +133,17 @@ class FeedQuality(BaseModel):
     silent_devices: SilentDevices
     """As of now, whatever the window."""
     computed_at: datetime
+
+
+class FeedAlert(Stored):
+    """That a feed fell silent."""
+
+    alert_id: int
+    feed_id: int
+    lessor_id: int
+    kind: Literal["silent"]
+    raised_at: datetime
+    cleared_at: datetime | None
+    """When batches had come again; null while it is silent."""
+    last_batch_at: datetime
+    """The newest batch when it was raised."""
