@@ -2,12 +2,13 @@
 PYTHON ?= python3
 PYTEST_ARGS ?=
 WORKERS ?= 2
+MINUTES ?= 2
 BIN := .venv/bin
 
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help prepare demo serve stop test check format bench clean
+.PHONY: help prepare demo serve stop test check format bench torture clean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +41,9 @@ format: prepare ## Put the code into the form that check wants
 
 bench: prepare ## Measure everything and print JSON
 	@$(BIN)/leasetrace bench all --json
+
+torture: prepare ## Kill, stall and fill what the service stands on, and count lost pings (MINUTES=10)
+	@$(BIN)/leasetrace bench torture --minutes $(MINUTES)
 
 clean: ## Stop everything and delete the cluster with its data, .venv, .local and caches
 	@if [ -x $(BIN)/leasetrace ]; then $(BIN)/leasetrace stop || true; fi

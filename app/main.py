@@ -2,8 +2,8 @@
 
 import importlib
 import pkgutil
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from importlib.metadata import version
 
 from fastapi import FastAPI
@@ -12,9 +12,8 @@ from fastapi_offline import FastAPIOffline
 
 import app as package
 from app.access.keyring import Keyring
-from app.api import openapi, problems
-from app.api.fast_lane import FastLane
-from app.api.requests import RequestContext
+from app.api import fast_lane, openapi, problems
+from app.api.requests import Account, RequestContext
 from app.api.router import router
 from app.core.clock import Clock, SystemClock
 from app.core.database import Database
@@ -41,12 +40,17 @@ def load_tables() -> None:
             importlib.import_module(f"app.{room.name}.tables")
 
 
-def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
+Companion = Callable[[Context, LocatorProvider], AbstractAsyncContextManager[None]]
+"""Something that runs in the process while the application does."""
+
+
+def create_app(settings: Settings, clock: Clock | None = None, companion: Companion | None = None) -> FastAPI:
     """Make the application.
 
     Args:
         settings: What can be set from outside.
         clock: The time; the machine's when left out.
+        companion: What runs beside it, such as the worker; nothing when left out.
     """
     configure_logging(settings.log_level)
     context = Context(settings, clock or SystemClock(), Database(settings), Metrics())
@@ -54,7 +58,8 @@ def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(application: FastAPI) -> AsyncIterator[None]:
         locators = LocatorProvider(context.database)
-        async with Ingest(context, locators) as ingest:
+        beside = companion(context, locators) if companion else nullcontext()
+        async with Ingest(context, locators) as ingest, beside:
             application.state.locators = locators
             application.state.ingest = ingest
             application.state.keyring = Keyring(context.database, context.clock)
@@ -72,8 +77,9 @@ def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
     )
     application.state.context = context
     application.include_router(router)
-    application.add_middleware(FastLane)
-    application.add_middleware(RequestContext, metrics=context.metrics, max_body_bytes=settings.max_body_bytes)
+    account = Account(context.metrics, settings.max_body_bytes)
+    application.add_middleware(RequestContext, account=account)
+    fast_lane.install(application, account)
     problems.install(application)
     openapi.install(application)
     return application

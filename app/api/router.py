@@ -8,10 +8,11 @@ from app.clusters.router import router as clusters
 from app.enforcement.router import router as enforcement
 from app.ingest.router import router as ingest
 from app.jurisdictions.router import router as jurisdictions
+from app.telemetry.aemp_router import router as aemp
 from app.telemetry.router import router as telemetry
 from app.tracking.router import router as tracking
 
 router = APIRouter()
-for room in (ingest, clusters, tracking, enforcement, assets, telemetry, jurisdictions):
+for room in (ingest, clusters, tracking, enforcement, assets, telemetry, aemp, jurisdictions):
     router.include_router(room, prefix="/v1")
 router.include_router(health.router)

@@ -282,7 +282,7 @@ async def create_binding(
     """Say that a device is on an asset, from a moment until (not including) another, or still.
 
     A device is on one asset at a time; an asset may have several devices. Pings take the asset that their device was
-    on at the time of their fix; those that are stored already keep what they have.
+    on at the time of their fix; those that are stored already follow within seconds, and positions with them.
     """
     return BindingOutput.model_validate(
         await service.bind_device(session, Visibility(principal), body, context.clock)
@@ -297,3 +297,9 @@ async def change_binding(
     return BindingOutput.model_validate(
         await service.change_binding(session, Visibility(principal), binding_id, body.bound_until)
     )
+
+
+@router.delete("/device-bindings/{binding_id}", status_code=204, summary="Take back a binding")
+async def delete_binding(session: WriteSession, binding_id: Key, principal: LessorOrAdministrator) -> None:
+    """Delete a binding that was made by mistake; its pings follow within seconds. To end one, set its end instead."""
+    await service.delete_binding(session, Visibility(principal), binding_id)

@@ -183,7 +183,7 @@ class BindingInput(Wire):
 
 
 class BindingChange(Wire):
-    """When a device came off; null says that it is still on. Pings that are stored already keep their asset."""
+    """When a device came off; null says that it is still on. Pings that are stored already follow within seconds."""
 
     bound_until: Moment | None
 

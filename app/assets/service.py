@@ -31,6 +31,7 @@ __all__ = [
     "create_device",
     "create_lessor",
     "datum_suspects",
+    "delete_binding",
     "device_index_version",
     "devices_ever_on",
     "import_assets",
@@ -303,7 +304,7 @@ async def bind_device(
 async def change_binding(
     session: AsyncSession, visibility: Visibility, binding_id: int, bound_until: datetime | None
 ) -> BindingRow:
-    """Say when a device came off its asset; None says that it is still on. Stored pings keep the asset they had.
+    """Say when a device came off its asset; None says that it is still on. Stored pings follow, by the worker.
 
     Raises:
         NotFound: The binding is not in sight.
@@ -317,6 +318,19 @@ async def change_binding(
     await _check_period(session, row, "bound_until")
     await _flush(session)
     return row
+
+
+async def delete_binding(session: AsyncSession, visibility: Visibility, binding_id: int) -> None:
+    """Take back a binding that was made by mistake. Stored pings follow, by the worker.
+
+    Raises:
+        NotFound: The binding is not in sight.
+    """
+    row = await queries.binding(session, visibility, binding_id)
+    if row is None:
+        raise NotFound("There is no such binding.")
+    await session.delete(row)
+    await _flush(session)
 
 
 async def _check_period(session: AsyncSession, binding: BindingRow, field: str) -> None:

@@ -4,7 +4,7 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from sqlalchemy import BigInteger, DateTime, ForeignKey, ForeignKeyConstraint, Index, Numeric, UniqueConstraint, text
-from sqlalchemy.dialects.postgresql import ExcludeConstraint
+from sqlalchemy.dialects.postgresql import REAL, ExcludeConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.database import Base
@@ -96,3 +96,31 @@ class BindingRow(Base):
     asset_id: Mapped[int]
     bound_from: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     bound_until: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+
+
+class BindingChangeRow(Base):
+    """A time for which a device's bindings changed (by trigger): the worker attributes its pings anew."""
+
+    __tablename__ = "binding_change"
+
+    binding_change_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, init=False)
+    device_id: Mapped[int] = mapped_column(index=True)
+    asset_id: Mapped[int]
+    lessor_id: Mapped[int]
+    from_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    until_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+
+
+class DepotRow(Base):
+    """A yard of a lessor, at a place that it knows: what its devices report there can be compared with it."""
+
+    __tablename__ = "depot"
+    __table_args__ = (UniqueConstraint("lessor_id", "name"),)
+
+    depot_id: Mapped[int] = mapped_column(primary_key=True, init=False)
+    lessor_id: Mapped[int] = mapped_column(ForeignKey("lessor.lessor_id"))
+    name: Mapped[str]
+    lon_e7: Mapped[int]
+    lat_e7: Mapped[int]
+    radius_m: Mapped[float] = mapped_column(REAL)
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))

@@ -1,181 +1,263 @@
-"""How many pings a second the service stores, beside what one connection's bare binary COPY does in the same run."""
+"""How much the service takes in, beside what one connection's bare binary COPY does in the same run."""
 
-import asyncio
-import time
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from statistics import fmean
+from typing import Any, Final, Literal
 
 import httpx
-import numpy as np
-import psycopg
-from numpy.typing import NDArray
 
-from app.bench.fleet import IDENTIFIER
+from app.bench.copying import bare_copy_rows_per_s
+from app.bench.growth import fill
+from app.bench.load_process import Job, LoadProcess, Outcome
 from app.bench.numbers import percentile_ms
-from app.telemetry.pgcopy import HEADER, TRAILER, FixedRow, pg_micros
+from app.bench.pings import MINUTE_US, Fleet, Timeline
+from app.bench.processes import cpu_s, postmaster_pid, rss_mib
+from app.bench.sizes import sizes
+from app.core.clock import Clock
+from app.core.errors import AppError
 
 BATCH_ROWS: Final = 1_000
 CONNECTIONS: Final = 8
-_BARE: Final = FixedRow(
-    {
-        "fixed_at": ">i8", "batch_id": ">i8", "device_id": ">i4", "asset_id": ">i4",
-        "lessor_id": ">i4", "lon_e7": ">i4", "lat_e7": ">i4", "territory_id": ">i4",
-        "doubts": ">i2", "row_index": ">i2", "variant": ">i2", "origin": ">i2", "speed_tenth_kmh": ">i2",
-        "course_deg": ">i2", "satellites": ">i2", "ignition": ">i1",
-    }
-)  # fmt: skip
-"""The columns of ``ping`` in the table's order."""
+SINGLE_CONNECTIONS: Final = 200
+SCHEDULED_CONNECTIONS: Final = 32
+_SAMPLE_S: Final = 5.0
+_OSMAND_S: Final = 20.0
+_NO_ROUTE: Final = (404, 405)
 
 
 @dataclass(frozen=True, slots=True)
-class Load:
-    """Pings of a synthetic fleet, in batches that mix devices.
+class Target:
+    """What is measured.
 
     Attributes:
-        device: Number of the device of each ping, shape ``(n,)``.
-        fixed_us: Microseconds since 1970, shape ``(n,)``.
-        lon: WGS-84 degrees, shape ``(n,)``.
-        lat: WGS-84 degrees, shape ``(n,)``.
-    """
-
-    device: NDArray[np.int64]
-    fixed_us: NDArray[np.int64]
-    lon: NDArray[np.float64]
-    lat: NDArray[np.float64]
-
-
-def make_load(pings: int, devices: int, ending: datetime, seed: int = 7) -> Load:
-    """Make pings of devices that walk about eastern China, in the order of time, every device in turn."""
-    random = np.random.default_rng(seed)
-    device = np.concatenate([random.permutation(devices) + 1 for _ in range(-(-pings // devices))])[:pings]
-    homes = np.random.default_rng(0)  # the same in every load: a device does not jump between two of them
-    home_lon, home_lat = homes.uniform(105, 121, devices + 1), homes.uniform(24, 39, devices + 1)
-    span = timedelta(hours=1) / timedelta(microseconds=1)
-    fixed = round(ending.timestamp() * 1e6) - np.linspace(span, 0, pings).astype(np.int64)
-    return Load(
-        device,
-        fixed // 1_000 * 1_000,
-        np.round(home_lon[device] + random.normal(0, 0.01, pings), 7),
-        np.round(home_lat[device] + random.normal(0, 0.01, pings), 7),
-    )
-
-
-def bodies(load: Load) -> list[bytes]:
-    """Render the load as JSON batches, before the clock starts."""
-    times = np.datetime_as_string(load.fixed_us.astype("datetime64[us]").astype("datetime64[ms]"), timezone="UTC")
-    rows = [
-        f'{{"device_id":"{IDENTIFIER.format(d)}","fixed_at":"{t}","lat":{lat},"lon":{lon},"coord_system":"wgs84",'
-        f'"speed_kmh":{d % 90},"course_deg":{d % 360},"satellites":11,"ignition":true}}'
-        for d, t, lat, lon in zip(
-            load.device.tolist(), times.tolist(), load.lat.tolist(), load.lon.tolist(), strict=True
-        )
-    ]
-    return [f"[{','.join(rows[i : i + BATCH_ROWS])}]".encode() for i in range(0, len(rows), BATCH_ROWS)]
-
-
-async def post_all(address: str, key: str, batches: Sequence[bytes]) -> tuple[float, list[float]]:
-    """Post every batch over ``CONNECTIONS`` connections as fast as they are answered.
-
-    Returns:
-        Seconds in all, and the seconds of each request.
-
-    Raises:
-        RuntimeError: A batch was not stored whole.
-    """
-    waiting = list(reversed(batches))
-    seconds: list[float] = []
-    limits = httpx.Limits(max_connections=CONNECTIONS)
-    headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
-
-    async def connection(client: httpx.AsyncClient) -> None:
-        while waiting:
-            began = time.perf_counter()
-            answer = await client.post("/v1/pings", content=waiting.pop())
-            seconds.append(time.perf_counter() - began)
-            if not answer.is_success or answer.json()["stored"] != answer.json()["received"]:
-                msg = f"a batch was not stored whole: {answer.status_code} {answer.text[:300]}"
-                raise RuntimeError(msg)
-
-    async with httpx.AsyncClient(base_url=address, headers=headers, limits=limits, timeout=60) as client:
-        began = time.perf_counter()
-        await asyncio.gather(*(connection(client) for _ in range(CONNECTIONS)))
-        return time.perf_counter() - began, seconds
-
-
-def bare_copy_rows_per_s(owner_url: str, load: Load, lessor_id: int) -> float:
-    """Return the rows a second of one connection's binary COPY, a commit per batch, into a table like ``ping``."""
-    chunks = [
-        HEADER + _bare_rows(load, slice(i, i + BATCH_ROWS), lessor_id) + TRAILER
-        for i in range(0, len(load.device), BATCH_ROWS)
-    ]
-    with psycopg.connect(owner_url, autocommit=True) as connection:
-        connection.execute("DROP TABLE IF EXISTS bare_copy")
-        connection.execute("CREATE TABLE bare_copy (LIKE ping INCLUDING ALL)")
-        began = time.perf_counter()
-        for chunk in chunks:
-            with connection.cursor().copy(
-                f"COPY bare_copy ({', '.join(_BARE.columns)}) FROM STDIN (FORMAT binary)"
-            ) as copy:
-                copy.write(chunk)
-        seconds = time.perf_counter() - began
-        connection.execute("DROP TABLE bare_copy")
-    return len(load.device) / seconds
-
-
-def _bare_rows(load: Load, part: slice, lessor_id: int) -> bytes:
-    values: dict[str, Any] = dict.fromkeys(_BARE.columns, 1)
-    values |= {
-        "fixed_at": pg_micros(load.fixed_us[part]),
-        "device_id": load.device[part],
-        "asset_id": load.device[part],
-        "lessor_id": lessor_id,
-        "lon_e7": np.rint(load.lon[part] * 1e7),
-        "lat_e7": np.rint(load.lat[part] * 1e7),
-        "row_index": np.arange(len(load.device[part])),
-    }
-    return _BARE.rows(len(load.device[part]), values)
-
-
-def bytes_per_ping(owner_url: str) -> dict[str, float]:
-    """Return the bytes that a stored ping takes, indexes included, and apart from it those of its raw body."""
-    with psycopg.connect(owner_url) as connection:
-        row = connection.execute(
-            "SELECT count(*), (SELECT sum(pg_total_relation_size(relid)) FROM pg_partition_tree('ping')),"
-            " pg_total_relation_size('raw_body') FROM ping"
-        ).fetchone()
-    count, size, raw = row or (0, 0, 0)
-    return {"bytes_per_ping": round(float(size) / count, 1), "raw_bytes_per_ping": round(float(raw) / count, 1)}
-
-
-def measure(address: str, owner_url: str, key: str, lessor_id: int, devices: int, pings: int) -> dict[str, Any]:
-    """Measure ingest over HTTP and the bare COPY of the same rows.
-
-    Args:
-        address: The service, on a database that holds the fleet of ``register_fleet``.
-        owner_url: That database.
-        key: The lessor's key.
+        host: Address of the service.
+        port: Its TCP port.
+        pid: The service's process.
+        owner_url: Its database, which holds the fleet of ``register_fleet``.
+        key: A key of the fleet's lessor.
+        feed_key: A key for the feed of the lessor that declares WGS-84.
         lessor_id: The lessor.
         devices: How many devices the fleet has.
-        pings: How many pings are measured; a fifth as many go before, to warm up.
     """
-    now = datetime.now(UTC)  # noqa: TID251 a benchmark runs in real time
-    warm_up = make_load(max(pings // 5, BATCH_ROWS), devices, now - timedelta(hours=2), seed=1)
-    asyncio.run(post_all(address, key, bodies(warm_up)))
-    load = make_load(pings, devices, now)
-    seconds, each = asyncio.run(post_all(address, key, bodies(load)))
-    copy_rows_per_s = bare_copy_rows_per_s(owner_url, load, lessor_id)
-    pings_per_s = pings / seconds
-    return {
-        "pings": pings,
-        "devices": devices,
-        "batch_rows": BATCH_ROWS,
-        "connections": CONNECTIONS,
-        "pings_per_s": round(pings_per_s),
-        "copy_rows_per_s": round(copy_rows_per_s),
-        "ratio": round(pings_per_s / copy_rows_per_s, 3),
-        "p50_ms": percentile_ms(each, 50),
-        "p99_ms": percentile_ms(each, 99),
-        **bytes_per_ping(owner_url),
-    }
+
+    host: str
+    port: int
+    pid: int
+    owner_url: str = field(repr=False)
+    key: str = field(repr=False)
+    feed_key: str = field(repr=False)
+    lessor_id: int
+    devices: int
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How much is measured.
+
+    Attributes:
+        pings: Pings in batches; a fifth as many go before, to warm up.
+        singles: Requests of one ping each, and at most as many in OsmAnd's protocol.
+        scheduled_s: Seconds of load by schedule at half the measured rate.
+        growth: Numbers of stored pings at which the batches are measured again.
+        soak_minutes: Minutes of constant load at half the measured rate; 0 for none.
+    """
+
+    pings: int = 500_000
+    singles: int = 20_000
+    scheduled_s: float = 12.0
+    growth: Sequence[int] = ()
+    soak_minutes: float = 0.0
+
+
+class Bench:
+    """The measures, one after the other on the same service; each method returns numbers by their names.
+
+    Args:
+        target: What is measured.
+        extent: How much.
+        load: Sends.
+        clock: Real time.
+        tell: Told what goes on.
+    """
+
+    def __init__(
+        self, target: Target, extent: Extent, load: LoadProcess, clock: Clock, tell: Callable[[str], None]
+    ) -> None:
+        self._target = target
+        self._extent = extent
+        self._load = load
+        self._clock = clock
+        self._tell = tell
+        self._fleet = Fleet(target.devices)
+        self._timeline = Timeline(target.devices)
+        self._postmaster = postmaster_pid(target.owner_url)
+
+    def _job(self, kind: Literal["batches", "singles", "osmand"], pings: int, **more: Any) -> Job:
+        target = self._target
+        span_us = more.pop("span_us", None)
+        span = {} if span_us is None else {"span_us": span_us}
+        more = {"key": target.key, "rows": BATCH_ROWS if kind == "batches" else 1, **more}
+        plan = self._timeline.plan(pings, self._clock.now(), **span)
+        return Job(kind=kind, plan=plan, host=target.host, port=target.port, **more)
+
+    def _batches(self, pings: int) -> Job:
+        return self._job("batches", pings, connections=CONNECTIONS)
+
+    def _run(self, job: Job) -> tuple[Outcome, dict[str, float | None]]:
+        """Run a job and tell what everybody spent on it, in seconds of processor time."""
+        pids = {"service_s": self._target.pid, "postgres_s": self._postmaster}
+        before = {name: None if pid is None else cpu_s(pid) for name, pid in pids.items()}
+        outcome = self._load.run(job)
+        spent = {
+            name: None if pid is None else round(cpu_s(pid) - (before[name] or 0), 2) for name, pid in pids.items()
+        }
+        return outcome, {**spent, "load_s": round(outcome.cpu_s, 3)}
+
+    def batches(self) -> dict[str, Any]:
+        """Measure batches as fast as they are taken, between two bare COPYs of the same rows."""
+        pings = self._extent.pings
+        self._tell("warming up …")
+        self._load.run(self._batches(max(pings // 5, BATCH_ROWS)))
+        job = self._batches(pings)
+        self._tell("bare COPY …")
+        copies = [self._bare_copy(job)]
+        self._tell(f"{pings:,} pings in batches of {BATCH_ROWS:,} …")
+        outcome, cpu = self._run(job)
+        self._tell("bare COPY again …")
+        copies.append(self._bare_copy(job))
+        pings_per_s, copy_rows_per_s = pings / outcome.elapsed_s, fmean(copies)
+        return {
+            "pings_per_s": round(pings_per_s),
+            "copy_rows_per_s": round(copy_rows_per_s),
+            "ratio": round(pings_per_s / copy_rows_per_s, 3),
+            "p50_ms": percentile_ms(outcome.seconds, 50),
+            "p99_ms": percentile_ms(outcome.seconds, 99),
+            "load_cpu_s": cpu["load_s"],
+            "cpu": cpu,
+            **sizes(self._target.owner_url).numbers(),
+        }
+
+    def _bare_copy(self, job: Job) -> float:
+        load = self._fleet.load(job.plan)
+        return bare_copy_rows_per_s(self._target.owner_url, load, self._target.lessor_id, BATCH_ROWS)
+
+    def scheduled(self, pings_per_s: float) -> dict[str, Any]:
+        """Measure how long batches take at half of a rate, counted from when each was due."""
+        per_s = pings_per_s / 2 / BATCH_ROWS
+        batches = max(round(per_s * self._extent.scheduled_s), 1)
+        self._tell(f"{batches:,} batches by schedule, {per_s:.1f} a second …")
+        job = self._job("batches", batches * BATCH_ROWS, connections=SCHEDULED_CONNECTIONS, per_s=per_s)
+        return {"p99_ms_half_load": percentile_ms(self._load.run(job).seconds, 99)}
+
+    def singles(self) -> dict[str, Any]:
+        """Measure requests of one ping each."""
+        requests = self._extent.singles
+        self._tell(f"{requests:,} requests of one ping …")
+        outcome, cpu = self._run(self._job("singles", requests, connections=SINGLE_CONNECTIONS))
+        return {
+            "single_requests_per_s": round(requests / outcome.elapsed_s),
+            "single_p99_ms": percentile_ms(outcome.seconds, 99),
+            "single_cpu": cpu,
+        }
+
+    def osmand(self, single_requests_per_s: float) -> dict[str, Any]:
+        """Measure requests in OsmAnd's protocol, where the service has such an entrance.
+
+        Args:
+            single_requests_per_s: Bounds how many are sent, so that a slow service does not take minutes.
+        """
+        requests = max(min(self._extent.singles, round(_OSMAND_S * single_requests_per_s)), 1)
+        job = self._job("osmand", requests, connections=SINGLE_CONNECTIONS, key=self._target.feed_key)
+        if not self._has_route("/v1/feeds/osmand"):
+            return {"osmand_requests_per_s": None}
+        self._tell(f"{requests:,} requests in OsmAnd's protocol …")
+        return {"osmand_requests_per_s": round(requests / self._load.run(job).elapsed_s)}
+
+    def _has_route(self, path: str) -> bool:
+        """Tell a missing entrance from one that does not know the device, which is 404 in this protocol, too."""
+        target = self._target
+        headers = {"Authorization": f"Bearer {target.feed_key}"}
+        with httpx.Client(base_url=f"http://{target.host}:{target.port}", headers=headers) as client:
+            wanted, nowhere = (client.post(each) for each in (path, f"{path}-that-does-not-exist"))
+        return wanted.status_code not in _NO_ROUTE or _unnumbered(wanted) != _unnumbered(nowhere)
+
+    def growth(self) -> dict[str, Any]:
+        """Measure the batches again with more and more pings stored."""
+        found = []
+        target, now = self._target, self._clock.now
+        for turn, wanted in enumerate(self._extent.growth):
+            stored = fill(target.owner_url, self._fleet, target.lessor_id, wanted, now(), self._tell, turn=turn)
+            warm_up = self._batches(max(self._extent.pings // 5, BATCH_ROWS))
+            self._load.run(warm_up)
+            outcome = self._load.run(self._batches(self._extent.pings))
+            pings_per_s = round(self._extent.pings / outcome.elapsed_s)
+            found.append({"stored": stored + warm_up.plan.pings, "pings_per_s": pings_per_s})
+            self._tell(f"growth: {pings_per_s:,} pings/s with {stored:,} stored")
+        return {"growth": found}
+
+    def soak(self, pings_per_s: float) -> dict[str, Any]:
+        """Keep half of a rate up and watch the service's memory, where that is asked for."""
+        minutes = self._extent.soak_minutes
+        if not minutes:
+            return {}
+        per_s = pings_per_s / 2 / BATCH_ROWS
+        pings = max(round(per_s * minutes * 60), 1) * BATCH_ROWS
+        self._tell(f"{minutes:g} minutes of {per_s:.1f} batches a second …")
+        job = self._job(
+            "batches",
+            pings,
+            connections=SCHEDULED_CONNECTIONS,
+            per_s=per_s,
+            as_it_goes=True,
+            span_us=round(minutes * MINUTE_US),
+        )
+        rss = [rss_mib(self._target.pid)]
+        self._load.run(job, watch=lambda: rss.append(rss_mib(self._target.pid)), every_s=_SAMPLE_S)
+        rss.append(rss_mib(self._target.pid))
+        names = {"minutes": minutes, "rss_mib_start": rss[0], "rss_mib_end": rss[-1], "rss_mib_max": max(rss)}
+        return {"soak": {**names, "pings": pings}}
+
+    def memory(self) -> dict[str, Any]:
+        """Return the service's memory now."""
+        return {"rss_mib": rss_mib(self._target.pid)}
+
+
+def _unnumbered(answer: httpx.Response) -> tuple[int, Any]:
+    """What an answer says, apart from the number of the request."""
+    try:
+        said = answer.json()
+    except ValueError:
+        return answer.status_code, answer.text
+    return answer.status_code, {name: value for name, value in said.items() if name != "request_id"}
+
+
+def measure(target: Target, extent: Extent, clock: Clock, tell: Callable[[str], None]) -> dict[str, Any]:
+    """Measure everything; ``docs/running.md`` says what each number is.
+
+    Args:
+        target: A running service with a fleet and otherwise nothing in its database.
+        extent: How much is measured.
+        clock: Real time: fixes that are late or ahead would be marked.
+        tell: Told what goes on.
+
+    Raises:
+        AppError: The service did not store everything that it was sent.
+    """
+    if extent.pings % BATCH_ROWS:
+        raise AppError(f"The benchmark sends whole batches: --pings in multiples of {BATCH_ROWS}.")
+    with LoadProcess() as load:
+        bench = Bench(target, extent, load, clock, tell)
+        numbers: dict[str, Any] = {
+            "pings": extent.pings,
+            "devices": target.devices,
+            "batch_rows": BATCH_ROWS,
+            "connections": CONNECTIONS,
+            **bench.batches(),
+        }
+        numbers |= bench.scheduled(numbers["pings_per_s"])
+        numbers |= bench.singles()
+        numbers |= bench.osmand(numbers["single_requests_per_s"])
+        numbers |= bench.growth()
+        numbers |= bench.soak(numbers["pings_per_s"])
+        return numbers | bench.memory()

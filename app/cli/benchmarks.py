@@ -4,30 +4,29 @@ The cluster is thrown away afterwards; it waits for the disk at every commit, as
 """
 
 import asyncio
+import contextlib
 import json
-import os
-import subprocess
+import secrets
+import signal
 import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Annotated, Any
 
-import httpx
 import psycopg
 import typer
 from pydantic import SecretStr
 from rich.console import Console
 
 from app.access.domain import PrincipalKind
-from app.bench import answers, fleet, ingest, locate
-from app.cli.background import free_port
-from app.cli.cluster import CHECKOUT, ClusterUrls, throwaway
-from app.cli.keys import make_key
+from app.bench import answers, locate
+from app.bench.growth import STEPS, steps_to
+from app.bench.ingest import BATCH_ROWS, Extent, Target, measure
+from app.bench.torture import run as torture
+from app.cli.cluster import ClusterUrls, throwaway
+from app.cli.stage import Stage, staged, tell
+from app.cli.torture import stand
 from app.core.clock import SystemClock
 from app.core.database import Database
-from app.core.errors import AppError
 from app.core.schema import migrate
 from app.core.settings import Settings
 from app.jurisdictions.loading import load_bundled_layer
@@ -37,65 +36,12 @@ bench_app = typer.Typer(help="Measure what the service does on this machine; eve
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON only.")]
 CASE_ASSETS = 671
 COURT_ASSETS = 10_000
-_notes = Console(stderr=True, highlight=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Stage:
-    """A service on a fresh database, for one benchmark.
-
-    Attributes:
-        urls: The database.
-        address: The service.
-        registered: The fleet.
-    """
-
-    urls: ClusterUrls
-    address: str
-    registered: fleet.Registered
-
-    def key(self, kind: PrincipalKind, **whose: str) -> str:
-        """Make a key for somebody."""
-        settings = Settings(database_url=SecretStr(self.urls.app_url))
-        return asyncio.run(make_key(settings, SystemClock(), kind, **whose)).text  # type: ignore[arg-type]
-
-
-@contextmanager
-def _stage(devices: int) -> Iterator[Stage]:
-    with throwaway(durable=True) as urls:
-        _notes.print("bench: migrating, loading boundaries, registering the fleet …")
-        migrate(urls.owner_url, urls.app_url)
-        load_bundled_layer(urls.owner_url, now=SystemClock().now())
-        registered = fleet.register_fleet(urls.owner_url, devices)
-        with _service(urls) as address:
-            yield Stage(urls, address, registered)
-
-
-@contextmanager
-def _service(urls: ClusterUrls) -> Iterator[str]:
-    port = free_port(0)
-    address = f"http://127.0.0.1:{port}"
-    environ = {**os.environ, "DATABASE_URL": urls.app_url, "LEASETRACE_LOG_LEVEL": "WARNING"}
-    command = [sys.executable, "-m", "app.cli.main", "serve", "--port", str(port)]
-    process = subprocess.Popen(command, cwd=CHECKOUT, env=environ)
-    try:
-        for _ in range(600):
-            try:
-                if httpx.get(f"{address}/readyz").is_success:
-                    break
-            except httpx.TransportError:
-                time.sleep(0.1)
-        else:
-            raise AppError("The service of the benchmark did not become ready.")
-        yield address
-    finally:
-        process.terminate()
-        process.wait(30)
+_SOAK_MINUTES = 10.0
 
 
 def _print(name: str, numbers: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
-        print(json.dumps({"benchmark": name, **numbers}))
+        print(json.dumps({"benchmark": name, **numbers}), flush=True)
     else:
         Console().print(name, numbers)
 
@@ -103,14 +49,60 @@ def _print(name: str, numbers: dict[str, Any], *, as_json: bool) -> None:
 @bench_app.command("ingest")
 def bench_ingest(
     as_json: AsJson = False,
-    pings: Annotated[int, typer.Option(help="Pings that are measured.", min=1_000)] = 500_000,
+    pings: Annotated[
+        int, typer.Option(help="Pings that are measured, in whole thousands.", min=BATCH_ROWS)
+    ] = 500_000,
     devices: Annotated[int, typer.Option(help="Devices of the fleet.", min=1)] = 100_000,
+    growth: Annotated[bool, typer.Option("--growth", help="Measure again with more and more pings stored.")] = False,
+    growth_to: Annotated[
+        int | None, typer.Option(help=f"How many are stored at last; {STEPS[-1]:,} when left out.", min=1_000_000)
+    ] = None,
+    soak: Annotated[bool, typer.Option("--soak", help="Keep a constant load up and watch the memory.")] = False,
+    soak_minutes: Annotated[
+        float | None, typer.Option(help=f"For how long; {_SOAK_MINUTES:g} when left out.", min=0.1)
+    ] = None,
+    keep_up: Annotated[
+        bool, typer.Option("--keep-up", help="Leave service and database running at the end, for a profiler.")
+    ] = False,
 ) -> None:
-    """Pings a second over HTTP, durable, beside one connection's bare binary COPY."""
-    with _stage(devices) as stage:
-        key = stage.key(PrincipalKind.LESSOR, lessor="bench")
-        numbers = ingest.measure(stage.address, stage.urls.owner_url, key, stage.registered.lessor_id, devices, pings)
-    _print("ingest", numbers, as_json=as_json)
+    """Pings a second over HTTP, durable, beside one connection's bare binary COPY; docs/running.md tells the keys."""
+    extent = Extent(
+        pings=pings,
+        growth=steps_to(growth_to or STEPS[-1]) if growth or growth_to else (),
+        soak_minutes=(soak_minutes or _SOAK_MINUTES) if soak or soak_minutes else 0.0,
+    )
+    with staged(devices) as stage:
+        target = _target(stage)
+        if keep_up:
+            tell(f"service: process {stage.service.pid}, {stage.service.address}, key {target.key}")
+            tell(f"database: {stage.urls.owner_url}")
+        _print("ingest", measure(target, extent, SystemClock(), tell), as_json=as_json)
+        if keep_up:
+            tell("everything is left running until Enter or Ctrl-C")
+            _wait()
+
+
+def _target(stage: Stage) -> Target:
+    key = stage.key(PrincipalKind.LESSOR, lessor="bench")
+    return Target(
+        host=stage.service.host,
+        port=stage.service.port,
+        pid=stage.service.pid,
+        owner_url=stage.urls.owner_url,
+        key=key,
+        feed_key=stage.feed_key(key),
+        lessor_id=stage.registered.lessor_id,
+        devices=stage.registered.devices,
+    )
+
+
+def _wait() -> None:
+    """Wait for Enter, or where nobody can press it, for a signal."""
+    with contextlib.suppress(KeyboardInterrupt):
+        if sys.stdin.isatty():
+            sys.stdin.readline()
+        else:
+            signal.pause()
 
 
 async def _layer(urls: ClusterUrls) -> LocatedLayer:
@@ -136,7 +128,7 @@ def bench_locate(
 
 
 def _bench_answer(name: str, assets: int, path: Callable[[int], str], *, spread: bool, as_json: bool) -> None:
-    with _stage(assets) as stage:
+    with staged(assets) as stage:
         key = stage.key(PrincipalKind.COURT, court="沪0105")
         with psycopg.connect(stage.urls.owner_url) as connection:
             row = connection.execute("SELECT court_id FROM court WHERE code = '沪0105'").fetchone()
@@ -146,7 +138,7 @@ def _bench_answer(name: str, assets: int, path: Callable[[int], str], *, spread:
         if not spread:
             places = answers.yards_in(everywhere[len(everywhere) // 2], assets)
         case_id = answers.open_bench_case(stage.urls.owner_url, stage.registered, row[0] if row else 0, 1, places)
-        numbers = {"assets": assets, **answers.time_answers(stage.address, key, path(case_id))}
+        numbers = {"assets": assets, **answers.time_answers(stage.service.address, key, path(case_id))}
     _print(name, numbers, as_json=as_json)
 
 
@@ -164,9 +156,26 @@ def bench_clusters(as_json: AsJson = False) -> None:
     _bench_answer("clusters", COURT_ASSETS, lambda case: f"/v1/clusters?case={case}", spread=False, as_json=as_json)
 
 
+@bench_app.command("torture")
+def bench_torture(
+    as_json: AsJson = False,
+    minutes: Annotated[float, typer.Option(help="How long faults go on.", min=0.1, max=300)] = 2,
+    clients: Annotated[int, typer.Option(help="Clients that post at the same time.", min=1, max=64)] = 6,
+    seed: Annotated[int | None, typer.Option(help="Of order and moments; drawn and printed when left out.")] = None,
+) -> None:
+    """Kill, stall and fill what the service stands on, under load; exit code 1 if an acknowledged ping is lost."""
+    seed = secrets.randbelow(1_000_000) if seed is None else seed
+    tell(f"torture (seed {seed}): migrating, loading boundaries, registering the fleet …")
+    with stand(clients, pause_s=0.05, stall_s=10) as up:
+        numbers = {"seed": seed, **torture.torture(up.scene, up.made.urls.owner_url, minutes, seed, tell)}
+    _print("torture", numbers, as_json=as_json)
+    if not torture.is_sound(numbers):
+        raise typer.Exit(1)
+
+
 @bench_app.command("all")
 def bench_all(as_json: AsJson = False) -> None:
-    """All of them, one JSON object a line."""
+    """All of them but the torture, one JSON object a line."""
     bench_locate(as_json=as_json)
     bench_distribution(as_json=as_json)
     bench_clusters(as_json=as_json)

@@ -259,13 +259,41 @@ class LocalCluster:
             yield
 
 
+@dataclass(frozen=True, slots=True)
+class Throwaway:
+    """A throw-away cluster as a server that can be stopped and started again.
+
+    Args:
+        urls: Where to connect, as the two roles.
+        superuser_url: Where to connect as the superuser.
+        instance: The server; its data directory's parent belongs to it as well.
+        port: The TCP port on which it listens.
+        settings: With which it is started.
+    """
+
+    urls: ClusterUrls
+    superuser_url: str = field(repr=False)
+    instance: Instance
+    port: int
+    settings: Mapping[str, str]
+
+    def start(self) -> None:
+        """Start the server on its port unless it runs, and wait until it takes connections.
+
+        Raises:
+            ClusterError: It does not start, or somebody else took its port.
+        """
+        if self.instance.port() is None and self.instance.start(self.port, self.settings) != self.port:
+            raise ClusterError(f"port {self.port} of the throw-away cluster was taken by somebody else")
+        self.instance.wait(self.port)
+
+
 @contextmanager
 def throwaway(directory: Path | None = None, *, durable: bool = False) -> Iterator[ClusterUrls]:
     """Run a cluster for tests and benchmarks, and delete it at the end, however the end comes.
 
-    It does not wait for disks unless told to. Its owner role may create databases, and every database has PostGIS
-    from the start. A guard process waits for the end of a pipe that this process holds: it stops the server and
-    deletes the files when the context is left, and just as well when this process is killed.
+    It does not wait for disks unless told to. Its owner role may create databases and flush them to disk, and every
+    database has PostGIS from the start.
 
     Args:
         directory: Where the cluster's own directory is made; by default a ram disk with room, or else the temporary
@@ -275,9 +303,30 @@ def throwaway(directory: Path | None = None, *, durable: bool = False) -> Iterat
     Raises:
         ClusterError: PostgreSQL is not installed or does not start, or its user cannot reach the directory.
     """
-    server, user = find_server(), server_user()
     parent = directory or (None if durable else _roomy_directory())
-    area = Path(tempfile.mkdtemp(prefix="leasetrace-", dir=parent)).resolve()
+    with throwaway_server(parent, DURABLE_SETTINGS if durable else THROWAWAY_SETTINGS, durable=durable) as made:
+        yield made.urls
+
+
+@contextmanager
+def throwaway_server(
+    directory: Path | None, settings: Mapping[str, str], *, durable: bool = True
+) -> Iterator[Throwaway]:
+    """Run a cluster as :func:`throwaway` does, with settings of its own, for those who stop it and start it again.
+
+    A guard process waits for the end of a pipe that this process holds: it stops the server and deletes the files
+    when the context is left, and just as well when this process is killed.
+
+    Args:
+        directory: Where the cluster's own directory is made; None is the temporary directory.
+        settings: Parameters of PostgreSQL.
+        durable: Wait until the files of the new cluster are on the disk.
+
+    Raises:
+        ClusterError: As :func:`throwaway`.
+    """
+    server, user = find_server(), server_user()
+    area = Path(tempfile.mkdtemp(prefix="leasetrace-", dir=directory)).resolve()
     if user is not None:
         os.chown(area, user.pw_uid, user.pw_gid)
     instance = Instance(server, area / "data", user)
@@ -292,17 +341,17 @@ def throwaway(directory: Path | None = None, *, durable: bool = False) -> Iterat
     try:
         with guard:  # leaving it closes the pipe and waits for the guard
             fresh = _new_secrets(CHECKOUT)
-            settings = DURABLE_SETTINGS if durable else THROWAWAY_SETTINGS
-            port = _set_up(instance, fresh, settings, durable=durable, creates_databases=True)
-            yield fresh.urls(port)
+            port = _set_up(instance, fresh, settings, durable=durable, owner_has_free_hand=True)
+            superuser_url = f"postgresql://postgres:{fresh.superuser_password}@{HOST}:{port}/{DATABASE}"
+            yield Throwaway(fresh.urls(port), superuser_url, instance, port, settings)
     finally:
         shutil.rmtree(area, ignore_errors=True)  # in a directory where only we can delete, the guard leaves it empty
 
 
-def _roomy_directory() -> str | None:
+def _roomy_directory() -> Path | None:
     """The ram disk where there is one with room for a cluster, otherwise None, for the temporary directory."""
     roomy = os.access(_RAM_DISK, os.W_OK) and shutil.disk_usage(_RAM_DISK).free >= _RAM_DISK_FREE_BYTES
-    return str(_RAM_DISK) if roomy else None
+    return _RAM_DISK if roomy else None
 
 
 def _new_secrets(root: Path) -> _Secrets:
@@ -316,12 +365,12 @@ def _set_up(
     settings: Mapping[str, str],
     *,
     durable: bool = True,
-    creates_databases: bool = False,
+    owner_has_free_hand: bool = False,
 ) -> int:
     """Initialise and start an instance, make the two roles and the database, and return the port."""
     instance.initialise(fresh.superuser_password, durable=durable)
     port = instance.start(None, settings)
-    rights = "CREATEDB" if creates_databases else "NOCREATEDB"
+    rights = "CREATEDB IN ROLE pg_checkpoint" if owner_has_free_hand else "NOCREATEDB"
     statements = f"""
         CREATE EXTENSION postgis;
         CREATE ROLE {OWNER} LOGIN {rights} PASSWORD '{fresh.owner_password}';

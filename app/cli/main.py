@@ -21,6 +21,7 @@ from sqlalchemy.exc import DBAPIError
 from app.access.domain import PrincipalKind
 from app.cli import background, bringing_in
 from app.cli.benchmarks import bench_app
+from app.cli.chain import verify_batches
 from app.cli.cluster import ClusterUrls, LocalCluster, database_urls, service_url
 from app.cli.feeds import feeds_app
 from app.cli.keys import make_key
@@ -28,14 +29,20 @@ from app.cli.postgres import ClusterError
 from app.core.clock import SystemClock
 from app.core.datum import CoordSystem
 from app.core.errors import AppError
+from app.core.logging import configure_logging
 from app.core.schema import migrate as migrate_schema
+from app.core.sealing import new_key
 from app.core.settings import Settings
 from app.main import create_app
 from app.telemetry.ping_files import Reading
+from app.worker.process import background_work, work_until_stopped
 
 _GC_THRESHOLD = (200_000, 50, 1000)
 """An answer makes tens of thousands of objects without cycles; the default (700) walks the loaded boundaries for them
 again and again. ``leasetrace bench clusters`` shows the difference."""
+_GRACE_S = 8
+"""How long a stop waits for requests: a client that holds its body back or does not read would hold it up for ever,
+until the supervisor kills (containers: after 10 s). What was handed to the writer is stored all the same."""
 
 cli = typer.Typer(
     name="leasetrace",
@@ -47,11 +54,15 @@ cli = typer.Typer(
 boundaries_app = typer.Typer(help="The divisions and courts that places are told by.", no_args_is_help=True)
 assets_app = typer.Typer(help="Leased assets and their devices.", no_args_is_help=True)
 pings_app = typer.Typer(help="Positions from files.", no_args_is_help=True)
+batches_app = typer.Typer(help="What was acknowledged, byte by byte.", no_args_is_help=True)
 keys_app = typer.Typer(help="Keys for machines and people.", no_args_is_help=True)
+secrets_app = typer.Typer(help="Keys that secrets for other systems are sealed with.", no_args_is_help=True)
 cli.add_typer(boundaries_app, name="boundaries")
 cli.add_typer(assets_app, name="assets")
 cli.add_typer(pings_app, name="pings")
 cli.add_typer(keys_app, name="keys")
+cli.add_typer(batches_app, name="batches")
+cli.add_typer(secrets_app, name="secrets")
 cli.add_typer(feeds_app, name="feeds")
 cli.add_typer(bench_app, name="bench")
 console = Console(highlight=False, width=None if sys.stdout.isatty() else 118)
@@ -76,8 +87,16 @@ def serve(
     if not os.environ.get("DATABASE_URL"):
         prepare(urls())
     settings = settings_for(service_url(os.environ))
+    companion = background_work if settings.worker_in_process else None
     config = uvicorn.Config(
-        create_app(settings), host=host, port=port, access_log=False, log_config=None, server_header=False
+        create_app(settings, companion=companion),
+        host=host,
+        port=port,
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=_GRACE_S,
     )
     gc.set_threshold(*_GC_THRESHOLD)
     server = uvicorn.Server(config)
@@ -86,6 +105,16 @@ def serve(
     server.run()
     if not server.started:
         raise AppError(f"The service could not listen on {host}:{port}; is something else there? Try --port.")
+
+
+@cli.command()
+def worker() -> None:
+    """Do the background work until told to stop; `serve` does it too, unless told not to."""
+    if not os.environ.get("DATABASE_URL"):
+        prepare(urls())
+    settings = settings_for(service_url(os.environ))
+    configure_logging(settings.log_level)
+    asyncio.run(work_until_stopped(settings, SystemClock()))
 
 
 @cli.command()
@@ -153,7 +182,9 @@ def assets_import(
 
 @pings_app.command("import")
 def pings_import(
-    file: Annotated[Path, typer.Argument(help="A .csv, .gpx, .ndjson or .jsonl file.", exists=True, dir_okay=False)],
+    file: Annotated[
+        Path, typer.Argument(help="A .csv, .gpx, .ndjson, .jsonl or .parquet file.", exists=True, dir_okay=False)
+    ],
     lessor: Annotated[str, typer.Option(help="The lessor's code.")],
     datum: Annotated[CoordSystem | None, typer.Option(help="Datum of rows that name none.")] = None,
     device: Annotated[str | None, typer.Option(help="Device of rows that name none.")] = None,
@@ -192,6 +223,19 @@ def _columns(pairs: list[str]) -> dict[str, str]:
     return columns
 
 
+@batches_app.command("verify")
+def batches_verify(
+    head: Annotated[
+        str | None, typer.Option(help="A head that was printed earlier and kept elsewhere: NUMBER:SHA256.")
+    ] = None,
+) -> None:
+    """Walk the chain of batches with their raw bodies, and name the first at which it does not hold.
+
+    Prints the head. Keep it elsewhere: only against it does a cut tail show.
+    """
+    asyncio.run(verify_batches(settings_for(urls().app_url), console, head))
+
+
 @keys_app.command("create")
 def keys_create(
     kind: Annotated[PrincipalKind, typer.Argument(help="Whose key.")],
@@ -221,6 +265,17 @@ def keys_create(
     console.print(key.text)
     if kind is PrincipalKind.DISPATCHER:
         Console(stderr=True, highlight=False).print(f"principal_id {key.principal_id} (a court assigns cases to it)")
+
+
+@secrets_app.callback()
+def _secrets() -> None:
+    """Keep the group a group, though it has one command."""
+
+
+@secrets_app.command("new-key")
+def secrets_new_key() -> None:
+    """Print a fresh key for LEASETRACE_SECRET_KEYS; it is stored nowhere."""
+    console.print(new_key(), soft_wrap=True, markup=False)
 
 
 def prepare(where: ClusterUrls) -> None:

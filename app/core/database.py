@@ -87,6 +87,26 @@ class Database:
         async with self._sessions() as session, session.begin():
             yield session
 
+    @asynccontextmanager
+    async def direct(self, name: str, *, statement_timeout_s: int) -> AsyncIterator[psycopg.AsyncConnection]:
+        """Open a connection of its own, without pool and ORM, for background work.
+
+        It is in autocommit: work that belongs together stands in ``connection.transaction()``.
+
+        Args:
+            name: What the server shows as the application's name.
+            statement_timeout_s: A statement that takes longer is cancelled.
+        """
+        connection = await psycopg.AsyncConnection.connect(
+            libpq_url(self.url),
+            autocommit=True,
+            connect_timeout=5,
+            application_name=name,
+            options=f"-c statement_timeout={statement_timeout_s * 1000} -c timezone=UTC -c jit=off",
+        )
+        async with connection:
+            yield connection
+
     async def ping(self) -> None:
         """Ask the database for a sign of life; raises the driver's error when there is none."""
         async with self.engine.connect() as connection:

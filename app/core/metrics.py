@@ -7,6 +7,7 @@ class Metrics:
     """The counters of one application; each has a registry of its own, so that tests can make several."""
 
     def __init__(self) -> None:
+        self._children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self.registry = CollectorRegistry()
         self.requests = Counter(
             "leasetrace_requests_total",
@@ -33,6 +34,30 @@ class Metrics:
         self.writer_commits = Counter(
             "leasetrace_writer_commits_total", "Group commits of the ping writer.", registry=self.registry
         )
+        self.job_runs = Counter(
+            "leasetrace_job_runs_total", "Runs of a job of the worker.", ["job"], registry=self.registry
+        )
+        self.job_failures = Counter(
+            "leasetrace_job_failures_total", "Runs of a job that failed.", ["job"], registry=self.registry
+        )
+        self.job_seconds = Histogram(
+            "leasetrace_job_seconds",
+            "Seconds that a run of a job took.",
+            ["job"],
+            registry=self.registry,
+            buckets=(0.01, 0.05, 0.25, 1, 5, 30, 120),
+        )
         self.writer_rows_waiting = Gauge(
             "leasetrace_writer_rows_waiting", "Rows that wait for the ping writer.", registry=self.registry
         )
+
+    def count_request(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Count an answered request; looking up the labels anew each time would cost more than the counting."""
+        children = self._children.get((method, route, status))
+        if children is None:
+            children = self._children[method, route, status] = (
+                self.requests.labels(method, route, str(status)),
+                self.request_seconds.labels(method, route),
+            )
+        children[0].inc()
+        children[1].observe(seconds)

@@ -36,6 +36,9 @@ def _grant(owner_url: str, role: str) -> None:
             "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role}",
             "GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {role}",
             "REVOKE INSERT, UPDATE, DELETE ON boundary_layer, division, alembic_version FROM {role}",
+            "REVOKE DELETE ON legal_hold FROM {role}",
+            "REVOKE UPDATE, DELETE ON retention_log FROM {role}",
             "GRANT EXECUTE ON FUNCTION ping_partition_ensure(date) TO {role}",
+            "GRANT EXECUTE ON FUNCTION ping_partition_drop(date, timestamptz) TO {role}",
         ):
             connection.execute(sql.SQL(statement).format(role=name))

@@ -3,8 +3,10 @@
 from datetime import timedelta
 from typing import Annotated
 
-from pydantic import AliasChoices, Field, PositiveInt, SecretStr
+from pydantic import AliasChoices, Field, NonNegativeInt, PositiveInt, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from app.core.sealing import parse_keys
 
 
 class Settings(BaseSettings):
@@ -80,7 +82,7 @@ class Settings(BaseSettings):
     """The same for a fix from cell towers or Wi-Fi, metres."""
 
     jump_m: float = 500_000.0
-    """Farther than this from where the device was last believed to be, a fix is a ``jump``, however long ago that was."""
+    """Farther than this from where the device was last believed to be, a fix is a ``jump``, metres."""
 
     jump_ends_after: PositiveInt = 3
     """So many fixes in a row that agree with each other end ``jump`` and ``too_fast``: the device really is there."""
@@ -91,5 +93,35 @@ class Settings(BaseSettings):
     border_near_m: float = 150.0
     """A point this close to a border names both territories, metres."""
 
+    secret_keys: SecretStr | None = None
+    """Keys that secrets for other systems are sealed with, comma-separated: the first seals, all open. Without one no
+    source with a secret can be created. ``leasetrace secrets new-key`` prints one."""
+
+    aemp_allow_private: bool = False
+    """Let makers' interfaces be at loopback, private and link-local addresses, and at loopback without TLS; for tests
+    and for a gateway in the same network."""
+    worker_in_process: bool = True
+    """Whether ``leasetrace serve`` does the background work too; if not, ``leasetrace worker`` must run somewhere."""
+
+    datum_matches: PositiveInt = 5
+    """So many resting places must lie just one GCJ-02 shift from where they should before a datum is suspected."""
+
+    retention_raw_days: NonNegativeInt = 730
+    """The bodies of batches are emptied after so many days, their digests stay; 0 keeps them for ever."""
+
+    retention_ping_days: NonNegativeInt = 1095
+    """Pings are deleted so many days after their fix and their arrival; 0 keeps them for ever."""
+
+    retention_derived_days: NonNegativeInt = 1825
+    """The last position of each day is deleted after so many days; 0 keeps it for ever."""
+
     log_level: str = "INFO"
     """Least severity that is logged: DEBUG, INFO, WARNING, ERROR."""
+
+    @field_validator("secret_keys")
+    @classmethod
+    def _keys_are_keys(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is None or not value.get_secret_value().strip():
+            return None
+        parse_keys(value.get_secret_value())
+        return value

@@ -99,3 +99,17 @@ class AssignmentRow(Base):
     ends_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     given_by: Mapped[int] = mapped_column(ForeignKey("principal.principal_id"))
     given_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+
+
+class LegalHoldRow(Base):
+    """That nothing of an asset is deleted until the hold is released, however old it grows."""
+
+    __tablename__ = "legal_hold"
+
+    hold_id: Mapped[int] = mapped_column(primary_key=True, init=False)
+    asset_id: Mapped[int] = mapped_column(ForeignKey("asset.asset_id"), index=True)
+    case_id: Mapped[int | None] = mapped_column(ForeignKey("enforcement_case.case_id"), index=True)
+    reason: Mapped[str]
+    from_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    placed_by: Mapped[int] = mapped_column(ForeignKey("principal.principal_id"))
+    until_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True), default=None)

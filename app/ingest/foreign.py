@@ -1,4 +1,4 @@
-"""Entrances in the words of other systems: what each sends is decoded, stored as a ping, and answered as it expects.
+"""Entrances in the words of other systems: decoded, stored like any ping, answered as each sender expects.
 
 A sender takes anything but its own sign of success for "send it again": a row that can never be stored must therefore
 not fail the request (formats.md). How to point each system here: ``docs/feeds.md``.
@@ -8,7 +8,7 @@ import base64
 import binascii
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, cast
 
 import msgspec
 from starlette.requests import Request
@@ -71,7 +71,7 @@ FORMATS: Final[Mapping[str, ForeignFormat]] = {
 
 
 def split_path(path: str) -> tuple[str, str | None] | None:
-    """Return format and key of ``/v1/feeds/osmand`` or ``/v1/feeds/osmand/lt_…``; None for any other path."""
+    """Return format and key (if any) of a path such as ``/v1/feeds/osmand/lt_…``; None for any other path."""
     if not path.startswith(PREFIX):
         return None
     name, _, key = path[len(PREFIX) :].removesuffix("/").partition("/")  # people end addresses with a slash
@@ -86,8 +86,7 @@ async def take_foreign(request: Request) -> Response:
     name, path_key = found
     wanted = FORMATS[name]
     request.state.principal = principal = await _sender(request, path_key)
-    ingest = request.app.state.ingest
-    assert isinstance(ingest, Ingest)  # noqa: S101 the application's own state
+    ingest = cast("Ingest", request.app.state.ingest)
     await ingest.admit(principal)
     body = await read_any_body(request, context(request).settings.max_body_bytes)
     query = request.scope["query_string"].decode("latin-1")

@@ -1,9 +1,9 @@
 """The path of a ping, from rows to what is stored, as one list (``judge``); design.md, section 2.
 
 It walks a whole group of batches at once, as columns: a step costs the same calls for one row as for 20,000. Every
-step takes the group and returns the next type; nothing is changed in place, nothing is dropped in silence. What cannot
-be a fix at all is rejected with a code; everything else is stored, with its doubts. What needs the device's own past is
-judged after this, by ``tracking.beliefs``, where the past is known.
+step takes the group and returns the next type; nothing is changed in place, nothing is dropped in silence. What
+cannot be a fix at all is rejected with a code; everything else is stored, with its doubts. What needs the device's
+own past is judged after this, by ``tracking.beliefs``, where the past is known.
 """
 
 from collections.abc import Mapping, Sequence

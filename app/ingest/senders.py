@@ -50,9 +50,10 @@ class Senders:
 
     async def rules_of(self, principal: Principal) -> FeedRules:
         """Return what holds for the feed of a key; a key without one has the settings' limits to itself."""
-        feed_id = principal.feed_id
-        if feed_id is None:
-            return self._without_feed
+        return self._without_feed if principal.feed_id is None else await self.rules_of_feed(principal.feed_id)
+
+    async def rules_of_feed(self, feed_id: int) -> FeedRules:
+        """Return what holds for a feed."""
         return await self._known.of(feed_id, lambda: self._read(feed_id))
 
     def count_request(self, principal: Principal, rules: FeedRules) -> None:

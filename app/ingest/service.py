@@ -117,6 +117,34 @@ class Ingest:
             )
         )
 
+    async def take_decoded(
+        self, lessor_id: int, feed_id: int, decoded: Decoded, raw: bytes, content_type: str
+    ) -> Receipt:
+        """Store rows that were fetched from elsewhere, and return their receipt after the commit.
+
+        Args:
+            lessor_id: Whose they are.
+            feed_id: The feed whose declaration counts for them.
+            decoded: The rows.
+            raw: The bytes that they were read from.
+            content_type: What these claim to be.
+
+        Raises:
+            Unavailable: See ``GroupWriter.write``.
+        """
+        return await self.store(
+            Parcel(
+                decoded=decoded,
+                lessor_id=lessor_id,
+                feed_id=feed_id,
+                api_key_id=None,
+                declared=(await self.senders.rules_of_feed(feed_id)).coord_system,
+                received_at=self._context.clock.now(),
+                content_type=content_type,
+                body=raw,
+            )
+        )
+
     async def store(self, parcel: Parcel) -> Receipt:
         """Store a decoded batch and return its receipt, after the commit; see ``GroupWriter.write``."""
         return await self._writer.write(parcel)

@@ -1,8 +1,7 @@
 """The group-commit writer: requests hand over decoded batches and wait; what has arrived is written together.
 
-Two hands share the work: while one has its group in the database, the other gathers what arrives and judges it. There
-is one connection, and one group at a time is in the database: each group is judged against what the one before left.
-A batch is answered only after the commit that holds it.
+Some hands share the work, each with a connection of its own: while one has its group in the database, another gathers
+what arrives and judges it. A batch is answered only after the commit that holds it.
 """
 
 import asyncio
@@ -14,32 +13,27 @@ from typing import Final, Self
 
 import psycopg
 import structlog
-from psycopg import AsyncConnection
 
 from app.core.database import libpq_url
 from app.core.errors import Unavailable
 from app.core.http import Context
 from app.ingest.fleets import Fleets
+from app.ingest.hand import Days, Hand
 from app.ingest.parcel import Parcel
 from app.ingest.path import Surroundings
 from app.ingest.receipt import Receipt, unstorable
-from app.ingest.writing import Attempt, Contradicted, Overtaken, Prepared, StaleFleet, Written, prepare, write
+from app.ingest.writing import Prepared, Shared, prepare
 from app.jurisdictions.service import LocatorProvider
-from app.telemetry import store
 from app.telemetry.rows import Decoded
 from app.tracking.beliefs import Beliefs
 
 _log = structlog.get_logger("leasetrace.ingest")
-_CONNECT_TIMEOUT_S: Final = 5
-_STATEMENT_TIMEOUT_MS: Final = 60_000
-_SESSION: Final = "-c timezone=UTC -c jit=off -c enable_hashjoin=off -c enable_mergejoin=off -c enable_seqscan=off"
-"""The staging table has no statistics: without this the planner joins it with whole tables instead of probing their keys."""
-_HANDS: Final = 2
-_ATTEMPTS: Final = 20
+_HANDS: Final = 3
+_AHEAD_ROWS: Final = 2_000
+"""So many rows are judged while another group is in the database; fewer wait for more until it is done."""
 _INLINE_ROWS: Final = 400
 """So few rows are judged at once; more go to a thread, so that other requests go on."""
 _AWAY: Final = (psycopg.OperationalError, psycopg.InterfaceError, OSError)
-_AGAIN: Final = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,20 +62,21 @@ class GroupWriter:
         self._url = libpq_url(context.database.url)
         self._locators = locators
         self._fleets = Fleets(context.database)
-        self._beliefs = Beliefs(context.settings)
+        self._shared = Shared(Beliefs(context.settings))
         self._queue: deque[_Waiting] = deque()
         self._rows_waiting = 0
         self._arrived = asyncio.Event()
+        self._changed = asyncio.Event()
         self._gathering = asyncio.Lock()
-        self._storing = asyncio.Lock()
         self._closing = False
-        self._connection: AsyncConnection | None = None
-        self._known_days: set[int] = set()
+        self._days = Days()
+        self._busy = 0
         self._hands: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
         """Start writing."""
-        self._hands = [asyncio.create_task(self._work(), name=f"ping-writer-{i}") for i in range(_HANDS)]
+        hands = [Hand(self._url, self._shared, self._fleets, self._days) for _ in range(_HANDS)]
+        self._hands = [asyncio.create_task(self._work(hand), name="ping-writer") for hand in hands]
         return self
 
     async def __aexit__(
@@ -91,7 +86,6 @@ class GroupWriter:
         self._closing = True
         self._arrived.set()
         await asyncio.gather(*self._hands)
-        await self._disconnect()
 
     async def write(self, parcel: Parcel) -> Receipt:
         """Store a batch and return its receipt, after the commit.
@@ -106,21 +100,25 @@ class GroupWriter:
         self._queue.append(waiting)
         self._count(waiting.rows)
         self._arrived.set()
+        self._changed.set()
         return await waiting.receipt
 
     def _count(self, rows: int) -> None:
         self._rows_waiting += rows
         self._metrics.writer_rows_waiting.set(self._rows_waiting)
 
-    async def _work(self) -> None:
+    async def _work(self, hand: Hand) -> None:
         while True:
             async with self._gathering:
                 group = await self._gather()
             if not group:
+                await hand.close()
                 return
+            self._busy += 1
             try:
-                await self._write_or_refuse(group)
+                await self._write_or_refuse(hand, group)
             finally:
+                self._busy -= 1
                 self._count(-sum(waiting.rows for waiting in group))
 
     async def _gather(self) -> list[_Waiting]:
@@ -132,17 +130,22 @@ class GroupWriter:
             await self._arrived.wait()
         if not self._closing:
             await asyncio.sleep(self._settings.writer_gather_ms / 1000)
+        while self._busy and sum(waiting.rows for waiting in self._queue) < _AHEAD_ROWS:
+            self._changed.clear()
+            await self._changed.wait()
+        share = -(-sum(waiting.rows for waiting in self._queue) // (_HANDS - self._busy))
+        most = min(max(share, _AHEAD_ROWS), self._settings.writer_rows)
         group: list[_Waiting] = []
         rows = 0
-        while self._queue and (not group or rows + self._queue[0].rows <= self._settings.writer_rows):
+        while self._queue and (not group or rows + self._queue[0].rows <= most):
             group.append(self._queue.popleft())
             rows += group[-1].rows
         return group
 
-    async def _write_or_refuse(self, group: list[_Waiting]) -> None:
+    async def _write_or_refuse(self, hand: Hand, group: list[_Waiting]) -> None:
         """Write a group; if something in it makes it fail, each batch alone, and then each row of the bad batch."""
         try:
-            receipts = await self._write([waiting.parcel for waiting in group])
+            receipts = await self._write(hand, [waiting.parcel for waiting in group])
         except _AWAY as error:
             _log.warning("writer_unavailable", error=type(error).__name__, batches=len(group))
             self._refuse(group, _unavailable())
@@ -152,22 +155,20 @@ class GroupWriter:
             _log.warning("group_split", error=type(error).__name__, batches=len(group))
             if len(group) > 1:
                 for waiting in group:
-                    await self._write_or_refuse([waiting])
+                    await self._write_or_refuse(hand, [waiting])
             else:
-                await self._write_row_by_row(group[0], error)
+                await self._write_row_by_row(hand, group[0], error)
         else:
             for waiting, receipt in zip(group, receipts, strict=True):
                 _settle(waiting, receipt)
 
-    async def _write_row_by_row(self, waiting: _Waiting, error: Exception) -> None:
+    async def _write_row_by_row(self, hand: Hand, waiting: _Waiting, error: Exception) -> None:
         """Find the rows of one batch that cannot be stored, and store the others; its receipt names those rows."""
         parcel = waiting.parcel
         everything = frozenset(range(len(parcel.decoded.rows)))
         try:
-            if not await self._can_be_written(without(parcel, everything)):
-                raise error  # the fault is not in the rows
-            bad = await self._poisoned(parcel, sorted(everything))
-            (receipt,) = await self._write([without(parcel, bad)])
+            bad = await self._poisoned(hand, parcel, sorted(everything), error)
+            (receipt,) = await self._write(hand, [without(parcel, bad)])
         except Exception as last:  # noqa: BLE001 whatever it is, the writer goes on
             _log.error("batch_failed", error=type(last).__name__, exc_info=last)
             self._refuse([waiting], _unavailable() if isinstance(last, _AWAY) else last)
@@ -175,19 +176,28 @@ class GroupWriter:
             _log.warning("rows_failed", error=type(error).__name__, rows=len(bad))
             _settle(waiting, receipt)
 
-    async def _poisoned(self, parcel: Parcel, rows: Sequence[int]) -> frozenset[int]:
-        """Return which of some rows cannot be stored, by halving; nothing is stored on the way."""
+    async def _poisoned(self, hand: Hand, parcel: Parcel, rows: Sequence[int], error: Exception) -> frozenset[int]:
+        """Return which of some rows cannot be stored, by halving; nothing is stored on the way.
+
+        Raises:
+            Exception: ``error``, where the batch cannot be stored without them either.
+        """
+        if not await self._can_be_written(hand, without(parcel, frozenset(rows))):
+            raise error
+        return await self._halved(hand, parcel, rows)
+
+    async def _halved(self, hand: Hand, parcel: Parcel, rows: Sequence[int]) -> frozenset[int]:
         others = frozenset(range(len(parcel.decoded.rows))) - frozenset(rows)
-        if await self._can_be_written(without(parcel, others)):
+        if await self._can_be_written(hand, without(parcel, others)):
             return frozenset()
         if len(rows) == 1:
             return frozenset(rows)
         half = len(rows) // 2
-        return await self._poisoned(parcel, rows[:half]) | await self._poisoned(parcel, rows[half:])
+        return await self._halved(hand, parcel, rows[:half]) | await self._halved(hand, parcel, rows[half:])
 
-    async def _can_be_written(self, parcel: Parcel) -> bool:
+    async def _can_be_written(self, hand: Hand, parcel: Parcel) -> bool:
         try:
-            await self._write([parcel], rehearsal=True)
+            await self._write(hand, [parcel], rehearsal=True)
         except (*_AWAY, Unavailable):
             raise
         except Exception:  # noqa: BLE001 that is the answer
@@ -200,16 +210,14 @@ class GroupWriter:
             if not waiting.receipt.done():
                 waiting.receipt.set_exception(error)
 
-    async def _write(self, parcels: Sequence[Parcel], *, rehearsal: bool = False) -> list[Receipt]:
-        prepared = await self._prepare(parcels)
-        async with self._storing:
-            try:
-                written = await self._store(prepared, rehearsal=rehearsal)
-            except BaseException:
-                self._beliefs.forget(prepared.placed.fixes.device_id)
-                await self._disconnect()
-                raise
-        return written
+    async def _write(self, hand: Hand, parcels: Sequence[Parcel], *, rehearsal: bool = False) -> list[Receipt]:
+        try:
+            receipts = await hand.write(await self._prepare(parcels), self._prepare, rehearsal=rehearsal)
+        finally:
+            self._changed.set()
+        if not rehearsal:
+            self._account(receipts)
+        return receipts
 
     async def _prepare(self, parcels: Sequence[Parcel]) -> Prepared:
         around = Surroundings(
@@ -220,56 +228,6 @@ class GroupWriter:
         if sum(len(parcel.decoded.rows) for parcel in parcels) <= _INLINE_ROWS:
             return prepare(parcels, around)
         return await asyncio.to_thread(prepare, parcels, around)
-
-    async def _store(self, prepared: Prepared, *, rehearsal: bool) -> list[Receipt]:
-        connection = await self._connect()
-        await self._ensure_partitions(connection, prepared)
-        attempt = Attempt(rehearsal=rehearsal)
-        for _ in range(_ATTEMPTS):
-            try:
-                written = await write(connection, prepared, self._beliefs, attempt)
-            except StaleFleet as stale:
-                await self._fleets.refresh(stale.lessors)
-                self._beliefs.forget(prepared.placed.fixes.device_id)
-                prepared = await self._prepare(prepared.group)
-            except Contradicted as found:
-                attempt.variants.update(found.variants)
-            except Overtaken:
-                self._beliefs.forget(prepared.placed.fixes.device_id)
-                attempt.locked = True
-            except _AGAIN:
-                self._beliefs.forget(prepared.placed.fixes.device_id)
-            else:
-                self._accept(written)
-                return written.receipts
-        raise Unavailable("Other writers keep changing the same devices; send the same batch again.")
-
-    def _accept(self, written: Written) -> None:
-        if written.committed:
-            self._beliefs.accept(written.moves, written.verdict)
-            self._account(written.receipts)
-
-    async def _connect(self) -> AsyncConnection:
-        if self._connection is None or self._connection.closed:
-            self._connection = await psycopg.AsyncConnection.connect(
-                self._url,
-                autocommit=True,
-                connect_timeout=_CONNECT_TIMEOUT_S,
-                application_name="leasetrace writer",
-                options=f"-c statement_timeout={_STATEMENT_TIMEOUT_MS} {_SESSION}",
-            )
-            await self._connection.execute(store.CREATE_STAGE)
-        return self._connection
-
-    async def _disconnect(self) -> None:
-        if self._connection is not None:
-            await self._connection.close()
-            self._connection = None
-
-    async def _ensure_partitions(self, connection: AsyncConnection, prepared: Prepared) -> None:
-        missing = sorted(prepared.days - self._known_days)
-        if missing:
-            self._known_days.update(await store.ensure_partitions(connection, missing))
 
     def _account(self, receipts: Sequence[Receipt]) -> None:
         self._metrics.writer_commits.inc()

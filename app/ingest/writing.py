@@ -1,12 +1,12 @@
-"""One group of batches, from judged rows to the commit: what is written in the one transaction, and in which order."""
+"""One group of batches, from judged rows to the commit: what one transaction writes, and in which order."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 import numpy as np
-import zstandard
 from psycopg import AsyncConnection
 from psycopg.types.json import Jsonb
 
@@ -71,16 +71,6 @@ class Prepared:
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
-    """A group that is committed; after a rehearsal it is not."""
-
-    receipts: list[Receipt]
-    moves: Moves
-    verdict: Verdict
-    committed: bool
-
-
-@dataclass(frozen=True, slots=True)
 class _Judged:
     """A prepared group with what the devices' past says of it; arrays over ``ordered.rows`` unless said."""
 
@@ -113,27 +103,47 @@ class Attempt:
     Attributes:
         variants: Rows that contradict stored pings.
         locked: Whether positions are to be locked before they are believed in: another process keeps moving them.
+        careful: Whether no ping is to be believed to be new: one that was believed to be is stored already.
         rehearsal: Whether the group is rolled back in the end, when it is only asked whether it can be written.
     """
 
     variants: dict[store.RowKey, int] = field(default_factory=dict)
     locked: bool = False
+    careful: bool = False
     rehearsal: bool = False
 
 
-async def write(connection: AsyncConnection, prepared: Prepared, beliefs: Beliefs, attempt: Attempt) -> Written:
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What the hands of a writer share.
+
+    Attributes:
+        beliefs: Where devices are believed to be.
+        turn: Held while a group is judged against the beliefs, and until they are its own.
+    """
+
+    beliefs: Beliefs
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+async def write(connection: AsyncConnection, prepared: Prepared, shared: Shared, attempt: Attempt) -> list[Receipt]:
     """Write a group in one transaction and return its receipts, after the commit (or, a rehearsal, the rollback).
+
+    What the group's fixes lead one to believe counts for the next group at once, before the commit: that group may
+    then be written at the same time. It moves positions only over the fixes that it believed in, so it waits for this
+    commit, and starts anew if that never comes. After any error the caller lets the group's devices be forgotten.
 
     Raises:
         StaleFleet: It must be prepared again.
         Contradicted: It must be written again, with the variants.
+        NotNew: It must be written again, carefully.
         Overtaken: It must be written again, with positions locked.
     """
     group, placed = prepared.group, prepared.placed
     async with connection.transaction(force_rollback=attempt.rehearsal):
         await _check_fleets(connection, prepared.around.devices)
         batch_ids = await store.next_batch_ids(connection, len(group))
-        judged = await _judge_moves(connection, prepared, beliefs, attempt)
+        judged = await _judge_moves(connection, prepared, shared, attempt)
         collisions = await _store_pings(connection, prepared, judged, batch_ids)
         duplicate = _duplicates(placed, judged, batch_ids, collisions)
         if not await _advance(connection, judged):
@@ -144,20 +154,18 @@ async def write(connection: AsyncConnection, prepared: Prepared, beliefs: Belief
         await batches.append(
             connection, _acknowledged(prepared, receipts), _feed_counts(prepared, receipts, doubts, duplicate)
         )
-    return Written(receipts, judged.moves, judged.verdict, committed=not attempt.rehearsal)
+    return receipts
 
 
 async def _check_fleets(connection: AsyncConnection, devices: Mapping[int, DeviceIndex]) -> None:
-    """Hold the registers still until the commit: a change waits, and then finds the pings that were bound before it."""
+    """Hold the registers still until the commit: a change waits, and then finds the pings bound before it."""
     versions = await fleet_versions(connection, sorted(devices))
     stale = [lessor for lessor, index in devices.items() if versions.get(lessor, 0) != index.version]
     if stale:
         raise StaleFleet(stale)
 
 
-async def _judge_moves(
-    connection: AsyncConnection, prepared: Prepared, beliefs: Beliefs, attempt: Attempt
-) -> _Judged:
+async def _judge_moves(connection: AsyncConnection, prepared: Prepared, shared: Shared, attempt: Attempt) -> _Judged:
     placed, settings = prepared.placed, prepared.around.settings
     ordered = store.order(placed, attempt.variants)
     rows = ordered.rows
@@ -173,14 +181,8 @@ async def _judge_moves(
         lat_e7=fixes.lat_e7[chosen],
         slack_m=slack_of(fixes.source[chosen], fixes.more.accuracy_m[chosen], settings),
     )
-    if attempt.locked:
-        beliefs.forget(moves.device_id)
-    unknown = beliefs.unknown(moves)
-    if len(unknown[0]):
-        beliefs.learn(
-            await advancing.read_beliefs(connection, *unknown, _stored_slack(settings), locked=attempt.locked)
-        )
-    verdict = beliefs.judge(moves)
+    async with shared.turn:
+        verdict = await _judge_in_turn(connection, moves, shared.beliefs, attempt, settings)
     doubts[usable] |= verdict.doubts
     role = np.zeros(len(rows), dtype=np.int32)
     believed_us = np.full(len(rows), NO_TIME_US, dtype=np.int64)
@@ -189,7 +191,49 @@ async def _judge_moves(
     role[usable[verdict.day_ends]] |= store.DAY_END
     role[usable[verdict.elsewhere]] |= store.ELSEWHERE
     believed_us[usable[verdict.heads]] = verdict.believed_us
+    if not attempt.careful:
+        role[usable[~verdict.late & (verdict.doubts == 0)]] |= store.NEW
     return _Judged(ordered, doubts, usable, moves, verdict, role, believed_us)
+
+
+async def _judge_in_turn(
+    connection: AsyncConnection, moves: Moves, beliefs: Beliefs, attempt: Attempt, settings: Settings
+) -> Verdict:
+    if attempt.locked:
+        beliefs.forget(moves.device_id)
+    unknown = beliefs.unknown(moves)
+    if len(unknown[0]):
+        beliefs.learn(
+            await advancing.read_beliefs(connection, *unknown, _stored_slack(settings), locked=attempt.locked)
+        )
+    verdict = beliefs.judge(moves)
+    await _check_doubted(connection, moves, verdict, beliefs, settings)
+    if not attempt.rehearsal:
+        beliefs.accept(moves, verdict)
+    return verdict
+
+
+async def _check_doubted(
+    connection: AsyncConnection, moves: Moves, verdict: Verdict, beliefs: Beliefs, settings: Settings
+) -> None:
+    """Make sure that fixes are doubted against what is believed now, and that it stays so until the commit.
+
+    A head is guarded by the statement that moves it. A doubted fix moves nothing, so nothing would tell that the
+    worker has put the position elsewhere, and the doubt would stand for ever.
+
+    Raises:
+        Overtaken: Memory is out of date.
+    """
+    rows = np.flatnonzero((verdict.doubts != 0) & (moves.asset_id != NO_ASSET))
+    if not len(rows):
+        return
+    device_id, first = np.unique(moves.device_id[rows], return_index=True)
+    asset_id = moves.asset_id[rows[first]]
+    found = await advancing.read_beliefs(connection, asset_id, device_id, _stored_slack(settings), locked=True)
+    stored = {belief.device_id: belief.fixed_us for belief in found}
+    believed = zip(device_id.tolist(), beliefs.believed_us(device_id).tolist(), strict=True)
+    if any(stored.get(device, NO_TIME_US) != us for device, us in believed):
+        raise Overtaken
 
 
 def _stored_slack(settings: Settings) -> advancing.SlackOf:
@@ -220,7 +264,8 @@ async def _store_pings(
         judged.role,
         judged.believed_us,
     )
-    collisions = await store.stage_and_insert(connection, payload, rows)
+    new = int(np.count_nonzero(judged.role & store.NEW))
+    collisions = await store.stage_and_insert(connection, payload, rows, new)
     contradicting = [c for c in collisions if not c.same_position]
     if contradicting:
         raise Contradicted(_variants(prepared.placed, judged.ordered, batch_ids, contradicting))
@@ -326,7 +371,7 @@ def _acknowledged(
 
 
 def _packed_results(receipt: Receipt) -> bytes | None:
-    return zstandard.compress(msgspec.json.encode(receipt.results), 1) if receipt.results else None
+    return batches.compress(msgspec.json.encode(receipt.results)) if receipt.results else None
 
 
 def _feed_counts(

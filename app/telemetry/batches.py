@@ -1,28 +1,29 @@
 """Batches that were acknowledged: their receipts, their raw bodies and the chain that holds them together.
 
 Each batch's link is SHA-256 over the link before it, the batch's own facts and its body's digest, in the order of
-commits: ``link = sha256(link before | batch_id int64 | lessor_id int32 | received_at, microseconds since 1970, int64 |
-sha256(body))``, integers big-endian; the first link follows 32 zero bytes. A body that is changed, dropped or put
+commits: ``link = sha256(link before | batch_id int64 | lessor_id int32 | received_at, microseconds since 1970, int64
+| sha256(body))``, integers big-endian; the first link follows 32 zero bytes. A body that is changed, dropped or put
 elsewhere breaks every later link. A cut tail shows only against a head that is kept elsewhere.
 """
 
 import hashlib
 import struct
+import threading
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 import zstandard
-from psycopg import AsyncConnection
-
-from app.telemetry.domain import Doubt
+from psycopg import AsyncConnection, AsyncCursor
 
 FIRST_LINK: Final = bytes(32)
 _FACTS: Final = struct.Struct(">qiq")
 _RAW_LEVEL: Final = 1  # zstd's fastest: a body of pings shrinks to a tenth already, and this is on the hot path
+_mine = threading.local()  # a compressor is one thread's; making one costs more than compressing a single ping
 _ADD_FEED_HOUR: Final = """
-    INSERT INTO feed_hour AS f (lessor_id, feed_id, hour, batches, received, stored, duplicates, doubted, rejected, doubts,
+    INSERT INTO feed_hour AS f (lessor_id, feed_id, hour, batches, received, stored, duplicates, doubted, rejected,
+    doubts,
                                 lag_s, lag_max_s, last_at)
     VALUES (%s, %s, date_trunc('hour', %s), %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
     ON CONFLICT (lessor_id, feed_id, hour) DO UPDATE SET
@@ -44,8 +45,7 @@ def link_of(before: bytes, batch_id: int, lessor_id: int, received_at: datetime,
     return hashlib.sha256(before + facts + body_sha256).digest()
 
 
-@dataclass(frozen=True, slots=True)
-class Acknowledged:
+class Acknowledged(NamedTuple):
     """A batch as it is stored, the order of its members that of the columns of ``ping_batch``."""
 
     batch_id: int
@@ -81,11 +81,19 @@ class RawBody:
 
 def pack(body: bytes) -> tuple[bytes, bytes]:
     """Return a body's SHA-256 and the body compressed."""
-    return hashlib.sha256(body).digest(), zstandard.compress(body, _RAW_LEVEL)
+    return hashlib.sha256(body).digest(), compress(body)
 
 
-@dataclass(frozen=True, slots=True)
-class FeedCounts:
+def compress(data: bytes) -> bytes:
+    """Return bytes compressed with zstd."""
+    compressor = getattr(_mine, "compressor", None)
+    if compressor is None:
+        compressor = _mine.compressor = zstandard.ZstdCompressor(level=_RAW_LEVEL)
+    packed: bytes = compressor.compress(data)
+    return packed
+
+
+class FeedCounts(NamedTuple):
     """What a group brought through one feed, the order of its members that of ``feed_hour``'s statement.
 
     Attributes:
@@ -116,40 +124,41 @@ class FeedCounts:
     lag_s: float
     lag_max_s: float
 
-    def __post_init__(self) -> None:
-        """Check the length of ``doubts``."""
-        assert len(self.doubts) == len(Doubt)  # noqa: S101 our own mistake, not a sender's
-
 
 async def append(
     connection: AsyncConnection, batches: Sequence[tuple[Acknowledged, RawBody]], feeds: Sequence[FeedCounts]
 ) -> None:
     """Write receipts, raw bodies and the feeds' counts of a group, and extend the chain: last in its transaction.
 
-    The lock of the chain's head is held from here to the commit: chain numbers are in the order of commits and without
-    a gap, which is what lets the worker follow them and miss nothing.
+    The lock of the chain's head is held from here to the commit: chain numbers are in the order of commits and
+    without a gap, which is what lets the worker follow them and miss nothing.
     """
     async with connection.cursor() as cursor:
-        await cursor.execute("SELECT chain_no, head FROM batch_chain FOR UPDATE")
-        chain_no, head = await cursor.fetchone() or (0, FIRST_LINK)
+        chain_no, head = await _locked_head(cursor)
         async with cursor.copy("COPY ping_batch FROM STDIN (FORMAT binary)") as copy:
             copy.set_types(_WIDTHS)
             for batch, raw in batches:
                 chain_no += 1
                 head = link_of(head, batch.batch_id, batch.lessor_id, batch.received_at, raw.sha256)
-                await copy.write_row((*astuple(batch), chain_no, head, raw.results_packed))
+                await copy.write_row((*batch, chain_no, head, raw.results_packed))
         async with cursor.copy("COPY raw_body FROM STDIN (FORMAT binary)") as copy:
             copy.set_types(["int8", "text", "bytea", "bytea"])
             for batch, raw in batches:
                 await copy.write_row((batch.batch_id, raw.content_type, raw.sha256, raw.packed))
         for feed in sorted(feeds, key=lambda one: (one.lessor_id, one.feed_id)):
-            lessor_id, feed_id, received_at, *counts = astuple(feed)
+            lessor_id, feed_id, received_at, *counts = feed
             await cursor.execute(_ADD_FEED_HOUR, (lessor_id, feed_id, received_at, *counts, received_at))
-        await cursor.execute(
-            "INSERT INTO batch_chain (only_row, chain_no, head) VALUES (true, %s, %s)"
-            " ON CONFLICT (only_row) DO UPDATE SET chain_no = excluded.chain_no, head = excluded.head",
-            (chain_no, head),
-        )
+        await cursor.execute("UPDATE batch_chain SET chain_no = %s, head = %s", (chain_no, head))
+
+
+async def _locked_head(cursor: AsyncCursor) -> tuple[int, bytes]:
+    for _ in range(2):
+        await cursor.execute("SELECT chain_no, head FROM batch_chain FOR UPDATE")
+        row = await cursor.fetchone()
+        if row is not None:
+            return row[0], bytes(row[1])
+        await cursor.execute("INSERT INTO batch_chain VALUES (true, 0, %s) ON CONFLICT DO NOTHING", (FIRST_LINK,))
+    raise LookupError("batch_chain has no row")
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,8 +176,14 @@ class ChainFault:
     reason: str
 
 
-async def verify(connection: AsyncConnection) -> AsyncIterator[int | ChainFault]:
-    """Walk the chain from its beginning, unpacking every body; yields each sound number, or the first fault and ends.
+async def head_of(connection: AsyncConnection) -> tuple[int, bytes]:
+    """Return the number of the newest batch of the chain and its link; 0 and the first link where there is none."""
+    row = await (await connection.execute("SELECT chain_no, head FROM batch_chain")).fetchone()
+    return (row[0], bytes(row[1])) if row else (0, FIRST_LINK)
+
+
+async def verify(connection: AsyncConnection) -> AsyncIterator[tuple[int, bytes] | ChainFault]:
+    """Walk the chain from its beginning, unpacking every body; yields sound numbers with links, or the first fault.
 
     A body that retention has deleted is not at fault: its digest stays in the chain.
     """
@@ -178,19 +193,40 @@ async def verify(connection: AsyncConnection) -> AsyncIterator[int | ChainFault]
             "SELECT b.chain_no, b.chain_sha256, b.batch_id, b.lessor_id, b.received_at, r.sha256, r.body_zstd"
             " FROM ping_batch b LEFT JOIN raw_body r USING (batch_id) ORDER BY b.chain_no"
         )
-        async for chain_no, link, batch_id, lessor_id, received_at, sha256, packed in cursor:
+        async for chain_no, link, *facts in cursor:
             expected += 1
-            fault = None
-            if chain_no != expected:
-                fault = ChainFault(expected, None, f"batch number {expected} of the chain is missing")
-            elif sha256 is None:
-                fault = ChainFault(chain_no, batch_id, "its raw body's record is missing")
-            elif packed is not None and hashlib.sha256(zstandard.decompress(packed)).digest() != sha256:
-                fault = ChainFault(chain_no, batch_id, "its raw body is not the one that came in")
-            elif link_of(before, batch_id, lessor_id, received_at, sha256) != link:
-                fault = ChainFault(chain_no, batch_id, "its link does not follow from the one before")
-            if fault is not None:
-                yield fault
+            reason = _fault(before, expected, chain_no, link, *facts)
+            if reason is not None:
+                yield ChainFault(expected, facts[0] if chain_no == expected else None, reason)
                 return
-            before = link
-            yield chain_no
+            before = bytes(link)
+            yield chain_no, before
+
+
+def _fault(
+    before: bytes,
+    expected: int,
+    chain_no: int,
+    link: bytes,
+    batch_id: int,
+    lessor_id: int,
+    received_at: datetime,
+    sha256: bytes | None,
+    packed: bytes | None,
+) -> str | None:
+    if chain_no != expected:
+        return "it is missing"
+    if sha256 is None:
+        return "the record of its raw body is missing"
+    if packed is not None and not _is_body(packed, sha256):
+        return "its raw body is not the one that came in"
+    if link_of(before, batch_id, lessor_id, received_at, bytes(sha256)) != link:
+        return "its link does not follow from the one before"
+    return None
+
+
+def _is_body(packed: bytes, sha256: bytes) -> bool:
+    try:
+        return hashlib.sha256(zstandard.decompress(packed)).digest() == sha256
+    except zstandard.ZstdError:
+        return False

@@ -1,5 +1,7 @@
--- Insert the staged pings that are new; the row count tells whether all of them were. Staged in the order of the key, so
--- that neighbours share index pages and two writers meet in one order. WGS-84, 1e-7 degrees.
+-- Insert staged pings. Those that are believed to be new (bit {new} of role) plainly, for each is then looked up in the key
+-- once, not twice; the others unless they are there, and the row count tells whether all were new. Staged in the order of the
+-- key: neighbours share index pages, and two writers meet in one order. WGS-84, 1e-7 degrees.
+-- {only_new}: which of the two; {unless}: ON CONFLICT DO NOTHING, or nothing.
 INSERT INTO ping (
     fixed_at, batch_id, sent_at, device_id, asset_id, lessor_id, lon_e7, lat_e7, territory_id, accuracy_m, odometer_km, hdop,
     doubts, row_index, variant, origin, speed_tenth_kmh, altitude_m, course_deg, satellites, battery_pct, ignition,
@@ -9,4 +11,5 @@ SELECT fixed_at, batch_id, sent_at, device_id, asset_id, lessor_id, lon_e7, lat_
        hdop, doubts, row_index, variant, origin, speed_tenth_kmh, altitude_m, course_deg, satellites, battery_pct, ignition,
        external_power
 FROM ping_stage
-ON CONFLICT DO NOTHING
+WHERE (role & {new} <> 0) = {only_new}
+{unless}

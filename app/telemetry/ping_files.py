@@ -1,4 +1,4 @@
-"""Files of pings, CSV, GPX and NDJSON, read into bodies of our own wire format; then they go the way of any ping."""
+"""Files of pings (CSV, GPX, NDJSON, Parquet), read into bodies of our own format; they go the way of any ping."""
 
 import csv
 import re
@@ -11,6 +11,7 @@ from typing import IO, Any, Final
 
 import msgspec
 from defusedxml import ElementTree
+from pyarrow import ArrowInvalid, parquet
 
 from app.core.datum import CoordSystem
 from app.core.errors import InvalidInput, MalformedRequest
@@ -67,7 +68,7 @@ def read_batches(
     """Read a file as NDJSON bodies of at most so many rows, each with the devices that it names.
 
     Args:
-        path: ``.csv``, ``.gpx``, ``.ndjson`` or ``.jsonl``, UTF-8.
+        path: ``.csv``, ``.gpx``, ``.ndjson`` or ``.jsonl``, UTF-8, or ``.parquet``.
         how: What the file does not say itself.
         rows_per_batch: Rows in a body.
         progress: Called with the number of bytes read so far.
@@ -76,10 +77,9 @@ def read_batches(
         InvalidInput: Another kind of file, or one without the columns that a ping needs.
         MalformedRequest: Not readable as what its name says.
     """
-    readers = {".csv": _csv_rows, ".gpx": _gpx_rows, ".ndjson": _ndjson_rows, ".jsonl": _ndjson_rows}
-    reader = readers.get(path.suffix.lower())
+    reader = _READERS.get(path.suffix.lower())
     if reader is None:
-        raise InvalidInput(f"{path.name}: expected a file that ends in .csv, .gpx, .ndjson or .jsonl", field="file")
+        raise InvalidInput(f"{path.name}: expected a file that ends in {', '.join(_READERS)}", field="file")
     encode = msgspec.json.Encoder()
     with path.open("rb") as file:
         rows = reader(file, how)
@@ -89,7 +89,7 @@ def read_batches(
                     progress(file.tell())
                 devices = list(dict.fromkeys(str(row.get("device_id", "")) for row in batch))
                 yield encode.encode_lines(batch), devices
-        except (UnicodeDecodeError, csv.Error, ElementTree.ParseError, msgspec.DecodeError) as error:
+        except (UnicodeDecodeError, csv.Error, ElementTree.ParseError, msgspec.DecodeError, ArrowInvalid) as error:
             raise MalformedRequest(f"{path.name}: {error}", field="file") from error
 
 
@@ -144,11 +144,7 @@ def _csv_rows(file: IO[bytes], how: Reading) -> Iterator[Row]:
     columns = _columns(heads, how)
     for cells in table:
         row = {columns[i]: _value(columns[i], cell.strip()) for i, cell in enumerate(cells) if i in columns and cell}
-        if "altitude_ft" in row:
-            feet = row.pop("altitude_ft")
-            if isinstance(feet, float):
-                row.setdefault("altitude_m", feet * _METRES_PER_FOOT)
-        yield _completed(row, how)
+        yield _completed(_in_metres(row), how)
 
 
 def _value(name: str, cell: str) -> str | float:
@@ -199,3 +195,46 @@ def _track_point(element: Any, device_id: str | None) -> Row:
             speed = _value("speed_kmh", text)
             row["speed_kmh"] = speed * 3.6 if isinstance(speed, float) else speed
     return row
+
+
+def _parquet_rows(file: IO[bytes], how: Reading) -> Iterator[Row]:
+    """Read a Parquet file, row group by row group; heads are understood as in a CSV file.
+
+    Times are timestamps (one with a zone is a moment; one without is in ``how.zone``) or text; numbers are numbers.
+    """
+    table = parquet.ParquetFile(file)
+    heads = table.schema_arrow.names
+    columns = _columns(heads, how)
+    wanted = [heads[i] for i in columns]
+    for batch in table.iter_batches(columns=wanted):
+        told = {columns[heads.index(head)]: batch.column(head).to_pylist() for head in wanted}
+        for cells in zip(*told.values(), strict=True):
+            yield _completed(_parquet_row(dict(zip(told, cells, strict=True))), how)
+
+
+def _parquet_row(cells: Row) -> Row:
+    row = {name: cell for name, cell in cells.items() if cell is not None}
+    for name in _TIMES & row.keys():
+        row[name] = row[name].isoformat() if isinstance(row[name], datetime) else str(row[name])
+    for name in ("device_id", "satellites"):  # whole numbers become 1.0 where a column also has empty cells
+        if isinstance(row.get(name), float) and row[name].is_integer():
+            row[name] = int(row[name])
+    for name in _TEXT & row.keys():
+        row[name] = str(row[name])
+    return _in_metres(row)
+
+
+def _in_metres(row: Row) -> Row:
+    feet = row.pop("altitude_ft", None)
+    if isinstance(feet, float | int):
+        row.setdefault("altitude_m", feet * _METRES_PER_FOOT)
+    return row
+
+
+_READERS: Final[Mapping[str, Callable[[IO[bytes], Reading], Iterator[Row]]]] = {
+    ".csv": _csv_rows,
+    ".gpx": _gpx_rows,
+    ".ndjson": _ndjson_rows,
+    ".jsonl": _ndjson_rows,
+    ".parquet": _parquet_rows,
+}

@@ -165,7 +165,7 @@ async def acknowledged_batch(session: AsyncSession, visibility: Visibility, batc
 
 
 async def territories_of(session: AsyncSession, batch_ids: Sequence[int]) -> tuple[int, int]:
-    """Return how many court territories the pings of some batches lie in, and how many of the pings are in no territory.
+    """Return in how many court territories the pings of some batches lie, and how many of them lie in none.
 
     For the report of an import; it reads the whole history.
     """

@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 import psycopg
 from numpy.typing import NDArray
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, sql
 from psycopg.types.json import Jsonb
 
 from app.core.database import sql_file
@@ -26,6 +26,8 @@ DAY_END: Final = 2
 """Role of a staged ping that may be the last good one of its day."""
 ELSEWHERE: Final = 4
 """Role of a staged ping that may be the current position of an asset that its device has left since."""
+NEW: Final = 8
+"""Role of a staged ping that is believed to be stored for the first time: it is newer than its device's belief."""
 
 STAGE: Final = FixedRow(
     {
@@ -45,7 +47,13 @@ CREATE_STAGE: Final = (
     + ") ON COMMIT DELETE ROWS"
 )
 _COPY: Final = "COPY ping_stage FROM STDIN (FORMAT binary)"
-_INSERT: Final = sql_file("app.telemetry", "insert_pings.sql")
+_INSERT_TEXT: Final = sql_file("app.telemetry", "insert_pings.sql")
+_INSERT_NEW: Final = sql.SQL(_INSERT_TEXT).format(
+    new=sql.Literal(NEW), only_new=sql.Literal(True), unless=sql.SQL("")
+)
+_INSERT_OTHERS: Final = sql.SQL(_INSERT_TEXT).format(
+    new=sql.Literal(NEW), only_new=sql.Literal(False), unless=sql.SQL("ON CONFLICT DO NOTHING")
+)
 _COLLIDED: Final = sql_file("app.telemetry", "collided_pings.sql")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY_US: Final = 86_400_000_000
@@ -113,7 +121,7 @@ def _tell_apart(
 ) -> None:
     """Walk the runs of rows of one device and moment; fills ``variant`` and ``repeated``."""
     seen: dict[tuple[int, int], int] = {}
-    for place in np.flatnonzero(same | np.append(same[1:], False)).tolist():  # noqa: FBT003 an array's value
+    for place in np.flatnonzero(same | np.append(same[1:], False)).tolist():
         spot = (int(placed.fixes.lon_e7[rows[place]]), int(placed.fixes.lat_e7[rows[place]]))
         if not same[place]:
             seen = {}
@@ -154,7 +162,7 @@ def stage_rows(
         lessor_id: Of each batch.
         batch_id: Of each batch.
         doubts: Bits of ``Doubt``.
-        role: Bits of ``HEAD``, ``DAY_END``, ``ELSEWHERE``.
+        role: Bits of ``HEAD``, ``DAY_END``, ``ELSEWHERE``, ``NEW``.
         believed_us: For heads, the time of the position that they replace.
     """
     rows = ordered.rows
@@ -212,7 +220,11 @@ class Collision:
     same_position: bool
 
 
-async def stage_and_insert(connection: AsyncConnection, payload: bytes, rows: int) -> list[Collision]:
+class NotNew(Exception):
+    """A ping that was believed to be new is stored already; none must be believed to be."""
+
+
+async def stage_and_insert(connection: AsyncConnection, payload: bytes, rows: int, new: int) -> list[Collision]:
     """Copy a laid-out group into ``ping_stage`` and insert what is new; the caller owns the transaction.
 
     The staged rows stay readable until the transaction ends.
@@ -221,15 +233,26 @@ async def stage_and_insert(connection: AsyncConnection, payload: bytes, rows: in
         connection: Its session has run ``CREATE_STAGE``.
         payload: Of ``stage_rows``.
         rows: How many there are.
+        new: How many of them have the role ``NEW``.
 
     Returns:
         The staged rows that were not inserted.
+
+    Raises:
+        NotNew: The transaction is lost; see there.
     """
     async with connection.cursor() as cursor:
         async with cursor.copy(_COPY) as copy:
             await copy.write(payload)
-        await cursor.execute(_INSERT)
-        if cursor.rowcount == rows:
+        if new:
+            try:
+                await cursor.execute(_INSERT_NEW)
+            except psycopg.errors.UniqueViolation as error:
+                raise NotNew from error
+        if new == rows:
+            return []
+        await cursor.execute(_INSERT_OTHERS)
+        if cursor.rowcount == rows - new:
             return []
         await cursor.execute(_COLLIDED)
         return [Collision(*row) for row in await cursor.fetchall()]

@@ -16,18 +16,18 @@ from app.telemetry.store import DAY_END, ELSEWHERE, HEAD
 from app.tracking.beliefs import Belief, Candidate
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MEMBERS: Final = (
+MEMBERS: Final = (
     "fixed_at", "received_at", "batch_id", "lessor_id", "lon_e7", "lat_e7", "territory_id", "county_adcode", "doubts",
     "accuracy_m", "speed_kmh", "course_deg", "source",
 )  # fmt: skip
-_STAGED: Final = {"speed_kmh": "s.speed_tenth_kmh / 10.0", "source": "(s.origin % 10)::smallint"}
+_STAGED: Final = {"speed_kmh": "s.speed_tenth_kmh / real '10'", "source": "(s.origin % 10)::smallint"}
 _FRAGMENTS: Final = {
-    "payload": sql.SQL(", ".join(_MEMBERS)),
-    "staged": sql.SQL(", ".join(_STAGED.get(m, f"s.{m}") for m in _MEMBERS)),
-    "moved": sql.SQL(", ".join(f"{m} = {_STAGED.get(m, f's.{m}')}" for m in _MEMBERS)),
-    "kept": sql.SQL(", ".join(f"c.{m}" for m in _MEMBERS)),
+    "payload": sql.SQL(", ".join(MEMBERS)),
+    "staged": sql.SQL(", ".join(_STAGED.get(m, f"s.{m}") for m in MEMBERS)),
+    "moved": sql.SQL(", ".join(f"{m} = {_STAGED.get(m, f's.{m}')}" for m in MEMBERS)),
+    "kept": sql.SQL(", ".join(f"c.{m}" for m in MEMBERS)),
     "newer": sql.SQL(
-        f"DO UPDATE SET {', '.join(f'{m} = excluded.{m}' for m in _MEMBERS)} WHERE excluded.fixed_at > c.fixed_at"
+        f"DO UPDATE SET {', '.join(f'{m} = excluded.{m}' for m in MEMBERS)} WHERE excluded.fixed_at > c.fixed_at"
     ),
     "head": sql.Literal(HEAD),
     "day_end": sql.Literal(DAY_END),
@@ -46,7 +46,8 @@ _MOVE: Final = _statement("""
     UPDATE current_position c
     SET {moved}, candidate_at = NULL, candidate_lon_e7 = NULL, candidate_lat_e7 = NULL, candidate_fixes = NULL
     FROM ping_stage s
-    WHERE c.asset_id = s.asset_id AND c.device_id = s.device_id AND c.fixed_at = s.believed_at AND s.role & {head} <> 0""")
+    WHERE c.asset_id = s.asset_id AND c.device_id = s.device_id AND c.fixed_at = s.believed_at
+      AND s.role & {head} <> 0""")
 _FIRST: Final = _statement("""
     INSERT INTO current_position (asset_id, device_id, {payload})
     SELECT s.asset_id, s.device_id, {staged} FROM ping_stage s
@@ -77,8 +78,8 @@ _CANDIDATES: Final = """
     WHERE c.asset_id = n.asset_id AND c.device_id = n.device_id"""
 _BELIEFS: Final = """
     SELECT c.asset_id, c.device_id, (extract(epoch FROM c.fixed_at) * 1000000)::bigint, c.lon_e7, c.lat_e7, c.source,
-           c.accuracy_m, (extract(epoch FROM c.candidate_at) * 1000000)::bigint, c.candidate_lon_e7, c.candidate_lat_e7,
-           c.candidate_fixes
+           c.accuracy_m, (extract(epoch FROM c.candidate_at) * 1000000)::bigint, c.candidate_lon_e7,
+           c.candidate_lat_e7, c.candidate_fixes
     FROM unnest(%s::integer[], %s::integer[]) AS wanted(asset_id, device_id)
     JOIN current_position c USING (asset_id, device_id)"""
 
@@ -134,7 +135,7 @@ async def advance(
 
 
 async def note_candidates(connection: AsyncConnection, candidates: Sequence[Candidate]) -> None:
-    """Keep places at which devices have been reported and are not yet believed, so that a restart does not forget them."""
+    """Keep where devices have been reported and are not yet believed, so that a restart does not forget it."""
     if candidates:
         columns = zip(
             *((c.asset_id, c.device_id, _at(c.fixed_us), c.lon_e7, c.lat_e7, c.fixes) for c in candidates),

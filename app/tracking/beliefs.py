@@ -3,30 +3,30 @@
 A fix is doubted when the device cannot have come there from where it was last believed to be: ``too_fast`` when no
 vehicle covers the distance in the time, ``jump`` when the distance is so large that it is not believed at once even
 after a long silence (longitude and latitude swapped, a spoofed or cloned receiver, but also a machine that was moved
-while its tracker slept). A doubted fix is a candidate. When ``confirmed_by`` fixes in a row agree with each other, the
-device really is there: the last of them is believed again.
+while its tracker slept). A doubted fix is a candidate. When ``confirmed_by`` fixes in a row agree with each other,
+the device really is there: the last of them is believed again.
 
-What stands here mirrors ``current_position``: one belief per device, on the asset that it was last on. The writer sees
-to it that both agree (it writes only over the fix that memory believed in) and forgets what proves to be out of date.
-Positions are WGS-84 degrees, longitude first; times are microseconds since 1970, UTC; ``NO_TIME_US`` means none.
+What stands here mirrors ``current_position``: one belief per device, on the asset that it was last on. The writer
+sees to it that both agree (it writes only over the fix that memory believed in) and forgets what proves to be out of
+date. Positions are WGS-84 degrees, longitude first; times are microseconds since 1970, UTC; ``NO_TIME_US`` means
+none.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from math import asin, cos, radians, sin, sqrt
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from app.core.geodesy import EARTH_RADIUS_M, distance_m
+from app.core.geodesy import distance_m
 from app.core.settings import Settings
-from app.telemetry.domain import E7, NO_TIME_US, Doubt, Float, Int, Mask, Small, Source
+from app.telemetry.domain import E7, NO_TIME_US, Float, Int, Mask, Small, Source
+from app.tracking.reach import Reach, Spot
 
 NO_ASSET: Final = 0
 """Stands for "on no asset"; such a belief lives in memory only."""
 _NOT_LOADED: Final = -1
-_US_PER_HOUR: Final = 3_600_000_000
 _DAY_US: Final = 86_400_000_000
 
 Rows = NDArray[np.intp]
@@ -71,7 +71,7 @@ class Belief:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A place at which a device has been reported since, not yet believed; ``fixes`` 0 when there is none any more."""
+    """A place at which a device has been reported since, not yet believed, by so many fixes in a row."""
 
     asset_id: int
     device_id: int
@@ -121,9 +121,7 @@ class Beliefs:
     """
 
     def __init__(self, settings: Settings) -> None:
-        self._metres_per_us = settings.max_speed_kmh * 1000 / _US_PER_HOUR
-        self._jump_m = settings.jump_m
-        self._confirmed_by = settings.jump_ends_after
+        self._reach = Reach.of(settings)
         self._asset = np.full(0, _NOT_LOADED, dtype=np.int32)
         self._fixed_us = np.zeros(0, dtype=np.int64)
         self._lon_e7 = np.zeros(0, dtype=np.int32)
@@ -165,6 +163,10 @@ class Beliefs:
                     one.candidate_lat_e7,
                     one.candidate_fixes,
                 )
+
+    def believed_us(self, device_id: Small) -> Int:
+        """Return the times of what is believed of some devices, ``NO_TIME_US`` where nothing is."""
+        return self._fixed_us[device_id]
 
     def forget(self, device_id: Small) -> None:
         """Drop what is believed of some devices: it will be read again."""
@@ -244,7 +246,7 @@ class Beliefs:
         with np.errstate(over="ignore"):
             elapsed = np.where(before_us == NO_TIME_US, 0, fixed - before_us)
         metres = distance_m(before_lon, before_lat, lon, lat)
-        allowed = np.minimum(slack + before_slack + elapsed * self._metres_per_us, self._jump_m)
+        allowed = np.minimum(slack + before_slack + elapsed * self._reach.metres_per_us, self._reach.jump_m)
         troubled: Mask = (metres > allowed) & (before_us != NO_TIME_US)
         if self._candidates:
             troubled |= np.isin(device, np.fromiter(self._candidates, np.int32, len(self._candidates)))
@@ -257,22 +259,22 @@ class Beliefs:
             The candidates of devices of which nothing was believed; one without fixes where it was given up.
         """
         changed: dict[int, Candidate | None] = {}
-        beliefs: dict[int, _Spot] = {}
+        beliefs: dict[int, Spot] = {}
         for row in rows.tolist():
             d = int(moves.device_id[row])
             asset_id = int(moves.asset_id[row])
-            spot = _Spot(
+            spot = Spot(
                 int(moves.fixed_us[row]),
                 int(moves.lon_e7[row]),
                 int(moves.lat_e7[row]),
                 float(moves.slack_m[row]),
             )
             believed = beliefs.get(d) or self._spot(d)
-            doubt = self._doubt(believed, spot)
+            doubt = self._reach.doubt(believed, spot)
             if doubt:
                 candidate = changed[d] if d in changed else self._candidates.get(d)
                 fixes = self._agreeing(candidate, spot)
-                if fixes < self._confirmed_by:
+                if fixes < self._reach.confirmed_by:
                     doubts[row] = doubt
                     if candidate is None or spot.fixed_us > candidate.fixed_us:
                         changed[d] = Candidate(asset_id, d, spot.fixed_us, spot.lon_e7, spot.lat_e7, fixes)
@@ -281,49 +283,25 @@ class Beliefs:
             changed[d] = None
         return [candidate for candidate in changed.values() if candidate is not None]
 
-    def _spot(self, device_id: int) -> "_Spot | None":
+    def _spot(self, device_id: int) -> Spot | None:
         fixed_us = int(self._fixed_us[device_id])
         if fixed_us == NO_TIME_US:
             return None
-        return _Spot(
+        return Spot(
             fixed_us,
             int(self._lon_e7[device_id]),
             int(self._lat_e7[device_id]),
             float(self._slack_m[device_id]),
         )
 
-    def _doubt(self, before: "_Spot | None", spot: "_Spot") -> int:
-        if before is None:
-            return 0
-        metres = before.metres_to(spot)
-        if metres > self._jump_m:
-            return int(Doubt.JUMP)
-        reach = before.slack_m + spot.slack_m + (spot.fixed_us - before.fixed_us) * self._metres_per_us
-        return int(Doubt.TOO_FAST) if metres > reach else 0
-
-    def _agreeing(self, candidate: Candidate | None, spot: "_Spot") -> int:
+    def _agreeing(self, candidate: Candidate | None, spot: Spot) -> int:
         """Return how many fixes in a row say that the device is here, this one included."""
         if candidate is None or not candidate.fixes:
             return 1
         if spot.fixed_us <= candidate.fixed_us:
             return 0  # the same fix sent again proves nothing
-        there = _Spot(candidate.fixed_us, candidate.lon_e7, candidate.lat_e7, spot.slack_m)
-        return 1 if self._doubt(there, spot) else candidate.fixes + 1
-
-
-@dataclass(frozen=True, slots=True)
-class _Spot:
-    fixed_us: int
-    lon_e7: int
-    lat_e7: int
-    slack_m: float
-
-    def metres_to(self, other: "_Spot") -> float:
-        """Great-circle metres; ``core.geodesy.distance_m`` for one pair, without the cost of arrays."""
-        phi1, phi2 = radians(self.lat_e7 / E7), radians(other.lat_e7 / E7)
-        half = sin((phi2 - phi1) / 2) ** 2
-        half += cos(phi1) * cos(phi2) * sin(radians((other.lon_e7 - self.lon_e7) / E7) / 2) ** 2
-        return 2 * EARTH_RADIUS_M * asin(sqrt(min(1.0, half)))
+        there = Spot(candidate.fixed_us, candidate.lon_e7, candidate.lat_e7, spot.slack_m)
+        return candidate.fixes + 1 if self._reach.agrees(there, spot) else 1
 
 
 def _last_of_runs(*keys: Sequence[int] | NDArray[np.integer]) -> Rows:

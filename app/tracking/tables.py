@@ -2,7 +2,7 @@
 
 from datetime import date, datetime
 
-from sqlalchemy import BigInteger, DateTime, SmallInteger
+from sqlalchemy import BigInteger, DateTime, Index, SmallInteger
 from sqlalchemy.dialects.postgresql import REAL
 from sqlalchemy.orm import Mapped, MappedAsDataclass, mapped_column
 
@@ -26,7 +26,7 @@ class _Position(MappedAsDataclass, kw_only=True):
 
 
 class CurrentPositionRow(_Position, Base):
-    """The newest fix without a blocking doubt, per asset and device; candidate_…: where it was reported since (beliefs)."""
+    """The newest fix without a blocking doubt, per asset and device; ``candidate_…`` as ``beliefs.Candidate``."""
 
     __tablename__ = "current_position"
 
@@ -39,9 +39,10 @@ class CurrentPositionRow(_Position, Base):
 
 
 class DailyPositionRow(_Position, Base):
-    """The last such fix of each day (UTC) that the current position has left: the past without walking the partitions."""
+    """The last such fix of each day (UTC) that is over for the device: the past without walking the partitions."""
 
     __tablename__ = "daily_position"
+    __table_args__ = (Index(None, "day", postgresql_using="brin"),)
 
     asset_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     day: Mapped[date] = mapped_column(primary_key=True)

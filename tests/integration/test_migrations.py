@@ -1,6 +1,8 @@
 """The schema can be made, taken back and made again, and is what the models say."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from hashlib import sha256
 
 import psycopg
 import pytest
@@ -10,6 +12,7 @@ from alembic.util.exc import CommandError
 from app.cli.cluster import ClusterUrls
 from app.core.readiness import alembic_config, newest_revision
 from app.core.schema import migrate
+from app.telemetry.batches import FIRST_LINK, link_of
 from tests.conftest import clone_of
 
 
@@ -63,3 +66,49 @@ def test_a_second_run_changes_nothing(own: ClusterUrls) -> None:
     before = tables(own)
     migrate(own.owner_url, own.app_url)
     assert tables(own) == before
+
+
+def test_what_was_stored_before_the_narrower_layout_is_carried_over_and_back(own: ClusterUrls) -> None:
+    config = alembic_config()
+    config.attributes["owner_url"] = own.owner_url
+    command.downgrade(config, "0007")
+    with psycopg.connect(own.owner_url, autocommit=True) as connection:
+        connection.execute("SELECT ping_partition_ensure('2026-11-01')")
+        connection.execute("""
+            INSERT INTO ping (fixed_at, batch_id, device_id, lessor_id, lon_e7, lat_e7, doubts, speed_kmh, row_index,
+                              source, datum, ignition)
+            VALUES ('2026-11-01 10:00Z', 1, 7, 1, 1214241000, 312205000, 0, 36.6, 0, 1, 3, true),
+                   ('2026-11-01 10:00Z', 2, 7, 1, 1215000000, 313000000, 64, NULL, 0, 1, 3, NULL),
+                   ('9999-01-01 00:00Z', 2, 7, 1, 1215000000, 313000000, 4, NULL, 1, 2, 1, NULL)""")
+        for batch in (1, 2):
+            connection.execute(
+                "INSERT INTO ping_batch VALUES (%s, 1, NULL, NULL, 1, 't', '2026-11-01 10:01Z', 2, 2, 0, 0, 0)",
+                (batch,),
+            )
+            connection.execute("INSERT INTO raw_body VALUES (%s, 'application/json', sha256('x'), 'x')", (batch,))
+    command.upgrade(config, "head")
+    with psycopg.connect(own.owner_url) as connection:
+        rows = connection.execute(
+            "SELECT tableoid::regclass::text, batch_id, row_index, lon_e7, doubts, ignition, variant, origin,"
+            " speed_tenth_kmh FROM ping ORDER BY batch_id, row_index"
+        ).fetchall()
+        links = connection.execute("SELECT chain_no, batch_id, chain_sha256 FROM ping_batch ORDER BY 1").fetchall()
+        head = connection.execute("SELECT chain_no, head FROM batch_chain").fetchone()
+    assert rows == [
+        ("ping_20261101", 1, 0, 1_214_241_000, 0, True, 0, 31, 366),
+        ("ping_20261101", 2, 0, 1_215_000_000, 64, None, 1, 31, None),
+        ("ping_default", 2, 1, 1_215_000_000, 4, None, 0, 12, None),
+    ]
+    at, body = datetime(2026, 11, 1, 10, 1, tzinfo=UTC), sha256(b"x").digest()
+    first = link_of(FIRST_LINK, 1, 1, at, body)
+    assert links == [(1, 1, first), (2, 2, link_of(first, 2, 1, at, body))]
+    assert head == (2, links[1][2])
+    command.downgrade(config, "0007")
+    with psycopg.connect(own.owner_url) as connection:
+        rows = connection.execute(
+            "SELECT tableoid::regclass::text, batch_id, row_index, lon_e7, doubts, ignition, source, datum,"
+            " speed_kmh FROM ping ORDER BY batch_id, row_index"
+        ).fetchall()
+    assert [row[6:] for row in rows] == [(1, 3, pytest.approx(36.6)), (1, 3, None), (2, 1, None)]
+    assert rows[0][:6] == ("ping_20261101", 1, 0, 1_214_241_000, 0, True)
+    command.upgrade(config, "head")

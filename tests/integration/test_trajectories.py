@@ -48,7 +48,8 @@ async def bring_in(settings: Settings, file: Path) -> tuple[int, int, int, int]:
                 text(
                     "SELECT count(*), count(DISTINCT t.county_adcode), count(*) FILTER (WHERE territory_id IS NULL),"
                     " count(*) FILTER (WHERE territory_id IS NULL AND NOT (lon_e7 BETWEEN 1135000000 AND 1136500000"
-                    " AND lat_e7 BETWEEN 220500000 AND 222200000)) FROM ping LEFT JOIN territory t USING (territory_id)"
+                    " AND lat_e7 BETWEEN 220500000 AND 222200000))"
+                    " FROM ping LEFT JOIN territory t USING (territory_id)"
                 )
             )
         ).one()

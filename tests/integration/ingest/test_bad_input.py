@@ -21,7 +21,6 @@ from tests.integration.ingest.fleet import (
     exchange,
     ping,
     position,
-    register_truck,
     request,
     serving,
 )
@@ -34,13 +33,6 @@ BEIJING = (116.4074, 39.9042)
 """More than 900 km from Changning."""
 GUANGZHOU = (113.2644, 23.1291)
 """More than 900 km from both."""
-
-
-@pytest.fixture
-async def lessor(doors: Doors) -> Holder:
-    holder = await doors.lessor()
-    await register_truck(holder)
-    return holder
 
 
 async def post(lessor: Holder, *rows: object) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from fastapi import FastAPI
 
 from app.cli.cluster import ClusterUrls
 from tests.conftest import NOW
-from tests.integration.ingest.fleet import CHANGNING, DEVICE, make_feed, position, register_truck
+from tests.integration.ingest.fleet import CHANGNING, DEVICE, make_feed, position
 from tests.support import Doors, Holder
 from tests.unit.telemetry.foreign import FLESPI, OSMAND, OWNTRACKS, TRACCAR
 
@@ -22,13 +22,6 @@ FIXED_AT = NOW - timedelta(minutes=5)
 EPOCH = round(FIXED_AT.timestamp())
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 LON, LAT = CHANGNING
-
-
-@pytest.fixture
-async def lessor(doors: Doors) -> Holder:
-    holder = await doors.lessor()
-    await register_truck(holder)
-    return holder
 
 
 @pytest.fixture

@@ -16,17 +16,9 @@ from app.cli.cluster import ClusterUrls
 from app.core.clock import FixedClock
 from app.core.datum import CoordSystem, everywhere, from_wgs84
 from tests.conftest import NOW
-from tests.integration.ingest.fleet import CHANGNING, ping, register_truck
+from tests.integration.ingest.fleet import CHANGNING, ping
 from tests.integration.ingest.fleet import position as the_asset
 from tests.support import Doors, Holder
-
-
-@pytest.fixture
-async def lessor(doors: Doors) -> Holder:
-    """A lessor with one truck and a device on it since the beginning of the year."""
-    holder = await doors.lessor()
-    await register_truck(holder)
-    return holder
 
 
 async def post(lessor: Holder, *rows: object, **more: Any) -> httpx.Response:

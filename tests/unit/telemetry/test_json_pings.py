@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.core.errors import InvalidInput, MalformedRequest, TooLarge
-from app.telemetry.domain import NO_INT, NO_TIME_US, RejectCode, Reports, Source
 from app.telemetry.columns import gather
+from app.telemetry.domain import NO_INT, NO_TIME_US, RejectCode, Reports, Source
 from app.telemetry.json_pings import decode
 from app.telemetry.rows import Decoded
 

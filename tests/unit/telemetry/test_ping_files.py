@@ -1,11 +1,16 @@
+from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import numpy as np
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 
 from app.core.datum import CoordSystem
 from app.core.errors import InvalidInput, MalformedRequest
 from app.telemetry.columns import gather
+from app.telemetry.domain import NO_TIME_US
 from app.telemetry.json_pings import decode
 from app.telemetry.ping_files import Reading, read_batches
 
@@ -47,6 +52,35 @@ def test_a_time_without_offset_is_refused_row_by_row_when_no_zone_is_told(tmp_pa
     ((body, _),) = read_batches(write(tmp_path, "a.csv", text), Reading(), 100)
     reports = decode(body, ndjson=True, max_rows=100)
     assert [(r.index, r.field) for r in reports.rejections] == [(0, "fixed_at")]
+
+
+def test_parquet_is_read_with_aware_and_naive_times_and_absent_cells(tmp_path: Path) -> None:
+    file = tmp_path / "a.parquet"
+    utc = datetime(2026, 11, 23, 4, tzinfo=UTC)
+    columns = {
+        "imei": pa.array([860123456789012, 860123456789012]),
+        "gps_time": pa.array([utc, utc], type=pa.timestamp("ms", tz="UTC")),
+        "sent_at": pa.array([datetime(2026, 11, 23, 12), None]),  # noqa: DTZ001 a time without zone is the case
+        "latitude": pa.array([31.2205, 31.2206], type=pa.float32()),
+        "longitude": [121.4241, 121.4242],
+        "speed_kmh": [36, None],
+        "something else": ["x", "y"],
+    }
+    parquet.write_table(pa.table(columns), file)
+    how = Reading(coord_system=CoordSystem.WGS84, zone=ZoneInfo("Asia/Shanghai"))
+    ((body, devices),) = read_batches(file, how, 100)
+    reports = gather([decode(body, ndjson=True, max_rows=100)], [None])
+    assert devices == ["860123456789012"]
+    assert reports.rejections == ((),)
+    assert reports.fixed_us.tolist() == [1_795_406_400_000_000] * 2
+    assert reports.more.sent_us.tolist() == [1_795_406_400_000_000, NO_TIME_US]
+    assert reports.more.speed_kmh[0] == 36
+    assert np.isnan(reports.more.speed_kmh[1])
+
+
+def test_what_is_no_parquet_is_refused_with_its_name(tmp_path: Path) -> None:
+    with pytest.raises(MalformedRequest, match=r"a\.parquet"):
+        list(read_batches(write(tmp_path, "a.parquet", "imei,time\n"), Reading(), 100))
 
 
 def test_batches_have_at_most_so_many_rows(tmp_path: Path) -> None:

@@ -1,0 +1,108 @@
+"""Filling the store up to many pings, straight by COPY, as if a month had gone by."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import psycopg
+from psycopg import errors, sql
+
+from app.bench.copying import PingCopy
+from app.bench.pings import Fleet, PingPlan
+
+DAYS: Final = 30
+STEPS: Final = (1_000_000, 10_000_000, 100_000_000)
+_CHUNK_ROWS: Final = 50_000
+_DAY: Final = timedelta(days=1)
+_NEWEST: Final = timedelta(hours=2)  # what the benchmark itself sends is newer
+_TURN_US: Final = 64  # more than there are days
+
+
+def steps_to(most: int) -> list[int]:
+    """Return the numbers of stored pings at which growth is measured."""
+    return [*(step for step in STEPS if step < most), most]
+
+
+def fill(
+    owner_url: str,
+    fleet: Fleet,
+    lessor_id: int,
+    wanted: int,
+    now: datetime,
+    tell: Callable[[str], None],
+    *,
+    turn: int = 0,
+) -> int:
+    """Fill ``ping`` up to a number of rows, spread evenly over thirty days, and tidy up behind it.
+
+    Every device reports all day long. A day is filled as a whole and vacuumed, as it would be by the time it is past,
+    and what was written is flushed, so that none of it disturbs a measurement that follows.
+
+    Args:
+        owner_url: The database, as the owner.
+        fleet: Whose pings.
+        lessor_id: Whose devices.
+        wanted: Rows there should be.
+        now: The end of the thirty days.
+        tell: Told about progress.
+        turn: How often the store was filled before: the times of each turn are its own, by microseconds.
+
+    Returns:
+        How many rows there are.
+    """
+    with psycopg.connect(owner_url, autocommit=True) as connection:
+        connection.execute("SET synchronous_commit = off")
+        row = connection.execute("SELECT count(*) FROM ping").fetchone()
+        stored = int(row[0]) if row else 0
+        filling = _Filling(connection, fleet, lessor_id)
+        for day, plan in enumerate(_days(max(wanted - stored, 0), fleet.devices, turn, now), 1):
+            filling.add(plan)
+            stored += plan.pings
+            tell(f"growth: {stored:,} of {wanted:,} pings stored (day {day} of {DAYS}) …")
+        _flush(connection)
+    return stored
+
+
+def _days(missing: int, devices: int, turn: int, now: datetime) -> list[PingPlan]:
+    """Plan each day's share; some microseconds keep the times of different plans apart, whose days may overlap."""
+    midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    plans = []
+    for place in range(DAYS):
+        begins = midnight - (DAYS - 1 - place) * _DAY
+        ends = min(begins + _DAY, now - _NEWEST)
+        pings = missing * (place + 1) // DAYS - missing * place // DAYS
+        if pings:
+            begins = min(begins, ends - timedelta(hours=1))
+            apart_us = turn * _TURN_US + place
+            begins_us, ends_us = (round(at.timestamp()) * 1_000_000 + apart_us for at in (begins, ends))
+            plans.append(PingPlan(pings=pings, devices=devices, begins_us=begins_us, ends_us=ends_us))
+    return plans
+
+
+class _Filling:
+    """One connection that copies plans into ``ping``."""
+
+    def __init__(self, connection: psycopg.Connection, fleet: Fleet, lessor_id: int) -> None:
+        self._connection = connection
+        self._fleet = fleet
+        self._lessor_id = lessor_id
+        self._copying = PingCopy(connection)
+
+    def add(self, plan: PingPlan) -> None:
+        """Copy a day's pings, then vacuum and analyse its partition."""
+        days = {datetime.fromtimestamp(us / 1e6, UTC).date() for us in (plan.begins_us, plan.ends_us - 1)}
+        for day in days:
+            self._connection.execute("SELECT ping_partition_ensure(%s)", (day,))
+        for first in range(0, plan.pings, _CHUNK_ROWS):
+            load = self._fleet.load(plan, first, first + _CHUNK_ROWS)
+            with self._connection.cursor().copy(self._copying.statement("ping")) as copy:
+                copy.write(self._copying.payload(load, self._lessor_id, 1))
+        for day in days:
+            self._connection.execute(sql.SQL("VACUUM ANALYZE {}").format(sql.Identifier(f"ping_{day:%Y%m%d}")))
+
+
+def _flush(connection: psycopg.Connection) -> None:
+    try:
+        connection.execute("CHECKPOINT")
+    except errors.InsufficientPrivilege:
+        return  # somebody else's server: its checkpoints come when they come

@@ -1,0 +1,1 @@
+"""Break the service and its database under load, and count what was acknowledged and is not there."""

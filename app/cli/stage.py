@@ -1,0 +1,140 @@
+"""Where benchmarks are played: a throw-away cluster on the disk, and the service on it as a user would run it."""
+
+import asyncio
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+import httpx
+from pydantic import SecretStr
+from rich.console import Console
+
+from app.access.domain import PrincipalKind
+from app.bench import fleet
+from app.cli.background import free_port
+from app.cli.cluster import CHECKOUT, ClusterUrls, throwaway
+from app.cli.keys import make_key
+from app.core.clock import SystemClock
+from app.core.errors import AppError
+from app.core.schema import migrate
+from app.core.settings import Settings
+from app.jurisdictions.loading import load_bundled_layer
+
+_START_S: Final = 60
+_STOP_S: Final = 30
+_notes = Console(stderr=True, highlight=False)
+
+
+def tell(words: str) -> None:
+    """Say on standard error what goes on; standard output is for numbers."""
+    _notes.print(f"bench: {words}", soft_wrap=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A running service.
+
+    Attributes:
+        host: Its address.
+        port: Its TCP port.
+        pid: Its process.
+    """
+
+    host: str
+    port: int
+    pid: int
+
+    @property
+    def address(self) -> str:
+        """Where it answers."""
+        return f"http://{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A service on a fresh database, for one benchmark.
+
+    Attributes:
+        urls: The database.
+        service: The service.
+        registered: The fleet.
+    """
+
+    urls: ClusterUrls
+    service: Service
+    registered: fleet.Registered
+
+    def key(self, kind: PrincipalKind, **whose: Any) -> str:
+        """Make a key for somebody."""
+        settings = Settings(database_url=SecretStr(self.urls.app_url))
+        return asyncio.run(make_key(settings, SystemClock(), kind, **whose)).text
+
+    def feed_key(self, lessor_key: str) -> str:
+        """Register a feed of WGS-84 positions for the fleet's lessor, and make a key for it."""
+        wanted = {"name": "bench", "coord_system": "wgs84"}
+        headers = {"Authorization": f"Bearer {lessor_key}"}
+        answer = httpx.post(f"{self.service.address}/v1/feeds", json=wanted, headers=headers)
+        if not answer.is_success:
+            raise AppError(f"The service made no feed: {answer.text}")
+        return self.key(PrincipalKind.LESSOR, lessor="bench", feed_id=answer.json()["feed_id"])
+
+
+@contextmanager
+def staged(devices: int) -> Iterator[Stage]:
+    """Set the stage: a migrated database with boundaries and a fleet, and the service.
+
+    Args:
+        devices: How many devices the fleet has.
+    """
+    with throwaway(durable=True) as urls:
+        tell("migrating, loading boundaries, registering the fleet …")
+        migrate(urls.owner_url, urls.app_url)
+        load_bundled_layer(urls.owner_url, now=SystemClock().now())
+        registered = fleet.register_fleet(urls.owner_url, devices)
+        with running_service(urls) as service:
+            yield Stage(urls, service, registered)
+
+
+@contextmanager
+def running_service(urls: ClusterUrls) -> Iterator[Service]:
+    """Run the service as a process of its own for as long as the block lasts.
+
+    Args:
+        urls: Its database, migrated, with boundaries.
+
+    Raises:
+        AppError: It did not become ready.
+    """
+    port = free_port(0)
+    environ = {**os.environ, "DATABASE_URL": urls.app_url, "LEASETRACE_LOG_LEVEL": "WARNING"}
+    command = [sys.executable, "-m", "app.cli.main", "serve", "--port", str(port)]
+    # in a session of its own, Ctrl-C does not reach it: it is stopped below, after whoever is using it
+    process = subprocess.Popen(command, cwd=CHECKOUT, env=environ, stdin=subprocess.DEVNULL, start_new_session=True)
+    try:
+        service = Service("127.0.0.1", port, process.pid)
+        _await_ready(service, process)
+        yield service
+    finally:
+        process.terminate()
+        try:
+            process.wait(_STOP_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _await_ready(service: Service, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + _START_S
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            if httpx.get(f"{service.address}/readyz").is_success:
+                return
+        except httpx.TransportError:
+            pass  # not listening yet
+        time.sleep(0.1)
+    raise AppError("The service of the benchmark did not become ready.")

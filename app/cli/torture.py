@@ -1,0 +1,139 @@
+"""The stand of the torture: a durable throw-away cluster, on a file system of its own where one can be mounted."""
+
+import asyncio
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from pydantic import SecretStr
+
+from app.access.domain import PrincipalKind
+from app.bench.fleet import register_fleet
+from app.bench.torture.clients import Crowd
+from app.bench.torture.faults import OTHER_LANES, Scene
+from app.bench.torture.load import Plan
+from app.bench.torture.processes import DatabaseServer, Service
+from app.cli.background import free_port
+from app.cli.cluster import CHECKOUT, DURABLE_SETTINGS, Throwaway, throwaway_server
+from app.cli.keys import make_key
+from app.core.clock import SystemClock
+from app.core.schema import migrate
+from app.core.settings import Settings
+from app.jurisdictions.loading import load_bundled_layer
+
+DEVICES: Final = 400
+_IMAGE_BYTES: Final = 16 * 1024**3  # sparse; most of it is never written
+_SETTINGS: Final = DURABLE_SETTINGS | {"max_wal_size": "512MB"}
+"""As the service's own, except that recovery after each of many crashes is short."""
+_GUARD: Final = """
+cat
+n=0
+while mountpoint -q "$1" && [ $n -lt 600 ]; do umount "$1" 2>/dev/null || sleep 0.2; n=$((n + 1)); done
+mountpoint -q "$1" || rm -rf "$1" "$2"
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Stand:
+    """Everything up, clients posting.
+
+    Attributes:
+        made: The cluster.
+        scene: What faults act on.
+    """
+
+    made: Throwaway
+    scene: Scene
+
+
+@contextmanager
+def small_disk() -> Iterator[Path | str]:
+    """Mount a file system of its own, on a file, that may be filled; unmounted and deleted however the end comes.
+
+    Yields:
+        Where it is mounted; or, in words, why it is not.
+    """
+    area = Path(tempfile.mkdtemp(prefix="leasetrace-disk-")).resolve()
+    area.chmod(0o755)
+    image, where = area.with_suffix(".img"), area
+    with image.open("wb") as file:
+        file.truncate(_IMAGE_BYTES)
+    with subprocess.Popen(["sh", "-c", _GUARD, "guard", where, image], stdin=subprocess.PIPE, start_new_session=True):
+        refusal = _refusal(["mkfs.ext4", "-q", "-m", "0", image]) or _refusal(["mount", "-o", "loop", image, where])
+        where.chmod(0o755)
+        yield where if refusal is None else f"no file system could be mounted (it takes root): {refusal}"
+
+
+def _refusal(command: list[str | Path]) -> str | None:
+    """Run a command, and return why it failed, or None."""
+    try:
+        subprocess.run(command, check=True, capture_output=True, text=True)
+    except FileNotFoundError:
+        return f"{command[0]} is not installed"
+    except subprocess.CalledProcessError as error:
+        return " ".join(str(error.stderr).split()) or f"{command[0]}: exit status {error.returncode}"
+    return None
+
+
+@contextmanager
+def stand(
+    clients: int, *, pause_s: float, stall_s: float, settings: Mapping[str, str] | None = None, seed: int = 7
+) -> Iterator[Stand]:
+    """Start everything that the torture breaks: cluster, boundaries, a small fleet, the service, clients that post.
+
+    Args:
+        clients: How many post.
+        pause_s: Seconds each rests after an acknowledgement.
+        stall_s: See ``Scene``.
+        settings: Parameters of PostgreSQL besides those of a durable cluster.
+        seed: Of what is posted.
+    """
+    with (
+        small_disk() as disk,
+        throwaway_server(disk if isinstance(disk, Path) else None, {**_SETTINGS, **(settings or {})}) as made,
+    ):
+        migrate(made.urls.owner_url, made.urls.app_url)
+        load_bundled_layer(made.urls.owner_url, now=SystemClock().now())
+        register_fleet(made.urls.owner_url, DEVICES)
+        key = lessors_key(made.urls.app_url)
+        service, twin = (
+            service_on(made.urls.app_url, made.instance.data.with_name(f"{name}.log")) for name in ("service", "twin")
+        )
+        database = DatabaseServer(made.instance.data, made.superuser_url, made.start, made.instance.restart)
+        origin_ms = round(SystemClock().now().timestamp() * 1000) - 12 * 3_600_000
+        plan = Plan(DEVICES, clients + OTHER_LANES, origin_ms, seed)
+        try:
+            service.start()
+            with Crowd(service.address, key, plan, clients, pause_s) as crowd:
+                no_disk = disk if isinstance(disk, str) else ""
+                disk_path = disk if isinstance(disk, Path) else None
+                yield Stand(made, Scene(service, twin, database, crowd, key, disk_path, no_disk, stall_s))
+        finally:
+            service.kill()
+
+
+def lessors_key(app_url: str) -> str:
+    """Make a key for the lessor of the fleet."""
+    settings = Settings(database_url=SecretStr(app_url))
+    return asyncio.run(make_key(settings, SystemClock(), PrincipalKind.LESSOR, lessor="bench")).text
+
+
+def service_on(app_url: str, log: Path) -> Service:
+    """Return the service on a database, not started yet, as a user would run it; where Linux can, it ends with us.
+
+    Args:
+        app_url: Where the application's role connects.
+        log: What it writes.
+    """
+    port = free_port(0)
+    dies_with_us = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
+    command = [*dies_with_us, sys.executable, "-m", "app.cli.main", "serve", "--port", str(port)]
+    environ = {**os.environ, "DATABASE_URL": app_url, "LEASETRACE_LOG_LEVEL": "WARNING"}
+    return Service(command, environ, CHECKOUT, f"http://127.0.0.1:{port}", log)

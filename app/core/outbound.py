@@ -1,0 +1,179 @@
+"""Calling other systems at addresses that somebody else named: never into our own network.
+
+A lessor names the address of a maker's interface. Without a check that would be a way to reach what only this machine
+can reach (cloud metadata, the database, an administration page). So: HTTPS only, no credentials in the address, and
+every request looks the host up, refuses it when ANY of its addresses is not public, and connects to the very address
+that was looked at. A name that changes its answer between check and connection gains nothing.
+
+References:
+    RFC 6890 and its registries (special-purpose addresses), through ``ipaddress``.
+"""
+
+import asyncio
+import ipaddress
+import socket
+import ssl
+from types import TracebackType
+from typing import Final, Self
+
+import httpx
+
+IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+MAX_URL: Final = 500
+_MAX_PORT: Final = 65_535
+_DEFAULT_PORTS: Final = {"https": 443, "http": 80}
+_INSIDE_V6: Final = tuple(
+    ipaddress.ip_network(net)
+    for net in (
+        "64:ff9b::/96",  # NAT64: an IPv4 address in disguise, perhaps a private one
+        "2002::/16",  # 6to4, as above
+        "2001::/32",  # Teredo, as above
+    )
+)
+_PRIVATE_NAMES: Final = ("localhost", ".localhost", ".local", ".internal", ".home.arpa")
+
+
+class AddressRefused(httpx.ConnectError):
+    """The host is at an address that is not public; nothing was sent."""
+
+
+def is_public(address: IpAddress) -> bool:
+    """Tell whether an address belongs to the public internet: not private, loopback, link-local or any other kind."""
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.ipv4_mapped is not None:
+            return is_public(address.ipv4_mapped)
+        if any(address in network for network in _INSIDE_V6):
+            return False
+    return address.is_global and not address.is_multicast
+
+
+def check_url(text: str, *, allow_private: bool) -> str:
+    """Return an address in its normal form, without a slash at its end, if it may be called.
+
+    Args:
+        text: What somebody wrote.
+        allow_private: Let addresses be private, and plain HTTP on loopback.
+
+    Raises:
+        ValueError: It may not be called; the message says why and does not repeat the address.
+    """
+    try:
+        url = httpx.URL(text)
+    except (httpx.InvalidURL, ValueError) as error:
+        msg = "expected an address such as https://api.maker.example/iso15143"
+        raise ValueError(msg) from error
+    why = _refusal(text, url, allow_private=allow_private)
+    if why is not None:
+        raise ValueError(why)
+    if url.port == _DEFAULT_PORTS[url.scheme]:
+        url = url.copy_with(port=None)
+    return str(url).rstrip("/")
+
+
+def _refusal(text: str, url: httpx.URL, *, allow_private: bool) -> str | None:
+    """Return the first reason why an address may not be called."""
+    plain_http = url.scheme == "http" and allow_private and _is_loopback(url.host)
+    reasons = {
+        f"expected an address of at most {MAX_URL} characters without spaces": (
+            len(text) > MAX_URL or not text.isprintable() or " " in text or "\\" in text
+        ),
+        "an address may not hold credentials; they have fields of their own": bool(url.userinfo) or "@" in text,
+        "expected an address with a host and a port that exists": not (url.host and 0 < (url.port or 1) <= _MAX_PORT),
+        "an address may have no query and no fragment": "?" in text or "#" in text,
+        "expected an https:// address": url.scheme != "https" and not plain_http,
+        "the host is not a public one": not allow_private and _names_private(url.host),
+    }
+    return next((reason for reason, holds in reasons.items() if holds), None)
+
+
+def _literal(host: str) -> IpAddress | None:
+    try:
+        return ipaddress.ip_address(host)
+    except ValueError:
+        return None
+
+
+def _is_loopback(host: str) -> bool:
+    address = _literal(host)
+    return host == "localhost" if address is None else address.is_loopback
+
+
+def _names_private(host: str) -> bool:
+    address = _literal(host)
+    if address is not None:
+        return not is_public(address)
+    name = host.rstrip(".").lower()
+    return "." not in name or any(name == end or name.endswith(end) for end in _PRIVATE_NAMES)
+
+
+def same_origin(one: httpx.URL, other: httpx.URL) -> bool:
+    """Tell whether two addresses have the same scheme, host and port: only then may the same secret go to both."""
+    return _origin(one) == _origin(other)
+
+
+def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
+    return url.scheme, url.host, url.port or _DEFAULT_PORTS.get(url.scheme)
+
+
+class PinnedTransport(httpx.AsyncBaseTransport):
+    """Connects to the address that it looked up and checked itself; the certificate is checked against the name.
+
+    Use one for each origin: connections are kept by address. Proxies of the environment are not used.
+
+    Args:
+        allow_private: Let addresses be private.
+        verify: How certificates are checked; the system's authorities unless a test says otherwise.
+    """
+
+    def __init__(self, *, allow_private: bool, verify: ssl.SSLContext | bool = True) -> None:
+        self._allow_private = allow_private
+        self._inner = httpx.AsyncHTTPTransport(verify=verify, trust_env=False, http2=False)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request to the address of its host.
+
+        Raises:
+            AddressRefused: One of the host's addresses is not public.
+            httpx.ConnectError: The host has no address, or does not answer there.
+        """
+        name = request.url.raw_host.decode("ascii").strip("[]")
+        address = await self._address_of(name, request.url.port or 443)
+        pinned = httpx.Request(
+            request.method,
+            request.url.copy_with(host=address),
+            headers=request.headers,  # with Host: the name
+            stream=request.stream,
+            extensions={**request.extensions, "sni_hostname": name},
+        )
+        return await self._inner.handle_async_request(pinned)
+
+    async def _address_of(self, name: str, port: int) -> str:
+        try:
+            found = await asyncio.get_running_loop().getaddrinfo(name, port, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError) as error:
+            msg = "the host has no address"
+            raise httpx.ConnectError(msg) from error
+        addresses = [str(entry[4][0]).partition("%")[0] for entry in found]
+        if not self._allow_private and not all(is_public(ipaddress.ip_address(one)) for one in addresses):
+            msg = "the host is at an address that is not public"
+            raise AddressRefused(msg)
+        return addresses[0]
+
+    async def __aenter__(self) -> Self:
+        """Open the connections' pool."""
+        await self._inner.__aenter__()
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None = None,
+        exc_value: BaseException | None = None,
+        traceback: TracebackType | None = None,
+    ) -> None:
+        """Close every connection."""
+        await self._inner.__aexit__(exc_type, exc_value, traceback)
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        await self._inner.aclose()

@@ -1,0 +1,146 @@
+"""Secrets for other systems, kept encrypted: what we need again in clear to sign in elsewhere on a lessor's behalf.
+
+Our own keys are stored as hashes (``app.access``); a client secret of a maker's interface has to be sent, so it is
+sealed with AES-256-GCM under a key that is in the settings and not in the database. A sealed secret is bound to its
+row by associated data: copied into another row it cannot be opened.
+
+Layout of a sealed secret: version (1 byte, 1), key id (4 bytes), nonce (12 bytes), ciphertext with its tag (16
+bytes).
+
+References:
+    NIST SP 800-38D (GCM, 96-bit random nonces: at most 2**32 secrets a key).
+"""
+
+import base64
+import binascii
+import hashlib
+import secrets
+from collections.abc import Mapping
+from typing import Final, Self
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from app.core.errors import Unavailable
+
+KEY_BYTES: Final = 32
+_VERSION: Final = b"\x01"
+_ID_BYTES: Final = 4
+_NONCE_BYTES: Final = 12
+_HEAD: Final = len(_VERSION) + _ID_BYTES + _NONCE_BYTES
+_RETRY_AFTER_S: Final = 3600  # a person has to set something
+
+
+class NoSecretKey(Unavailable):
+    """No key is set, so no secret can be sealed or opened; an operator sets one."""
+
+    code = "no_secret_key"
+    title = "This service is not set up to keep secrets"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The service has no key to keep secrets with: set LEASETRACE_SECRET_KEYS (`leasetrace secrets new-key`"
+            " prints one).",
+            retry_after_s=_RETRY_AFTER_S,
+        )
+
+
+class SecretUnreadable(Unavailable):
+    """A sealed secret cannot be opened with the keys at hand: set the key that sealed it, or send the secret anew."""
+
+    code = "secret_unreadable"
+    title = "A stored secret cannot be opened"
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"The stored secret cannot be opened: {why}.", retry_after_s=_RETRY_AFTER_S)
+
+
+def new_key() -> str:
+    """Return a new key as ``LEASETRACE_SECRET_KEYS`` takes it: 256 random bits, base64 for URLs, unpadded."""
+    return base64.urlsafe_b64encode(secrets.token_bytes(KEY_BYTES)).rstrip(b"=").decode()
+
+
+def parse_keys(text: str) -> tuple[bytes, ...]:
+    """Return the keys of a comma-separated list, in its order.
+
+    Raises:
+        ValueError: There is none, or one is not 32 bytes in base64 for URLs; the message holds no key.
+    """
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    keys: list[bytes] = []
+    for place, part in enumerate(parts, 1):
+        try:
+            key = base64.b64decode(part + "=" * (-len(part) % 4), altchars=b"-_", validate=True)
+        except (binascii.Error, ValueError):
+            key = b""
+        if len(key) != KEY_BYTES:
+            msg = f"key {place} is not {KEY_BYTES} bytes in base64; `leasetrace secrets new-key` prints a good one"
+            raise ValueError(msg)
+        keys.append(key)
+    if not keys:
+        msg = "expected at least one key; `leasetrace secrets new-key` prints one"
+        raise ValueError(msg)
+    return tuple(keys)
+
+
+class Sealer:
+    """Seals and opens secrets.
+
+    Args:
+        keys: The first seals, all open; a key is retired once nothing is sealed with it any more.
+    """
+
+    def __init__(self, keys: tuple[bytes, ...]) -> None:
+        self._ciphers: Mapping[bytes, AESGCM] = {_key_id(key): AESGCM(key) for key in keys}
+        self._first = _key_id(keys[0])
+
+    @classmethod
+    def of(cls, keys: str | None) -> Self:
+        """Make one from the text of the setting.
+
+        Raises:
+            NoSecretKey: There is none.
+        """
+        if not keys:
+            raise NoSecretKey
+        return cls(parse_keys(keys))
+
+    def seal(self, secret: str, bound_to: str) -> bytes:
+        """Return a secret encrypted; the same secret sealed twice looks different.
+
+        Args:
+            secret: What to keep.
+            bound_to: The row that it belongs to, for example ``aemp_source:12``; it is needed again to open it.
+        """
+        nonce = secrets.token_bytes(_NONCE_BYTES)
+        head = _VERSION + self._first + nonce
+        return head + self._ciphers[self._first].encrypt(nonce, secret.encode(), _bound(head, bound_to))
+
+    def open(self, sealed: bytes, bound_to: str) -> str:
+        """Return a secret in clear.
+
+        Raises:
+            SecretUnreadable: No key at hand sealed it, it was sealed for another row, or its bytes were changed.
+        """
+        head, ciphertext = sealed[:_HEAD], sealed[_HEAD:]
+        if not ciphertext or head[:1] != _VERSION:
+            raise SecretUnreadable("it is not in the form that this version writes")
+        cipher = self._ciphers.get(head[1 : 1 + _ID_BYTES])
+        if cipher is None:
+            raise SecretUnreadable("none of LEASETRACE_SECRET_KEYS is the key that it was sealed with")
+        try:
+            return cipher.decrypt(head[1 + _ID_BYTES :], ciphertext, _bound(head, bound_to)).decode()
+        except InvalidTag:
+            raise SecretUnreadable("its bytes were changed, or it belongs to another row") from None
+
+    def is_outdated(self, sealed: bytes) -> bool:
+        """Tell whether a secret was sealed with another key than the first, so that it should be sealed anew."""
+        return sealed[1 : 1 + _ID_BYTES] != self._first
+
+
+def _key_id(key: bytes) -> bytes:
+    return hashlib.sha256(b"leasetrace key id" + key).digest()[:_ID_BYTES]
+
+
+def _bound(head: bytes, bound_to: str) -> bytes:
+    return head + bound_to.encode()

@@ -1,0 +1,181 @@
+"""Polls the makers' interfaces that are due, and hands their new locations on to the way of any ping.
+
+What is safe by construction: a source is leased before it is called, so two workers never poll it at once; a
+machine's cursor moves only after its locations were acknowledged, so a kill between gives duplicates (which the store
+knows) and never a loss; whatever goes wrong with one source is written on that source and stops no other.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import aclosing
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Final
+
+import structlog
+
+from app.core.errors import AppError
+from app.core.http import Context
+from app.core.sealing import SecretUnreadable
+from app.ingest.aemp_client import AempClient, FetchedPage
+from app.ingest.aemp_http import AempFailure
+from app.ingest.aemp_tokens import TokenCache
+from app.ingest.receipt import Receipt
+from app.telemetry import aemp_service
+from app.telemetry.aemp_domain import DueSource, Tally, advanced, bound_to, is_new
+from app.telemetry.rows import Decoded, PingRow
+
+TakeIn = Callable[[int, int, Decoded, bytes, str], Awaitable[Receipt]]
+"""Takes in a batch and returns after its commit: lessor, feed, rows, the page they came in, its content type."""
+
+MAX_BATCH: Final = 1_000
+POLL_LIMIT: Final = timedelta(minutes=10)
+LEASE: Final = timedelta(minutes=15)
+"""Longer than a poll can last; after a kill the source is polled again when it ends."""
+
+AT_ONCE: Final = 4
+
+_log = structlog.get_logger("leasetrace.aemp")
+
+
+async def poll_due(
+    context: Context,
+    take_in: TakeIn,
+    now: datetime,
+    *,
+    tokens: TokenCache | None = None,
+    at_once: int = AT_ONCE,
+) -> int:
+    """Poll every source that is due; it can be cancelled at any moment.
+
+    Args:
+        context: The application's; its settings hold the keys of the secrets.
+        take_in: Stores a batch; raises where it cannot.
+        now: The time at which it begins, aware.
+        tokens: Kept between calls, so that a token lives as long as its maker allows; one call's own when left out.
+        at_once: Sources that are polled side by side.
+
+    Returns:
+        Sources polled, well or not.
+    """
+    poller = _Poller(context, take_in, tokens or TokenCache(), now)
+    async with asyncio.TaskGroup() as group:
+        slots = [group.create_task(poller.run()) for _ in range(at_once)]
+    return sum(slot.result() for slot in slots)
+
+
+class _Poller:
+    """One call of ``poll_due``."""
+
+    def __init__(self, context: Context, take_in: TakeIn, tokens: TokenCache, now: datetime) -> None:
+        self._context = context
+        self._take_in = take_in
+        self._tokens = tokens
+        self._began = now
+        self._began_s = asyncio.get_running_loop().time()
+
+    def _now(self) -> datetime:
+        return self._began + timedelta(seconds=asyncio.get_running_loop().time() - self._began_s)
+
+    async def run(self) -> int:
+        """Poll one source after another until none is due."""
+        polled = 0
+        while True:
+            async with self._context.database.writing() as session:
+                source = await aemp_service.claim_due(session, self._now(), LEASE)
+            if source is None:
+                return polled
+            await self._poll(source)
+            polled += 1
+
+    async def _poll(self, source: DueSource) -> None:
+        """Poll a source and record what came of it."""
+        try:
+            async with asyncio.timeout(POLL_LIMIT.total_seconds()):
+                tally = await self._read(source)
+        except AempFailure as failure:
+            await self._failed(source, failure.reason, failure.retry_after)
+        except TimeoutError:
+            await self._failed(source, f"not finished within {POLL_LIMIT.total_seconds():.0f} s")
+        except SecretUnreadable as error:
+            await self._failed(source, error.detail)
+        except AppError as error:  # of our own: the store is away, or no key is set
+            await self._failed(source, f"what was read could not be taken in ({error.code})")
+        except Exception as error:  # noqa: BLE001 one source never stops the others; the log says where it broke
+            _log.error("aemp_poll_broke", source_id=source.source_id, exc_info=error)
+            await self._failed(source, "an error on our side; it is in the log")
+        else:
+            _log.info("aemp_polled", source_id=source.source_id, machines=tally.machines, new=tally.new)
+            async with self._context.database.writing() as session:
+                await aemp_service.poll_succeeded(session, source, tally, self._now())
+
+    async def _failed(self, source: DueSource, reason: str, retry_after: timedelta | None = None) -> None:
+        _log.warning("aemp_poll_failed", source_id=source.source_id, reason=reason)
+        async with self._context.database.writing() as session:
+            await aemp_service.poll_failed(
+                session, source, reason, self._now(), retry_after=retry_after or timedelta(0)
+            )
+
+    async def _read(self, source: DueSource) -> Tally:
+        settings = self._context.settings
+        secret = await self._secret_of(source)
+        tally = Tally()
+        async with (
+            AempClient(source, secret, self._tokens, allow_private=settings.aemp_allow_private) as client,
+            aclosing(client.pages()) as pages,
+        ):
+            async for fetched in pages:
+                new, refused = await self._hand_on(source, fetched)
+                page = fetched.page
+                tally = replace(
+                    tally,
+                    machines=tally.machines + page.machines,
+                    new=tally.new + new,
+                    rejected=tally.rejected + len(page.rejections) + refused,
+                    unlocated=tally.unlocated + page.without_location,
+                )
+        return tally
+
+    async def _secret_of(self, source: DueSource) -> str:
+        """Return the secret in clear; where it is sealed with an old key, it is sealed anew with the first."""
+        sealer = aemp_service.sealer_of(self._context.settings)
+        secret = sealer.open(source.secret_sealed, bound_to(source.source_id))
+        if sealer.is_outdated(source.secret_sealed):
+            async with self._context.database.writing() as session:
+                await aemp_service.reseal(session, source, sealer.seal(secret, bound_to(source.source_id)))
+        return secret
+
+    async def _hand_on(self, source: DueSource, fetched: FetchedPage) -> tuple[int, int]:
+        """Hand on what is new on a page; return how many locations that were, and how many of them were refused."""
+        page, now = fetched.page, self._now()
+        names = sorted({row.device_id for row in page.rows})
+        async with self._context.database.reading() as session:
+            cursors = await aemp_service.cursors_of(session, source.source_id, names)
+        new = [
+            (index, row)
+            for index, row in zip(page.index, page.rows, strict=True)
+            if is_new(row, cursors.get(row.device_id), now)
+        ]
+        refused = 0
+        for start in range(0, len(new), MAX_BATCH):
+            refused += await self._hand_on_batch(source, fetched, new[start : start + MAX_BATCH], first=start == 0)
+        return len(new), refused
+
+    async def _hand_on_batch(
+        self, source: DueSource, fetched: FetchedPage, batch: Sequence[tuple[int, PingRow]], *, first: bool
+    ) -> int:
+        # Machines that could not be read go along with the first batch: alone they would make one at every poll.
+        rejections = fetched.page.rejections if first else ()
+        decoded = Decoded(
+            rows=[row for _, row in batch],
+            index=[index for index, _ in batch],
+            rejections=rejections,
+            received=len(batch) + len(rejections),
+        )
+        receipt = await self._take_in(source.lessor_id, source.feed_id, decoded, fetched.body, fetched.content_type)
+        unread = {rejection.index for rejection in rejections}
+        rejected = frozenset(result.index for result in receipt.results if result.status == "rejected")
+        refused = rejected - unread
+        async with self._context.database.writing() as session:
+            await aemp_service.advance(session, source.source_id, advanced(batch, refused, self._now()))
+        return len(refused)

@@ -1,0 +1,140 @@
+"""One hand of the writer: a connection of its own, on which it writes one group after the other."""
+
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import psycopg
+from psycopg import AsyncConnection
+
+from app.core.errors import Unavailable
+from app.ingest.fleets import Fleets
+from app.ingest.parcel import Parcel
+from app.ingest.receipt import Receipt
+from app.ingest.writing import Attempt, Contradicted, Overtaken, Prepared, Shared, StaleFleet, write
+from app.telemetry import store
+
+_CONNECT_TIMEOUT_S: Final = 5
+_STATEMENT_TIMEOUT_MS: Final = 60_000
+_SESSION: Final = "-c timezone=UTC -c jit=off -c enable_hashjoin=off -c enable_mergejoin=off -c enable_seqscan=off"
+"""The staging table has no statistics: otherwise the planner joins it with whole tables, not probing their keys."""
+_DEFER_S: Final = 60.0
+"""Where a partition could not be made (a long read holds the table), its pings go to the default one meanwhile."""
+_ATTEMPTS: Final = 20
+_AGAIN: Final = (
+    psycopg.errors.DeadlockDetected,
+    psycopg.errors.SerializationFailure,
+    psycopg.errors.CheckViolation,  # a day got its partition while its pings were on their way elsewhere
+)
+
+
+@dataclass(slots=True)
+class Days:
+    """Which days are known to have a partition, counted from 1970.
+
+    Attributes:
+        known: Those that have.
+        deferred: Those that could not be given one, and when (monotonic seconds) it is worth trying again.
+    """
+
+    known: set[int] = field(default_factory=set)
+    deferred: dict[int, float] = field(default_factory=dict)
+
+    def missing(self, days: frozenset[int]) -> list[int]:
+        """Return the days for which a partition is to be made now."""
+        now = time.monotonic()
+        return sorted(day for day in days - self.known if self.deferred.get(day, now) <= now)
+
+    def made(self, wanted: Sequence[int], made: Sequence[int]) -> None:
+        """Note what came of it."""
+        self.known.update(made)
+        self.deferred.update(dict.fromkeys(set(wanted) - set(made), time.monotonic() + _DEFER_S))
+
+
+class Hand:
+    """Writes groups on its own connection, which is opened when first needed.
+
+    Args:
+        url: The database, as the application's role.
+        shared: Beliefs, shared with the other hands.
+        fleets: Devices and bindings, likewise.
+        days: Partitions, likewise.
+    """
+
+    def __init__(self, url: str, shared: Shared, fleets: Fleets, days: Days) -> None:
+        self._url = url
+        self._shared = shared
+        self._fleets = fleets
+        self._days = days
+        self._connection: AsyncConnection | None = None
+
+    async def write(
+        self,
+        prepared: Prepared,
+        prepare_again: Callable[[Sequence[Parcel]], Awaitable[Prepared]],
+        *,
+        rehearsal: bool = False,
+    ) -> list[Receipt]:
+        """Write a group and return its receipts, after the commit.
+
+        Args:
+            prepared: The group.
+            prepare_again: Judges it anew when a lessor's devices changed meanwhile.
+            rehearsal: Only find out whether it can be written; everything is rolled back.
+
+        Raises:
+            Unavailable: Other processes kept changing the same devices.
+            Exception: Whatever the database or our own code make of a group that cannot be written.
+        """
+        attempt = Attempt(rehearsal=rehearsal)
+        for _ in range(_ATTEMPTS):
+            try:
+                connection = await self._connect()
+                await self._ensure_partitions(connection, prepared)
+                return await write(connection, prepared, self._shared, attempt)
+            except StaleFleet as stale:
+                await self._fleets.refresh(stale.lessors)
+                prepared = await prepare_again(prepared.group)
+            except Contradicted as found:
+                self._forget(prepared)
+                attempt.variants.update(found.variants)
+            except store.NotNew:
+                self._forget(prepared)
+                attempt.careful = True
+            except Overtaken:
+                self._forget(prepared)
+                attempt.locked = True
+            except _AGAIN:
+                self._forget(prepared)
+            except BaseException:
+                self._forget(prepared)
+                await self.close()
+                raise
+        raise Unavailable("Other writers keep changing the same devices; send the same batch again.")
+
+    async def close(self) -> None:
+        """Close the connection; the next group opens another."""
+        if self._connection is not None:
+            connection, self._connection = self._connection, None
+            await connection.close()
+
+    def _forget(self, prepared: Prepared) -> None:
+        self._shared.beliefs.forget(prepared.placed.fixes.device_id)
+
+    async def _connect(self) -> AsyncConnection:
+        if self._connection is None or self._connection.closed:
+            self._connection = await psycopg.AsyncConnection.connect(
+                self._url,
+                autocommit=True,
+                connect_timeout=_CONNECT_TIMEOUT_S,
+                application_name="leasetrace writer",
+                options=f"-c statement_timeout={_STATEMENT_TIMEOUT_MS} {_SESSION}",
+            )
+            await self._connection.execute(store.CREATE_STAGE)
+        return self._connection
+
+    async def _ensure_partitions(self, connection: AsyncConnection, prepared: Prepared) -> None:
+        missing = self._days.missing(prepared.days)
+        if missing:
+            self._days.made(missing, await store.ensure_partitions(connection, missing))

@@ -1,0 +1,53 @@
+"""Polled sources over HTTP."""
+
+from fastapi import APIRouter
+
+from app.access.domain import Visibility
+from app.access.http import LessorOrAdministrator
+from app.core.http import InContext, ReadSession, WriteSession
+from app.core.paging import After, Limit, Page, decode_token
+from app.core.wire import Key
+from app.telemetry import aemp_service as service
+from app.telemetry.aemp_schemas import AempSource, AempSourceChange, AempSourceIn
+
+router = APIRouter(tags=["telemetry"])
+
+
+@router.post("/aemp-sources", status_code=201, summary="Have a maker's AEMP 2.0 interface polled")
+async def create_aemp_source(
+    wanted: AempSourceIn, principal: LessorOrAdministrator, session: WriteSession, context: InContext
+) -> AempSource:
+    """Register a maker's interface (ISO 15143-3); its locations come in like any ping, under the feed that is named.
+
+    The secret is stored sealed and never shown again. Machines are known by PIN, or else serial number: register each
+    as a device under that identifier.
+    """
+    now = context.clock.now()
+    return await service.create_source(session, Visibility(principal), wanted, context.settings, now)
+
+
+@router.get("/aemp-sources", summary="List polled interfaces and what came of them last")
+async def list_aemp_sources(
+    principal: LessorOrAdministrator, session: ReadSession, after: After = None, limit: Limit = 100
+) -> Page[AempSource]:
+    """List the polled sources of the caller's lessor, or of all for an administrator."""
+    return await service.list_sources(session, Visibility(principal), decode_token(after), limit)
+
+
+@router.patch("/aemp-sources/{source_id}", summary="Enable, disable or give a new secret")
+async def change_aemp_source(
+    source_id: Key,
+    body: AempSourceChange,
+    principal: LessorOrAdministrator,
+    session: WriteSession,
+    context: InContext,
+) -> AempSource:
+    """Change a polled source; it is polled again as soon as its interval allows."""
+    now = context.clock.now()
+    return await service.change_source(session, Visibility(principal), source_id, body, context.settings, now)
+
+
+@router.delete("/aemp-sources/{source_id}", status_code=204, summary="Poll an interface no more")
+async def delete_aemp_source(source_id: Key, principal: LessorOrAdministrator, session: WriteSession) -> None:
+    """Forget a polled source with its secret; the positions that it brought in stay."""
+    await service.delete_source(session, Visibility(principal), source_id)

@@ -1,0 +1,249 @@
+"""Use cases of polled sources: what a lessor does with them, and what the poller needs."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.access.domain import Visibility
+from app.core.errors import Conflict, InvalidInput, NotFound
+from app.core.outbound import check_url
+from app.core.paging import Page, page_of
+from app.core.sealing import Sealer
+from app.core.settings import Settings
+from app.telemetry import queries
+from app.telemetry.aemp_domain import AempAuth, Cursor, DueSource, Tally, bound_to, next_poll_at
+from app.telemetry.aemp_schemas import AempSource, AempSourceChange, AempSourceIn
+from app.telemetry.tables import AempSourceRow, FeedRow
+
+MAX_SOURCES = 50
+"""Sources of one lessor: nobody leases the machines of more makers, and each of them is called from here."""
+
+_MAX_ERROR = 300
+
+
+def sealer_of(settings: Settings) -> Sealer:
+    """Return what seals and opens the secrets of sources.
+
+    Raises:
+        NoSecretKey: The service has no key.
+    """
+    return Sealer.of(settings.secret_keys.get_secret_value() if settings.secret_keys else None)
+
+
+async def create_source(
+    session: AsyncSession, visibility: Visibility, wanted: AempSourceIn, settings: Settings, now: datetime
+) -> AempSource:
+    """Register a source; it is polled from now on.
+
+    Raises:
+        NoSecretKey: The service has no key to keep the secret with.
+        InvalidInput: The feed is not in sight or declares no datum, an address may not be called, or what the way of
+            signing in needs is missing.
+        Conflict: The lessor has a source of this name, or too many of them.
+    """
+    sealer = sealer_of(settings)
+    feed = await _feed_in_sight(session, visibility, wanted.feed_id)
+    _must_suit_its_auth(wanted)
+    allow_private = settings.aemp_allow_private
+    if await queries.count_aemp_sources(session, feed.lessor_id) >= MAX_SOURCES:
+        raise Conflict(f"A lessor has at most {MAX_SOURCES} polled sources; delete one that is not needed.")
+    row = AempSourceRow(
+        lessor_id=feed.lessor_id,
+        feed_id=feed.feed_id,
+        name=wanted.name,
+        base_url=_address("base_url", wanted.base_url, allow_private=allow_private),
+        auth=wanted.auth,
+        client_id=wanted.client_id,
+        token_url=_address("token_url", wanted.token_url, allow_private=allow_private) if wanted.token_url else None,
+        scope=wanted.scope,
+        secret_sealed=b"",
+        min_interval=wanted.min_interval,
+        enabled=True,
+        next_poll_at=now,
+        created_at=now,
+    )
+    session.add(row)
+    try:
+        await session.flush()
+    except IntegrityError as error:
+        raise Conflict(f"name: this lessor has a source named {wanted.name!r} already", field="name") from error
+    row.secret_sealed = sealer.seal(wanted.secret.get_secret_value(), bound_to(row.source_id))
+    await session.flush()
+    return AempSource.model_validate(row)
+
+
+async def _feed_in_sight(session: AsyncSession, visibility: Visibility, feed_id: int) -> FeedRow:
+    feed = await queries.feed(session, feed_id)
+    if feed is None or (visibility.lessor_id is not None and feed.lessor_id != visibility.lessor_id):
+        raise InvalidInput(f"feed_id: there is no feed {feed_id} of this lessor", field="feed_id")
+    if feed.coord_system is None:
+        raise InvalidInput(
+            "feed_id: the feed declares no coord_system, and makers' locations mostly name none; use one that does",
+            field="feed_id",
+        )
+    return feed
+
+
+def _must_suit_its_auth(wanted: AempSourceIn) -> None:
+    for name, value, needed in (
+        ("client_id", wanted.client_id, True),
+        ("token_url", wanted.token_url, True),
+        ("scope", wanted.scope, False),
+    ):
+        if wanted.auth is AempAuth.OAUTH2 and needed and value is None:
+            raise InvalidInput(f"{name}: oauth2 needs it", field=name)
+        if wanted.auth is AempAuth.BEARER and value is not None:
+            raise InvalidInput(f"{name}: bearer has none", field=name)
+    if wanted.auth is AempAuth.BEARER and " " in wanted.secret.get_secret_value():
+        raise InvalidInput("secret: a bearer token has no spaces", field="secret")
+
+
+def _address(name: str, text: str, *, allow_private: bool) -> str:
+    try:
+        return check_url(text, allow_private=allow_private)
+    except ValueError as error:
+        raise InvalidInput(f"{name}: {error}", field=name) from error
+
+
+async def list_sources(session: AsyncSession, visibility: Visibility, after: int, limit: int) -> Page[AempSource]:
+    """Return a page of the sources in sight."""
+    rows = await queries.aemp_sources_after(session, visibility.lessor_id, after, limit + 1)
+    return page_of([AempSource.model_validate(row) for row in rows], limit, lambda source: source.source_id)
+
+
+async def change_source(
+    session: AsyncSession,
+    visibility: Visibility,
+    source_id: int,
+    change: AempSourceChange,
+    settings: Settings,
+    now: datetime,
+) -> AempSource:
+    """Enable, disable, or give a new secret or interval; a changed source is polled as soon as its maker allows.
+
+    Raises:
+        NotFound: There is none, or it is another lessor's.
+        NoSecretKey: The service has no key to keep the secret with.
+        InvalidInput: A bearer token with spaces.
+    """
+    row = await _in_sight(session, visibility, source_id)
+    if change.secret is not None:
+        secret = change.secret.get_secret_value()
+        if row.auth == AempAuth.BEARER and " " in secret:
+            raise InvalidInput("secret: a bearer token has no spaces", field="secret")
+        row.secret_sealed = sealer_of(settings).seal(secret, bound_to(source_id))
+        row.consecutive_failures, row.last_error = 0, None
+    if change.min_interval is not None:
+        row.min_interval = change.min_interval
+    if change.enabled is not None:
+        row.enabled = change.enabled
+    if change.model_fields_set:
+        row.revision += 1
+        row.next_poll_at = now if row.last_polled_at is None else max(now, row.last_polled_at + row.min_interval)
+    await session.flush()
+    return AempSource.model_validate(row)
+
+
+async def delete_source(session: AsyncSession, visibility: Visibility, source_id: int) -> None:
+    """Forget a source, its secret and its cursors; what it brought in stays.
+
+    Raises:
+        NotFound: There is none, or it is another lessor's.
+    """
+    await _in_sight(session, visibility, source_id)
+    await queries.delete_aemp_source(session, source_id)
+
+
+async def _in_sight(session: AsyncSession, visibility: Visibility, source_id: int) -> AempSourceRow:
+    row = await queries.aemp_source_to_change(session, source_id, visibility.lessor_id)
+    if row is None:
+        raise NotFound("There is no such source.")
+    return row
+
+
+async def claim_due(session: AsyncSession, now: datetime, lease: timedelta) -> DueSource | None:
+    """Take the source that is due longest, so that no other worker polls it until the lease ends."""
+    row = await queries.due_aemp_source(session, now)
+    if row is None:
+        return None
+    row.last_polled_at, row.next_poll_at = now, now + lease
+    row.revision += 1
+    await session.flush()
+    return DueSource(
+        source_id=row.source_id,
+        lessor_id=row.lessor_id,
+        feed_id=row.feed_id,
+        base_url=row.base_url,
+        auth=AempAuth(row.auth),
+        client_id=row.client_id,
+        token_url=row.token_url,
+        scope=row.scope,
+        secret_sealed=row.secret_sealed,
+        min_interval=row.min_interval,
+        failures=row.consecutive_failures,
+        polled_at=now,
+        revision=row.revision,
+    )
+
+
+async def cursors_of(session: AsyncSession, source_id: int, identifiers: Sequence[str]) -> Mapping[str, Cursor]:
+    """Return the cursors of those machines that have one."""
+    rows = await queries.aemp_cursors(session, source_id, identifiers)
+    return {identifier: Cursor(fixed_at, refused_at) for identifier, fixed_at, refused_at in rows}
+
+
+async def advance(session: AsyncSession, source_id: int, cursors: Mapping[str, Cursor]) -> None:
+    """Move the cursors of machines whose locations were acknowledged."""
+    rows = [
+        {
+            "source_id": source_id,
+            "identifier": identifier,
+            "last_fixed_at": cursor.last_fixed_at,
+            "refused_at": cursor.refused_at,
+        }
+        for identifier, cursor in sorted(cursors.items())  # always in one order: two workers never block each other
+    ]
+    await queries.put_aemp_cursors(session, rows)
+
+
+async def poll_succeeded(session: AsyncSession, source: DueSource, tally: Tally, now: datetime) -> None:
+    """Record a good poll."""
+    values = {
+        "last_ok_at": now,
+        "last_error": None,
+        "consecutive_failures": 0,
+        "last_machines": tally.machines,
+        "last_new": tally.new,
+        "last_rejected": tally.rejected,
+        "last_unlocated": tally.unlocated,
+        "next_poll_at": next_poll_at(source, failures=0, now=now, retry_after=timedelta(0)),
+    }
+    await queries.finish_aemp_poll(session, source.source_id, source.revision, values)
+
+
+async def poll_failed(
+    session: AsyncSession, source: DueSource, reason: str, now: datetime, *, retry_after: timedelta
+) -> None:
+    """Record a failed poll; the next one waits longer.
+
+    Args:
+        session: A writing transaction.
+        source: As it was taken.
+        reason: A status and a short reason, without secrets.
+        now: When it failed.
+        retry_after: How long the maker asked to be left alone, zero where it did not.
+    """
+    failures = source.failures + 1
+    values = {
+        "last_error": reason[:_MAX_ERROR],
+        "consecutive_failures": failures,
+        "next_poll_at": next_poll_at(source, failures=failures, now=now, retry_after=retry_after),
+    }
+    await queries.finish_aemp_poll(session, source.source_id, source.revision, values)
+
+
+async def reseal(session: AsyncSession, source: DueSource, sealed: bytes) -> None:
+    """Put a source's secret, sealed with a newer key, in the place of the same secret."""
+    await queries.reseal_aemp_secret(session, source.source_id, source.secret_sealed, sealed)

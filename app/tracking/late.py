@@ -1,0 +1,69 @@
+"""Late data followed: the windows that the writer noted are looked at again, device by device."""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+import psycopg
+from psycopg import AsyncConnection
+
+from app.core.settings import Settings
+from app.tracking.deriving import hold_device
+from app.tracking.rebuilding import Stretch, rebuild
+
+AT_ONCE: Final = 200
+"""So many stretches are done in a run; what is left is done in the next one."""
+TOGETHER: Final = timedelta(days=1)
+"""Windows of a device that are not farther apart are one stretch."""
+
+_NEXT: Final = """
+    SELECT device_id FROM late_window WHERE device_id <> ALL(%s) ORDER BY late_window_id LIMIT 1
+    FOR UPDATE SKIP LOCKED"""
+_WINDOWS: Final = """
+    SELECT late_window_id, from_at, until_at FROM late_window WHERE device_id = %s ORDER BY from_at, late_window_id
+    FOR UPDATE"""
+_DONE: Final = "DELETE FROM late_window WHERE late_window_id = ANY(%s)"
+_LEFT: Final = "UPDATE late_window SET from_at = %s, until_at = %s WHERE late_window_id = %s"
+
+
+async def follow(connection: AsyncConnection, settings: Settings, now: datetime) -> bool:
+    """Look again at what came late; every stretch is a transaction, and its windows go in the same one.
+
+    Args:
+        connection: In autocommit.
+        settings: Thresholds.
+        now: The present, UTC.
+
+    Returns:
+        Whether more may be waiting.
+    """
+    busy: list[int] = []
+    for _ in range(AT_ONCE):
+        try:
+            async with connection.transaction():
+                row = await (await connection.execute(_NEXT, (busy,))).fetchone()
+                if row is None:
+                    return False
+                if await hold_device(connection, row[0]):
+                    await _follow_one(connection, row[0], settings, now)
+                else:
+                    busy.append(row[0])
+        except psycopg.errors.DeadlockDetected:
+            continue  # the writer was at the same rows; nothing was changed
+    return True
+
+
+async def _follow_one(connection: AsyncConnection, device_id: int, settings: Settings, now: datetime) -> None:
+    rows = await (await connection.execute(_WINDOWS, (device_id,))).fetchall()
+    _, from_at, until_at = rows[0]
+    ids = []
+    for window_id, begins, ends in rows:
+        if begins > until_at + TOGETHER:
+            break
+        ids.append(window_id)
+        until_at = max(until_at, ends)
+    left = await rebuild(connection, Stretch(device_id, from_at, until_at), settings, now)
+    if left is None or left > until_at:
+        await connection.execute(_DONE, (ids,))
+    else:
+        await connection.execute(_DONE, (ids[1:],))
+        await connection.execute(_LEFT, (left, until_at, ids[0]))

@@ -1,0 +1,130 @@
+"""Pings follow the bindings of their device, also those that were stored before a binding was made, ended or deleted.
+
+A trigger notes every change of ``device_binding``. The writer holds the lessor's version until its commit, and a
+change waits for that, so a ping that was stored with the old bindings is always there when the change is read here.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import psycopg
+from psycopg import AsyncConnection
+
+from app.core.settings import Settings
+from app.telemetry.domain import Doubt
+from app.tracking.deriving import derive, hold_device
+from app.tracking.rebuilding import Stretch, rebuild
+
+AT_ONCE: Final = 100
+"""So many stretches are done in a run."""
+TOGETHER: Final = timedelta(days=10)
+"""A transaction goes so far back at most."""
+_SIFTED: Final = 2_000
+_END: Final = datetime(9999, 12, 31, tzinfo=UTC)
+
+# An import of thousands of trackers that have never sent anything is nothing to do. Uses the key of ping.
+_SIFT: Final = """
+    WITH newest AS (
+        SELECT binding_change_id FROM binding_change ORDER BY binding_change_id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+    )
+    DELETE FROM binding_change c USING newest n
+    WHERE c.binding_change_id = n.binding_change_id
+      AND (SELECT 1 FROM ping p WHERE p.device_id = c.device_id AND p.variant = 0 LIMIT 1) IS NULL
+      AND (SELECT 1 FROM current_position o WHERE (o.asset_id, o.device_id) = (c.asset_id, c.device_id)) IS NULL"""
+_NEXT: Final = """
+    SELECT device_id FROM binding_change WHERE device_id <> ALL(%s) ORDER BY binding_change_id LIMIT 1
+    FOR UPDATE SKIP LOCKED"""
+_CHANGES: Final = """
+    SELECT binding_change_id, asset_id, from_at, least(until_at, %s) FROM binding_change WHERE device_id = %s
+    ORDER BY binding_change_id FOR UPDATE"""
+_DONE: Final = "DELETE FROM binding_change WHERE binding_change_id = ANY(%s)"
+_LEFT: Final = """
+    UPDATE binding_change SET from_at = %s, until_at = %s WHERE binding_change_id = ANY(%s)"""
+_NEWEST: Final = """
+    SELECT max(fixed_at) FROM ping WHERE device_id = %s AND variant = 0 AND fixed_at >= %s AND fixed_at < %s"""
+_ATTRIBUTE: Final = """
+    WITH wrong AS MATERIALIZED (
+        SELECT g.variant, g.fixed_at, g.asset_id AS was, b.asset_id AS is_now
+        FROM ping g
+        LEFT JOIN device_binding b
+          ON b.lessor_id = g.lessor_id AND b.device_id = g.device_id AND b.bound_from <= g.fixed_at
+         AND (b.bound_until IS NULL OR b.bound_until > g.fixed_at)
+        WHERE g.device_id = %(device)s AND g.fixed_at BETWEEN %(low)s AND %(high)s
+          AND g.asset_id IS DISTINCT FROM b.asset_id
+    ), moved AS (
+        UPDATE ping p
+        SET asset_id = w.is_now,
+            doubts = CASE WHEN w.is_now IS NULL THEN p.doubts | %(unbound)s ELSE p.doubts & ~%(unbound)s END
+        FROM wrong w
+        WHERE p.device_id = %(device)s AND p.fixed_at BETWEEN %(low)s AND %(high)s
+          AND p.variant = w.variant AND p.fixed_at = w.fixed_at
+        RETURNING w.was, w.is_now
+    )
+    SELECT DISTINCT asset_id FROM moved CROSS JOIN LATERAL (VALUES (was), (is_now)) one(asset_id)
+    WHERE asset_id IS NOT NULL"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Changes:
+    """The changes of one device that wait, as one time ``[from_at, until_at)``."""
+
+    ids: Sequence[int]
+    asset_ids: frozenset[int]
+    from_at: datetime
+    until_at: datetime
+
+
+async def follow(connection: AsyncConnection, settings: Settings, now: datetime) -> bool:
+    """Attribute anew the pings of devices whose bindings changed, the newest first; a stretch is a transaction.
+
+    Args:
+        connection: In autocommit.
+        settings: Thresholds.
+        now: The present, UTC.
+
+    Returns:
+        Whether more may be waiting.
+    """
+    await connection.execute(_SIFT, {"limit": _SIFTED})
+    busy: list[int] = []
+    for _ in range(AT_ONCE):
+        try:
+            async with connection.transaction():
+                row = await (await connection.execute(_NEXT, (busy,))).fetchone()
+                if row is None:
+                    return False
+                if await hold_device(connection, row[0]):
+                    await _follow_one(connection, row[0], settings, now)
+                else:
+                    busy.append(row[0])
+        except psycopg.errors.DeadlockDetected:
+            continue  # the writer was at the same rows; nothing was changed
+    return True
+
+
+async def _follow_one(connection: AsyncConnection, device_id: int, settings: Settings, now: datetime) -> None:
+    changes = await _waiting(connection, device_id)
+    cursor = await connection.execute(_NEWEST, (device_id, changes.from_at, changes.until_at))
+    (newest,) = await cursor.fetchone() or (None,)
+    if newest is None:
+        days = [(changes.from_at.date(), changes.until_at.date())]
+        await derive(connection, device_id, sorted(changes.asset_ids), days)  # what older pings left behind
+        await connection.execute(_DONE, (list(changes.ids),))
+        return
+    low = max(changes.from_at, newest - TOGETHER) if newest - changes.from_at > TOGETHER else changes.from_at
+    cursor = await connection.execute(
+        _ATTRIBUTE, {"device": device_id, "low": low, "high": newest, "unbound": int(Doubt.UNBOUND)}
+    )
+    asset_ids = changes.asset_ids | {row[0] for row in await cursor.fetchall()}
+    left: datetime | None = low
+    while left is not None and left <= newest:
+        left = await rebuild(connection, Stretch(device_id, left, newest, asset_ids), settings, now)
+    await connection.execute(_LEFT, (changes.from_at, low, list(changes.ids)))
+
+
+async def _waiting(connection: AsyncConnection, device_id: int) -> _Changes:
+    rows = await (await connection.execute(_CHANGES, (_END, device_id))).fetchall()
+    ids, asset_ids, begins, ends = zip(*rows, strict=True)
+    return _Changes(ids, frozenset(asset_ids), min(begins), max(ends))

@@ -1,0 +1,43 @@
+"""The jobs of the worker, one list: a job's work stands in the room that owns the data and is named here."""
+
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime, timedelta
+from typing import Final
+
+from psycopg import AsyncConnection
+
+from app.telemetry import partitions
+from app.tracking import late, reattributing
+from app.worker.alone import alone
+from app.worker.loop import Job, Surroundings
+
+_STATEMENT_TIMEOUT_S: Final = 120
+
+
+def _connection(around: Surroundings) -> AbstractAsyncContextManager[AsyncConnection]:
+    return around.core.database.direct("leasetrace worker", statement_timeout_s=_STATEMENT_TIMEOUT_S)
+
+
+async def _partitions(around: Surroundings, now: datetime) -> bool:
+    async with _connection(around) as connection, alone(connection, "partitions") as mine:
+        if mine:
+            await partitions.ensure(connection, now)
+    return False
+
+
+async def _late_data(around: Surroundings, now: datetime) -> bool:
+    async with _connection(around) as connection:
+        return await late.follow(connection, around.core.settings, now)
+
+
+async def _reattribution(around: Surroundings, now: datetime) -> bool:
+    async with _connection(around) as connection:
+        return await reattributing.follow(connection, around.core.settings, now)
+
+
+JOBS: Final = (
+    Job("partitions", timedelta(minutes=10), _partitions),
+    Job("late_data", timedelta(seconds=5), _late_data),
+    Job("reattribution", timedelta(seconds=5), _reattribution),
+)
+"""Every job that a worker runs."""

@@ -1,0 +1,38 @@
+"""The worker in a process of its own, and beside the service."""
+
+import asyncio
+import signal
+from contextlib import AbstractAsyncContextManager
+
+from app.core.clock import Clock
+from app.core.database import Database
+from app.core.http import Context
+from app.core.metrics import Metrics
+from app.core.settings import Settings
+from app.jurisdictions.service import LocatorProvider
+from app.worker.jobs import JOBS
+from app.worker.loop import Surroundings, Worker, in_background
+
+
+def background_work(context: Context, locators: LocatorProvider) -> AbstractAsyncContextManager[None]:
+    """Return the worker as a companion of the application (``app.main.create_app``)."""
+    return in_background(Surroundings(context, locators), JOBS)
+
+
+async def work_until_stopped(settings: Settings, clock: Clock) -> None:
+    """Run the worker until SIGTERM or SIGINT; the runs under way are finished.
+
+    Args:
+        settings: Where the database is, and the thresholds.
+        clock: The time.
+    """
+    database = Database(settings)
+    context = Context(settings, clock, database, Metrics())
+    worker = Worker(Surroundings(context, LocatorProvider(database)), JOBS)
+    loop = asyncio.get_running_loop()
+    for one in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(one, worker.stop)
+    try:
+        await worker.work()
+    finally:
+        await database.close()

@@ -1,0 +1,33 @@
+"""What the fault tests share."""
+
+import re
+from pathlib import Path
+
+from app.bench.torture.run import SETTLE_S
+from app.bench.torture.verdict import Verdict, compare
+from app.cli.torture import Stand
+
+ROOT = Path(__file__).resolve().parents[2]
+ARCHIVE = "../archive"
+"""Beside the data directory, where PostgreSQL runs the commands."""
+
+
+def documented(setting: str) -> str:
+    """Return a setting of PostgreSQL as docs/running.md gives it, with the archive of the tests."""
+    text = (ROOT / "docs/running.md").read_text(encoding="utf-8")
+    found = re.search(rf"^{setting} = ('.*')", text, flags=re.MULTILINE)
+    assert found, setting
+    return found[1].replace("/backup/wal", ARCHIVE)
+
+
+def archive_settings() -> dict[str, str]:
+    """Return the settings of continuous archiving as they are documented; the directory is made on first use."""
+    command = documented("archive_command")
+    return {"archive_mode": "on", "archive_command": command.replace("'", f"'mkdir -p {ARCHIVE} && ", 1)}
+
+
+def settled_verdict(up: Stand) -> Verdict:
+    """Let every client get the receipt of its last batch, and compare the database with all that was ever posted."""
+    crowd = up.scene.crowd
+    with crowd.settled(SETTLE_S):
+        return compare(up.made.urls.owner_url, crowd.plan, crowd.posted(), crowd.acknowledged())

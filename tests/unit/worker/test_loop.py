@@ -1,0 +1,114 @@
+"""The loop of the worker: jobs do not hinder each other, and it stops in good order."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from pydantic import SecretStr
+
+from app.core.clock import FixedClock
+from app.core.database import Database
+from app.core.http import Context
+from app.core.metrics import Metrics
+from app.core.settings import Settings
+from app.jurisdictions.service import LocatorProvider
+from app.worker import loop
+from app.worker.jobs import JOBS
+from app.worker.loop import Job, Surroundings, Worker, in_background
+
+NOW = datetime(2026, 11, 23, 4, tzinfo=UTC)
+
+
+@pytest.fixture
+def around() -> Surroundings:
+    settings = Settings(database_url=SecretStr("postgresql://nobody@127.0.0.1:1/none"))
+    database = Database(settings)
+    return Surroundings(Context(settings, FixedClock(NOW), database, Metrics()), LocatorProvider(database))
+
+
+def counted(around: Surroundings, name: str, job: str) -> float:
+    return around.core.metrics.registry.get_sample_value(name, {"job": job}) or 0.0
+
+
+async def test_a_job_that_fails_is_counted_and_hinders_no_other(
+    around: Surroundings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "_FIRST_REST_S", 0.0)
+    enough = asyncio.Event()
+    tries: list[datetime] = []
+
+    async def bad(_: Surroundings, now: datetime) -> bool:
+        tries.append(now)
+        raise ValueError(now)
+
+    async def good(_: Surroundings, now: datetime) -> bool:
+        assert now == NOW
+        if len(tries) >= 3:
+            enough.set()
+        await asyncio.sleep(0)
+        return True
+
+    hour = timedelta(hours=1)
+    async with in_background(around, [Job("bad", hour, bad), Job("good", hour, good)]):
+        await asyncio.wait_for(enough.wait(), 30)
+    assert counted(around, "leasetrace_job_failures_total", "bad") == len(tries) >= 3
+    assert counted(around, "leasetrace_job_failures_total", "good") == 0
+    assert counted(around, "leasetrace_job_runs_total", "good") >= 3
+    assert counted(around, "leasetrace_job_seconds_count", "bad") == len(tries)
+
+
+async def test_a_job_that_fails_rests_longer_each_time_and_not_for_ever(
+    around: Surroundings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rests: list[float] = []
+
+    async def wait_for(waiting: asyncio.Future[bool], rest: float) -> None:
+        asyncio.ensure_future(waiting).cancel()
+        rests.append(rest)
+        if len(rests) == 14:
+            worker.stop()
+
+    async def bad(_: Surroundings, __: datetime) -> bool:
+        raise OSError
+
+    monkeypatch.setattr(asyncio, "wait_for", wait_for)
+    worker = Worker(around, [Job("bad", timedelta(seconds=1), bad)])
+    await worker.work()
+    assert rests[:5] == [1, 2, 4, 8, 16]
+    assert max(rests) == 600
+
+
+async def test_stopping_lets_the_run_under_way_end_and_begins_no_other(around: Surroundings) -> None:
+    begun, may_end = asyncio.Event(), asyncio.Event()
+    ended: list[int] = []
+
+    async def slow(_: Surroundings, __: datetime) -> bool:
+        begun.set()
+        await may_end.wait()
+        ended.append(1)
+        return True
+
+    worker = Worker(around, [Job("slow", timedelta(0), slow)])
+    working = asyncio.create_task(worker.work())
+    await begun.wait()
+    worker.stop()
+    may_end.set()
+    await asyncio.wait_for(working, 30)
+    assert ended == [1]
+
+
+async def test_a_run_that_does_not_end_is_cancelled(around: Surroundings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop, "GRACE_S", 0.01)
+    begun = asyncio.Event()
+
+    async def stuck(_: Surroundings, __: datetime) -> bool:
+        begun.set()
+        await asyncio.Event().wait()
+        return False
+
+    async with in_background(around, [Job("stuck", timedelta(0), stuck)]):
+        await begun.wait()
+
+
+def test_every_job_has_a_name_of_its_own() -> None:
+    assert len({job.name for job in JOBS}) == len(JOBS) > 0
