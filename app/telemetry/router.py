@@ -10,7 +10,7 @@ from app.core.http import InContext, Moment, ReadSession, WriteSession
 from app.core.paging import After, Limit, Page, decode_token
 from app.core.wire import Key
 from app.telemetry import quality, service, silence
-from app.telemetry.schemas import Feed, FeedAlert, FeedChange, FeedIn, FeedQuality
+from app.telemetry.schemas import Feed, FeedAlert, FeedChange, FeedIn, FeedQuality, FeedSecret
 
 router = APIRouter(tags=["telemetry"])
 
@@ -49,6 +49,14 @@ async def change_feed(
     return await service.change_feed(session, principal, feed_id, wanted, context.settings)
 
 
+@router.post("/feeds/{feed_id}/hmac-secret", status_code=201, summary="Make the secret that requests are signed with")
+async def make_hmac_secret(
+    feed_id: Key, principal: LessorOrAdministrator, session: WriteSession, context: InContext
+) -> FeedSecret:
+    """Make a new secret, shown only now; from the next half second on the feed takes requests signed with it only."""
+    return await service.make_hmac_secret(session, Visibility(principal), feed_id, context.settings)
+
+
 @router.get("/feeds/{feed_id}/quality", summary="How well does this source of pings work?")
 async def read_feed_quality(
     feed_id: Key,
@@ -75,5 +83,5 @@ async def list_alerts(
     after: After = None,
     limit: Limit = 100,
 ) -> Page[FeedAlert]:
-    """List the open alerts of the caller's feeds, or of all for an administrator; one closes when batches come again."""
+    """List the open alerts of the caller's feeds, or of all for an administrator, until batches come again."""
     return await silence.list_alerts(session, Visibility(principal), decode_token(after), limit, cleared_too=all_)

@@ -43,6 +43,8 @@ class FeedChange(FeedOptions):
     name: Name = Field(default_factory=str)
     coord_system: CoordSystem | None = None
     """The datum of rows that do not name one themselves, from the next half second on."""
+    hmac: Annotated[bool, Field(strict=True)] = Field(default_factory=bool)
+    """False: requests need no signature any more, and the secret is gone. It is turned on by making a secret."""
 
 
 class Feed(BaseModel):
@@ -56,7 +58,17 @@ class Feed(BaseModel):
     requests_per_s: int | None
     silent_after: timedelta | None
     device_silent_after: timedelta | None
+    hmac: bool
+    """Whether requests must be signed."""
     created_at: datetime
+
+
+class FeedSecret(BaseModel):
+    """What the requests of a feed are signed with; shown only now."""
+
+    feed_id: int
+    secret: str
+    """Its characters are the key of HMAC-SHA256."""
 
 
 class DoubtShare(BaseModel):
