@@ -80,7 +80,8 @@ async def test_silence_is_raised_once_and_cleared_once(lessor: Holder, doors: Do
         "cleared_at": None,
         "last_batch_at": "2026-11-23T04:00:00Z",
     }
-    await gateway.client.post("/v1/pings", json=[ping(-60 * 499)])
+    answer = await gateway.client.post("/v1/pings", json=[ping(-60 * 499)])
+    assert answer.status_code == 200, answer.text
     assert await worker.at(501) == [(feed_id, False)]
     assert await worker.at(501) == []
     assert (worker.gauge, await alerts(lessor.client)) == (0, [])
