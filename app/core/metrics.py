@@ -28,6 +28,9 @@ class Metrics:
             ["outcome"],
             registry=self.registry,
         )
+        self.feeds_silent = Gauge(
+            "leasetrace_feeds_silent", "Feeds that have an open alert of silence.", registry=self.registry
+        )
         self.writer_commits = Counter(
             "leasetrace_writer_commits_total", "Group commits of the ping writer.", registry=self.registry
         )

@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import AliasChoices, Field, NonNegativeInt, PositiveInt, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from app.core.sealing import parse_keys
+from app.core.sealing import Sealer, parse_keys
 
 
 class Settings(BaseSettings):
@@ -117,6 +117,14 @@ class Settings(BaseSettings):
 
     log_level: str = "INFO"
     """Least severity that is logged: DEBUG, INFO, WARNING, ERROR."""
+
+    def sealer(self) -> Sealer:
+        """Return what seals and opens secrets.
+
+        Raises:
+            NoSecretKey: No key is set.
+        """
+        return Sealer.of(self.secret_keys.get_secret_value() if self.secret_keys else None)
 
     @field_validator("secret_keys")
     @classmethod

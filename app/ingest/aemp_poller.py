@@ -138,7 +138,7 @@ class _Poller:
 
     async def _secret_of(self, source: DueSource) -> str:
         """Return the secret in clear; where it is sealed with an old key, it is sealed anew with the first."""
-        sealer = aemp_service.sealer_of(self._context.settings)
+        sealer = self._context.settings.sealer()
         secret = sealer.open(source.secret_sealed, bound_to(source.source_id))
         if sealer.is_outdated(source.secret_sealed):
             async with self._context.database.writing() as session:

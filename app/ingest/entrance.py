@@ -44,7 +44,7 @@ async def read_body(request: Request, max_bytes: int) -> Body:
         TooLarge: Over the limit, unpacked.
         MalformedRequest: The packed bytes are broken or truncated, or the client went away in the middle.
     """
-    content_type = _content_type(request)
+    content_type = content_type_of(request)
     if content_type != _JSON and content_type not in _NDJSON:
         raise UnsupportedMedia(
             "Content-Type: expected application/json (an array) or application/x-ndjson (one ping a line)",
@@ -53,8 +53,21 @@ async def read_body(request: Request, max_bytes: int) -> Body:
     return await read_any_body(request, max_bytes)
 
 
-def _content_type(request: Request) -> str:
+def content_type_of(request: Request) -> str:
+    """Return what a body claims to be, lower case, without parameters."""
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+async def wire_bytes(request: Request) -> bytes:
+    """Return the body as it came, packed if it is; read once, however often it is asked for.
+
+    Raises:
+        MalformedRequest: The client went away in the middle.
+    """
+    try:
+        return await request.body()  # app.api.requests holds the limit while it is read
+    except ClientDisconnect as error:
+        raise MalformedRequest("The body ended before it was complete.") from error
 
 
 async def read_any_body(request: Request, max_bytes: int) -> Body:
@@ -62,12 +75,9 @@ async def read_any_body(request: Request, max_bytes: int) -> Body:
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
     if encoding not in {"identity", "", "gzip", "zstd"}:
         raise UnsupportedMedia("Content-Encoding: expected gzip, zstd or none", field="Content-Encoding")
-    try:
-        packed = await request.body()  # app.api.requests holds the limit while it is read
-    except ClientDisconnect as error:
-        raise MalformedRequest("The body ended before it was complete.") from error
+    packed = await wire_bytes(request)
     data = packed if encoding in {"identity", ""} else unpack(packed, encoding, max_bytes)
-    return Body(data, _content_type(request))
+    return Body(data, content_type_of(request))
 
 
 def _too_large(max_bytes: int) -> TooLarge:

@@ -19,7 +19,8 @@ from app.access.http import bearer_key, keyring_of
 from app.access.service import KEY_REFUSED
 from app.core.errors import NotAuthenticated, NotFound
 from app.core.http import context
-from app.ingest.entrance import Body, read_any_body
+from app.ingest import signatures
+from app.ingest.entrance import Body, content_type_of, read_any_body, wire_bytes
 from app.ingest.receipt import Receipt
 from app.ingest.service import Decoder, Ingest
 from app.telemetry import flespi, osmand, owntracks, traccar
@@ -46,6 +47,11 @@ def _for_owntracks(receipt: Receipt | None) -> Response:
     return Response(b"[]", media_type="application/json")
 
 
+def _never(query: str, content_type: str) -> bool:
+    del query, content_type
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class ForeignFormat:
     """A format of another system.
@@ -54,16 +60,18 @@ class ForeignFormat:
         decode: Reads a body.
         answer: What its sender wants to hear; the receipt is None where there was nothing to store.
         methods: How it is sent.
+        stands_in_query: Tells by query and content type whether the data are in the query and not in the body.
     """
 
     decode: Decoder
     answer: Callable[[Receipt | None], Response]
     methods: frozenset[str] = frozenset({"POST"})
+    stands_in_query: Callable[[str, str], bool] = _never
 
 
 FORMATS: Final[Mapping[str, ForeignFormat]] = {
     "traccar": ForeignFormat(traccar.decode, _with_receipt),
-    "osmand": ForeignFormat(osmand.decode, _for_osmand, frozenset({"POST", "GET"})),
+    "osmand": ForeignFormat(osmand.decode, _for_osmand, frozenset({"POST", "GET"}), osmand.stands_in_query),
     "owntracks": ForeignFormat(owntracks.decode, _for_owntracks),
     "flespi": ForeignFormat(flespi.decode, _with_receipt),
 }
@@ -87,10 +95,15 @@ async def take_foreign(request: Request) -> Response:
     wanted = FORMATS[name]
     request.state.principal = principal = await _sender(request, path_key)
     ingest = cast("Ingest", request.app.state.ingest)
-    await ingest.admit(principal)
+    rules = await ingest.admit(principal)
+    told: bytes = request.scope["query_string"]
+    query = told.decode("latin-1")
+    in_query = wanted.stands_in_query(query, content_type_of(request))
+    if rules.hmac_secret is not None:
+        content = told if in_query else await wire_bytes(request)
+        signatures.check(rules.hmac_secret, request.headers, content, context(request).clock.now())
     body = await read_any_body(request, context(request).settings.max_body_bytes)
-    query = request.scope["query_string"].decode("latin-1")
-    raw = body if body.data else Body(query.encode("latin-1"), _FORM)
+    raw = Body(told, _FORM) if in_query else body
     receipt = await ingest.take_in(principal, body, decode=wanted.decode, query=query, raw=raw)
     return wanted.answer(receipt)
 

@@ -12,7 +12,8 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from app.access.http import InSight, bearer, bearer_key, keyring_of
 from app.core.errors import InvalidInput
 from app.core.http import ReadSession, context
-from app.ingest.entrance import read_body
+from app.ingest import signatures
+from app.ingest.entrance import read_body, wire_bytes
 from app.ingest.foreign import FORMATS, take_foreign
 from app.ingest.receipt import Receipt
 from app.ingest.schemas import ReceiptOut, ping_body
@@ -36,7 +37,9 @@ async def take_pings(request: Request) -> Response:
         raise InvalidInput("results: expected noteworthy or all", field="results")
     ingest = ingest_of(request)
     request.state.principal = principal = await keyring_of(request).principal(bearer_key(request))
-    await ingest.admit(principal)
+    rules = await ingest.admit(principal)
+    if rules.hmac_secret is not None:
+        signatures.check(rules.hmac_secret, request.headers, await wire_bytes(request), context(request).clock.now())
     body = await read_body(request, context(request).settings.max_body_bytes)
     receipt = await ingest.take_in(principal, body, every_row=wanted == "all")
     return receipt_response(receipt)
@@ -63,7 +66,8 @@ async def post_pings(
 ) -> Response:
     """Judge a batch row by row, store it, and answer after the commit.
 
-    A JSON array or NDJSON, plain, gzip or zstd. A whole batch may be sent again at any time.
+    A JSON array or NDJSON, plain, gzip or zstd. A whole batch may be sent again at any time. A feed that has a secret
+    wants `X-LeaseTrace-Time` and `X-LeaseTrace-Signature`, as `docs/feeds.md` tells.
     """
     del results  # take_pings reads it, also where no machinery has
     return await take_pings(request)

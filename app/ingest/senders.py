@@ -3,7 +3,7 @@
 import math
 import time
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from app.access.domain import Principal
@@ -12,7 +12,7 @@ from app.core.errors import TooManyRequests
 from app.core.http import Context
 from app.core.remembered import Remembered
 from app.ingest.limits import Bucket
-from app.telemetry.service import feed_by_id
+from app.telemetry.service import feed_by_id, hmac_secret_of
 
 REMEMBERED_S: Final = 0.5
 """A change of a feed counts at every entrance after this, seconds."""
@@ -26,11 +26,13 @@ class FeedRules:
         coord_system: The datum of rows that name none; None where the feed declares nothing.
         rows_per_s: Rows that each process takes in a second.
         requests_per_s: Requests that each process takes in a second.
+        hmac_secret: What requests are signed with; None where they need not be.
     """
 
     coord_system: CoordSystem | None
     rows_per_s: int
     requests_per_s: int
+    hmac_secret: str | None = field(default=None, repr=False)
 
 
 class Senders:
@@ -94,4 +96,5 @@ class Senders:
             coord_system=CoordSystem(feed.coord_system) if feed.coord_system else None,
             rows_per_s=feed.rows_per_s or settings.feed_rows_per_s,
             requests_per_s=feed.requests_per_s or settings.feed_requests_per_s,
+            hmac_secret=hmac_secret_of(feed, settings),
         )

@@ -15,7 +15,7 @@ from app.core.http import Context
 from app.ingest.entrance import Body
 from app.ingest.parcel import Parcel
 from app.ingest.receipt import Receipt, RowResult
-from app.ingest.senders import Senders
+from app.ingest.senders import FeedRules, Senders
 from app.ingest.writer import GroupWriter
 from app.jurisdictions.service import LocatorProvider
 from app.telemetry import json_pings
@@ -59,13 +59,15 @@ class Ingest:
         """Write what waits, then stop."""
         await self._stack.aclose()
 
-    async def admit(self, principal: Principal) -> None:
-        """Let a request in, before its body is read.
+    async def admit(self, principal: Principal) -> FeedRules:
+        """Let a request in, before its body is read, and return what holds for it.
 
         Raises:
             TooManyRequests: Its sender is too fast.
         """
-        self.senders.count_request(principal, await self.senders.rules_of(principal))
+        rules = await self.senders.rules_of(principal)
+        self.senders.count_request(principal, rules)
+        return rules
 
     async def take_in(
         self,

@@ -10,7 +10,6 @@ from app.access.domain import Visibility
 from app.core.errors import Conflict, InvalidInput, NotFound
 from app.core.outbound import check_url
 from app.core.paging import Page, page_of
-from app.core.sealing import Sealer
 from app.core.settings import Settings
 from app.telemetry import queries
 from app.telemetry.aemp_domain import AempAuth, Cursor, DueSource, Tally, bound_to, next_poll_at
@@ -21,15 +20,6 @@ MAX_SOURCES = 50
 """Sources of one lessor: nobody leases the machines of more makers, and each of them is called from here."""
 
 _MAX_ERROR = 300
-
-
-def sealer_of(settings: Settings) -> Sealer:
-    """Return what seals and opens the secrets of sources.
-
-    Raises:
-        NoSecretKey: The service has no key.
-    """
-    return Sealer.of(settings.secret_keys.get_secret_value() if settings.secret_keys else None)
 
 
 async def create_source(
@@ -43,7 +33,7 @@ async def create_source(
             signing in needs is missing.
         Conflict: The lessor has a source of this name, or too many of them.
     """
-    sealer = sealer_of(settings)
+    sealer = settings.sealer()
     feed = await _feed_in_sight(session, visibility, wanted.feed_id)
     _must_suit_its_auth(wanted)
     allow_private = settings.aemp_allow_private
@@ -133,7 +123,7 @@ async def change_source(
         secret = change.secret.get_secret_value()
         if row.auth == AempAuth.BEARER and " " in secret:
             raise InvalidInput("secret: a bearer token has no spaces", field="secret")
-        row.secret_sealed = sealer_of(settings).seal(secret, bound_to(source_id))
+        row.secret_sealed = settings.sealer().seal(secret, bound_to(source_id))
         row.consecutive_failures, row.last_error = 0, None
     if change.min_interval is not None:
         row.min_interval = change.min_interval

@@ -93,13 +93,23 @@ def decode(arrival: Arrival, max_rows: int) -> Decoded:
         InvalidInput: It is JSON, but not one object.
         TooLarge: ``max_rows`` is 0.
     """
-    if arrival.content_type.startswith("application/json"):
+    if _is_json(arrival.content_type):
         rows = json_rows(arrival.body, batch=False)
         return read_rows(rows, max_rows, partial(_json_row, received_at=arrival.received_at))
-    parameters = _parameters(arrival.query) or _parameters(text_of(arrival.body))
+    in_query = stands_in_query(arrival.query, arrival.content_type)
+    parameters = _parameters(arrival.query if in_query else text_of(arrival.body))
     if not {"id", "deviceid"} & parameters.keys():
         raise MalformedRequest("id: required, but missing; name the device", field="id")
     return read_rows([parameters], max_rows, partial(_query_row, received_at=arrival.received_at))
+
+
+def stands_in_query(query: str, content_type: str) -> bool:
+    """Tell whether a request says in its query what it has to say; then its body is not read."""
+    return not _is_json(content_type) and bool(_parameters(query))
+
+
+def _is_json(content_type: str) -> bool:
+    return content_type.startswith("application/json")
 
 
 def _parameters(text: str) -> Parameters:

@@ -1,16 +1,39 @@
 """All SQL of this room's registers and receipts; the store of pings is in ``store``."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, Integer, ScalarSelect, Text, and_, column, delete, func, select, table, update
+from sqlalchemy import (
+    BigInteger,
+    Integer,
+    Interval,
+    ScalarSelect,
+    Text,
+    and_,
+    column,
+    delete,
+    func,
+    literal,
+    or_,
+    select,
+    table,
+    update,
+)
 from sqlalchemy.dialects.postgresql import TIMESTAMP, distinct_on, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from app.access.domain import Visibility
-from app.telemetry.tables import AempCursorRow, AempSourceRow, FeedHourRow, FeedRow, PingBatchRow, PingRow
+from app.telemetry.tables import (
+    AempCursorRow,
+    AempSourceRow,
+    FeedAlertRow,
+    FeedHourRow,
+    FeedRow,
+    PingBatchRow,
+    PingRow,
+)
 
 _HEARD: Final = table(
     "device_heard",
@@ -92,6 +115,64 @@ async def feed_hours(
     rows = (await session.execute(query)).all()
     hours: list[FeedHourRow | None] = [row[2] for row in rows]
     return (rows[0][0], rows[0][1], [hour for hour in hours if hour is not None]) if rows else None
+
+
+_ALERT: Final = (FeedAlertRow.alert_id, FeedAlertRow.feed_id, FeedAlertRow.lessor_id, FeedAlertRow.last_batch_at)
+Alert = tuple[int, int, int, datetime]
+"""An alert's id, feed, lessor and newest batch when it was raised."""
+
+
+async def clear_silence(session: AsyncSession, now: datetime, usual: timedelta) -> list[Alert]:
+    """Clear the open alerts of feeds that have sent since, or are not silent by their patience of today."""
+    last_batch_at = _last_batch_at()
+    heard = or_(
+        last_batch_at > FeedAlertRow.last_batch_at,
+        last_batch_at > now - func.coalesce(FeedRow.silent_after, literal(usual, Interval)),
+    )
+    query = (
+        update(FeedAlertRow)
+        .where(FeedAlertRow.feed_id == FeedRow.feed_id, FeedAlertRow.cleared_at.is_(None), heard)
+        .values(cleared_at=now)
+        .returning(*_ALERT)
+    )
+    rows = await session.execute(query, execution_options={"synchronize_session": False})
+    return [(row[0], row[1], row[2], row[3]) for row in rows]
+
+
+async def raise_silence(session: AsyncSession, now: datetime, usual: timedelta) -> list[Alert]:
+    """Open an alert for each feed that has sent, is silent, and has none that is open."""
+    heard = select(
+        FeedRow.lessor_id, FeedRow.feed_id, FeedRow.silent_after, _last_batch_at().label("last")
+    ).subquery()
+    patience = func.coalesce(heard.c.silent_after, literal(usual, Interval))
+    silent = select(
+        heard.c.lessor_id, heard.c.feed_id, literal("silent"), literal(now, TIMESTAMP(timezone=True)), heard.c.last
+    ).where(heard.c.last <= now - patience)
+    query = (
+        insert(FeedAlertRow)
+        .from_select(["lessor_id", "feed_id", "kind", "raised_at", "last_batch_at"], silent)
+        .on_conflict_do_nothing(
+            index_elements=[FeedAlertRow.feed_id, FeedAlertRow.kind], index_where=FeedAlertRow.cleared_at.is_(None)
+        )
+        .returning(*_ALERT)
+    )
+    return [(row[0], row[1], row[2], row[3]) for row in await session.execute(query)]
+
+
+async def open_alerts(session: AsyncSession) -> int:
+    """Return how many feeds are silent."""
+    query = select(func.count()).select_from(FeedAlertRow).where(FeedAlertRow.cleared_at.is_(None))
+    return await session.scalar(query) or 0
+
+
+async def alerts_after(
+    session: AsyncSession, lessor_id: int | None, after: int, limit: int, *, cleared_too: bool
+) -> Sequence[FeedAlertRow]:
+    """Return alerts in the order of their ids, of one lessor or of all."""
+    query = select(FeedAlertRow).where(FeedAlertRow.alert_id > after).order_by(FeedAlertRow.alert_id).limit(limit)
+    if lessor_id is not None:
+        query = query.where(FeedAlertRow.lessor_id == lessor_id)
+    return (await session.scalars(query if cleared_too else query.where(FeedAlertRow.cleared_at.is_(None)))).all()
 
 
 async def silent_devices(

@@ -9,8 +9,8 @@ from app.access.http import LessorOrAdministrator
 from app.core.http import InContext, Moment, ReadSession, WriteSession
 from app.core.paging import After, Limit, Page, decode_token
 from app.core.wire import Key
-from app.telemetry import quality, service
-from app.telemetry.schemas import Feed, FeedChange, FeedIn, FeedQuality
+from app.telemetry import quality, service, silence
+from app.telemetry.schemas import Feed, FeedAlert, FeedChange, FeedIn, FeedQuality, FeedSecret
 
 router = APIRouter(tags=["telemetry"])
 
@@ -49,6 +49,14 @@ async def change_feed(
     return await service.change_feed(session, principal, feed_id, wanted, context.settings)
 
 
+@router.post("/feeds/{feed_id}/hmac-secret", status_code=201, summary="Make the secret that requests are signed with")
+async def make_hmac_secret(
+    feed_id: Key, principal: LessorOrAdministrator, session: WriteSession, context: InContext
+) -> FeedSecret:
+    """Make a new secret, shown only now; from the next half second on the feed takes requests signed with it only."""
+    return await service.make_hmac_secret(session, Visibility(principal), feed_id, context.settings)
+
+
 @router.get("/feeds/{feed_id}/quality", summary="How well does this source of pings work?")
 async def read_feed_quality(
     feed_id: Key,
@@ -65,3 +73,15 @@ async def read_feed_quality(
     """Count what came through a feed in the whole hours of a window, what was wrong, and which devices are silent."""
     window = quality.hours_of(from_, to, context.clock.now())
     return await quality.quality_of(session, Visibility(principal), feed_id, window, context)
+
+
+@router.get("/alerts", summary="Which sources of pings have fallen silent?")
+async def list_alerts(
+    principal: LessorOrAdministrator,
+    session: ReadSession,
+    all_: Annotated[bool, Query(alias="all", description="Cleared alerts too.")] = False,
+    after: After = None,
+    limit: Limit = 100,
+) -> Page[FeedAlert]:
+    """List the open alerts of the caller's feeds, or of all for an administrator, until batches come again."""
+    return await silence.list_alerts(session, Visibility(principal), decode_token(after), limit, cleared_too=all_)

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field, StringConstraints
 
 from app.core.datum import CoordSystem
-from app.core.wire import Key, Wire
+from app.core.wire import Key, Stored, Wire
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=100, strip_whitespace=True, pattern=r"^[^\x00]*$")]
 Rate = Annotated[int, Field(strict=True, ge=1, le=100_000_000)]
@@ -43,6 +43,8 @@ class FeedChange(FeedOptions):
     name: Name = Field(default_factory=str)
     coord_system: CoordSystem | None = None
     """The datum of rows that do not name one themselves, from the next half second on."""
+    hmac: Annotated[bool, Field(strict=True)] = Field(default_factory=bool)
+    """False: requests need no signature any more, and the secret is gone. It is turned on by making a secret."""
 
 
 class Feed(BaseModel):
@@ -56,7 +58,17 @@ class Feed(BaseModel):
     requests_per_s: int | None
     silent_after: timedelta | None
     device_silent_after: timedelta | None
+    hmac: bool
+    """Whether requests must be signed."""
     created_at: datetime
+
+
+class FeedSecret(BaseModel):
+    """What the requests of a feed are signed with; shown only now."""
+
+    feed_id: int
+    secret: str
+    """Its characters are the key of HMAC-SHA256."""
 
 
 class DoubtShare(BaseModel):
@@ -133,3 +145,17 @@ class FeedQuality(BaseModel):
     silent_devices: SilentDevices
     """As of now, whatever the window."""
     computed_at: datetime
+
+
+class FeedAlert(Stored):
+    """That a feed fell silent."""
+
+    alert_id: int
+    feed_id: int
+    lessor_id: int
+    kind: Literal["silent"]
+    raised_at: datetime
+    cleared_at: datetime | None
+    """When batches had come again; null while it is silent."""
+    last_batch_at: datetime
+    """The newest batch when it was raised."""

@@ -1,8 +1,9 @@
 """Use cases of this room: feeds, and the receipts of batches."""
 
+import secrets
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -16,8 +17,10 @@ from app.core.http import Context
 from app.core.paging import Page, page_of
 from app.core.settings import Settings
 from app.telemetry import queries
-from app.telemetry.schemas import Feed, FeedIn
+from app.telemetry.schemas import Feed, FeedIn, FeedSecret
 from app.telemetry.tables import FeedRow, PingBatchRow
+
+_SECRET_BYTES: Final = 32
 
 
 def _feed(row: FeedRow) -> Feed:
@@ -30,6 +33,7 @@ def _feed(row: FeedRow) -> Feed:
         requests_per_s=row.requests_per_s,
         silent_after=row.silent_after,
         device_silent_after=row.device_silent_after,
+        hmac=row.hmac_secret_sealed is not None,
         created_at=row.created_at,
     )
 
@@ -114,8 +118,10 @@ async def change_feed(
     row = await _row_in_sight(session, Visibility(principal), feed_id, for_change=True)
     _check_limits(principal, changes, settings)
     declared_before = row.coord_system
+    _switch_hmac(row, changes.get("hmac"))
     for column, value in changes.items():
-        setattr(row, column, value)
+        if column != "hmac":
+            setattr(row, column, value)
     await _flush(session, row.name)
     if row.coord_system != declared_before:
         suspects = await datum_suspects(session, row.lessor_id)
@@ -143,6 +149,46 @@ async def must_be_feed_of(session: AsyncSession, feed_id: int, lessor_id: int | 
     row = await queries.feed(session, feed_id)
     if row is None or row.lessor_id != lessor_id:
         raise InvalidInput(f"feed: there is no feed {feed_id} of this lessor", field="feed")
+
+
+def _switch_hmac(row: FeedRow, wanted: bool | None) -> None:
+    if wanted and row.hmac_secret_sealed is None:
+        raise InvalidInput(
+            "hmac: POST /v1/feeds/{feed_id}/hmac-secret makes the secret and turns it on", field="hmac"
+        )
+    if wanted is False:
+        row.hmac_secret_sealed = None
+
+
+def hmac_secret_of(feed: FeedRow, settings: Settings) -> str | None:
+    """Return what the requests of a feed are signed with; None where they need not be.
+
+    Raises:
+        NoSecretKey: The service has no key to open it with.
+        SecretUnreadable: None of its keys opens it.
+    """
+    sealed = feed.hmac_secret_sealed
+    return None if sealed is None else settings.sealer().open(sealed, _bound(feed.feed_id))
+
+
+def _bound(feed_id: int) -> str:
+    return f"feed:{feed_id}"
+
+
+async def make_hmac_secret(
+    session: AsyncSession, visibility: Visibility, feed_id: int, settings: Settings
+) -> FeedSecret:
+    """Make the secret that a feed's requests are signed with from now on, in place of any before.
+
+    Raises:
+        NotFound: There is no such feed, or it is another lessor's.
+        NoSecretKey: The service has no key to keep it with.
+    """
+    row = await _row_in_sight(session, visibility, feed_id, for_change=True)
+    secret = secrets.token_hex(_SECRET_BYTES)
+    row.hmac_secret_sealed = settings.sealer().seal(secret, _bound(feed_id))
+    await session.flush()
+    return FeedSecret(feed_id=feed_id, secret=secret)
 
 
 async def feed_by_id(session: AsyncSession, feed_id: int) -> FeedRow | None:

@@ -277,14 +277,18 @@ async def ensure_partitions(connection: AsyncConnection, days: Sequence[int]) ->
     """Make the partitions of these days where they are missing, each in a transaction of its own.
 
     Returns:
-        The days that have one now. Where the lock could not be had soon, the pings of the day go to the default
-        partition, and the worker moves them later.
+        The days that have one now. Where the lock could not be had soon, or the database's own clock says that the
+        day is too far ahead, the pings of the day go to the default partition, and the worker moves them later.
     """
     made: list[int] = []
     for day in days:
         try:
             await connection.execute("SELECT ping_partition_ensure(%s)", (date_of(day),))
-        except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
+        except (
+            psycopg.errors.LockNotAvailable,
+            psycopg.errors.DeadlockDetected,
+            psycopg.errors.CheckViolation,
+        ):
             continue
         made.append(day)
     return made

@@ -178,7 +178,7 @@ async def track_of(
         InvalidInput: The window is turned round or longer than a year, or the page token is not ours.
     """
     starts_at, ends_at = window
-    if not starts_at < ends_at <= starts_at + MAX_WINDOW:
+    if not timedelta(0) < ends_at - starts_at <= MAX_WINDOW:  # a sum could pass the year 9999
         raise InvalidInput("to: expected a time after `from`, at most 366 days later", field="to")
     now = context.clock.now()
     await asset_in_sight(session, visibility, asset_id, now)

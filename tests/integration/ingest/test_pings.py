@@ -224,6 +224,16 @@ async def test_a_future_clock_and_a_lost_one_wait_in_the_default_partition(lesso
     assert rows == [("ping_20261123", 1), ("ping_default", 2)]
 
 
+async def test_a_database_whose_clock_is_behind_ours_keeps_pings_in_the_default_partition(
+    lessor: Holder, urls: ClusterUrls, clock: FixedClock
+) -> None:
+    clock.set(NOW + timedelta(days=20_000))
+    receipt = (await post(lessor, ping(-60 * 24 * 20_000 + 5))).json()
+    assert (receipt["stored"], receipt["results"]) == (1, [])
+    with psycopg.connect(urls.owner_url) as connection:
+        assert connection.execute("SELECT count(*) FROM ping_default").fetchone() == (1,)
+
+
 async def test_what_waits_in_the_default_partition_moves_when_its_day_gets_one(
     lessor: Holder, urls: ClusterUrls, clock: FixedClock
 ) -> None:

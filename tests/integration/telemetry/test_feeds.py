@@ -37,6 +37,7 @@ async def test_a_feed_is_read_and_changed_member_by_member(lessor: Holder) -> No
         "requests_per_s": None,
         "silent_after": "PT2H",
         "device_silent_after": None,
+        "hmac": False,
         "created_at": "2026-11-23T04:00:00Z",
     }
     changed = await change(lessor, feed_id, name="gateway 2", rows_per_s=500, silent_after=None)

@@ -144,6 +144,14 @@ async def test_a_window_that_cannot_be_is_named(doors: Doors, params: dict[str, 
     assert [error["field"] for error in answer.json()["errors"]] == [field]
 
 
+async def test_the_last_day_that_there_is_can_be_asked_for(doors: Doors) -> None:
+    lessor = await doors.lessor()
+    asset_id = await registered(lessor)
+    window = {"from": "9999-12-31T00:00:00Z", "to": "9999-12-31T23:59:59Z"}
+    answer = await lessor.client.get(f"/v1/assets/{asset_id}/track", params=window)
+    assert (answer.status_code, answer.json()["points"]) == (200, [])
+
+
 async def test_who_may_not_see_an_asset_is_told_what_they_would_be_told_of_none(doors: Doors) -> None:
     lessor = await doors.lessor()
     asset_id = await registered(lessor, "one")

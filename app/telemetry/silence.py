@@ -1,0 +1,75 @@
+"""Feeds that fall silent: an alert is raised when nothing has come for too long, and cleared when batches come again.
+
+The worker calls ``check_silence`` every minute or so; how often does not matter, since each call leaves what is true.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.access.domain import Visibility
+from app.core.http import Context
+from app.core.paging import Page, page_of
+from app.telemetry import queries
+from app.telemetry.schemas import FeedAlert
+
+_log = structlog.get_logger("leasetrace.telemetry")
+
+
+@dataclass(frozen=True, slots=True)
+class SilenceChange:
+    """An alert that was raised or cleared just now.
+
+    Attributes:
+        alert_id: The alert.
+        feed_id: The feed.
+        lessor_id: Whose feed it is.
+        last_batch_at: The newest batch when the alert was raised, UTC.
+        silent: Whether it has fallen silent; False when batches came again.
+    """
+
+    alert_id: int
+    feed_id: int
+    lessor_id: int
+    last_batch_at: datetime
+    silent: bool
+
+
+async def check_silence(session: AsyncSession, now: datetime, context: Context) -> list[SilenceChange]:
+    """Raise an alert for each feed that has fallen silent and clear those of feeds that have not; three statements.
+
+    A feed that has never sent is not silent. Nothing happens when nothing has changed since the last call, and two
+    processes may call it at once.
+
+    Args:
+        session: A transaction that writes; the caller commits.
+        now: The present moment, aware.
+        context: The usual patience (``feed_silent_after``), and the gauge that is set.
+
+    Returns:
+        What changed, cleared alerts first.
+    """
+    usual = context.settings.feed_silent_after
+    changes = [SilenceChange(*row, silent=False) for row in await queries.clear_silence(session, now, usual)]
+    changes += [SilenceChange(*row, silent=True) for row in await queries.raise_silence(session, now, usual)]
+    for change in changes:
+        log, event = (_log.warning, "feed_silent") if change.silent else (_log.info, "feed_heard_again")
+        log(
+            event,
+            feed_id=change.feed_id,
+            lessor_id=change.lessor_id,
+            alert_id=change.alert_id,
+            last_batch_at=change.last_batch_at.isoformat(),
+        )
+    context.metrics.feeds_silent.set(await queries.open_alerts(session))
+    return changes
+
+
+async def list_alerts(
+    session: AsyncSession, visibility: Visibility, after: int, limit: int, *, cleared_too: bool
+) -> Page[FeedAlert]:
+    """Return a page of the alerts of the feeds in sight, in the order in which they were raised."""
+    rows = await queries.alerts_after(session, visibility.lessor_id, after, limit + 1, cleared_too=cleared_too)
+    return page_of([FeedAlert.model_validate(row) for row in rows], limit, lambda alert: alert.alert_id)
