@@ -7,7 +7,9 @@ from typing import Final
 from psycopg import AsyncConnection
 
 from app.telemetry import partitions
+from app.telemetry import retention as telemetry_retention
 from app.tracking import late, reattributing
+from app.tracking import retention as tracking_retention
 from app.worker.alone import alone
 from app.worker.loop import Job, Surroundings
 
@@ -35,9 +37,26 @@ async def _reattribution(around: Surroundings, now: datetime) -> bool:
         return await reattributing.follow(connection, around.core.settings, now)
 
 
+async def _retention(around: Surroundings, now: datetime) -> bool:
+    keep = around.core.settings
+    more = False
+    async with _connection(around) as connection, alone(connection, "retention") as mine:
+        if mine and keep.retention_raw_days:
+            before = now - timedelta(days=keep.retention_raw_days)
+            more |= await telemetry_retention.empty_raw_bodies(connection, before, now)
+        if mine and keep.retention_ping_days:
+            before = now - timedelta(days=keep.retention_ping_days)
+            more |= await telemetry_retention.delete_pings(connection, before, now)
+        if mine and keep.retention_derived_days:
+            day = (now - timedelta(days=keep.retention_derived_days)).date()
+            more |= await tracking_retention.delete_days(connection, day, now)
+    return more
+
+
 JOBS: Final = (
     Job("partitions", timedelta(minutes=10), _partitions),
     Job("late_data", timedelta(seconds=5), _late_data),
     Job("reattribution", timedelta(seconds=5), _reattribution),
+    Job("retention", timedelta(hours=1), _retention),
 )
 """Every job that a worker runs."""
