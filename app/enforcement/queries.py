@@ -24,7 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.domain import Visibility
 from app.assets.domain import IdentifierKind
-from app.enforcement.tables import AssignmentRow, CaseAssetRow, CaseRow, MeasureRow, RenewalRow
+from app.enforcement.tables import AssignmentRow, CaseAssetRow, CaseRow, LegalHoldRow, MeasureRow, RenewalRow
 
 
 def cases_in_sight(visibility: Visibility, at: datetime) -> ColumnElement[bool]:
@@ -268,3 +268,27 @@ async def open_assignments(session: AsyncSession, case_id: int, at: datetime) ->
     """Return the assignments of a case that have not ended."""
     query = select(AssignmentRow).where(AssignmentRow.case_id == case_id, AssignmentRow.ends_at > at)
     return (await session.scalars(query)).all()
+
+
+def _holds_in_sight(visibility: Visibility) -> ColumnElement[bool]:
+    """Return the condition for the holds that an administrator (all) or a court (of its cases) sees."""
+    if visibility.sees_everything:
+        return true()
+    own = select(CaseRow.case_id).where(CaseRow.court_id == (visibility.court_id or 0))
+    return LegalHoldRow.case_id.in_(own)
+
+
+async def find_holds(
+    session: AsyncSession, visibility: Visibility, *, asset_id: int | None, after: int, limit: int
+) -> Sequence[LegalHoldRow]:
+    """Return the legal holds in sight after a key, one more than ``limit`` if there are so many."""
+    query = select(LegalHoldRow).where(_holds_in_sight(visibility), LegalHoldRow.hold_id > after)
+    if asset_id is not None:
+        query = query.where(LegalHoldRow.asset_id == asset_id)
+    return (await session.scalars(query.order_by(LegalHoldRow.hold_id).limit(limit + 1))).all()
+
+
+async def lock_hold(session: AsyncSession, visibility: Visibility, hold_id: int) -> LegalHoldRow | None:
+    """Return a legal hold in sight, locked until the transaction ends."""
+    query = select(LegalHoldRow).where(_holds_in_sight(visibility), LegalHoldRow.hold_id == hold_id)
+    return (await session.scalars(query.with_for_update())).one_or_none()

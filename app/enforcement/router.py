@@ -11,7 +11,7 @@ from app.core.errors import InvalidInput
 from app.core.http import InContext, ReadSession, WriteSession
 from app.core.paging import After, Limit, Page, decode_token, page_of
 from app.core.wire import Key
-from app.enforcement import claims, measures, service
+from app.enforcement import claims, holds, measures, queries, service
 from app.enforcement.domain import CaseNumber, NewCase, NewMeasure, Outcome, Phase
 from app.enforcement.errors import RowsRefused
 from app.enforcement.schemas import (
@@ -25,6 +25,8 @@ from app.enforcement.schemas import (
     ConfirmationInput,
     ConfirmationOutput,
     ConfirmationRow,
+    HoldInput,
+    HoldOutput,
     MeasureChange,
     MeasureOutput,
     MeasuresInput,
@@ -245,3 +247,39 @@ async def list_assignments(
         session, Visibility(principal), case_id, now, after=decode_token(after), limit=limit
     )
     return page_of([AssignmentOutput.model_validate(a) for a in found], limit, lambda a: a.assignment_id)
+
+
+@router.post("/legal-holds", status_code=201, summary="Keep everything of an asset from deletion")
+async def place_hold(
+    body: HoldInput, principal: CourtOrAdministrator, session: WriteSession, context: InContext
+) -> HoldOutput:
+    """Pings, daily positions and raw bodies of the asset are not deleted, however old, until the hold is released.
+
+    A court places it for an open case of its own, on an asset that is confirmed in it.
+    """
+    hold = await holds.place(session, Visibility(principal), body, context.clock.now())
+    return HoldOutput.model_validate(hold)
+
+
+@router.get("/legal-holds", summary="List legal holds")
+async def list_holds(
+    principal: CourtOrAdministrator,
+    session: ReadSession,
+    asset_id: Annotated[Key | None, Query()] = None,
+    limit: Limit = 100,
+    after: After = None,
+) -> Page[HoldOutput]:
+    """List the holds of a court's cases, released ones too; an administrator sees all."""
+    found = await queries.find_holds(
+        session, Visibility(principal), asset_id=asset_id, after=decode_token(after), limit=limit
+    )
+    return page_of([HoldOutput.model_validate(hold) for hold in found], limit, lambda hold: hold.hold_id)
+
+
+@router.post("/legal-holds/{hold_id}/release", summary="Release a legal hold")
+async def release_hold(
+    hold_id: Key, principal: CourtOrAdministrator, session: WriteSession, context: InContext
+) -> HoldOutput:
+    """From now on the asset's data are deleted when they are old enough, unless another hold keeps them."""
+    hold = await holds.release(session, Visibility(principal), hold_id, context.clock.now())
+    return HoldOutput.model_validate(hold)

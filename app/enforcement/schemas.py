@@ -254,3 +254,24 @@ class AssignmentOutput(Stored):
     starts_at: datetime
     ends_at: datetime
     given_at: datetime
+
+
+class HoldInput(Wire):
+    """That nothing of an asset may be deleted until the hold is released."""
+
+    asset_id: Id
+    case_id: Id | None = None
+    """For which case; a court names one of its own that is open, and in which the asset is confirmed."""
+    reason: Text
+
+
+class HoldOutput(Stored):
+    """A legal hold; in force until it is released at ``until_at``."""
+
+    hold_id: int
+    asset_id: int
+    case_id: int | None
+    reason: str
+    from_at: datetime
+    until_at: datetime | None
+    placed_by: int

@@ -1,7 +1,7 @@
 -- Where assets were at a moment, from all that is known today: the last good fix up to then, of the best device.
 -- :asset_ids int[]; :at timestamptz; :day its date (UTC); :blocking the bits of blocking doubts. WGS-84, 1e-7 degrees.
 -- The day itself comes from ping (its key: device, time), earlier days from daily_position (its key) or, where the current
--- position has not left its day yet, from current_position.
+-- position has not left its day yet, from current_position. Where retention has deleted the day's pings, its last one is left.
 SELECT DISTINCT ON (seen.asset_id)
        seen.asset_id, seen.device_id, p.fixed_at, p.received_at, p.batch_id, p.lon_e7, p.lat_e7, p.territory_id,
        p.county_adcode, p.source, p.doubts, p.accuracy_m, p.speed_kmh, p.course_deg
@@ -29,7 +29,7 @@ CROSS JOIN LATERAL (
         (SELECT d.fixed_at, d.received_at, d.batch_id, d.lon_e7, d.lat_e7, d.territory_id, d.county_adcode, d.source, d.doubts,
                 d.accuracy_m, d.speed_kmh, d.course_deg
          FROM daily_position d
-         WHERE d.asset_id = seen.asset_id AND d.device_id = seen.device_id AND d.day < :day
+         WHERE d.asset_id = seen.asset_id AND d.device_id = seen.device_id AND d.day <= :day AND d.fixed_at <= :at
          ORDER BY d.day DESC LIMIT 1)
         UNION ALL
         (SELECT c.fixed_at, c.received_at, c.batch_id, c.lon_e7, c.lat_e7, c.territory_id, c.county_adcode, c.source, c.doubts,

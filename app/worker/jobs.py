@@ -8,7 +8,10 @@ from psycopg import AsyncConnection
 
 from app.ingest.aemp_poller import poll_due
 from app.telemetry import partitions
+from app.telemetry import retention as telemetry_retention
+from app.telemetry.silence import check_silence
 from app.tracking import late, reattributing
+from app.tracking import retention as tracking_retention
 from app.worker.alone import alone
 from app.worker.loop import Job, Surroundings
 
@@ -41,10 +44,34 @@ async def _aemp(around: Surroundings, now: datetime) -> bool:
     return False
 
 
+async def _retention(around: Surroundings, now: datetime) -> bool:
+    keep = around.core.settings
+    more = False
+    async with _connection(around) as connection, alone(connection, "retention") as mine:
+        if mine and keep.retention_raw_days:
+            before = now - timedelta(days=keep.retention_raw_days)
+            more |= await telemetry_retention.empty_raw_bodies(connection, before, now)
+        if mine and keep.retention_ping_days:
+            before = now - timedelta(days=keep.retention_ping_days)
+            more |= await telemetry_retention.delete_pings(connection, before, now)
+        if mine and keep.retention_derived_days:
+            day = (now - timedelta(days=keep.retention_derived_days)).date()
+            more |= await tracking_retention.delete_days(connection, day, now)
+    return more
+
+
+async def _silence(around: Surroundings, now: datetime) -> bool:
+    async with around.core.database.writing() as session:
+        await check_silence(session, now, around.core)
+    return False
+
+
 JOBS: Final = (
     Job("partitions", timedelta(minutes=10), _partitions),
     Job("late_data", timedelta(seconds=5), _late_data),
     Job("reattribution", timedelta(seconds=5), _reattribution),
+    Job("silence", timedelta(minutes=1), _silence),
     Job("aemp", timedelta(minutes=1), _aemp),
+    Job("retention", timedelta(hours=1), _retention),
 )
 """Every job that a worker runs."""

@@ -1,0 +1,59 @@
+"""Use cases of legal holds: what a court may still need is not deleted, however old it is."""
+
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.access.domain import Visibility
+from app.assets import service as assets
+from app.core.errors import Conflict, InvalidInput, NotFound
+from app.enforcement import queries
+from app.enforcement.schemas import HoldInput
+from app.enforcement.service import case_to_change
+from app.enforcement.tables import LegalHoldRow
+
+
+async def place(session: AsyncSession, visibility: Visibility, wanted: HoldInput, now: datetime) -> LegalHoldRow:
+    """Place a hold on an asset; an asset may be held several times.
+
+    Raises:
+        InvalidInput: A court has not named its case.
+        NotFound: The case is out of sight, or the asset is not confirmed in it, or does not exist.
+        Conflict: The case is closed.
+    """
+    if wanted.case_id is None:
+        if not visibility.sees_everything:
+            raise InvalidInput("case_id: say for which of your cases", field="case_id")
+        if not await assets.assets_by_id(session, [wanted.asset_id]):
+            raise NotFound("asset_id: there is no such asset", field="asset_id")
+    else:
+        await case_to_change(session, visibility, wanted.case_id, now)
+        if not await queries.confirmed_assets(session, wanted.case_id, [wanted.asset_id]):
+            raise NotFound("asset_id: there is no such asset in this case", field="asset_id")
+    row = LegalHoldRow(
+        asset_id=wanted.asset_id,
+        case_id=wanted.case_id,
+        reason=wanted.reason,
+        from_at=now,
+        placed_by=visibility.principal.principal_id,
+    )
+    session.add(row)
+    await session.flush()
+    return row
+
+
+async def release(session: AsyncSession, visibility: Visibility, hold_id: int, now: datetime) -> LegalHoldRow:
+    """Release a hold.
+
+    Raises:
+        NotFound: There is none in sight.
+        Conflict: It was released before.
+    """
+    row = await queries.lock_hold(session, visibility, hold_id)
+    if row is None:
+        raise NotFound("There is no such legal hold.")
+    if row.until_at is not None:
+        raise Conflict(f"The hold was released at {row.until_at.isoformat()}.")
+    row.until_at = now
+    await session.flush()
+    return row
