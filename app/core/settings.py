@@ -59,6 +59,9 @@ class Settings(BaseSettings):
     device_silent_after: timedelta = timedelta(days=1)
     """So long without a good fix a device is listed as silent, where its feed has no limit of its own."""
 
+    writer_queue_bytes: PositiveInt = 256 * 1024 * 1024
+    """The same for the bytes of waiting batches, unpacked."""
+
     fresh_within: timedelta = timedelta(days=7)
     """A position older than this is stale, unless the question says otherwise."""
 

@@ -46,7 +46,7 @@ class _Waiting:
 
     @property
     def rows(self) -> int:
-        return len(self.parcel.decoded.rows)
+        return max(1, self.parcel.decoded.received)  # rejected ones take room too
 
 
 class GroupWriter:
@@ -69,6 +69,7 @@ class GroupWriter:
         self._queue: deque[_Waiting] = deque()
         self._queued_rows = 0
         self._rows_waiting = 0
+        self._bytes_waiting = 0
         self._arrived = asyncio.Event()
         self._worth_it = asyncio.Event()
         self._gathering = asyncio.Lock()
@@ -98,20 +99,22 @@ class GroupWriter:
             Unavailable: Too much is waiting, the service stops, or the database is away. The batch may be sent again
                 as it is: what was stored nevertheless comes back as duplicates.
         """
-        if self._closing or self._rows_waiting >= self._settings.writer_queue_rows:
+        full = self._rows_waiting >= self._settings.writer_queue_rows
+        if self._closing or full or self._bytes_waiting >= self._settings.writer_queue_bytes:
             raise Unavailable("Too many pings are waiting to be stored; send the same batch again.", retry_after_s=2)
         waiting = _Waiting(parcel)
         self._queue.append(waiting)
         self._queued_rows += waiting.rows
-        self._count(waiting.rows)
+        self._count(waiting.rows, len(parcel.body))
         if not self._arrived.is_set():
             self._arrived.set()
         if self._queued_rows >= _AHEAD_ROWS:
             self._worth_it.set()
         return await waiting.receipt
 
-    def _count(self, rows: int) -> None:
+    def _count(self, rows: int, size: int) -> None:
         self._rows_waiting += rows
+        self._bytes_waiting += size
         self._metrics.writer_rows_waiting.set(self._rows_waiting)
 
     async def _work(self, hand: Hand) -> None:
@@ -126,7 +129,9 @@ class GroupWriter:
                 await self._write_or_refuse(hand, group)
             finally:
                 self._busy -= 1
-                self._count(-sum(waiting.rows for waiting in group))
+                self._count(
+                    -sum(waiting.rows for waiting in group), -sum(len(waiting.parcel.body) for waiting in group)
+                )
 
     async def _gather(self) -> list[_Waiting]:
         """Wait for batches and return what has arrived; nothing when the writer closes."""

@@ -14,6 +14,7 @@ from app.core.errors import AppError
 from app.core.http import Context
 from app.ingest.parcel import Parcel
 from app.ingest.writer import GroupWriter
+from app.telemetry.domain import RejectCode, Rejection
 from app.telemetry.rows import Decoded, PingRow
 from tests.conftest import NOW
 from tests.support import Doors, Holder
@@ -88,6 +89,21 @@ async def test_a_poisoned_row_fails_by_itself_and_its_batch_is_stored(applicatio
         (7, "rejected", "malformed"),
     ]
     assert len(await minutes_of_devices(context)) == 9
+
+
+async def test_bytes_are_bounded_too_and_batches_of_rejected_rows_count(application: FastAPI, lessor: Holder) -> None:
+    context: Context = application.state.context
+    tight = replace(context, settings=context.settings.model_copy(update={"writer_queue_bytes": 250}))
+    large = replace(parcel(lessor, row(0)), body=b"x" * 100)
+    async with GroupWriter(tight, application.state.locators) as writer:
+        answers = await asyncio.gather(*(writer.write(large) for _ in range(5)), return_exceptions=True)
+        assert [isinstance(a, AppError) for a in answers] == [False] * 3 + [True] * 2
+    narrow = replace(context, settings=context.settings.model_copy(update={"writer_queue_rows": 3}))
+    rejections = tuple(Rejection(i, RejectCode.MALFORMED, None, "row: no object") for i in range(3))
+    useless = replace(large, decoded=Decoded([], [], rejections, 3))
+    async with GroupWriter(narrow, application.state.locators) as writer:
+        answers = await asyncio.gather(*(writer.write(useless) for _ in range(2)), return_exceptions=True)
+    assert [isinstance(a, AppError) for a in answers] == [False, True]
 
 
 async def test_past_the_bound_of_the_queue_a_batch_is_refused_and_after_closing_too(
