@@ -35,7 +35,7 @@ DEPOT_M: Final = 100.0
 APART_M: Final = 200.0
 """Places that are farther apart than this are two."""
 STAYS: Final = 3
-"""So many stays must match, at two places: with two, one device in a hundred would be suspected once a year."""
+"""So many stays must match, at two places: with two, by estimate one device in a hundred a year by chance."""
 SHARE: Final = 0.25
 """As large a part of the stays since then must match; the others may be at places that are new."""
 PAIRS: Final = 10

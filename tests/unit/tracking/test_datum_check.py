@@ -96,7 +96,9 @@ def test_too_few_stays_or_one_place_are_not_enough() -> None:
     chance = random.Random(2)
     home, yard = city(chance, 2)
     assert since(track(chance, [home, yard] * 4 + [home, yard], wrong_from=8)) is None
-    assert since(track(chance, [home] * 12, wrong_from=6)) is None
+    others = city(chance, 16)
+    one_place = [place for other in others for place in (home, other)]
+    assert since(track(chance, one_place, wrong_from=16)) is None
     assert since(track(chance, [home, yard] * 4 + [home, yard, home], wrong_from=8)) == 8
 
 
@@ -180,6 +182,14 @@ def test_ordinary_movement_is_never_taken_for_a_shift(seed: int, places: int, vi
     chance = random.Random(seed)
     known = city(chance, places, within_m=3_000)
     assert since(track(chance, [chance.choice(known) for _ in range(visits)])) is None
+
+
+@pytest.mark.parametrize("seed", [32, 72, 249, 338])
+def test_where_places_stand_close_a_match_may_be_chance(seed: int) -> None:
+    """Forty places known within a kilometre, then forty new ones among them: three lie one shift from a known one."""
+    chance = random.Random(seed)
+    known, new = city(chance, 40, within_m=1_000), city(chance, 40, within_m=1_000)
+    assert since(track(chance, [chance.choice(known) for _ in range(40)] + new)) is None
 
 
 @settings(max_examples=30, deadline=None)
