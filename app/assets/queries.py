@@ -28,7 +28,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.access.domain import Visibility
 from app.access.service import asset_in_sight
 from app.assets.domain import UNIQUE_IDENTIFIERS, AssetIdentity, IdentifierKind, Lessor
-from app.assets.tables import AssetRow, BindingRow, DeviceRow, LessorRow
+from app.assets.tables import AssetRow, BindingRow, DepotRow, DeviceRow, LessorRow
 
 _IDENTITY = select(
     AssetRow.asset_id,
@@ -192,6 +192,18 @@ async def overlapping(session: AsyncSession, binding: BindingRow) -> BindingRow 
     query = select(BindingRow).where(and_(*others, ends_later)).order_by(BindingRow.bound_from).limit(1)
     with session.no_autoflush:
         return (await session.scalars(query)).one_or_none()
+
+
+async def depots(session: AsyncSession, visibility: Visibility, after: int, limit: int) -> Sequence[DepotRow]:
+    """Return a page of the depots in sight, one row more than the limit where there are more."""
+    query = select(DepotRow).where(_own(visibility, DepotRow.lessor_id), DepotRow.depot_id > after)
+    return (await session.scalars(query.order_by(DepotRow.depot_id).limit(limit + 1))).all()
+
+
+async def depot(session: AsyncSession, visibility: Visibility, depot_id: int) -> DepotRow | None:
+    """Return a depot in sight, locked for a change."""
+    query = select(DepotRow).where(DepotRow.depot_id == depot_id, _own(visibility, DepotRow.lessor_id))
+    return (await session.scalars(query.with_for_update())).one_or_none()
 
 
 async def devices_ever_on(session: AsyncSession, asset_id: int) -> list[int]:

@@ -9,6 +9,7 @@ from starlette.requests import ClientDisconnect
 from app.access.domain import Visibility
 from app.access.http import AdministratorOnly, InSight, LessorOrAdministrator
 from app.assets import queries, service
+from app.assets.depot_router import router as depots
 from app.assets.domain import AssetKind, ImportMode, ImportReport
 from app.assets.schemas import (
     AssetChange,
@@ -38,6 +39,7 @@ from app.core.paging import After, Limit, Page, decode_token, page_of
 from app.core.wire import Key
 
 router = APIRouter(tags=["assets"])
+router.include_router(depots)
 
 OfLessor = Annotated[Key | None, Query(description="Only this lessor's; an administrator's import names one.")]
 MAX_ERRORS: Final = 1000

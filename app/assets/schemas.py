@@ -223,3 +223,25 @@ class ImportOutput(Stored):
 
 ResultsWanted = Literal["notable", "all"]
 """Which lines a report lists."""
+
+
+class DepotInput(Wire):
+    """A yard of a lessor: where its devices should be when they say that they are there."""
+
+    name: Text
+    lon: Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False, description="Degrees, WGS-84.")]
+    lat: Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False, description="Degrees, WGS-84.")]
+    radius_m: Annotated[float, Field(gt=0, le=5_000, allow_inf_nan=False, description="Metres.")] = 100.0
+    lessor_id: LessorId = None
+
+
+class DepotOutput(Stored):
+    """A yard of a lessor."""
+
+    depot_id: int
+    lessor_id: int
+    name: str
+    lon: float
+    lat: float
+    radius_m: float
+    created_at: datetime

@@ -48,12 +48,13 @@ _TAKEN: Final[Mapping[str, tuple[str, str]]] = {
     "asset_lessor_id_vin_key": ("vin", "another asset of this lessor has this VIN"),
     "asset_lessor_id_serial_no_key": ("serial_no", "another asset of this lessor has this serial number"),
     "device_lessor_id_identifier_key": ("identifier", "another device of this lessor has this identifier"),
+    "depot_lessor_id_name_key": ("name", "this lessor has a depot of this name"),
     "device_binding_overlap_excl": ("bound_from", "another binding of this device, made just now, overlaps this one"),
 }
 """What a violated constraint means to the caller, with the field that it is about."""
 
 
-async def _flush(session: AsyncSession) -> None:
+async def flush(session: AsyncSession) -> None:
     """Write what has changed; a number already taken becomes a conflict that names the field."""
     try:
         await session.flush()
@@ -92,7 +93,7 @@ async def create_lessor(session: AsyncSession, lessor: LessorInput, clock: Clock
     """
     row = LessorRow(**lessor.model_dump(), created_at=clock.now())
     session.add(row)
-    await _flush(session)
+    await flush(session)
     return row
 
 
@@ -120,7 +121,7 @@ async def change_lessor(
     """
     row = await lessor_in_sight(session, visibility, lessor_id, for_change=True)
     _apply(row, changes)
-    await _flush(session)
+    await flush(session)
     return row
 
 
@@ -151,7 +152,7 @@ async def create_asset(session: AsyncSession, lessor_id: int, asset: AssetFields
     values = asset.model_dump(include=set(AssetFields.model_fields))
     row = AssetRow(**values, lessor_id=lessor_id, created_at=now, changed_at=now)
     session.add(row)
-    await _flush(session)
+    await flush(session)
     return row
 
 
@@ -187,7 +188,7 @@ async def change_asset(
         raise InvalidInput(f"{emptied}: {UNIDENTIFIED}", field=emptied)
     if session.is_modified(row):
         row.changed_at = now
-    await _flush(session)
+    await flush(session)
     return row
 
 
@@ -205,7 +206,7 @@ async def create_device(session: AsyncSession, lessor_id: int, device: DeviceFie
     values = device.model_dump(include=set(DeviceFields.model_fields))
     row = DeviceRow(**values, lessor_id=lessor_id, created_at=clock.now())
     session.add(row)
-    await _flush(session)
+    await flush(session)
     return row
 
 
@@ -256,7 +257,7 @@ async def change_device(
     """
     row = await device_in_sight(session, visibility, device_id, for_change=True)
     _apply(row, changes)
-    await _flush(session)
+    await flush(session)
     return row
 
 
@@ -297,7 +298,7 @@ async def bind_device(
     row = BindingRow(lessor_id=device.lessor_id, **binding.model_dump())
     await _check_period(session, row, "bound_from")
     session.add(row)
-    await _flush(session)
+    await flush(session)
     return row
 
 
@@ -316,7 +317,7 @@ async def change_binding(
         raise NotFound("There is no such binding.")
     row.bound_until = bound_until
     await _check_period(session, row, "bound_until")
-    await _flush(session)
+    await flush(session)
     return row
 
 
@@ -330,7 +331,7 @@ async def delete_binding(session: AsyncSession, visibility: Visibility, binding_
     if row is None:
         raise NotFound("There is no such binding.")
     await session.delete(row)
-    await _flush(session)
+    await flush(session)
 
 
 async def _check_period(session: AsyncSession, binding: BindingRow, field: str) -> None:

@@ -61,7 +61,11 @@ class DeviceRow(Base):
     """A tracker of a lessor, named as its feed names it."""
 
     __tablename__ = "device"
-    __table_args__ = (UniqueConstraint("lessor_id", "device_id"), UniqueConstraint("lessor_id", "identifier"))
+    __table_args__ = (
+        UniqueConstraint("lessor_id", "device_id"),
+        UniqueConstraint("lessor_id", "identifier"),
+        Index("device_datum_suspect_idx", "device_id", postgresql_where=text("datum_suspect")),
+    )
 
     device_id: Mapped[int] = mapped_column(primary_key=True, init=False)
     lessor_id: Mapped[int] = mapped_column(ForeignKey("lessor.lessor_id"))

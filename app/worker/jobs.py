@@ -7,12 +7,15 @@ from typing import Final
 from psycopg import AsyncConnection
 
 from app.ingest.aemp_poller import poll_due
+from app.jurisdictions.errors import BoundariesNotLoaded
 from app.telemetry import partitions
 from app.telemetry import retention as telemetry_retention
 from app.telemetry.silence import check_silence
 from app.tracking import late, reattributing
 from app.tracking import retention as tracking_retention
+from app.tracking.datum_following import DatumCheck
 from app.worker.alone import alone
+from app.worker.cursors import cursor_of, keep_cursor
 from app.worker.loop import Job, Surroundings
 
 _STATEMENT_TIMEOUT_S: Final = 120
@@ -44,6 +47,19 @@ async def _aemp(around: Surroundings, now: datetime) -> bool:
     return False
 
 
+async def _datum_check(around: Surroundings, now: datetime) -> bool:
+    try:
+        layer = await around.locators.current()
+    except BoundariesNotLoaded:
+        return False
+    async with _connection(around) as connection, alone(connection, "datum_check") as mine:
+        if mine:
+            check = DatumCheck(connection, around.core.settings, layer.inside, now)
+            after = await cursor_of(connection, "datum_check")
+            await keep_cursor(connection, "datum_check", await check.follow(after))
+    return False  # it looks at many devices again and again: there is no hurry that would be worth a busy core
+
+
 async def _retention(around: Surroundings, now: datetime) -> bool:
     keep = around.core.settings
     more = False
@@ -72,6 +88,7 @@ JOBS: Final = (
     Job("reattribution", timedelta(seconds=5), _reattribution),
     Job("silence", timedelta(minutes=1), _silence),
     Job("aemp", timedelta(minutes=1), _aemp),
+    Job("datum_check", timedelta(minutes=1), _datum_check),
     Job("retention", timedelta(hours=1), _retention),
 )
 """Every job that a worker runs."""

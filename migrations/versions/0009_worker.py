@@ -155,6 +155,7 @@ def upgrade() -> None:
     op.execute("CREATE INDEX ping_batch_received_at_idx ON ping_batch (received_at)")
     op.execute("CREATE INDEX raw_body_kept_idx ON raw_body (batch_id) WHERE body_zstd IS NOT NULL")
     op.execute("CREATE INDEX daily_position_day_idx ON daily_position USING brin (day)")
+    op.execute("CREATE INDEX device_datum_suspect_idx ON device (device_id) WHERE datum_suspect")
     op.execute(FIRST_BATCH)
     op.execute(DROP_PARTITION)
     op.execute("REVOKE ALL ON FUNCTION ping_partition_drop(date, timestamptz) FROM PUBLIC")
@@ -164,6 +165,7 @@ def downgrade() -> None:
     """Drop them."""
     op.execute("DROP FUNCTION ping_partition_drop(date, timestamptz)")
     op.execute("DROP FUNCTION first_batch_since(timestamptz)")
+    op.execute("DROP INDEX device_datum_suspect_idx")
     op.execute("DROP INDEX daily_position_day_idx, raw_body_kept_idx, ping_batch_received_at_idx")
     op.execute("DROP VIEW held_asset")
     op.execute("DROP TABLE retention_log, legal_hold, depot, worker_cursor")

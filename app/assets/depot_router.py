@@ -1,0 +1,36 @@
+"""Depots over HTTP."""
+
+from fastapi import APIRouter
+
+from app.access.domain import Visibility
+from app.access.http import LessorOrAdministrator
+from app.assets import depots, queries
+from app.assets.schemas import DepotInput, DepotOutput
+from app.core.http import InContext, ReadSession, WriteSession
+from app.core.paging import After, Limit, Page, decode_token, page_of
+from app.core.wire import Key
+
+router = APIRouter()
+
+
+@router.post("/depots", status_code=201, summary="Register a depot")
+async def create_depot(
+    session: WriteSession, context: InContext, body: DepotInput, principal: LessorOrAdministrator
+) -> DepotOutput:
+    """Register a yard. A device that rests just one GCJ-02 shift away from yards declares a wrong datum."""
+    return await depots.create_depot(session, Visibility(principal), body, context.clock)
+
+
+@router.get("/depots", summary="List depots")
+async def list_depots(
+    session: ReadSession, principal: LessorOrAdministrator, limit: Limit = 100, after: After = None
+) -> Page[DepotOutput]:
+    """List depots in the order of their registration."""
+    rows = await queries.depots(session, Visibility(principal), decode_token(after), limit)
+    return page_of([depots.described(row) for row in rows], limit, lambda row: row.depot_id)
+
+
+@router.delete("/depots/{depot_id}", status_code=204, summary="Forget a depot")
+async def delete_depot(session: WriteSession, depot_id: Key, principal: LessorOrAdministrator) -> None:
+    """Delete a depot."""
+    await depots.delete_depot(session, Visibility(principal), depot_id)
