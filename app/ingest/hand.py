@@ -11,8 +11,9 @@ from psycopg import AsyncConnection
 from app.core.errors import Unavailable
 from app.ingest.fleets import Fleets
 from app.ingest.parcel import Parcel
+from app.ingest.prepared import Prepared
 from app.ingest.receipt import Receipt
-from app.ingest.writing import Attempt, Contradicted, Overtaken, Prepared, Shared, StaleFleet, write
+from app.ingest.writing import Attempt, Contradicted, Overtaken, Shared, StaleFleet, write
 from app.telemetry import store
 
 _CONNECT_TIMEOUT_S: Final = 5

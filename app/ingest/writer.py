@@ -22,8 +22,9 @@ from app.ingest.fleets import Fleets
 from app.ingest.hand import Days, Hand
 from app.ingest.parcel import Parcel
 from app.ingest.path import Surroundings
+from app.ingest.prepared import Prepared, prepare
 from app.ingest.receipt import Receipt, unstorable
-from app.ingest.writing import Prepared, Shared, prepare
+from app.ingest.writing import Shared
 from app.jurisdictions.service import LocatorProvider
 from app.telemetry.rows import Decoded
 from app.tracking.beliefs import Beliefs

@@ -5,16 +5,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import msgspec
 import numpy as np
 from psycopg import AsyncConnection
 from psycopg.types.json import Jsonb
 
 from app.assets.bindings import DeviceIndex, fleet_versions
-from app.core.datum import TRANSFORM_VERSION
 from app.core.settings import Settings
-from app.ingest.parcel import Parcel
-from app.ingest.path import Surroundings, judge
+from app.ingest.account import acknowledged, feed_counts
+from app.ingest.prepared import Prepared
 from app.ingest.receipt import Receipt, make_receipts
 from app.telemetry import batches, store
 from app.telemetry.domain import BLOCKING, NO_INT, NO_TIME_US, Doubt, Float, Int, Mask, PlacedFixes, Small
@@ -52,25 +50,6 @@ class Overtaken(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
-    """A group that is judged as far as its own rows allow.
-
-    Attributes:
-        group: Its batches.
-        around: What it was judged against.
-        placed: Its rows.
-        raw: SHA-256 and packed bytes of each body.
-        days: The days of its pings that need a partition, counted from 1970.
-    """
-
-    group: tuple[Parcel, ...]
-    around: Surroundings
-    placed: PlacedFixes
-    raw: tuple[tuple[bytes, bytes], ...]
-    days: frozenset[int]
-
-
-@dataclass(frozen=True, slots=True)
 class _Judged:
     """A prepared group with what the devices' past says of it; arrays over ``ordered.rows`` unless said."""
 
@@ -81,19 +60,6 @@ class _Judged:
     verdict: Verdict
     role: Small
     believed_us: Int
-
-
-def prepare(group: Sequence[Parcel], around: Surroundings) -> Prepared:
-    """Judge a group by its own rows and pack its bodies: all that needs no database; it may run in a thread."""
-    placed = judge(group, around)
-    now = max(parcel.received_at for parcel in group)
-    return Prepared(
-        group=tuple(group),
-        around=around,
-        placed=placed,
-        raw=tuple(batches.pack(parcel.body) for parcel in group),
-        days=frozenset(store.days_of(placed.fixes.fixed_us, now)),
-    )
 
 
 @dataclass(slots=True)
@@ -152,7 +118,7 @@ async def write(connection: AsyncConnection, prepared: Prepared, shared: Shared,
         await _note(connection, prepared, judged, batch_ids, duplicate)
         receipts = make_receipts(group, batch_ids, placed, doubts, duplicate)
         await batches.append(
-            connection, _acknowledged(prepared, receipts), _feed_counts(prepared, receipts, doubts, duplicate)
+            connection, acknowledged(prepared, receipts), feed_counts(prepared, receipts, doubts, duplicate)
         )
     return receipts
 
@@ -352,55 +318,3 @@ async def _note(
 
 def _extra_of(row: PingRow) -> dict[str, Any] | None:
     return within_size({**(row.extra or {}), **({"alarms": row.alarms} if row.alarms else {})})
-
-
-def _acknowledged(
-    prepared: Prepared, receipts: Sequence[Receipt]
-) -> list[tuple[batches.Acknowledged, batches.RawBody]]:
-    return [
-        (
-            batches.Acknowledged(
-                receipt.batch_id, parcel.lessor_id, parcel.feed_id, parcel.api_key_id, prepared.around.layer.layer_id,
-                TRANSFORM_VERSION, parcel.received_at, receipt.received, receipt.stored, receipt.duplicates,
-                receipt.doubted, receipt.rejected,
-            ),
-            batches.RawBody(parcel.content_type, sha256, packed, _packed_results(receipt)),
-        )
-        for parcel, receipt, (sha256, packed) in zip(prepared.group, receipts, prepared.raw, strict=True)
-    ]  # fmt: skip
-
-
-def _packed_results(receipt: Receipt) -> bytes | None:
-    return batches.compress(msgspec.json.encode(receipt.results)) if receipt.results else None
-
-
-def _feed_counts(
-    prepared: Prepared, receipts: Sequence[Receipt], doubts: Small, duplicate: Mask
-) -> list[batches.FeedCounts]:
-    feeds: dict[tuple[int, int], list[int]] = {}
-    for i, parcel in enumerate(prepared.group):
-        feeds.setdefault((parcel.lessor_id, parcel.feed_id or 0), []).append(i)
-    fixes = prepared.placed.fixes
-    lag_s = (prepared.placed.received_us - fixes.fixed_us) / 1e6
-    clock_believed = doubts & int(Doubt.FUTURE_FIX | Doubt.STALE_CLOCK) == 0
-    counts: list[batches.FeedCounts] = []
-    for (lessor_id, feed_id), numbers in feeds.items():
-        mine = ~duplicate if len(feeds) == 1 else ~duplicate & np.isin(fixes.batch, numbers)
-        timed = mine & clock_believed
-        counts.append(
-            batches.FeedCounts(
-                lessor_id=lessor_id,
-                feed_id=feed_id,
-                received_at=max(prepared.group[i].received_at for i in numbers),
-                batches=len(numbers),
-                received=sum(receipts[i].received for i in numbers),
-                stored=sum(receipts[i].stored for i in numbers),
-                duplicates=sum(receipts[i].duplicates for i in numbers),
-                doubted=sum(receipts[i].doubted for i in numbers),
-                rejected=sum(receipts[i].rejected for i in numbers),
-                doubts=store.doubt_counts(doubts[mine]),
-                lag_s=float(lag_s[timed].sum()),
-                lag_max_s=float(lag_s[timed].max(initial=0.0)),
-            )
-        )
-    return counts
