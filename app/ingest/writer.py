@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Final, Self
 
 import psycopg
+import sqlalchemy.exc
 import structlog
 
 from app.core.database import libpq_url
@@ -37,7 +38,14 @@ _BUSY_FACTOR: Final = 4
 """By how much longer they wait then than ``writer_gather_ms``."""
 _INLINE_ROWS: Final = 400
 """So few rows are judged at once; more go to a thread, so that other requests go on."""
-_AWAY: Final = (psycopg.OperationalError, psycopg.InterfaceError, OSError)
+_AWAY: Final = (
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    sqlalchemy.exc.OperationalError,  # registers and boundaries are read by way of SQLAlchemy
+    sqlalchemy.exc.InterfaceError,
+    sqlalchemy.exc.TimeoutError,
+    OSError,
+)
 
 
 @dataclass(frozen=True, slots=True)
