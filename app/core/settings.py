@@ -35,7 +35,7 @@ class Settings(BaseSettings):
     max_body_bytes: PositiveInt = 8 * 1024 * 1024
     """A request's body, unpacked, may be this large."""
 
-    max_batch_rows: PositiveInt = 10_000
+    max_batch_rows: Annotated[int, Field(ge=1, le=32_767)] = 10_000
     """A batch of pings may have this many rows."""
 
     writer_rows: PositiveInt = 20_000

@@ -13,7 +13,7 @@ from app.ingest.fleets import Fleets
 from app.ingest.parcel import Parcel
 from app.ingest.prepared import Prepared
 from app.ingest.receipt import Receipt
-from app.ingest.writing import Attempt, Contradicted, Overtaken, Shared, StaleFleet, write
+from app.ingest.writing import Attempt, Contradicted, Overtaken, Shared, StaleFleet, StoredBefore, write
 from app.telemetry import store
 
 _CONNECT_TIMEOUT_S: Final = 5
@@ -98,19 +98,22 @@ class Hand:
                 await self._fleets.refresh(stale.lessors)
                 prepared = await prepare_again(prepared.group)
             except Contradicted as found:
-                self._forget(prepared)
+                await self._forget(prepared)
                 attempt.variants.update(found.variants)
+            except StoredBefore as found:
+                await self._forget(prepared)
+                attempt.stored_before |= found.rows
             except store.NotNew:
-                self._forget(prepared)
+                await self._forget(prepared)
                 attempt.careful = True
             except Overtaken:
-                self._forget(prepared)
+                await self._forget(prepared)
                 attempt.locked = True
             except _AGAIN:
-                self._forget(prepared)
+                await self._forget(prepared)
             except BaseException:
-                self._forget(prepared)
                 await self.close()
+                await self._forget(prepared)
                 raise
         raise Unavailable("Other writers keep changing the same devices; send the same batch again.")
 
@@ -120,8 +123,9 @@ class Hand:
             connection, self._connection = self._connection, None
             await connection.close()
 
-    def _forget(self, prepared: Prepared) -> None:
-        self._shared.beliefs.forget(prepared.placed.fixes.device_id)
+    async def _forget(self, prepared: Prepared) -> None:
+        async with self._shared.turn:  # not in the middle of another hand's judgement
+            self._shared.beliefs.forget(prepared.placed.fixes.device_id)
 
     async def _connect(self) -> AsyncConnection:
         if self._connection is None or self._connection.closed:
@@ -129,6 +133,10 @@ class Hand:
                 self._url,
                 autocommit=True,
                 connect_timeout=_CONNECT_TIMEOUT_S,
+                keepalives_idle=10,  # a database that is cut off without a word is noticed within half a minute
+                keepalives_interval=5,
+                keepalives_count=3,
+                tcp_user_timeout=30_000,
                 application_name="leasetrace writer",
                 options=f"-c statement_timeout={_STATEMENT_TIMEOUT_MS} {_SESSION}",
             )

@@ -38,6 +38,10 @@ _BUSY_FACTOR: Final = 4
 """By how much longer they wait then than ``writer_gather_ms``."""
 _INLINE_ROWS: Final = 400
 """So few rows are judged at once; more go to a thread, so that other requests go on."""
+_INLINE_BYTES: Final = 1024 * 1024
+_GROUP_BYTES: Final = 32 * 1024 * 1024
+_SEARCH_S: Final = 60.0
+"""So long bad rows are looked for in a batch; then it is refused, for it keeps a hand from all others."""
 _AWAY: Final = (
     psycopg.OperationalError,
     psycopg.InterfaceError,
@@ -155,9 +159,11 @@ class GroupWriter:
         most = min(max(share, _AHEAD_ROWS), self._settings.writer_rows)
         group: list[_Waiting] = []
         rows = 0
-        while self._queue and (not group or rows + self._queue[0].rows <= most):
+        size = 0
+        while self._queue and (not group or (rows + self._queue[0].rows <= most and size < _GROUP_BYTES)):
             group.append(self._queue.popleft())
             rows += group[-1].rows
+            size += len(group[-1].parcel.body)
         self._queued_rows -= rows
         return group
 
@@ -196,7 +202,8 @@ class GroupWriter:
         parcel = waiting.parcel
         everything = frozenset(range(len(parcel.decoded.rows)))
         try:
-            bad = await self._poisoned(hand, parcel, sorted(everything), error)
+            async with asyncio.timeout(_SEARCH_S):  # its TimeoutError is an OSError: answered like a database away
+                bad = await self._poisoned(hand, parcel, sorted(everything), error)
             (receipt,) = await self._write(hand, [without(parcel, bad)])
         except Exception as last:  # noqa: BLE001 whatever it is, the writer goes on
             _log.error("batch_failed", error=type(last).__name__, exc_info=last)
@@ -219,7 +226,12 @@ class GroupWriter:
         others = frozenset(range(len(parcel.decoded.rows))) - frozenset(rows)
         if await self._can_be_written(hand, without(parcel, others)):
             return frozenset()
-        if len(rows) == 1:
+        if len(rows) == 1:  # a row is given up only if the database takes the rest, and not this one, still
+            nothing = frozenset(range(len(parcel.decoded.rows)))
+            if await self._can_be_written(hand, without(parcel, others)):
+                return frozenset()
+            if not await self._can_be_written(hand, without(parcel, nothing)):
+                raise _unavailable()
             return frozenset(rows)
         half = len(rows) // 2
         return await self._halved(hand, parcel, rows[:half]) | await self._halved(hand, parcel, rows[half:])
@@ -254,7 +266,8 @@ class GroupWriter:
             await self._fleets.of({parcel.lessor_id for parcel in parcels}),
             await self._locators.current(),
         )
-        if sum(len(parcel.decoded.rows) for parcel in parcels) <= _INLINE_ROWS:
+        size = sum(len(parcel.body) for parcel in parcels)
+        if sum(len(parcel.decoded.rows) for parcel in parcels) <= _INLINE_ROWS and size <= _INLINE_BYTES:
             return prepare(parcels, around)
         return await asyncio.to_thread(prepare, parcels, around)
 

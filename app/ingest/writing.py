@@ -45,6 +45,18 @@ class Contradicted(Exception):
         self.variants = dict(variants)
 
 
+class StoredBefore(Exception):
+    """Rows from which positions were about to follow are stored already; nothing may follow from them now.
+
+    Args:
+        rows: Each such row, by batch (its number in the group) and row.
+    """
+
+    def __init__(self, rows: frozenset[store.RowKey]) -> None:
+        super().__init__(f"{len(rows)} rows are stored already")
+        self.rows = rows
+
+
 class Overtaken(Exception):
     """Another process moved a position that memory believed in; the group is judged again from what is stored."""
 
@@ -68,12 +80,14 @@ class Attempt:
 
     Attributes:
         variants: Rows that contradict stored pings.
+        stored_before: Rows that are stored already: nothing follows from them, even if they would be believed today.
         locked: Whether positions are to be locked before they are believed in: another process keeps moving them.
         careful: Whether no ping is to be believed to be new: one that was believed to be is stored already.
         rehearsal: Whether the group is rolled back in the end, when it is only asked whether it can be written.
     """
 
     variants: dict[store.RowKey, int] = field(default_factory=dict)
+    stored_before: frozenset[store.RowKey] = frozenset()
     locked: bool = False
     careful: bool = False
     rehearsal: bool = False
@@ -103,6 +117,7 @@ async def write(connection: AsyncConnection, prepared: Prepared, shared: Shared,
         StaleFleet: It must be prepared again.
         Contradicted: It must be written again, with the variants.
         NotNew: It must be written again, carefully.
+        StoredBefore: It must be written again, with these rows told.
         Overtaken: It must be written again, with positions locked.
     """
     group, placed = prepared.group, prepared.placed
@@ -136,7 +151,7 @@ async def _judge_moves(connection: AsyncConnection, prepared: Prepared, shared: 
     ordered = store.order(placed, attempt.variants)
     rows = ordered.rows
     doubts = placed.doubts[rows] | np.where(ordered.conflict, int(Doubt.CONFLICT), 0).astype(np.int32)
-    usable = np.flatnonzero(doubts & int(BLOCKING) == 0)
+    usable = np.flatnonzero((doubts & int(BLOCKING) == 0) & ~store.are_among(placed, rows, attempt.stored_before))
     fixes, chosen = placed.fixes, rows[usable]
     asset_id = placed.asset_id[chosen]
     moves = Moves(
@@ -235,6 +250,12 @@ async def _store_pings(
     contradicting = [c for c in collisions if not c.same_position]
     if contradicting:
         raise Contradicted(_variants(prepared.placed, judged.ordered, batch_ids, contradicting))
+    number = {batch_id: i for i, batch_id in enumerate(batch_ids)}
+    repeated = frozenset((number[c.batch_id], c.row_index) for c in collisions)
+    heads = store.are_among(prepared.placed, judged.ordered.rows, repeated) & (judged.role & store.HEAD != 0)
+    if heads.any():
+        raise StoredBefore(repeated)
+    await store.take_roles(connection, collisions)
     return collisions
 
 

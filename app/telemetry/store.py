@@ -5,7 +5,7 @@ connection's own) and inserted from there. ``tracking`` reads the same staging t
 transaction: the last columns are for it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
@@ -61,6 +61,7 @@ _FIRST_DAY: Final = (datetime(1990, 1, 1, tzinfo=UTC) - _EPOCH).days
 _DAYS_AHEAD: Final = 6
 _SPEED_LIMIT_KMH: Final = 3_276.0
 _VARIANTS: Final = 32_767
+_KEY: Final = 32_768  # more than a batch can have rows
 
 RowKey = tuple[int, int]
 """Batch (its number in the group, or its id in the database) and row: how a staged ping is named."""
@@ -93,7 +94,7 @@ def order(placed: PlacedFixes, contradictions: dict[RowKey, int]) -> Ordered:
     fixes = placed.fixes
     rows = np.lexsort((fixes.index, fixes.batch, fixes.fixed_us, fixes.device_id))
     variant = np.zeros(len(rows), dtype=np.int32)
-    for place in _places_of(placed, rows, contradictions):
+    for place in np.flatnonzero(are_among(placed, rows, contradictions)).tolist():
         variant[place] = contradictions[int(fixes.batch[rows[place]]), int(fixes.index[rows[place]])]
     device, fixed = fixes.device_id[rows], fixes.fixed_us[rows]
     same = np.zeros(len(rows), dtype=np.bool_)
@@ -105,11 +106,15 @@ def order(placed: PlacedFixes, contradictions: dict[RowKey, int]) -> Ordered:
     return Ordered(rows[kept], variant[kept], variant[kept] > 0, rows[repeated])
 
 
-def _places_of(placed: PlacedFixes, rows: NDArray[np.intp], keys: dict[RowKey, int]) -> list[int]:
+def are_among(placed: PlacedFixes, rows: NDArray[np.intp], keys: Collection[RowKey]) -> NDArray[np.bool_]:
+    """Return whether each of some rows of a group is among those named by batch (in the group) and row."""
     if not keys:
-        return []
-    named = zip(placed.fixes.batch[rows].tolist(), placed.fixes.index[rows].tolist(), strict=True)
-    return [place for place, key in enumerate(named) if key in keys]
+        return np.zeros(len(rows), dtype=np.bool_)
+    wanted = np.array([batch * _KEY + row for batch, row in keys], dtype=np.int64)
+    found: NDArray[np.bool_] = np.isin(
+        placed.fixes.batch[rows].astype(np.int64) * _KEY + placed.fixes.index[rows], wanted
+    )
+    return found
 
 
 def _tell_apart(
@@ -128,7 +133,7 @@ def _tell_apart(
         if spot in seen:
             repeated[place] = True
             continue
-        if seen and not variant[place]:
+        if not variant[place] and 0 in seen.values():
             variant[place] = variant_of(*spot)
             while int(variant[place]) in seen.values():
                 variant[place] = next_variant(int(variant[place]))
@@ -254,8 +259,22 @@ async def stage_and_insert(connection: AsyncConnection, payload: bytes, rows: in
         await cursor.execute(_INSERT_OTHERS)
         if cursor.rowcount == rows - new:
             return []
+        inserted = cursor.rowcount
         await cursor.execute(_COLLIDED)
-        return [Collision(*row) for row in await cursor.fetchall()]
+        collisions = [Collision(*row) for row in await cursor.fetchall()]
+        if len(collisions) != rows - new - inserted:
+            raise NotNew  # what a ping collided with was deleted meanwhile
+        return collisions
+
+
+async def take_roles(connection: AsyncConnection, collisions: Sequence[Collision]) -> None:
+    """Let nothing follow from staged pings that are stored already: the same again changes nothing."""
+    if collisions:
+        await connection.execute(
+            "UPDATE ping_stage s SET role = 0 FROM unnest(%s::bigint[], %s::smallint[]) AS known(batch_id, row_index)"
+            " WHERE s.batch_id = known.batch_id AND s.row_index = known.row_index",
+            ([c.batch_id for c in collisions], [c.row_index for c in collisions]),
+        )
 
 
 def days_of(fixed_us: Int, now: datetime) -> set[int]:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+import psycopg
 from psycopg import AsyncConnection, sql
 
 from app.telemetry.domain import NO_TIME_US, Small
@@ -24,7 +25,7 @@ _STAGED: Final = {"speed_kmh": "s.speed_tenth_kmh / real '10'", "source": "(s.or
 _FRAGMENTS: Final = {
     "payload": sql.SQL(", ".join(MEMBERS)),
     "staged": sql.SQL(", ".join(_STAGED.get(m, f"s.{m}") for m in MEMBERS)),
-    "moved": sql.SQL(", ".join(f"{m} = {_STAGED.get(m, f's.{m}')}" for m in MEMBERS)),
+    "moved": sql.SQL(", ".join(f"{m} = {_STAGED.get(m, f's.{m}')}" for m in MEMBERS if m != "lessor_id")),
     "kept": sql.SQL(", ".join(f"c.{m}" for m in MEMBERS)),
     "newer": sql.SQL(
         f"DO UPDATE SET {', '.join(f'{m} = excluded.{m}' for m in MEMBERS)} WHERE excluded.fixed_at > c.fixed_at"
@@ -41,12 +42,15 @@ def _statement(text: str) -> sql.Composed:
     return sql.SQL(text).format(**_FRAGMENTS)
 
 
-# Only over the fix that the writer's memory believed in: fewer rows than heads means that somebody else moved one.
+# Only over the fix that the writer's memory believed in. A row that another group is moving is waited for (its old fix
+# is older, so it matches), and what is there then is compared anew: lessor_id becomes null, which the table refuses,
+# if it is another fix. Fewer rows than heads means that somebody moved one further.
 _MOVE: Final = _statement("""
     UPDATE current_position c
-    SET {moved}, candidate_at = NULL, candidate_lon_e7 = NULL, candidate_lat_e7 = NULL, candidate_fixes = NULL
+    SET {moved}, lessor_id = CASE WHEN c.fixed_at = s.believed_at THEN s.lessor_id END,
+        candidate_at = NULL, candidate_lon_e7 = NULL, candidate_lat_e7 = NULL, candidate_fixes = NULL
     FROM ping_stage s
-    WHERE c.asset_id = s.asset_id AND c.device_id = s.device_id AND c.fixed_at = s.believed_at
+    WHERE c.asset_id = s.asset_id AND c.device_id = s.device_id AND c.fixed_at <= s.believed_at
       AND s.role & {head} <> 0""")
 _FIRST: Final = _statement("""
     INSERT INTO current_position (asset_id, device_id, {payload})
@@ -57,6 +61,10 @@ _LEFT: Final = _statement("""
     INSERT INTO current_position AS c (asset_id, device_id, {payload})
     SELECT s.asset_id, s.device_id, {staged} FROM ping_stage s WHERE s.role & {elsewhere} <> 0
     ON CONFLICT (asset_id, device_id) {newer}""")
+# What another group is moving is waited for, so that the statements after this one see where it was moved to.
+_HOLD: Final = _statement("""
+    SELECT FROM ping_stage s JOIN current_position c ON c.asset_id = s.asset_id AND c.device_id = s.device_id
+    WHERE s.role & ({head} | {elsewhere}) <> 0 ORDER BY c.device_id, c.asset_id FOR UPDATE OF c""")
 # Positions that the heads leave for a later day are the last of theirs: to be run before they move.
 _CLOSE_DAYS: Final = _statement("""
     INSERT INTO daily_position AS c (asset_id, day, device_id, {payload})
@@ -64,6 +72,13 @@ _CLOSE_DAYS: Final = _statement("""
     FROM ping_stage s
     JOIN current_position c ON c.asset_id = s.asset_id AND c.device_id = s.device_id AND c.fixed_at = s.believed_at
     WHERE s.role & {head} <> 0 AND (c.fixed_at AT TIME ZONE 'UTC')::date < (s.fixed_at AT TIME ZONE 'UTC')::date
+    ON CONFLICT (asset_id, day, device_id) {newer}""")
+_CLOSE_LEFT_DAYS: Final = _statement("""
+    INSERT INTO daily_position AS c (asset_id, day, device_id, {payload})
+    SELECT c.asset_id, (c.fixed_at AT TIME ZONE 'UTC')::date, c.device_id, {kept}
+    FROM ping_stage s
+    JOIN current_position c ON c.asset_id = s.asset_id AND c.device_id = s.device_id AND c.fixed_at < s.fixed_at
+    WHERE s.role & {elsewhere} <> 0 AND (c.fixed_at AT TIME ZONE 'UTC')::date < (s.fixed_at AT TIME ZONE 'UTC')::date
     ON CONFLICT (asset_id, day, device_id) {newer}""")
 _DAY_ENDS: Final = _statement("""
     INSERT INTO daily_position AS c (asset_id, day, device_id, {payload})
@@ -96,7 +111,7 @@ async def read_beliefs(
         slack_of: Gives the slack of a stored position in metres, from source and accuracy.
         locked: Whether the rows are held until the transaction ends, so that nobody moves them meanwhile.
     """
-    query = _BELIEFS + (" ORDER BY 1, 2 FOR UPDATE OF c" if locked else "")
+    query = _BELIEFS + (" ORDER BY 2, 1 FOR UPDATE OF c" if locked else "")
     rows = await (await connection.execute(query, (asset_id.tolist(), device_id.tolist()))).fetchall()
     return [
         Belief(
@@ -123,14 +138,22 @@ async def advance(
     Returns:
         Whether every head was moved over what was believed; if not, the caller rolls back and judges again.
     """
+    if crossed or left:
+        await connection.execute(_HOLD)
     if crossed:
         await connection.execute(_CLOSE_DAYS)
     if ended:
         await connection.execute(_DAY_ENDS)
     if left:
+        await connection.execute(_CLOSE_LEFT_DAYS)
         await connection.execute(_LEFT)
-    if replaced and (await connection.execute(_MOVE)).rowcount != replaced:
-        return False
+    if replaced:
+        try:
+            moved = (await connection.execute(_MOVE)).rowcount
+        except psycopg.errors.NotNullViolation:
+            return False
+        if moved != replaced:
+            return False
     return not first or (await connection.execute(_FIRST)).rowcount == first
 
 

@@ -193,7 +193,7 @@ class Beliefs:
         believed_us = self._fixed_us[device[heads]]
         day = moves.fixed_us // _DAY_US
         clear = np.flatnonzero((doubts == 0) & (moves.asset_id != NO_ASSET))
-        ends_day = clear[_last_of_runs(device[clear], moves.asset_id[clear], day[clear])]
+        ends_day = _last_of_keys(clear, moves.fixed_us, day, moves.asset_id, device)
         left = np.flatnonzero(~newer & (moves.asset_id != self._asset[device]) & (moves.asset_id != NO_ASSET))
         return Verdict(
             doubts=doubts,
@@ -201,7 +201,7 @@ class Beliefs:
             heads=heads,
             believed_us=believed_us,
             day_ends=np.setdiff1d(ends_day, heads, assume_unique=True),
-            elsewhere=left[_last_of_runs(device[left], moves.asset_id[left])],
+            elsewhere=_last_of_keys(left, moves.fixed_us, moves.asset_id, device),
             candidates=tuple(candidates),
             crossed=bool(((believed_us != NO_TIME_US) & (believed_us // _DAY_US < day[heads])).any()),
         )
@@ -302,6 +302,12 @@ class Beliefs:
             return 0  # the same fix sent again proves nothing
         there = Spot(candidate.fixed_us, candidate.lon_e7, candidate.lat_e7, spot.slack_m)
         return candidate.fixes + 1 if self._reach.agrees(there, spot) else 1
+
+
+def _last_of_keys(rows: Rows, fixed_us: Int, *keys: NDArray[np.integer]) -> Rows:
+    """Return of some rows the newest for each combination of keys: a device may come back to an asset."""
+    rows = rows[np.lexsort((fixed_us[rows], *(key[rows] for key in keys)))]
+    return np.sort(rows[_last_of_runs(*(key[rows] for key in keys))])
 
 
 def _last_of_runs(*keys: Sequence[int] | NDArray[np.integer]) -> Rows:

@@ -69,15 +69,21 @@ OLD_PING = """
             CONSTRAINT ping_pkey PRIMARY KEY (device_id, fixed_at, lon_e7, lat_e7)
         ) PARTITION BY RANGE (fixed_at)"""
 
-# A position that contradicts an earlier one gets a number from 1 on here; the writer gives later ones a digest of it.
+# A position that contradicts an earlier one gets the digest that the writer gives it (telemetry.store.variant_of), so that
+# it is known again; two of one moment with the same digest are told apart as the writer does it.
 TO_NEW = """
         INSERT INTO ping
         SELECT fixed_at, batch_id, sent_at, device_id, asset_id, lessor_id, lon_e7, lat_e7, territory_id, accuracy_m,
                odometer_km, hdop, doubts::smallint, row_index,
-               (row_number() OVER (PARTITION BY device_id, fixed_at ORDER BY batch_id, row_index) - 1)::smallint,
+               (CASE WHEN place = 1 THEN 0 ELSE 1 + (digest + row_number() OVER (
+                   PARTITION BY device_id, fixed_at, place > 1, digest ORDER BY place) - 1) % 32767 END)::smallint,
                (datum * 10 + source)::smallint, round(speed_kmh * 10)::smallint, altitude_m, course_deg, satellites,
                battery_pct, ignition, external_power
-        FROM ping_before"""
+        FROM (
+            SELECT *, row_number() OVER (PARTITION BY device_id, fixed_at ORDER BY batch_id, row_index) AS place,
+                   (((lon_e7::bigint * 73856093) # (lat_e7::bigint * 19349663)) % 32767 + 32767) % 32767 AS digest
+            FROM ping_before
+        ) told"""
 TO_OLD = """
         INSERT INTO ping
         SELECT p.fixed_at, p.batch_id, p.sent_at, p.device_id, p.asset_id, p.lessor_id, p.lon_e7, p.lat_e7, p.territory_id,

@@ -13,6 +13,7 @@ from app.cli.cluster import ClusterUrls
 from app.core.readiness import alembic_config, newest_revision
 from app.core.schema import migrate
 from app.telemetry.batches import FIRST_LINK, link_of
+from app.telemetry.store import variant_of
 from tests.conftest import clone_of
 
 
@@ -96,7 +97,7 @@ def test_what_was_stored_before_the_narrower_layout_is_carried_over_and_back(own
         head = connection.execute("SELECT chain_no, head FROM batch_chain").fetchone()
     assert rows == [
         ("ping_20261101", 1, 0, 1_214_241_000, 0, True, 0, 31, 366),
-        ("ping_20261101", 2, 0, 1_215_000_000, 64, None, 1, 31, None),
+        ("ping_20261101", 2, 0, 1_215_000_000, 64, None, variant_of(1_215_000_000, 313_000_000), 31, None),
         ("ping_default", 2, 1, 1_215_000_000, 4, None, 0, 12, None),
     ]
     at, body = datetime(2026, 11, 1, 10, 1, tzinfo=UTC), sha256(b"x").digest()
