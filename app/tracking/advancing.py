@@ -42,9 +42,9 @@ def _statement(text: str) -> sql.Composed:
     return sql.SQL(text).format(**_FRAGMENTS)
 
 
-# Only over the fix that the writer's memory believed in. A row that another group is moving is waited for (its old fix
-# is older, so it matches), and what is there then is compared anew: lessor_id becomes null, which the table refuses,
-# if it is another fix. Fewer rows than heads means that somebody moved one further.
+# Only over the fix that the writer's memory believed in. A row that another group is moving is waited for (its old
+# fix is older, so it matches), and what is there then is compared anew: lessor_id becomes null, which the table
+# refuses, if it is another fix. Fewer rows than heads means that somebody moved one further.
 _MOVE: Final = _statement("""
     UPDATE current_position c
     SET {moved}, lessor_id = CASE WHEN c.fixed_at = s.believed_at THEN s.lessor_id END,

@@ -78,9 +78,9 @@ async def test_a_device_that_comes_back_to_an_asset_within_a_day_is_stored_whole
         assert row is not None
         device_id, first = row
         for asset_id, since, until in (
-            (first, DAY + 400, DAY + 300),
-            (spare.json()["asset_id"], DAY + 300, DAY + 200),
-            (first, DAY + 200, None),
+            (first, DAY + 235, DAY + 225),
+            (spare.json()["asset_id"], DAY + 225, DAY + 215),
+            (first, DAY + 215, None),
         ):
             ends = None if until is None else NOW - timedelta(minutes=until)
             connection.execute(
@@ -88,7 +88,7 @@ async def test_a_device_that_comes_back_to_an_asset_within_a_day_is_stored_whole
                 " VALUES (%s, %s, %s, %s, %s)",
                 (lessor.subject_id, device_id, asset_id, NOW - timedelta(minutes=since), ends),
             )
-    receipt = await post(lessor, *[ping(DAY + m) for m in (350, 250, 150)], ping(5))
+    receipt = await post(lessor, *[ping(DAY + m) for m in (230, 220, 210)], ping(5))
     assert receipt["stored"] == 4
     assert [day for day, _ in days(urls)] == [date(2026, 11, 22)] * 2
 
