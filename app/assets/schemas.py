@@ -231,7 +231,7 @@ class DepotInput(Wire):
     name: Text
     lon: Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False, description="Degrees, WGS-84.")]
     lat: Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False, description="Degrees, WGS-84.")]
-    radius_m: Annotated[float, Field(gt=0, le=5_000, allow_inf_nan=False, description="Metres.")] = 100.0
+    radius_m: Annotated[float, Field(ge=1, le=5_000, allow_inf_nan=False, description="Metres.")] = 100.0
     lessor_id: LessorId = None
 
 
