@@ -127,8 +127,7 @@ async def write(connection: AsyncConnection, prepared: Prepared, shared: Shared,
         judged = await _judge_moves(connection, prepared, shared, attempt)
         collisions = await _store_pings(connection, prepared, judged, batch_ids)
         duplicate = _duplicates(placed, judged, batch_ids, collisions)
-        if not await _advance(connection, judged):
-            raise Overtaken
+        await _advance(connection, judged)
         doubts = _final_doubts(placed, judged)
         await _note(connection, prepared, judged, batch_ids, duplicate)
         receipts = make_receipts(group, batch_ids, placed, doubts, duplicate)
@@ -274,11 +273,16 @@ def _variants(
     return found
 
 
-async def _advance(connection: AsyncConnection, judged: _Judged) -> bool:
+async def _advance(connection: AsyncConnection, judged: _Judged) -> None:
+    """Let positions and candidates follow.
+
+    Raises:
+        Overtaken: Somebody else moved a position; the transaction may be lost.
+    """
     verdict, moves = judged.verdict, judged.moves
     bound = moves.asset_id[verdict.heads] != NO_ASSET
     replaced = int(np.count_nonzero(bound & (verdict.believed_us != NO_TIME_US)))
-    done = await advancing.advance(
+    moved = await advancing.advance(
         connection,
         replaced=replaced,
         first=int(np.count_nonzero(bound)) - replaced,
@@ -286,8 +290,9 @@ async def _advance(connection: AsyncConnection, judged: _Judged) -> bool:
         ended=len(verdict.day_ends),
         left=len(verdict.elsewhere),
     )
+    if not moved:
+        raise Overtaken
     await advancing.note_candidates(connection, [c for c in verdict.candidates if c.asset_id != NO_ASSET])
-    return done
 
 
 def _duplicates(

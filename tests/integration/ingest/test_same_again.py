@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from app.cli.cluster import ClusterUrls
 from app.core.clock import FixedClock
 from tests.conftest import NOW
-from tests.integration.ingest.fleet import CHANGNING, URUMQI, ping, position
+from tests.integration.ingest.fleet import CHANGNING, URUMQI, ping, position, register_truck
 from tests.support import Holder
 
 DAY = 24 * 60
@@ -99,3 +99,19 @@ async def test_groups_of_the_same_device_at_once_are_all_stored_and_the_newest_i
     receipts = await asyncio.gather(*(post(lessor, ping(120 - minute / 10)) for minute in range(300)))
     assert sum(receipt["stored"] for receipt in receipts) == 300
     assert (await position(lessor))["age_s"] == round((120 - 29.9) * 60)
+
+
+async def test_a_position_that_somebody_put_back_costs_neither_its_group_nor_the_doubted_fixes_in_it(
+    lessor: Holder, urls: ClusterUrls
+) -> None:
+    await register_truck(lessor, "second", "沪A54321")
+    await post(lessor, ping(30), ping(30, device_id="second"))
+    with psycopg.connect(urls.owner_url) as connection:
+        connection.execute(
+            "UPDATE current_position SET fixed_at = fixed_at - interval '1 hour'"
+            " WHERE device_id = (SELECT min(device_id) FROM current_position)"
+        )
+    receipt = await post(lessor, ping(5), ping(5, URUMQI, device_id="second"))
+    assert (receipt["stored"], receipt["rejected"]) == (2, 0)
+    assert [row["code"] for row in receipt["results"]] == ["jump"]
+    assert (await position(lessor))["age_s"] == 300
