@@ -6,6 +6,7 @@ from typing import Any
 
 import psycopg
 from fastapi import FastAPI
+from structlog.testing import capture_logs
 
 from app.cli.cluster import ClusterUrls
 from app.core.clock import FixedClock
@@ -111,7 +112,9 @@ async def test_a_position_that_somebody_put_back_costs_neither_its_group_nor_the
             "UPDATE current_position SET fixed_at = fixed_at - interval '1 hour'"
             " WHERE device_id = (SELECT min(device_id) FROM current_position)"
         )
-    receipt = await post(lessor, ping(5), ping(5, URUMQI, device_id="second"))
+    with capture_logs() as logged:
+        receipt = await post(lessor, ping(5), ping(5, URUMQI, device_id="second"))
+    assert "group_split" not in {line["event"] for line in logged}  # not taken for poisoned
     assert (receipt["stored"], receipt["rejected"]) == (2, 0)
     assert [row["code"] for row in receipt["results"]] == ["jump"]
     assert (await position(lessor))["age_s"] == 300
