@@ -1,8 +1,8 @@
 """Which device is which, and on which asset it was when: one lessor's register in memory, for the path of a ping.
 
 Any psycopg connection can fill it: run ``DEVICE_INDEX_SQL`` and hand the row to ``DeviceIndex.from_row``. The index
-is stale when ``DEVICE_INDEX_VERSION_SQL`` (one read by primary key) no longer gives its ``version``: triggers raise
-that number in the transaction of every change of a device or a binding, whichever process makes it.
+is stale when ``fleet_versions`` no longer gives its ``version``: triggers raise that number in the transaction of
+every change of a device or a binding, whichever process makes it.
 """
 
 import asyncio
@@ -20,7 +20,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.core.database import sql_file
 
 DEVICE_INDEX_SQL: Final = sql_file("app.assets", "device_index.sql")
-DEVICE_INDEX_VERSION_SQL: Final = "SELECT fleet_version FROM lessor WHERE lessor_id = %(lessor_id)s"
 OPEN_END_US: Final = 2**63 - 1
 """The end of a binding that has none."""
 NONE: Final = -1
@@ -137,13 +136,6 @@ async def load_device_index(session: AsyncSession, lessor_id: int) -> DeviceInde
     connection = await session.connection()
     row = (await connection.exec_driver_sql(DEVICE_INDEX_SQL, {"lessor_id": lessor_id})).one_or_none()
     return await asyncio.to_thread(DeviceIndex.from_row, row)  # 80 ms for 100,000 devices: other requests go on
-
-
-async def device_index_version(session: AsyncSession, lessor_id: int) -> int:
-    """Return the version that the index of a lessor should have now: one read by primary key."""
-    connection = await session.connection()
-    version = await connection.exec_driver_sql(DEVICE_INDEX_VERSION_SQL, {"lessor_id": lessor_id})
-    return version.scalar_one_or_none() or 0
 
 
 async def fleet_versions(connection: AsyncConnection, lessor_ids: Sequence[int]) -> dict[int, int]:

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.domain import Visibility
 from app.assets import queries
-from app.assets.bindings import DeviceIndex, device_index_version, load_device_index
+from app.assets.bindings import DeviceIndex, load_device_index
 from app.assets.domain import UNIDENTIFIED, UNIQUE_IDENTIFIERS, AssetIdentity, DeviceKind, Lessor, period
 from app.assets.imports import import_assets
 from app.assets.schemas import AssetFields, BindingInput, DeviceFields, LessorInput
@@ -32,7 +32,6 @@ __all__ = [
     "create_lessor",
     "datum_suspects",
     "delete_binding",
-    "device_index_version",
     "devices_ever_on",
     "import_assets",
     "lessor_by_id",

@@ -1,7 +1,7 @@
 """One group of batches, from judged rows to the commit: what one transaction writes, and in which order."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -125,8 +125,8 @@ async def write(connection: AsyncConnection, prepared: Prepared, shared: Shared,
         await _check_fleets(connection, prepared.around.devices)
         batch_ids = await store.next_batch_ids(connection, len(group))
         judged = await _judge_moves(connection, prepared, shared, attempt)
-        collisions = await _store_pings(connection, prepared, judged, batch_ids)
-        duplicate = _duplicates(placed, judged, batch_ids, collisions)
+        stored_before = await _store_pings(connection, prepared, judged, batch_ids)
+        duplicate = _duplicates(placed, judged, stored_before)
         await _advance(connection, judged)
         doubts = _final_doubts(placed, judged)
         await _note(connection, prepared, judged, batch_ids, duplicate)
@@ -226,15 +226,16 @@ def _stored_slack(settings: Settings) -> advancing.SlackOf:
 
 async def _store_pings(
     connection: AsyncConnection, prepared: Prepared, judged: _Judged, batch_ids: Sequence[int]
-) -> list[store.Collision]:
-    """Store the pings; returns those that were stored before.
+) -> frozenset[store.RowKey]:
+    """Store the pings; returns those that were stored before, by batch (its number in the group) and row.
 
     Raises:
         Contradicted: Some contradict stored pings.
+        StoredBefore: A position was about to follow from one that was stored before.
     """
     rows = len(judged.ordered.rows)
     if not rows:
-        return []
+        return frozenset()
     payload = store.stage_rows(
         prepared.placed,
         judged.ordered,
@@ -246,30 +247,27 @@ async def _store_pings(
     )
     new = int(np.count_nonzero(judged.role & store.NEW))
     collisions = await store.stage_and_insert(connection, payload, rows, new)
-    contradicting = [c for c in collisions if not c.same_position]
-    if contradicting:
-        raise Contradicted(_variants(prepared.placed, judged.ordered, batch_ids, contradicting))
     number = {batch_id: i for i, batch_id in enumerate(batch_ids)}
+    contradicting = {(number[c.batch_id], c.row_index) for c in collisions if not c.same_position}
+    if contradicting:
+        raise Contradicted(_variants(prepared.placed, judged.ordered, contradicting))
     repeated = frozenset((number[c.batch_id], c.row_index) for c in collisions)
     heads = store.are_among(prepared.placed, judged.ordered.rows, repeated) & (judged.role & store.HEAD != 0)
     if heads.any():
         raise StoredBefore(repeated)
     await store.take_roles(connection, collisions)
-    return collisions
+    return repeated
 
 
 def _variants(
-    placed: PlacedFixes, ordered: store.Ordered, batch_ids: Sequence[int], contradicting: Sequence[store.Collision]
+    placed: PlacedFixes, ordered: store.Ordered, contradicting: Collection[store.RowKey]
 ) -> dict[store.RowKey, int]:
-    number = {batch_id: i for i, batch_id in enumerate(batch_ids)}
-    wanted = {(number[c.batch_id], c.row_index) for c in contradicting}
     fixes = placed.fixes
     found: dict[store.RowKey, int] = {}
-    for row, variant in zip(ordered.rows.tolist(), ordered.variant.tolist(), strict=True):
-        key = (int(fixes.batch[row]), int(fixes.index[row]))
-        if key in wanted:
-            fresh = store.variant_of(int(fixes.lon_e7[row]), int(fixes.lat_e7[row]))
-            found[key] = store.next_variant(variant) if variant else fresh
+    for place in np.flatnonzero(store.are_among(placed, ordered.rows, contradicting)).tolist():
+        row, variant = ordered.rows[place], int(ordered.variant[place])
+        fresh = store.variant_of(int(fixes.lon_e7[row]), int(fixes.lat_e7[row]))
+        found[int(fixes.batch[row]), int(fixes.index[row])] = store.next_variant(variant) if variant else fresh
     return found
 
 
@@ -295,17 +293,10 @@ async def _advance(connection: AsyncConnection, judged: _Judged) -> None:
     await advancing.note_candidates(connection, [c for c in verdict.candidates if c.asset_id != NO_ASSET])
 
 
-def _duplicates(
-    placed: PlacedFixes, judged: _Judged, batch_ids: Sequence[int], collisions: Sequence[store.Collision]
-) -> Mask:
+def _duplicates(placed: PlacedFixes, judged: _Judged, stored_before: Collection[store.RowKey]) -> Mask:
     """Return whether each row of the group was stored before, or stands in the group twice."""
-    fixes = placed.fixes
-    duplicate = np.zeros(len(fixes.index), dtype=np.bool_)
+    duplicate = store.are_among(placed, np.arange(len(placed.fixes.index)), stored_before)
     duplicate[judged.ordered.repeated] = True
-    if collisions:
-        number = {batch_id: i for i, batch_id in enumerate(batch_ids)}
-        keys = np.array([number[c.batch_id] * 32_768 + c.row_index for c in collisions])
-        duplicate |= np.isin(fixes.batch * 32_768 + fixes.index, keys)
     return duplicate
 
 

@@ -175,11 +175,6 @@ class Beliefs:
         for one in known.tolist() if self._candidates else ():
             self._candidates.pop(one, None)
 
-    def forget_all(self) -> None:
-        """Drop everything, after a failure whose extent is not known."""
-        self._asset[:] = _NOT_LOADED
-        self._candidates.clear()
-
     def judge(self, moves: Moves) -> Verdict:
         """Return which moves can be believed; every pair of ``unknown`` has been learnt."""
         device = moves.device_id
@@ -256,7 +251,7 @@ class Beliefs:
         """Judge the rows of devices with something odd, each against what was believed before; fills ``doubts``.
 
         Returns:
-            The candidates of devices of which nothing was believed; one without fixes where it was given up.
+            The candidates that changed and are still candidates after the last row of their device.
         """
         changed: dict[int, Candidate | None] = {}
         beliefs: dict[int, Spot] = {}

@@ -3,11 +3,10 @@
 from datetime import datetime, timedelta
 from typing import Final
 
-import psycopg
 from psycopg import AsyncConnection
 
 from app.core.settings import Settings
-from app.tracking.deriving import hold_device
+from app.tracking.queue import follow_devices
 from app.tracking.rebuilding import Stretch, rebuild
 
 AT_ONCE: Final = 200
@@ -36,20 +35,9 @@ async def follow(connection: AsyncConnection, settings: Settings, now: datetime)
     Returns:
         Whether more may be waiting.
     """
-    busy: list[int] = []
-    for _ in range(AT_ONCE):
-        try:
-            async with connection.transaction():
-                row = await (await connection.execute(_NEXT, (busy,))).fetchone()
-                if row is None:
-                    return False
-                if await hold_device(connection, row[0]):
-                    await _follow_one(connection, row[0], settings, now)
-                else:
-                    busy.append(row[0])
-        except psycopg.errors.DeadlockDetected:
-            continue  # the writer was at the same rows; nothing was changed
-    return True
+    return await follow_devices(
+        connection, _NEXT, AT_ONCE, lambda device_id: _follow_one(connection, device_id, settings, now)
+    )
 
 
 async def _follow_one(connection: AsyncConnection, device_id: int, settings: Settings, now: datetime) -> None:

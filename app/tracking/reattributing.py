@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-import psycopg
 from psycopg import AsyncConnection
 
 from app.core.settings import Settings
 from app.telemetry.domain import Doubt
-from app.tracking.deriving import derive, hold_device
+from app.tracking.deriving import derive
+from app.tracking.queue import follow_devices
 from app.tracking.rebuilding import Stretch, rebuild
 
 AT_ONCE: Final = 100
@@ -88,20 +88,9 @@ async def follow(connection: AsyncConnection, settings: Settings, now: datetime)
         Whether more may be waiting.
     """
     await connection.execute(_SIFT, {"limit": _SIFTED})
-    busy: list[int] = []
-    for _ in range(AT_ONCE):
-        try:
-            async with connection.transaction():
-                row = await (await connection.execute(_NEXT, (busy,))).fetchone()
-                if row is None:
-                    return False
-                if await hold_device(connection, row[0]):
-                    await _follow_one(connection, row[0], settings, now)
-                else:
-                    busy.append(row[0])
-        except psycopg.errors.DeadlockDetected:
-            continue  # the writer was at the same rows; nothing was changed
-    return True
+    return await follow_devices(
+        connection, _NEXT, AT_ONCE, lambda device_id: _follow_one(connection, device_id, settings, now)
+    )
 
 
 async def _follow_one(connection: AsyncConnection, device_id: int, settings: Settings, now: datetime) -> None:
