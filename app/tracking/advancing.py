@@ -27,8 +27,8 @@ _FRAGMENTS: Final = {
     "staged": sql.SQL(", ".join(_STAGED.get(m, f"s.{m}") for m in MEMBERS)),
     "moved": sql.SQL(", ".join(f"{m} = {_STAGED.get(m, f's.{m}')}" for m in MEMBERS if m != "lessor_id")),
     "kept": sql.SQL(", ".join(f"c.{m}" for m in MEMBERS)),
-    "newer": sql.SQL(
-        f"DO UPDATE SET {', '.join(f'{m} = excluded.{m}' for m in MEMBERS)} WHERE excluded.fixed_at > c.fixed_at"
+    "newer": sql.SQL("DO UPDATE SET {} WHERE excluded.fixed_at > c.fixed_at").format(
+        sql.SQL(", ").join(sql.SQL("{0} = excluded.{0}").format(sql.Identifier(m)) for m in MEMBERS)
     ),
     "head": sql.Literal(HEAD),
     "day_end": sql.Literal(DAY_END),
