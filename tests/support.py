@@ -9,8 +9,9 @@ import httpx
 from fastapi import FastAPI
 from sqlalchemy import event, text
 
-from app.access.domain import PrincipalKind
+from app.access.domain import Permission, Role
 from app.access.service import create_key, create_principal
+from app.core.database import SERVICE
 from app.core.http import Context
 
 
@@ -32,7 +33,7 @@ class Holder:
 
 
 class Doors:
-    """Opens clients for principals of every kind; an asynchronous context manager."""
+    """Opens clients for principals in every role; an asynchronous context manager."""
 
     def __init__(self, application: FastAPI) -> None:
         self._application = application
@@ -47,11 +48,11 @@ class Doors:
 
     async def administrator(self) -> httpx.AsyncClient:
         """Return an administrator's client."""
-        return (await self.holder(PrincipalKind.ADMINISTRATOR)).client
+        return (await self.holder(Role.PLATFORM_ADMINISTRATOR)).client
 
     async def lessor(self, code: str = "yuanhai", *, feed_id: int | None = None, post_only: bool = False) -> Holder:
         """Return a lessor, registered now if it was not."""
-        async with self._context.database.writing() as session:
+        async with self._context.database.writing(SERVICE) as session:
             lessor_id = await session.scalar(
                 text(
                     "INSERT INTO lessor (code, name, created_at) VALUES (:code, :code, :now)"
@@ -59,31 +60,38 @@ class Doors:
                 ),
                 {"code": code, "now": self._context.clock.now()},
             )
-        return await self.holder(PrincipalKind.LESSOR, lessor_id, feed_id=feed_id, post_only=post_only)
+        return await self.holder(Role.LESSOR_MANAGER, lessor_id, feed_id=feed_id, post_only=post_only)
 
     async def court(self, code: str = "沪0105") -> Holder:
         """Return an officer of a court; that of Changning unless another code is given."""
-        async with self._context.database.reading() as session:
+        async with self._context.database.reading(SERVICE) as session:
             court_id = await session.scalar(text("SELECT court_id FROM court WHERE code = :code"), {"code": code})
-        return await self.holder(PrincipalKind.COURT, court_id)
+        return await self.holder(Role.ENFORCEMENT_OFFICER, court_id)
 
     async def dispatcher(self) -> Holder:
         """Return a dispatcher without any assignment."""
-        return await self.holder(PrincipalKind.DISPATCHER)
+        return await self.holder(Role.DISPATCHER)
 
     async def holder(
         self,
-        kind: PrincipalKind,
+        role: Role,
         subject_id: int | None = None,
         *,
         feed_id: int | None = None,
         post_only: bool = False,
     ) -> Holder:
-        """Return a new principal of a kind with a key of its own."""
-        async with self._context.database.writing() as session:
+        """Return a new principal in a role with a key of its own."""
+        async with self._context.database.writing(SERVICE) as session:
             clock = self._context.clock
-            principal_id = await create_principal(session, kind, f"a {kind}", clock, subject_id=subject_id)
-            key = await create_key(session, principal_id, "test", clock, feed_id=feed_id, post_only=post_only)
+            principal_id = await create_principal(session, role, f"a {role}", clock, subject_id=subject_id)
+            key = await create_key(
+                session,
+                principal_id,
+                "test",
+                clock,
+                feed_id=feed_id,
+                scopes={Permission.PINGS_POST} if post_only else None,
+            )
         client = httpx.AsyncClient(
             transport=httpx.ASGITransport(self._application, raise_app_exceptions=False),
             base_url="http://leasetrace.test",

@@ -8,12 +8,83 @@ from typing import Final
 
 
 class PrincipalKind(StrEnum):
-    """The four kinds of people and machines that hold keys."""
+    """For whom somebody acts; what it may do is said by its role."""
 
     LESSOR = "lessor"
     COURT = "court"
     DISPATCHER = "dispatcher"
+    CREW = "crew"
+    AUDITOR = "auditor"
     ADMINISTRATOR = "administrator"
+
+
+class Role(StrEnum):
+    """What somebody does; ``app.access.roles`` says what each may."""
+
+    LESSOR_FEED = "lessor_feed"
+    LESSOR_READER = "lessor_reader"
+    LESSOR_MANAGER = "lessor_manager"
+    ENFORCEMENT_OFFICER = "enforcement_officer"
+    COURT_ADMINISTRATOR = "court_administrator"
+    DISPATCHER = "dispatcher"
+    CREW = "crew"
+    AUDITOR = "auditor"
+    PLATFORM_ADMINISTRATOR = "platform_administrator"
+
+    @property
+    def kind(self) -> PrincipalKind:
+        """For whom somebody in this role acts."""
+        return _KINDS[self]
+
+
+_KINDS: Final = {
+    Role.LESSOR_FEED: PrincipalKind.LESSOR,
+    Role.LESSOR_READER: PrincipalKind.LESSOR,
+    Role.LESSOR_MANAGER: PrincipalKind.LESSOR,
+    Role.ENFORCEMENT_OFFICER: PrincipalKind.COURT,
+    Role.COURT_ADMINISTRATOR: PrincipalKind.COURT,
+    Role.DISPATCHER: PrincipalKind.DISPATCHER,
+    Role.CREW: PrincipalKind.CREW,
+    Role.AUDITOR: PrincipalKind.AUDITOR,
+    Role.PLATFORM_ADMINISTRATOR: PrincipalKind.ADMINISTRATOR,
+}
+KINDS_WITH_SUBJECT: Final = frozenset({PrincipalKind.LESSOR, PrincipalKind.COURT})
+"""Who acts for a lessor or a court, and so needs its id."""
+
+
+class Permission(StrEnum):
+    """One thing that somebody may do; also the scopes that a key can be narrowed to."""
+
+    PINGS_POST = "pings:post"
+    RECEIPTS_READ = "receipts:read"
+    PLACES_READ = "places:read"
+    """Courts, divisions, and in whose territory a point lies: nobody's secret, but not for strangers either."""
+    REGISTERS_READ = "registers:read"
+    REGISTERS_WRITE = "registers:write"
+    LESSORS_WRITE = "lessors:write"
+    FLEET_READ = "fleet:read"
+    """A lessor's own: its entry, its devices, its depots."""
+    FEEDS_READ = "feeds:read"
+    FEEDS_WRITE = "feeds:write"
+    POSITIONS_READ = "positions:read"
+    CASES_READ = "cases:read"
+    CASES_RECORD = "cases:record"
+    CASES_WRITE = "cases:write"
+    CASES_OFFER = "cases:offer"
+    CASES_CONFIRM = "cases:confirm"
+    MEASURES_WRITE = "measures:write"
+    ASSIGNMENTS_READ = "assignments:read"
+    ASSIGNMENTS_WRITE = "assignments:write"
+    ENTRUSTMENTS_READ = "entrustments:read"
+    ENTRUSTMENTS_WRITE = "entrustments:write"
+    HOLDS_READ = "holds:read"
+    HOLDS_WRITE = "holds:write"
+    SHARES_WRITE = "shares:write"
+    TRANSFERS_WRITE = "transfers:write"
+    SUBJECT_READ = "subject:read"
+    """What is stored of an asset or a lessee, and who looked."""
+    TRAIL_READ = "trail:read"
+    PEOPLE_WRITE = "people:write"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,19 +93,35 @@ class Principal:
 
     Attributes:
         principal_id: Its row.
-        kind: What it is.
-        subject_id: The lessor or court that it acts for; None for dispatchers and administrators.
-        api_key_id: The key it came with; None for the command line of whoever runs the service.
+        role: What it does.
+        subject_id: The lessor or court that it acts for; None for others.
+        api_key_id: The key it came with; None for people, and for the command line of whoever runs the service.
         feed_id: The lessor's feed that the key belongs to, if it does.
-        post_only: Whether the key opens nothing but the entrances for pings; only such a key may stand in a URL.
+        permissions: What it may: its role's permissions, or those of them that its key is narrowed to.
+        lower_courts: For a court, the courts below it, whose own cases it sees too.
     """
 
     principal_id: int
-    kind: PrincipalKind
+    role: Role
     subject_id: int | None
     api_key_id: int | None
     feed_id: int | None = None
-    post_only: bool = False
+    permissions: frozenset[Permission] = frozenset()
+    lower_courts: tuple[int, ...] = ()
+
+    @property
+    def kind(self) -> PrincipalKind:
+        """For whom it acts."""
+        return self.role.kind
+
+    @property
+    def post_only(self) -> bool:
+        """Whether it can do nothing but post pings; only such a key may stand in a URL."""
+        return self.permissions == {Permission.PINGS_POST}
+
+    def may(self, permission: Permission) -> bool:
+        """Tell whether it may do something."""
+        return permission in self.permissions
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,19 +1,26 @@
-"""The principal of a request, as a parameter of a route; without one nothing is answered."""
+"""Who makes a request, as parameters of a route: principal, visibility, and the session that shows it its rows.
 
-from typing import Annotated, cast
+A route says what one must be permitted to do; without a valid key, or without the permission, nothing is answered.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Annotated, Final, cast
 
 from fastapi import Depends, Query, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.access import service
-from app.access.domain import Principal, PrincipalKind, Visibility
+from app.access.domain import Permission, Principal, PrincipalKind, Visibility
 from app.access.keyring import Keyring
+from app.access.sight import sight_of
 from app.core.errors import NotPermitted, PurposeRequired
-from app.core.http import InContext
+from app.core.http import Context, InContext
 from app.core.wire import Key
 
 bearer = HTTPBearer(auto_error=False, description="A key: `Authorization: Bearer lt_…`.")
 """How a key is sent, for the document of the API."""
+_NEED_PURPOSE: Final = frozenset({PrincipalKind.COURT, PrincipalKind.DISPATCHER, PrincipalKind.CREW})
 
 
 def bearer_key(request: Request) -> str | None:
@@ -29,82 +36,161 @@ def keyring_of(request: Request) -> Keyring:
 
 async def principal_of(
     request: Request,
-    context: InContext,
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
 ) -> Principal:
     """Return who makes this request; the reason of a refusal is never told.
 
     Raises:
         NotAuthenticated: There is no valid key.
-        NotPermitted: The key can only post pings; the entrances for those take their principal from the keyring.
     """
-    async with context.database.reading() as session:
-        principal = await service.authenticate(
-            session, credentials.credentials if credentials else None, context.clock
-        )
+    principal = await keyring_of(request).principal(credentials.credentials if credentials else None)
     request.state.principal = principal
-    if principal.post_only:
-        raise NotPermitted("This key can only post pings.")
     return principal
 
 
 AnyPrincipal = Annotated[Principal, Depends(principal_of)]
-"""Anybody with a valid key."""
+"""Anybody with a valid key; what it may do is still to be asked."""
 
 
-class Only:
-    """A dependency that lets in some kinds of principal and refuses the rest.
+class May:
+    """A dependency that lets in who may do something and refuses the rest.
 
     Args:
-        kinds: Who may; an administrator is let in only where named.
+        permission: What one must be permitted to do.
     """
 
-    def __init__(self, *kinds: PrincipalKind) -> None:
-        self.kinds = frozenset(kinds)
+    def __init__(self, permission: Permission) -> None:
+        self.permission = permission
 
     def __call__(self, principal: AnyPrincipal) -> Principal:
-        """Return the principal if it is of a kind that may.
+        """Return the principal if it may.
 
         Raises:
-            NotPermitted: It is not.
+            NotPermitted: It may not.
         """
-        if principal.kind not in self.kinds:
-            may = ", ".join(sorted(self.kinds))
-            raise NotPermitted(f"This needs a key of: {may}. Yours is of: {principal.kind}.")
+        if not principal.may(self.permission):
+            role = principal.role.replace("_", " ")
+            raise NotPermitted(f"This needs the permission {self.permission}; you ({role}) do not have it.")
         return principal
 
 
-LessorOnly = Annotated[Principal, Depends(Only(PrincipalKind.LESSOR))]
-CourtOnly = Annotated[Principal, Depends(Only(PrincipalKind.COURT))]
-AdministratorOnly = Annotated[Principal, Depends(Only(PrincipalKind.ADMINISTRATOR))]
-LessorOrAdministrator = Annotated[Principal, Depends(Only(PrincipalKind.LESSOR, PrincipalKind.ADMINISTRATOR))]
+async def _reading(principal: AnyPrincipal, context: InContext) -> AsyncIterator[AsyncSession]:
+    async with context.database.reading(sight_of(principal, context.clock.now())) as session:
+        yield session
 
 
-def sight(principal: AnyPrincipal) -> Visibility:
-    """Return what the principal may see of registers."""
-    return Visibility(principal)
+async def _writing(principal: AnyPrincipal, context: InContext) -> AsyncIterator[AsyncSession]:
+    async with context.database.writing(sight_of(principal, context.clock.now())) as session:
+        yield session
 
 
-InSight = Annotated[Visibility, Depends(sight)]
-"""The visibility that every read of a register takes."""
+ReadSession = Annotated[AsyncSession, Depends(_reading, scope="function")]
+"""A READ ONLY transaction that sees what the principal sees of registers, ended before the answer is sent."""
+
+WriteSession = Annotated[AsyncSession, Depends(_writing, scope="function")]
+"""A transaction with the principal's sight, committed before the answer is sent: what fails then is no 201."""
+
+MayPostPings = Annotated[Principal, Depends(May(Permission.PINGS_POST))]
+MayReadPlaces = Annotated[Principal, Depends(May(Permission.PLACES_READ))]
+MayReadRegisters = Annotated[Principal, Depends(May(Permission.REGISTERS_READ))]
+MayWriteRegisters = Annotated[Principal, Depends(May(Permission.REGISTERS_WRITE))]
+MayWriteLessors = Annotated[Principal, Depends(May(Permission.LESSORS_WRITE))]
+MayReadFleet = Annotated[Principal, Depends(May(Permission.FLEET_READ))]
+MayReadFeeds = Annotated[Principal, Depends(May(Permission.FEEDS_READ))]
+MayWriteFeeds = Annotated[Principal, Depends(May(Permission.FEEDS_WRITE))]
+MayReadPositions = Annotated[Principal, Depends(May(Permission.POSITIONS_READ))]
+MayReadCases = Annotated[Principal, Depends(May(Permission.CASES_READ))]
+MayRecordCases = Annotated[Principal, Depends(May(Permission.CASES_RECORD))]
+MayWriteCases = Annotated[Principal, Depends(May(Permission.CASES_WRITE))]
+MayOffer = Annotated[Principal, Depends(May(Permission.CASES_OFFER))]
+MayConfirm = Annotated[Principal, Depends(May(Permission.CASES_CONFIRM))]
+MayWriteMeasures = Annotated[Principal, Depends(May(Permission.MEASURES_WRITE))]
+MayReadAssignments = Annotated[Principal, Depends(May(Permission.ASSIGNMENTS_READ))]
+MayWriteAssignments = Annotated[Principal, Depends(May(Permission.ASSIGNMENTS_WRITE))]
+MayReadEntrustments = Annotated[Principal, Depends(May(Permission.ENTRUSTMENTS_READ))]
+MayWriteEntrustments = Annotated[Principal, Depends(May(Permission.ENTRUSTMENTS_WRITE))]
+MayReadHolds = Annotated[Principal, Depends(May(Permission.HOLDS_READ))]
+MayWriteHolds = Annotated[Principal, Depends(May(Permission.HOLDS_WRITE))]
+MayWriteShares = Annotated[Principal, Depends(May(Permission.SHARES_WRITE))]
+MayWriteTransfers = Annotated[Principal, Depends(May(Permission.TRANSFERS_WRITE))]
+MayReadSubjects = Annotated[Principal, Depends(May(Permission.SUBJECT_READ))]
+MayReadTrail = Annotated[Principal, Depends(May(Permission.TRAIL_READ))]
+MayWritePeople = Annotated[Principal, Depends(May(Permission.PEOPLE_WRITE))]
+
+
+class Seen:
+    """A dependency that returns what somebody who may do something sees of registers.
+
+    Args:
+        permission: What one must be permitted to do.
+    """
+
+    def __init__(self, permission: Permission) -> None:
+        self._may = May(permission)
+
+    def __call__(self, principal: AnyPrincipal) -> Visibility:
+        """Return the visibility that every read of a register takes.
+
+        Raises:
+            NotPermitted: The principal may not.
+        """
+        return Visibility(self._may(principal))
+
+
+AssetsInSight = Annotated[Visibility, Depends(Seen(Permission.REGISTERS_READ))]
+CasesInSight = Annotated[Visibility, Depends(Seen(Permission.CASES_READ))]
+ReceiptsInSight = Annotated[Visibility, Depends(Seen(Permission.RECEIPTS_READ))]
 
 
 def position_sight(
-    principal: AnyPrincipal,
+    principal: MayReadPositions,
     case: Annotated[
         Key | None,
-        Query(description="The case for which positions are read; courts and dispatchers must."),
+        Query(description="The case for which positions are read; courts, dispatchers and crews must."),
     ] = None,
 ) -> Visibility:
     """Return what the principal may see of positions.
 
     Raises:
-        PurposeRequired: A court or a dispatcher has not named the case.
+        PurposeRequired: A court, a dispatcher or a crew has not named the case.
     """
-    if case is None and principal.kind in {PrincipalKind.COURT, PrincipalKind.DISPATCHER}:
+    if case is None and principal.kind in _NEED_PURPOSE:
         raise PurposeRequired("case: say for which case you read positions, for example `?case=12`", field="case")
     return Visibility(principal, case_id=case)
 
 
 PositionSight = Annotated[Visibility, Depends(position_sight)]
 """The visibility that every read of positions takes; it carries the purpose."""
+
+
+def case_position_sight(principal: MayReadPositions, case_id: Key) -> Visibility:
+    """Return what the principal may see of the positions of the case that the path names."""
+    return Visibility(principal, case_id=case_id)
+
+
+CasePositionSight = Annotated[Visibility, Depends(case_position_sight)]
+"""The same where the path names the case."""
+
+
+async def _looking(visibility: PositionSight, context: InContext) -> AsyncIterator[AsyncSession]:
+    async with _position_session(visibility, context) as session:
+        yield session
+
+
+async def _looking_at_case(visibility: CasePositionSight, context: InContext) -> AsyncIterator[AsyncSession]:
+    async with _position_session(visibility, context) as session:
+        yield session
+
+
+@asynccontextmanager
+async def _position_session(visibility: Visibility, context: Context) -> AsyncIterator[AsyncSession]:
+    sight = sight_of(visibility.principal, context.clock.now(), visibility.case_id)
+    async with context.database.reading(sight) as session:
+        yield session
+
+
+PositionSession = Annotated[AsyncSession, Depends(_looking, scope="function")]
+"""A READ ONLY transaction that sees positions too, of the case that is named."""
+
+CasePositionSession = Annotated[AsyncSession, Depends(_looking_at_case, scope="function")]
+"""The same where the path names the case."""

@@ -5,7 +5,7 @@ from typing import Final
 from app.access.domain import Principal, hash_secret, split_key
 from app.access.service import authenticate
 from app.core.clock import Clock
-from app.core.database import Database
+from app.core.database import SERVICE, Database
 from app.core.remembered import Remembered
 
 REMEMBERED_S: Final = 0.5
@@ -36,5 +36,5 @@ class Keyring:
         return await self._known.of(hash_secret(key_text), lambda: self._ask(key_text))  # the key itself is not kept
 
     async def _ask(self, key_text: str | None) -> Principal:
-        async with self._database.reading() as session:
-            return await authenticate(session, key_text, self._clock)
+        async with self._database.reading(SERVICE) as session:
+            return (await authenticate(session, key_text, self._clock)).principal

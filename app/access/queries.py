@@ -1,20 +1,55 @@
 """All SQL of this room."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
-from sqlalchemy import Select, case, func, insert, literal, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    Select,
+    and_,
+    case,
+    column,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    table,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.access.domain import Principal, PrincipalKind, Visibility
+from app.access.domain import Permission, Principal, PrincipalKind, Role, Visibility
+from app.access.roles import permissions_of
 from app.access.tables import ApiKeyRow, GrantRow, PrincipalRow
 
+_LOWER: Final = table("lower_court", column("court_id", Integer), column("lower_court_id", Integer))
+"""The view of migration 0012: of each court, the courts below it."""
 
-async def find_key(session: AsyncSession, prefix: str, now: datetime) -> tuple[bytes, Principal] | None:
-    """Return the secret's hash and the holder of a key that is in force, or None."""
+
+@dataclass(frozen=True, slots=True)
+class FoundKey:
+    """A key that is in force.
+
+    Attributes:
+        secret_sha256: Of its secret.
+        principal: Whose it is, with what the key opens.
+        expires_at: When it ends by itself, UTC.
+    """
+
+    secret_sha256: bytes
+    principal: Principal
+    expires_at: datetime | None
+
+
+async def find_key(session: AsyncSession, prefix: str, now: datetime) -> FoundKey | None:
+    """Return the key of a prefix if it is in force."""
     row = (
         await session.execute(
-            select(ApiKeyRow, PrincipalRow)
+            select(ApiKeyRow, PrincipalRow, _lower_courts())
             .join(PrincipalRow, PrincipalRow.principal_id == ApiKeyRow.principal_id)
             .where(
                 ApiKeyRow.prefix == prefix,
@@ -25,33 +60,45 @@ async def find_key(session: AsyncSession, prefix: str, now: datetime) -> tuple[b
     ).one_or_none()
     if row is None:
         return None
-    key, holder = row
-    return key.secret_sha256, Principal(
+    key, holder, lower_courts = row
+    role = Role(holder.role)
+    scopes = None if key.scopes is None else frozenset(Permission(scope) for scope in key.scopes)
+    principal = Principal(
         holder.principal_id,
-        PrincipalKind(holder.kind),
+        role,
         holder.subject_id,
         key.api_key_id,
         key.feed_id,
-        key.post_only,
+        permissions_of(role, scopes),
+        tuple(lower_courts),
     )
+    return FoundKey(key.secret_sha256, principal, key.expires_at)
 
 
-async def principal_named(session: AsyncSession, kind: PrincipalKind, name: str) -> PrincipalRow | None:
-    """Return the first principal of a kind with this name."""
+def _lower_courts() -> ColumnElement[list[int]]:
+    """Return the courts below that of an officer; nothing for anybody else."""
+    lower = select(_LOWER.c.lower_court_id).where(
+        _LOWER.c.court_id == PrincipalRow.subject_id, PrincipalRow.role == Role.ENFORCEMENT_OFFICER
+    )
+    return func.array(lower.scalar_subquery())
+
+
+async def principal_named(session: AsyncSession, role: Role, name: str) -> PrincipalRow | None:
+    """Return the first principal in a role with this name."""
     return (
         await session.scalars(
             select(PrincipalRow)
-            .where(PrincipalRow.kind == kind, PrincipalRow.name == name)
+            .where(PrincipalRow.role == role, PrincipalRow.name == name)
             .order_by(PrincipalRow.principal_id)
             .limit(1)
         )
     ).one_or_none()
 
 
-async def principal_exists(session: AsyncSession, principal_id: int, kind: PrincipalKind) -> bool:
-    """Tell whether a principal of this kind exists."""
+async def principal_exists(session: AsyncSession, principal_id: int, role: Role) -> bool:
+    """Tell whether a principal in this role exists."""
     found = select(PrincipalRow.principal_id).where(
-        PrincipalRow.principal_id == principal_id, PrincipalRow.kind == kind
+        PrincipalRow.principal_id == principal_id, PrincipalRow.role == role
     )
     return (await session.scalar(found)) is not None
 
@@ -63,12 +110,18 @@ def granted_assets(visibility: Visibility, at: datetime) -> Select[int]:
     that was measured at 1.1 ms for a case of 671 among a million assets (design.md, section 6).
     """
     principal = visibility.principal
-    by_court = principal.kind is PrincipalKind.COURT
+    if principal.kind is PrincipalKind.COURT:
+        own = and_(GrantRow.grantee_kind == "court", GrantRow.grantee_id == principal.subject_id)
+        of_lower = and_(
+            GrantRow.grantee_kind == "court",
+            GrantRow.grantee_id == func.any(list(principal.lower_courts)),
+            GrantRow.ground == "case",
+        )
+        given = or_(own, of_lower) if principal.lower_courts else own
+    else:
+        given = and_(GrantRow.grantee_kind == "principal", GrantRow.grantee_id == principal.principal_id)
     query = select(GrantRow.asset_id).where(
-        GrantRow.grantee_kind == ("court" if by_court else "principal"),
-        GrantRow.grantee_id == (principal.subject_id if by_court else principal.principal_id),
-        GrantRow.valid_from <= at,
-        or_(GrantRow.valid_until.is_(None), GrantRow.valid_until > at),
+        given, GrantRow.valid_from <= at, or_(GrantRow.valid_until.is_(None), GrantRow.valid_until > at)
     )
     return query if visibility.case_id is None else query.where(GrantRow.case_id == visibility.case_id)
 

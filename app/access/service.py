@@ -1,7 +1,7 @@
 """Use cases of this room: who comes in, keys, grants; the rooms above write grants only through here."""
 
 import hmac
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,16 +10,31 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
 from app.access import queries
-from app.access.domain import Principal, PrincipalKind, Visibility, hash_secret, make_key, split_key
+from app.access.domain import (
+    KINDS_WITH_SUBJECT,
+    Permission,
+    Principal,
+    Role,
+    Visibility,
+    hash_secret,
+    make_key,
+    split_key,
+)
 from app.access.tables import ApiKeyRow, GrantRow, PrincipalRow
 from app.core.clock import Clock
+from app.core.database import as_service
 from app.core.errors import InvalidInput, NotAuthenticated
 
 KEY_REFUSED = "Send a valid key as `Authorization: Bearer lt_…`; this one is missing, unknown, expired or revoked."
 
 
-async def authenticate(session: AsyncSession, key_text: str | None, clock: Clock) -> Principal:
-    """Return who holds a key.
+async def authenticate(session: AsyncSession, key_text: str | None, clock: Clock) -> queries.FoundKey:
+    """Return the key and whose it is.
+
+    Args:
+        session: A transaction of the service itself.
+        key_text: What was sent.
+        clock: The time.
 
     Raises:
         NotAuthenticated: There is no key, or it is not in force; the answer never says which.
@@ -29,35 +44,42 @@ async def authenticate(session: AsyncSession, key_text: str | None, clock: Clock
         raise NotAuthenticated(KEY_REFUSED)
     prefix, secret = parts
     found = await queries.find_key(session, prefix, clock.now())
-    if found is None or not hmac.compare_digest(found[0], hash_secret(secret)):
+    if found is None or not hmac.compare_digest(found.secret_sha256, hash_secret(secret)):
         raise NotAuthenticated(KEY_REFUSED)
-    return found[1]
+    return found
 
 
 async def create_principal(
-    session: AsyncSession, kind: PrincipalKind, name: str, clock: Clock, *, subject_id: int | None = None
+    session: AsyncSession, role: Role, name: str, clock: Clock, *, subject_id: int | None = None
 ) -> int:
-    """Create a principal and return its id; a lessor or court needs its ``subject_id``.
+    """Create a principal and return its id; one that acts for a lessor or a court needs its ``subject_id``.
+
+    Args:
+        session: A transaction of the service itself.
+        role: What it does.
+        name: What it is called.
+        clock: The time.
+        subject_id: The lessor or the court.
 
     Raises:
-        InvalidInput: A lessor or court without its subject, or another kind with one.
+        InvalidInput: A lessor's or court's without its subject, or another one with a subject.
     """
-    if (subject_id is not None) != (kind in {PrincipalKind.LESSOR, PrincipalKind.COURT}):
+    if (subject_id is not None) != (role.kind in KINDS_WITH_SUBJECT):
         raise InvalidInput("subject_id: a lessor or a court needs one, nobody else has one", field="subject_id")
-    row = PrincipalRow(kind=kind, subject_id=subject_id, name=name, created_at=clock.now())
+    row = PrincipalRow(role=role, subject_id=subject_id, name=name, created_at=clock.now())
     session.add(row)
     await session.flush()
     return row.principal_id
 
 
 async def principal_for(
-    session: AsyncSession, kind: PrincipalKind, name: str, clock: Clock, *, subject_id: int | None = None
+    session: AsyncSession, role: Role, name: str, clock: Clock, *, subject_id: int | None = None
 ) -> int:
-    """Return the principal of this kind and name, made now if there is none yet."""
-    row = await queries.principal_named(session, kind, name)
+    """Return the principal of this role and name, made now if there is none yet."""
+    row = await queries.principal_named(session, role, name)
     if row is not None and row.subject_id == subject_id:
         return row.principal_id
-    return await create_principal(session, kind, name, clock, subject_id=subject_id)
+    return await create_principal(session, role, name, clock, subject_id=subject_id)
 
 
 async def create_key(
@@ -68,11 +90,11 @@ async def create_key(
     *,
     feed_id: int | None = None,
     expires_at: datetime | None = None,
-    post_only: bool = False,
+    scopes: Collection[Permission] | None = None,
 ) -> str:
     """Create a key and return its text, which is stored nowhere and shown only now.
 
-    ``post_only`` makes it one that opens nothing but the entrances for pings.
+    ``scopes`` narrow it to some of what its holder's role may; without them it opens all of that.
     """
     key = make_key()
     session.add(
@@ -84,7 +106,7 @@ async def create_key(
             feed_id=feed_id,
             created_at=clock.now(),
             expires_at=expires_at,
-            post_only=post_only,
+            scopes=None if scopes is None else sorted(scopes),
         )
     )
     await session.flush()
@@ -93,7 +115,8 @@ async def create_key(
 
 async def is_dispatcher(session: AsyncSession, principal_id: int) -> bool:
     """Tell whether a principal exists and is a dispatcher."""
-    return await queries.principal_exists(session, principal_id, PrincipalKind.DISPATCHER)
+    async with as_service(session):
+        return await queries.principal_exists(session, principal_id, Role.DISPATCHER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,29 +134,29 @@ class Grant:
 
 async def write_grants(session: AsyncSession, grants: Iterable[Grant], granted_by: Principal) -> None:
     """Record grants, in the caller's transaction: a confirmation and its grant are one change."""
-    await queries.insert_grants(
-        session,
-        [
-            GrantRow(
-                grantee_kind=g.grantee_kind,
-                grantee_id=g.grantee_id,
-                case_id=g.case_id,
-                asset_id=g.asset_id,
-                ground=g.ground,
-                valid_from=g.valid_from,
-                valid_until=g.valid_until,
-                granted_by=granted_by.principal_id,
-            )
-            for g in grants
-        ],
-    )
+    rows = [
+        GrantRow(
+            grantee_kind=g.grantee_kind,
+            grantee_id=g.grantee_id,
+            case_id=g.case_id,
+            asset_id=g.asset_id,
+            ground=g.ground,
+            valid_from=g.valid_from,
+            valid_until=g.valid_until,
+            granted_by=granted_by.principal_id,
+        )
+        for g in grants
+    ]
+    async with as_service(session):
+        await queries.insert_grants(session, rows)
 
 
 async def end_grants(
     session: AsyncSession, case_id: int, at: datetime, *, asset_ids: list[int] | None = None
 ) -> None:
     """End what a case opened to anybody's sight, for some of its assets or for all."""
-    await queries.end_grants(session, case_id, asset_ids, at)
+    async with as_service(session):
+        await queries.end_grants(session, case_id, asset_ids, at)
 
 
 def granted_assets(visibility: Visibility, at: datetime) -> Select[int]:

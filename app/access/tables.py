@@ -2,19 +2,19 @@
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, DateTime, ForeignKey, Index, text
+from sqlalchemy import ARRAY, BigInteger, DateTime, ForeignKey, Index, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.database import Base
 
 
 class PrincipalRow(Base):
-    """Someone who holds keys."""
+    """Someone who may come in, and in which role."""
 
     __tablename__ = "principal"
 
     principal_id: Mapped[int] = mapped_column(primary_key=True, init=False)
-    kind: Mapped[str]
+    role: Mapped[str]
     subject_id: Mapped[int | None]
     name: Mapped[str]
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
@@ -34,7 +34,8 @@ class ApiKeyRow(Base):
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     expires_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True), default=None)
     revoked_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True), default=None)
-    post_only: Mapped[bool] = mapped_column(server_default=text("false"), default=False)
+    scopes: Mapped[list[str] | None] = mapped_column(ARRAY(Text), default=None)
+    last_used_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True), default=None)
 
 
 class GrantRow(Base):

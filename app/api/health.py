@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel
 
+from app.core.database import SERVICE
 from app.core.errors import Unavailable
 from app.core.http import InContext
 from app.core.readiness import Check, check_database
@@ -35,7 +36,7 @@ async def livez() -> Live:
 
 async def _checks(context: InContext) -> list[Check]:
     try:
-        async with context.database.reading() as session:
+        async with context.database.reading(SERVICE) as session:
             return [*await check_database(session), await boundaries_loaded(session)]
     except Unavailable:
         raise

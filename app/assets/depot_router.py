@@ -3,10 +3,10 @@
 from fastapi import APIRouter
 
 from app.access.domain import Visibility
-from app.access.http import LessorOrAdministrator
+from app.access.http import MayReadFleet, MayWriteRegisters, ReadSession, WriteSession
 from app.assets import depots, queries
 from app.assets.schemas import DepotInput, DepotOutput
-from app.core.http import InContext, ReadSession, WriteSession
+from app.core.http import InContext
 from app.core.paging import After, Limit, Page, decode_token, page_of
 from app.core.wire import Key
 
@@ -15,7 +15,7 @@ router = APIRouter()
 
 @router.post("/depots", status_code=201, summary="Register a depot")
 async def create_depot(
-    session: WriteSession, context: InContext, body: DepotInput, principal: LessorOrAdministrator
+    session: WriteSession, context: InContext, body: DepotInput, principal: MayWriteRegisters
 ) -> DepotOutput:
     """Register a yard. A device that rests just one GCJ-02 shift away from yards declares a wrong datum."""
     return await depots.create_depot(session, Visibility(principal), body, context.clock)
@@ -23,7 +23,7 @@ async def create_depot(
 
 @router.get("/depots", summary="List depots")
 async def list_depots(
-    session: ReadSession, principal: LessorOrAdministrator, limit: Limit = 100, after: After = None
+    session: ReadSession, principal: MayReadFleet, limit: Limit = 100, after: After = None
 ) -> Page[DepotOutput]:
     """List depots in the order of their registration."""
     rows = await queries.depots(session, Visibility(principal), decode_token(after), limit)
@@ -31,6 +31,6 @@ async def list_depots(
 
 
 @router.delete("/depots/{depot_id}", status_code=204, summary="Forget a depot")
-async def delete_depot(session: WriteSession, depot_id: Key, principal: LessorOrAdministrator) -> None:
+async def delete_depot(session: WriteSession, depot_id: Key, principal: MayWriteRegisters) -> None:
     """Delete a depot."""
     await depots.delete_depot(session, Visibility(principal), depot_id)

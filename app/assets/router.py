@@ -7,7 +7,14 @@ from fastapi.exceptions import RequestValidationError
 from starlette.requests import ClientDisconnect
 
 from app.access.domain import Visibility
-from app.access.http import AdministratorOnly, InSight, LessorOrAdministrator
+from app.access.http import (
+    AssetsInSight,
+    MayReadFleet,
+    MayWriteLessors,
+    MayWriteRegisters,
+    ReadSession,
+    WriteSession,
+)
 from app.assets import queries, service
 from app.assets.depot_router import router as depots
 from app.assets.domain import AssetKind, ImportMode, ImportReport
@@ -34,7 +41,7 @@ from app.assets.schemas import (
     Vin,
 )
 from app.core.errors import MalformedRequest, TooLarge, UnsupportedMedia
-from app.core.http import InContext, ReadSession, WriteSession
+from app.core.http import InContext
 from app.core.paging import After, Limit, Page, decode_token, page_of
 from app.core.wire import Key
 
@@ -48,7 +55,7 @@ MAX_ERRORS: Final = 1000
 
 @router.post("/lessors", status_code=201, summary="Register a leasing company")
 async def create_lessor(
-    session: WriteSession, context: InContext, body: LessorInput, _principal: AdministratorOnly
+    session: WriteSession, context: InContext, body: LessorInput, _principal: MayWriteLessors
 ) -> LessorOutput:
     """Register a lessor; its code is its name in files and on the command line, and never changes."""
     return LessorOutput.model_validate(await service.create_lessor(session, body, context.clock))
@@ -56,7 +63,7 @@ async def create_lessor(
 
 @router.get("/lessors", summary="List leasing companies")
 async def list_lessors(
-    session: ReadSession, principal: LessorOrAdministrator, limit: Limit = 100, after: After = None
+    session: ReadSession, principal: MayReadFleet, limit: Limit = 100, after: After = None
 ) -> Page[LessorOutput]:
     """List lessors in the order of their registration; a lessor sees itself."""
     rows = await queries.lessors(session, Visibility(principal), decode_token(after), limit)
@@ -64,14 +71,14 @@ async def list_lessors(
 
 
 @router.get("/lessors/{lessor_id}", summary="Read a leasing company")
-async def read_lessor(session: ReadSession, lessor_id: Key, principal: LessorOrAdministrator) -> LessorOutput:
+async def read_lessor(session: ReadSession, lessor_id: Key, principal: MayReadFleet) -> LessorOutput:
     """Read a lessor; a lessor reads itself only."""
     return LessorOutput.model_validate(await service.lessor_in_sight(session, Visibility(principal), lessor_id))
 
 
 @router.patch("/lessors/{lessor_id}", summary="Change a leasing company")
 async def change_lessor(
-    session: WriteSession, lessor_id: Key, body: LessorChange, principal: AdministratorOnly
+    session: WriteSession, lessor_id: Key, body: LessorChange, principal: MayWriteLessors
 ) -> LessorOutput:
     """Change the members that are sent."""
     changes = body.model_dump(exclude_unset=True)
@@ -82,7 +89,7 @@ async def change_lessor(
 
 @router.post("/assets", status_code=201, summary="Register a leased asset")
 async def create_asset(
-    session: WriteSession, context: InContext, body: AssetInput, principal: LessorOrAdministrator
+    session: WriteSession, context: InContext, body: AssetInput, principal: MayWriteRegisters
 ) -> AssetOutput:
     """Register an asset; plate, VIN and serial number are each held by one asset of a lessor."""
     lessor_id = await service.owner(session, Visibility(principal), body.lessor_id)
@@ -93,7 +100,7 @@ async def create_asset(
 async def list_assets(
     session: ReadSession,
     context: InContext,
-    sight: InSight,
+    sight: AssetsInSight,
     plate_no: Annotated[PlateNo | None, Query()] = None,
     vin: Annotated[Vin | None, Query()] = None,
     serial_no: Annotated[SerialNo | None, Query()] = None,
@@ -128,7 +135,7 @@ async def import_assets(
     request: Request,
     session: WriteSession,
     context: InContext,
-    principal: LessorOrAdministrator,
+    principal: MayWriteRegisters,
     mode: ImportMode = ImportMode.ALL_OR_NOTHING,
     results: ResultsWanted = "notable",
     lessor_id: OfLessor = None,
@@ -195,14 +202,14 @@ def _faults(report: ImportReport) -> list[dict[str, Any]]:
 
 
 @router.get("/assets/{asset_id}", summary="Read a leased asset")
-async def read_asset(session: ReadSession, context: InContext, asset_id: Key, sight: InSight) -> AssetOutput:
+async def read_asset(session: ReadSession, context: InContext, asset_id: Key, sight: AssetsInSight) -> AssetOutput:
     """Read an asset: a lessor its own, a court or a dispatcher those that a case opens to them."""
     return AssetOutput.model_validate(await service.asset_in_sight(session, sight, asset_id, context.clock.now()))
 
 
 @router.patch("/assets/{asset_id}", summary="Change a leased asset")
 async def change_asset(
-    session: WriteSession, context: InContext, asset_id: Key, body: AssetChange, principal: LessorOrAdministrator
+    session: WriteSession, context: InContext, asset_id: Key, body: AssetChange, principal: MayWriteRegisters
 ) -> AssetOutput:
     """Change the members that are sent; null empties a member."""
     changes = body.model_dump(exclude_unset=True)
@@ -213,7 +220,12 @@ async def change_asset(
 
 @router.get("/assets/{asset_id}/bindings", summary="Which devices were on an asset, and when")
 async def list_asset_bindings(
-    session: ReadSession, context: InContext, asset_id: Key, sight: InSight, limit: Limit = 100, after: After = None
+    session: ReadSession,
+    context: InContext,
+    asset_id: Key,
+    sight: AssetsInSight,
+    limit: Limit = 100,
+    after: After = None,
 ) -> Page[BindingOutput]:
     """List the bindings of an asset, in the order in which they were registered."""
     await service.asset_in_sight(session, sight, asset_id, context.clock.now())
@@ -223,7 +235,7 @@ async def list_asset_bindings(
 
 @router.post("/devices", status_code=201, summary="Register a tracker")
 async def create_device(
-    session: WriteSession, context: InContext, body: DeviceInput, principal: LessorOrAdministrator
+    session: WriteSession, context: InContext, body: DeviceInput, principal: MayWriteRegisters
 ) -> DeviceOutput:
     """Register a device under the identifier that its feed sends."""
     lessor_id = await service.owner(session, Visibility(principal), body.lessor_id)
@@ -233,7 +245,7 @@ async def create_device(
 @router.get("/devices", summary="List trackers")
 async def list_devices(
     session: ReadSession,
-    principal: LessorOrAdministrator,
+    principal: MayReadFleet,
     identifier: Annotated[Number | None, Query()] = None,
     lessor_id: OfLessor = None,
     limit: Limit = 100,
@@ -247,14 +259,14 @@ async def list_devices(
 
 
 @router.get("/devices/{device_id}", summary="Read a tracker")
-async def read_device(session: ReadSession, device_id: Key, principal: LessorOrAdministrator) -> DeviceOutput:
+async def read_device(session: ReadSession, device_id: Key, principal: MayReadFleet) -> DeviceOutput:
     """Read a device."""
     return DeviceOutput.model_validate(await service.device_in_sight(session, Visibility(principal), device_id))
 
 
 @router.patch("/devices/{device_id}", summary="Change a tracker")
 async def change_device(
-    session: WriteSession, device_id: Key, body: DeviceChange, principal: LessorOrAdministrator
+    session: WriteSession, device_id: Key, body: DeviceChange, principal: MayWriteRegisters
 ) -> DeviceOutput:
     """Change the members that are sent; null empties a member."""
     changes = body.model_dump(exclude_unset=True)
@@ -267,7 +279,7 @@ async def change_device(
 async def list_device_bindings(
     session: ReadSession,
     device_id: Key,
-    principal: LessorOrAdministrator,
+    principal: MayReadFleet,
     limit: Limit = 100,
     after: After = None,
 ) -> Page[BindingOutput]:
@@ -279,7 +291,7 @@ async def list_device_bindings(
 
 @router.post("/device-bindings", status_code=201, summary="Bind a tracker to an asset")
 async def create_binding(
-    session: WriteSession, context: InContext, body: BindingInput, principal: LessorOrAdministrator
+    session: WriteSession, context: InContext, body: BindingInput, principal: MayWriteRegisters
 ) -> BindingOutput:
     """Say that a device is on an asset, from a moment until (not including) another, or still.
 
@@ -293,7 +305,7 @@ async def create_binding(
 
 @router.patch("/device-bindings/{binding_id}", summary="Say when a tracker came off")
 async def change_binding(
-    session: WriteSession, binding_id: Key, body: BindingChange, principal: LessorOrAdministrator
+    session: WriteSession, binding_id: Key, body: BindingChange, principal: MayWriteRegisters
 ) -> BindingOutput:
     """Set the end of a binding; null says that the device is still on."""
     return BindingOutput.model_validate(
@@ -302,6 +314,6 @@ async def change_binding(
 
 
 @router.delete("/device-bindings/{binding_id}", status_code=204, summary="Take back a binding")
-async def delete_binding(session: WriteSession, binding_id: Key, principal: LessorOrAdministrator) -> None:
+async def delete_binding(session: WriteSession, binding_id: Key, principal: MayWriteRegisters) -> None:
     """Delete a binding that was made by mistake; its pings follow within seconds. To end one, set its end instead."""
     await service.delete_binding(session, Visibility(principal), binding_id)

@@ -17,7 +17,7 @@ import typer
 from pydantic import SecretStr
 from rich.console import Console
 
-from app.access.domain import PrincipalKind
+from app.access.domain import Role
 from app.bench import answers, locate
 from app.bench.growth import STEPS, steps_to
 from app.bench.ingest import BATCH_ROWS, Extent, Target, measure
@@ -83,7 +83,7 @@ def bench_ingest(
 
 
 def _target(stage: Stage) -> Target:
-    key = stage.key(PrincipalKind.LESSOR, lessor="bench")
+    key = stage.key(Role.LESSOR_MANAGER, lessor="bench")
     return Target(
         host=stage.service.host,
         port=stage.service.port,
@@ -129,7 +129,7 @@ def bench_locate(
 
 def _bench_answer(name: str, assets: int, path: Callable[[int], str], *, spread: bool, as_json: bool) -> None:
     with staged(assets) as stage:
-        key = stage.key(PrincipalKind.COURT, court="沪0105")
+        key = stage.key(Role.ENFORCEMENT_OFFICER, court="沪0105")
         with psycopg.connect(stage.urls.owner_url) as connection:
             row = connection.execute("SELECT court_id FROM court WHERE code = '沪0105'").fetchone()
         everywhere = answers.spots(stage.urls.owner_url)

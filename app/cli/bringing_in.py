@@ -6,12 +6,13 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
-from app.access.domain import Principal, PrincipalKind
+from app.access.domain import Principal, Role
+from app.access.roles import permissions_of
 from app.access.service import principal_for
 from app.assets import service as assets
 from app.cli.cluster import ClusterUrls
 from app.core.clock import Clock, SystemClock
-from app.core.database import Database
+from app.core.database import SERVICE, Database
 from app.core.datum import CoordSystem
 from app.core.errors import AppError
 from app.core.http import Context
@@ -86,7 +87,7 @@ async def boundaries_are_loaded(settings: Settings) -> bool:
     """Tell whether a boundary layer is in force."""
     database = Database(settings)
     try:
-        async with database.reading() as session:
+        async with database.reading(SERVICE) as session:
             return (await jurisdictions.boundaries_loaded(session)).ok
     finally:
         await database.close()
@@ -102,7 +103,7 @@ async def import_assets(
     """
     database = Database(settings)
     try:
-        async with database.writing() as session:
+        async with database.writing(SERVICE) as session:
             lessor_id = (await assets.lessor_named(session, lessor)).lessor_id
             report = await assets.import_assets(session, lessor_id, file.read_bytes(), mode, clock)
     finally:
@@ -138,12 +139,18 @@ async def import_pings(
     receipts: list[Receipt] = []
     outcomes: Counter[str] = Counter()
     try:
-        async with context.database.writing() as session:
+        async with context.database.writing(SERVICE) as session:
             lessor_id = (await assets.lessor_named(session, lessor)).lessor_id
             principal_id = await principal_for(
-                session, PrincipalKind.LESSOR, "command line", clock, subject_id=lessor_id
+                session, Role.LESSOR_MANAGER, "command line", clock, subject_id=lessor_id
             )
-        principal = Principal(principal_id, PrincipalKind.LESSOR, lessor_id, api_key_id=None)
+        principal = Principal(
+            principal_id,
+            Role.LESSOR_MANAGER,
+            lessor_id,
+            api_key_id=None,
+            permissions=permissions_of(Role.LESSOR_MANAGER),
+        )
         locators = jurisdictions.LocatorProvider(context.database)
         columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
         with Progress(*columns, console=console) as progress:
@@ -154,7 +161,7 @@ async def import_pings(
                 )
                 for body, identifiers in batches:
                     if register_devices:
-                        async with context.database.writing() as session:
+                        async with context.database.writing(SERVICE) as session:
                             await assets.register_devices(session, lessor_id, identifiers, clock)
                     receipt = await ingest.take_in(principal, Body(body, "application/x-ndjson"))
                     if receipt is None:
@@ -185,7 +192,7 @@ async def _report(context: Context, console: Console, receipts: list[Receipt], o
     )
     for code, count in outcomes.most_common():
         console.print(f"  {code}: {count:,}")
-    async with context.database.reading() as session:
+    async with context.database.reading(SERVICE) as session:
         counties, outside = await territories_of(session, [r.batch_id for r in receipts])
     console.print(f"  in {counties:,} counties; {outside:,} rows outside every territory")
     if total["received"] and not total["stored"] + total["duplicates"]:

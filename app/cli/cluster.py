@@ -19,6 +19,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from app.cli.postgres import HOST, ClusterError, Instance, find_server, server_user
+from app.core.sight_roles import roles_sql
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 DATABASE = "leasetrace"
@@ -183,6 +184,9 @@ class LocalCluster:
                 instance.wait(port)
             if port != stored.port:
                 self._store(replace(stored, port=port))
+            instance.ask(  # also of a cluster that was made before these roles were needed
+                roles_sql(APPLICATION), port=port, password=stored.superuser_password, database="template1"
+            )
             return stored.urls(port)
 
     def stop(self) -> None:
@@ -375,6 +379,7 @@ def _set_up(
         CREATE EXTENSION postgis;
         CREATE ROLE {OWNER} LOGIN {rights} PASSWORD '{fresh.owner_password}';
         CREATE ROLE {APPLICATION} LOGIN NOSUPERUSER NOCREATEROLE NOBYPASSRLS PASSWORD '{fresh.app_password}';
+        {roles_sql(APPLICATION)}
         REVOKE CREATE ON SCHEMA public FROM PUBLIC;
         CREATE DATABASE {DATABASE} OWNER {OWNER} TEMPLATE template1;
     """

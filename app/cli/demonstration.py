@@ -10,7 +10,7 @@ from typing import Final
 from pydantic import SecretStr
 from rich.console import Console
 
-from app.access.domain import PrincipalKind
+from app.access.domain import Role
 from app.cli import background
 from app.cli.cluster import ClusterUrls
 from app.cli.keys import is_valid_key, make_key
@@ -56,11 +56,11 @@ async def _keys(settings: Settings, address: str, out_dir: Path) -> DemoKeys:
         kept = DemoKeys(**json.loads(file.read_text()))
         if await is_valid_key(settings, clock, kept.administrator):
             return kept
-    administrator = await make_key(settings, clock, PrincipalKind.ADMINISTRATOR, name="demo administrator")
+    administrator = await make_key(settings, clock, Role.PLATFORM_ADMINISTRATOR, name="demo administrator")
     await register_lessor(address, administrator.text)
-    lessor = await make_key(settings, clock, PrincipalKind.LESSOR, lessor=LESSOR_CODE, name="demo lessor")
-    court = await make_key(settings, clock, PrincipalKind.COURT, court=CASE_COURT_CODE, name="demo officer")
-    dispatcher = await make_key(settings, clock, PrincipalKind.DISPATCHER, name="demo dispatcher")
+    lessor = await make_key(settings, clock, Role.LESSOR_MANAGER, lessor=LESSOR_CODE, name="demo lessor")
+    court = await make_key(settings, clock, Role.ENFORCEMENT_OFFICER, court=CASE_COURT_CODE, name="demo officer")
+    dispatcher = await make_key(settings, clock, Role.DISPATCHER, name="demo dispatcher")
     made = DemoKeys(administrator.text, lessor.text, court.text, dispatcher.text, dispatcher.principal_id)
     out_dir.mkdir(parents=True, exist_ok=True)
     file.touch(mode=0o600)

@@ -14,11 +14,11 @@ from rich.markup import escape
 from rich.table import Table
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.access.domain import Principal, PrincipalKind, Visibility
+from app.access.domain import Principal, Role, Visibility
 from app.assets.service import lessor_by_id, lessor_named
 from app.cli.cluster import database_urls
 from app.core.clock import SHANGHAI, SystemClock
-from app.core.database import Database
+from app.core.database import SERVICE, Database
 from app.core.datum import CoordSystem
 from app.core.http import Context
 from app.core.metrics import Metrics
@@ -28,7 +28,7 @@ from app.telemetry.schemas import Feed, FeedIn, FeedQuality
 
 feeds_app = typer.Typer(help="Sources of pings, and how well they work.", no_args_is_help=True)
 console = Console(highlight=False, width=None if sys.stdout.isatty() else 118)
-_OPERATOR: Final = Principal(0, PrincipalKind.ADMINISTRATOR, None, api_key_id=None)
+_OPERATOR: Final = Principal(0, Role.PLATFORM_ADMINISTRATOR, None, api_key_id=None)
 _UNITS: Final = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
 Lessor = Annotated[str, typer.Option(help="The lessor's code.")]
 Answer = TypeVar("Answer")
@@ -41,7 +41,7 @@ def _ask(use: Callable[[AsyncSession, Context], Awaitable[Answer]]) -> Answer:
     async def run() -> Answer:
         context = Context(settings, SystemClock(), Database(settings), Metrics())
         try:
-            async with context.database.writing() as session:
+            async with context.database.writing(SERVICE) as session:
                 return await use(session, context)
         finally:
             await context.database.close()

@@ -5,11 +5,12 @@ from datetime import timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.access.domain import PrincipalKind
+from app.access.domain import Permission, PrincipalKind, Role
+from app.access.roles import PERMISSIONS
 from app.access.service import authenticate, create_key, principal_for
 from app.assets.service import lessor_named
 from app.core.clock import Clock
-from app.core.database import Database
+from app.core.database import SERVICE, Database
 from app.core.errors import InvalidInput, NotAuthenticated
 from app.core.settings import Settings
 from app.jurisdictions.service import court_by_code
@@ -27,7 +28,7 @@ class MadeKey:
 async def make_key(
     settings: Settings,
     clock: Clock,
-    kind: PrincipalKind,
+    role: Role,
     *,
     lessor: str | None = None,
     court: str | None = None,
@@ -36,12 +37,12 @@ async def make_key(
     lifetime: timedelta | None = None,
     post_only: bool = False,
 ) -> MadeKey:
-    """Create a key for a principal of this kind and name, which is made if there is none.
+    """Create a key for a principal of this role and name, which is made if there is none.
 
     Args:
         settings: Where the database is.
         clock: The time.
-        kind: Whose key.
+        role: What its holder does.
         lessor: A lessor's code, for a lessor's key.
         court: A court's code, for a court's key.
         name: The holder's name; the code, or the kind, when left out.
@@ -53,16 +54,16 @@ async def make_key(
         InvalidInput: The lessor, court or feed is not named or does not exist, the feed is another lessor's, or a key
             that only posts is asked for somebody who posts nothing.
     """
-    if post_only and kind is not PrincipalKind.LESSOR:
+    if post_only and Permission.PINGS_POST not in PERMISSIONS[role]:
         raise InvalidInput("Only lessors post pings: --post-only is for their keys", field="post_only")
     database = Database(settings)
     try:
-        async with database.writing() as session:
-            subject_id = await _subject_of(session, kind, lessor, court)
+        async with database.writing(SERVICE) as session:
+            subject_id = await _subject_of(session, role, lessor, court)
             if feed_id is not None:
-                await must_be_feed_of(session, feed_id, subject_id if kind is PrincipalKind.LESSOR else None)
-            holder = name or lessor or court or str(kind)
-            principal_id = await principal_for(session, kind, holder, clock, subject_id=subject_id)
+                await must_be_feed_of(session, feed_id, subject_id if role.kind is PrincipalKind.LESSOR else None)
+            holder = name or lessor or court or str(role)
+            principal_id = await principal_for(session, role, holder, clock, subject_id=subject_id)
             expires_at = None if lifetime is None else clock.now() + lifetime
             text = await create_key(
                 session,
@@ -71,21 +72,19 @@ async def make_key(
                 clock,
                 feed_id=feed_id,
                 expires_at=expires_at,
-                post_only=post_only,
+                scopes={Permission.PINGS_POST} if post_only else None,
             )
         return MadeKey(text, principal_id)
     finally:
         await database.close()
 
 
-async def _subject_of(
-    session: AsyncSession, kind: PrincipalKind, lessor: str | None, court: str | None
-) -> int | None:
-    if kind is PrincipalKind.LESSOR:
+async def _subject_of(session: AsyncSession, role: Role, lessor: str | None, court: str | None) -> int | None:
+    if role.kind is PrincipalKind.LESSOR:
         if lessor is None:
             raise InvalidInput("A lessor's key needs the lessor: --lessor CODE", field="lessor")
         return (await lessor_named(session, lessor)).lessor_id
-    if kind is PrincipalKind.COURT:
+    if role.kind is PrincipalKind.COURT:
         if court is None:
             raise InvalidInput("A court's key needs the court: --court 沪0105", field="court")
         return (await court_by_code(session, court)).court_id
@@ -96,7 +95,7 @@ async def is_valid_key(settings: Settings, clock: Clock, text: str) -> bool:
     """Tell whether the database knows a key that is in force."""
     database = Database(settings)
     try:
-        async with database.reading() as session:
+        async with database.reading(SERVICE) as session:
             await authenticate(session, text, clock)
     except NotAuthenticated:
         return False

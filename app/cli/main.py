@@ -18,7 +18,7 @@ from pydantic import SecretStr, ValidationError
 from rich.console import Console
 from sqlalchemy.exc import DBAPIError
 
-from app.access.domain import PrincipalKind
+from app.access.domain import Role
 from app.cli import background, bringing_in
 from app.cli.benchmarks import bench_app
 from app.cli.chain import verify_batches
@@ -238,7 +238,7 @@ def batches_verify(
 
 @keys_app.command("create")
 def keys_create(
-    kind: Annotated[PrincipalKind, typer.Argument(help="Whose key.")],
+    kind: Annotated[Role, typer.Argument(help="Whose key.")],
     lessor: Annotated[str | None, typer.Option(help="The lessor's code, for a lessor's key.")] = None,
     court: Annotated[str | None, typer.Option(help="The court's code such as 沪0105, for a court's key.")] = None,
     name: Annotated[str | None, typer.Option(help="The holder's name.")] = None,
@@ -263,7 +263,7 @@ def keys_create(
         )
     )
     console.print(key.text)
-    if kind is PrincipalKind.DISPATCHER:
+    if kind is Role.DISPATCHER:
         Console(stderr=True, highlight=False).print(f"principal_id {key.principal_id} (a court assigns cases to it)")
 
 

@@ -14,7 +14,7 @@ import httpx
 from pydantic import SecretStr
 from rich.console import Console
 
-from app.access.domain import PrincipalKind
+from app.access.domain import Role
 from app.bench import fleet
 from app.cli.background import free_port
 from app.cli.cluster import CHECKOUT, ClusterUrls, throwaway
@@ -69,10 +69,10 @@ class Stage:
     service: Service
     registered: fleet.Registered
 
-    def key(self, kind: PrincipalKind, **whose: Any) -> str:
+    def key(self, role: Role, **whose: Any) -> str:
         """Make a key for somebody."""
         settings = Settings(database_url=SecretStr(self.urls.app_url))
-        return asyncio.run(make_key(settings, SystemClock(), kind, **whose)).text
+        return asyncio.run(make_key(settings, SystemClock(), role, **whose)).text
 
     def feed_key(self, lessor_key: str) -> str:
         """Register a feed of WGS-84 positions for the fleet's lessor, and make a key for it."""
@@ -81,7 +81,7 @@ class Stage:
         answer = httpx.post(f"{self.service.address}/v1/feeds", json=wanted, headers=headers)
         if not answer.is_success:
             raise AppError(f"The service made no feed: {answer.text}")
-        return self.key(PrincipalKind.LESSOR, lessor="bench", feed_id=answer.json()["feed_id"])
+        return self.key(Role.LESSOR_MANAGER, lessor="bench", feed_id=answer.json()["feed_id"])
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from typing import Final
 
 from pydantic import SecretStr
 
-from app.access.domain import PrincipalKind
+from app.access.domain import Role
 from app.bench.fleet import register_fleet
 from app.bench.torture.clients import Crowd
 from app.bench.torture.faults import OTHER_LANES, Scene
@@ -122,7 +122,7 @@ def stand(
 def lessors_key(app_url: str) -> str:
     """Make a key for the lessor of the fleet."""
     settings = Settings(database_url=SecretStr(app_url))
-    return asyncio.run(make_key(settings, SystemClock(), PrincipalKind.LESSOR, lessor="bench")).text
+    return asyncio.run(make_key(settings, SystemClock(), Role.LESSOR_MANAGER, lessor="bench")).text
 
 
 def service_on(app_url: str, log: Path) -> Service:

@@ -6,8 +6,7 @@ from typing import Annotated, Any, Final, Literal
 from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import JSONResponse, Response
 
-from app.access.domain import Visibility
-from app.access.http import AnyPrincipal
+from app.access.http import CasePositionSession, CasePositionSight, PositionSession, PositionSight
 from app.clusters import service
 from app.clusters.domain import RollUpLevel
 from app.clusters.examples import CLUSTERS, DISTRIBUTION
@@ -16,7 +15,7 @@ from app.clusters.letter import compose, to_csv, to_xlsx
 from app.clusters.schemas import ClusterParametersOut, ClustersOut, DistributionOut
 from app.clusters.wire import to_json
 from app.core.clock import SHANGHAI
-from app.core.http import InContext, Moment, ReadSession
+from app.core.http import InContext, Moment
 from app.core.wire import Duration, Key
 from app.jurisdictions.service import locators_of
 
@@ -60,8 +59,8 @@ _BINARY: Final[dict[str, Any]] = {"schema": {"type": "string", "format": "binary
 async def get_case_distribution(
     request: Request,
     case_id: Key,
-    principal: AnyPrincipal,
-    session: ReadSession,
+    visibility: CasePositionSight,
+    session: CasePositionSession,
     context: InContext,
     level: Annotated[RollUpLevel, Query(description="Courts of one level, or divisions of one level.")] = (
         RollUpLevel.BASIC
@@ -81,7 +80,6 @@ async def get_case_distribution(
     Located assets (fresh or stale) stand in `rows`, the others in `unplaced`; together they are the `totals`. A
     court is a candidate by its territory, not a ruling.
     """
-    visibility = Visibility(principal, case_id=case_id)
     layer = await locators_of(request).current()
     answer = await service.distribution_of(
         session, visibility, case_id, level, context, layer, fresh_within=fresh_within, as_of=as_of
@@ -107,8 +105,8 @@ async def get_case_distribution(
 async def list_clusters(
     request: Request,
     case: Annotated[Key, Query(description="The case; it is also the purpose of reading positions.")],
-    principal: AnyPrincipal,
-    session: ReadSession,
+    visibility: PositionSight,
+    session: PositionSession,
     context: InContext,
     court: Annotated[
         Key | None, Query(description="Only clusters in the area of this court (its id), of any level.")
@@ -149,7 +147,6 @@ async def list_clusters(
         near_border_m=context.settings.border_near_m,
     )
     layer = await locators_of(request).current()
-    visibility = Visibility(principal, case_id=case)
     found = await service.clusters_in(session, visibility, case, context, layer, parameters)
     body = await asyncio.to_thread(to_json, found)
     return Response(body, media_type=GeoJSONResponse.media_type)

@@ -1,25 +1,72 @@
 """The database: one engine a process, two kinds of session, and what violations mean.
 
-A request has one transaction; it is committed before the answer is sent (``core.http`` declares the dependencies
-with ``scope="function"``). A read transaction is READ ONLY in the database too.
+A request has one transaction; it is committed before the answer is sent (``access.http`` declares the dependencies
+with ``scope="function"``). A read transaction is READ ONLY in the database too. The role that connects may do
+nothing: every transaction says as whom it looks (``Sight``), and row-level security shows it that one's rows.
 """
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from importlib.resources import files
 from typing import Any, ClassVar, Final
 
 import psycopg
 from sqlalchemy import MetaData, Text, text
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, MappedAsDataclass
 
 from app.core.settings import Settings
+from app.core.sight_roles import SERVICE_ROLE
 
 WGS84_SRID: Final = 4326
 """Every stored geometry is in WGS-84, longitude first, degrees."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """As whom a transaction looks: a role of PostgreSQL, and what its policies compare rows with.
+
+    Attributes:
+        role: One of ``SIGHT_ROLES``.
+        lessor_ids: Whose rows are in sight, for a lessor and for the writer of pings.
+        grantee_kind: ``court`` or ``principal``, to whom grants are given.
+        grantee_id: The court or the principal.
+        lower_courts: Courts whose own cases are in sight too.
+        case_id: The case that is the purpose; positions are shown to a grantee for that one only.
+        at: The moment of looking, aware; grants are dated.
+    """
+
+    role: str
+    lessor_ids: tuple[int, ...] = ()
+    grantee_kind: str = ""
+    grantee_id: int = 0
+    lower_courts: tuple[int, ...] = ()
+    case_id: int | None = None
+    at: datetime | None = None
+
+    def settings(self) -> dict[str, str]:
+        """Return the settings of the transaction, by name; the role comes last, since it may set nothing else."""
+        told = {
+            "lessor_ids": _array(self.lessor_ids),
+            "grantee_kind": self.grantee_kind,
+            "grantee_id": str(self.grantee_id),
+            "lower_courts": _array(self.lower_courts),
+            "case_id": "" if self.case_id is None else str(self.case_id),
+            "at": "" if self.at is None else self.at.isoformat(),
+        }
+        return {**{f"leasetrace.{name}": value for name, value in told.items()}, "role": self.role}
+
+
+def _array(ids: tuple[int, ...]) -> str:
+    return "{" + ",".join(map(str, ids)) + "}"
+
+
+SERVICE: Final = Sight(SERVICE_ROLE)
+"""The service itself: sign-in, background work, the command line of whoever runs it. Never a request's."""
 
 
 class Base(MappedAsDataclass, DeclarativeBase, kw_only=True):
@@ -73,23 +120,33 @@ class Database:
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
 
     @asynccontextmanager
-    async def reading(self) -> AsyncIterator[AsyncSession]:
-        """Open a transaction that can only read, with one snapshot for all its statements."""
+    async def reading(self, sight: Sight) -> AsyncIterator[AsyncSession]:
+        """Open a transaction that can only read, with one snapshot for all its statements.
+
+        Args:
+            sight: As whom it looks.
+        """
         async with self._sessions() as session, session.begin():
             await session.connection(
                 execution_options={"postgresql_readonly": True, "isolation_level": "REPEATABLE READ"}
             )
+            await look_as(session, sight)
             yield session
 
     @asynccontextmanager
-    async def writing(self) -> AsyncIterator[AsyncSession]:
-        """Open a transaction that is committed at the end of the block, or rolled back on any error."""
+    async def writing(self, sight: Sight) -> AsyncIterator[AsyncSession]:
+        """Open a transaction that is committed at the end of the block, or rolled back on any error.
+
+        Args:
+            sight: As whom it looks.
+        """
         async with self._sessions() as session, session.begin():
+            await look_as(session, sight)
             yield session
 
     @asynccontextmanager
     async def direct(self, name: str, *, statement_timeout_s: int) -> AsyncIterator[psycopg.AsyncConnection]:
-        """Open a connection of its own, without pool and ORM, for background work.
+        """Open a connection of its own, as the service itself, without pool and ORM, for background work.
 
         It is in autocommit: work that belongs together stands in ``connection.transaction()``.
 
@@ -105,6 +162,7 @@ class Database:
             options=f"-c statement_timeout={statement_timeout_s * 1000} -c timezone=UTC -c jit=off",
         )
         async with connection:
+            await connection.execute(f"SET ROLE {SERVICE_ROLE}")
             yield connection
 
     async def ping(self) -> None:
@@ -115,6 +173,51 @@ class Database:
     async def close(self) -> None:
         """Close every pooled connection."""
         await self.engine.dispose()
+
+
+_SET: Final = text("""
+    SELECT set_config(t.name, t.value, true)
+    FROM unnest(CAST(:names AS text[]), CAST(:values AS text[])) WITH ORDINALITY AS t(name, value, place)
+    ORDER BY t.place""")
+_ROLE: Final = "leasetrace.role"
+
+
+async def look_as(session: AsyncSession, sight: Sight) -> None:
+    """Say as whom a session looks, until its transaction ends; one statement."""
+    told = sight.settings()
+    await session.execute(_SET, {"names": list(told), "values": list(told.values())})
+    session.info[_ROLE] = sight.role
+
+
+async def _take_role(session: AsyncSession, role: str) -> None:
+    await session.execute(_SET, {"names": ["role"], "values": [role]})
+    session.info[_ROLE] = role
+
+
+@asynccontextmanager
+async def as_service(session: AsyncSession) -> AsyncIterator[None]:
+    """Let a session look as the service itself for as long as the block lasts.
+
+    For the few statements that a principal's own sight cannot make: to recognise what was offered, to write a grant.
+    What comes out of the block is for the caller to choose with care.
+    """
+    before: str = session.info[_ROLE]
+    await session.flush()
+    await _take_role(session, SERVICE_ROLE)
+    try:
+        yield
+        await session.flush()
+    except BaseException:
+        with suppress(SQLAlchemyError):  # where the transaction is lost, the role is lost with it
+            await _take_role(session, before)
+        raise
+    await _take_role(session, before)
+
+
+async def look_as_writer(connection: psycopg.AsyncConnection, lessor_ids: Iterable[int]) -> None:
+    """Say whose rows the writer of pings may touch, until its transaction ends; its connection has the writer's role."""
+    told = _array(tuple(lessor_ids))
+    await connection.execute("SELECT set_config('leasetrace.lessor_ids', %s, true)", (told,))
 
 
 def violated_constraint(error: IntegrityError) -> str | None:

@@ -1,13 +1,11 @@
-"""What routers share: the application's context, sessions, and parameters with one meaning everywhere."""
+"""What routers share: the application's context, and parameters with one meaning everywhere."""
 
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, cast
 
 from fastapi import Depends, Query, Request
 from pydantic import AfterValidator, AwareDatetime
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.clock import Clock
 from app.core.database import Database
@@ -30,24 +28,8 @@ def context(request: Request) -> Context:
     return cast("Context", request.app.state.context)
 
 
-async def _reading(request: Request) -> AsyncIterator[AsyncSession]:
-    async with context(request).database.reading() as session:
-        yield session
-
-
-async def _writing(request: Request) -> AsyncIterator[AsyncSession]:
-    async with context(request).database.writing() as session:
-        yield session
-
-
 InContext = Annotated[Context, Depends(context)]
 """The application's context, as a parameter of a route."""
-
-ReadSession = Annotated[AsyncSession, Depends(_reading, scope="function")]
-"""A READ ONLY transaction, ended before the answer is sent."""
-
-WriteSession = Annotated[AsyncSession, Depends(_writing, scope="function")]
-"""A transaction, committed before the answer is sent: what fails at commit is an error, not a 201."""
 
 
 def _to_utc(value: datetime) -> datetime:

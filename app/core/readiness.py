@@ -9,6 +9,8 @@ from pydantic import BaseModel
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.core.sight_roles import SIGHT_ROLES
+
 ROOT = Path(__file__).resolve().parents[2]
 """The checkout (or the image's application folder): ``alembic.ini`` and ``migrations`` stand there."""
 
@@ -42,12 +44,27 @@ async def check_database(session: AsyncSession) -> list[Check]:
         await session.execute(
             text("""
             SELECT r.rolsuper OR r.rolbypassrls AS could_bypass,
-                   pg_has_role(current_user, d.datdba, 'MEMBER') AS could_own
+                   pg_has_role(session_user, d.datdba, 'MEMBER') AS could_own,
+                   (SELECT count(*) FROM pg_roles g WHERE g.rolname = ANY(:roles)
+                    AND pg_has_role(session_user, g.oid, 'USAGE')) AS inherited,
+                   (SELECT count(*) FROM pg_roles g WHERE g.rolname = ANY(:roles)
+                    AND (g.rolsuper OR g.rolbypassrls OR g.rolcanlogin)) AS strong
             FROM pg_roles r, pg_database d
-            WHERE r.rolname = current_user AND d.datname = current_database()""")
+            WHERE r.rolname = session_user AND d.datname = current_database()"""),
+            {"roles": list(SIGHT_ROLES)},
         )
     ).one()
-    weak = not (row.could_bypass or row.could_own)
+    weak = not (row.could_bypass or row.could_own or row.inherited or row.strong)
+    unprotected = (
+        await session.scalars(
+            text("""
+            SELECT c.relname FROM pg_class c
+            WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relrowsecurity
+              AND pg_has_role(c.relowner, (SELECT datdba FROM pg_database WHERE datname = current_database()), 'USAGE')
+              AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.objid = c.oid AND e.deptype = 'e')
+            ORDER BY 1""")
+        )
+    ).all()
     return [
         Check(name="database", ok=True, detail="answers"),
         Check(
@@ -58,8 +75,13 @@ async def check_database(session: AsyncSession) -> list[Check]:
         Check(
             name="role",
             ok=weak,
-            detail="neither superuser nor owner"
+            detail="neither superuser nor owner, and inherits from nobody"
             if weak
-            else "the application's role could bypass row-level security",
+            else "the application's role could bypass row-level security; see `leasetrace database-roles`",
+        ),
+        Check(
+            name="row_security",
+            ok=not unprotected,
+            detail=f"not on {', '.join(unprotected)}" if unprotected else "on every table",
         ),
     ]

@@ -1,20 +1,28 @@
-"""Bring the schema up to date, as the owner, and give the application's role what it needs and no more."""
+"""Bring the schema up to date, as the owner; which role may do what stands in the migrations."""
 
 import psycopg
 from alembic import command
-from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
 from app.core.database import libpq_url
+from app.core.errors import AppError
 from app.core.readiness import alembic_config
+from app.core.sight_roles import SIGHT_ROLES
+
+
+class RolesMissing(AppError):
+    """The server lacks the roles that policies are written for, or the application's role is no member of them."""
+
+    code = "roles_missing"
+    title = "The database is not prepared"
 
 
 def migrate(owner_url: str, app_url: str, *, revision: str = "head") -> None:
-    """Run the migrations as the owner and grant the application's role its rights.
+    """Run the migrations as the owner.
 
     Args:
         owner_url: Where the owner connects.
-        app_url: Where the application connects; only the name of its role is read.
+        app_url: Where the application connects; only the name of its role is read, and looked at.
         revision: Where to; ``base`` takes everything back.
     """
     config = alembic_config()
@@ -22,23 +30,20 @@ def migrate(owner_url: str, app_url: str, *, revision: str = "head") -> None:
     if revision == "base":
         command.downgrade(config, revision)
         return
-    command.upgrade(config, revision)
     role = conninfo_to_dict(libpq_url(app_url)).get("user")
-    if role:
-        _grant(owner_url, str(role))
+    _check_roles(owner_url, None if role is None else str(role))
+    command.upgrade(config, revision)
 
 
-def _grant(owner_url: str, role: str) -> None:
-    name = sql.Identifier(role)
+def _check_roles(owner_url: str, application: str | None) -> None:
     with psycopg.connect(libpq_url(owner_url)) as connection:
-        for statement in (
-            "GRANT USAGE ON SCHEMA public TO {role}",
-            "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role}",
-            "GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {role}",
-            "REVOKE INSERT, UPDATE, DELETE ON boundary_layer, division, alembic_version FROM {role}",
-            "REVOKE DELETE ON legal_hold FROM {role}",
-            "REVOKE UPDATE, DELETE ON retention_log FROM {role}",
-            "GRANT EXECUTE ON FUNCTION ping_partition_ensure(date) TO {role}",
-            "GRANT EXECUTE ON FUNCTION ping_partition_drop(date, timestamptz) TO {role}",
-        ):
-            connection.execute(sql.SQL(statement).format(role=name))
+        found = connection.execute(
+            "SELECT count(*) FROM pg_roles r WHERE rolname = ANY(%(roles)s) AND (%(app)s::text IS NULL"
+            " OR EXISTS (SELECT FROM pg_roles a WHERE a.rolname = %(app)s AND pg_has_role(a.oid, r.oid, 'MEMBER')))",
+            {"app": application, "roles": list(SIGHT_ROLES)},
+        ).fetchone()
+    if found != (len(SIGHT_ROLES),):
+        raise RolesMissing(
+            f"The roles of row-level security are missing. As a superuser, once for this server:"
+            f" leasetrace database-roles {application or 'APPLICATION'} | psql …"
+        )

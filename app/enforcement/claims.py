@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.access.domain import Visibility
 from app.assets import service as assets
 from app.assets.domain import AssetIdentity, IdentifierKind, normalise_identifier
+from app.core.database import as_service
 from app.enforcement import queries
 from app.enforcement.domain import ConfirmationReport, OfferReport, Outcome, RowResult
 from app.enforcement.service import case_to_change, grant_sight
@@ -55,8 +56,9 @@ async def confirm_assets(
         Conflict: The case is closed.
     """
     case = await case_to_change(session, visibility, case_id, now)
-    offered = await queries.offered_assets(session, case_id)
-    identities = await assets.assets_by_id(session, list(offered))
+    async with as_service(session):  # what is only offered is not in the court's sight: it must recognise it
+        offered = await queries.offered_assets(session, case_id)
+        identities = await assets.assets_by_id(session, list(offered))
     by_identifier = _index(identities, {kind for kind, _ in identifiers})
     matched: dict[int, IdentifierKind] = {}
     results = []
@@ -67,7 +69,8 @@ async def confirm_assets(
         outcome = Outcome.CONFIRMED if fresh else Outcome.ALREADY_CONFIRMED if ids else Outcome.NOT_FOUND
         results.append(RowResult(index, outcome, tuple(ids)))
     if matched:
-        await queries.confirm(session, case_id, matched, visibility.principal.principal_id, now)
+        async with as_service(session):
+            await queries.confirm(session, case_id, matched, visibility.principal.principal_id, now)
         await grant_sight(session, case, list(matched), visibility.principal, now)
     return ConfirmationReport(len(matched), tuple(results))
 

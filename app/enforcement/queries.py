@@ -32,7 +32,7 @@ def cases_in_sight(visibility: Visibility, at: datetime) -> ColumnElement[bool]:
     if visibility.sees_everything:
         return true()
     if visibility.court_id is not None:
-        return CaseRow.court_id == visibility.court_id
+        return CaseRow.court_id.in_((visibility.court_id, *visibility.principal.lower_courts))
     if visibility.lessor_id is not None:
         return CaseRow.applicant_lessor_id == visibility.lessor_id
     assigned = exists().where(
@@ -44,6 +44,13 @@ def cases_in_sight(visibility: Visibility, at: datetime) -> ColumnElement[bool]:
     return and_(assigned, CaseRow.closed_on.is_(None))
 
 
+def cases_to_change(visibility: Visibility, at: datetime) -> ColumnElement[bool]:
+    """Return the condition under which a case is in sight and may be changed: a court changes its own only."""
+    if visibility.court_id is not None:
+        return CaseRow.court_id == visibility.court_id
+    return cases_in_sight(visibility, at)
+
+
 async def find_case(session: AsyncSession, visibility: Visibility, case_id: int, at: datetime) -> CaseRow | None:
     """Return a case, if it is in sight."""
     query = select(CaseRow).where(CaseRow.case_id == case_id, cases_in_sight(visibility, at))
@@ -52,7 +59,7 @@ async def find_case(session: AsyncSession, visibility: Visibility, case_id: int,
 
 async def lock_case(session: AsyncSession, visibility: Visibility, case_id: int, at: datetime) -> CaseRow | None:
     """Return a case, if it is in sight, and keep others from changing anything of it until the transaction ends."""
-    query = select(CaseRow).where(CaseRow.case_id == case_id, cases_in_sight(visibility, at))
+    query = select(CaseRow).where(CaseRow.case_id == case_id, cases_to_change(visibility, at))
     return (await session.scalars(query.with_for_update(key_share=True))).one_or_none()
 
 
@@ -196,7 +203,7 @@ async def lock_measure(
     query = (
         select(MeasureRow)
         .join(CaseRow, CaseRow.case_id == MeasureRow.case_id)
-        .where(MeasureRow.measure_id == measure_id, cases_in_sight(visibility, at))
+        .where(MeasureRow.measure_id == measure_id, cases_to_change(visibility, at))
         .with_for_update(key_share=True)
     )
     return (await session.scalars(query)).one_or_none()

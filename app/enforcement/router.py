@@ -2,13 +2,26 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Query
 from fastapi.exceptions import RequestValidationError
 
-from app.access.domain import Principal, PrincipalKind, Visibility
-from app.access.http import CourtOnly, InSight, LessorOnly, Only
+from app.access.domain import Visibility
+from app.access.http import (
+    CasesInSight,
+    MayConfirm,
+    MayOffer,
+    MayReadAssignments,
+    MayReadHolds,
+    MayRecordCases,
+    MayWriteAssignments,
+    MayWriteCases,
+    MayWriteHolds,
+    MayWriteMeasures,
+    ReadSession,
+    WriteSession,
+)
 from app.core.errors import InvalidInput
-from app.core.http import InContext, ReadSession, WriteSession
+from app.core.http import InContext
 from app.core.paging import After, Limit, Page, decode_token, page_of
 from app.core.wire import Key
 from app.enforcement import claims, holds, measures, queries, service
@@ -38,15 +51,10 @@ from app.enforcement.schemas import (
 
 router = APIRouter(tags=["enforcement"])
 
-CourtOrAdministrator = Annotated[Principal, Depends(Only(PrincipalKind.COURT, PrincipalKind.ADMINISTRATOR))]
-NoLessor = Annotated[
-    Principal, Depends(Only(PrincipalKind.COURT, PrincipalKind.DISPATCHER, PrincipalKind.ADMINISTRATOR))
-]
-
 
 @router.post("/cases", status_code=201, summary="Record a case")
 async def create_case(
-    body: CaseInput, principal: CourtOrAdministrator, session: WriteSession, context: InContext
+    body: CaseInput, principal: MayRecordCases, session: WriteSession, context: InContext
 ) -> CaseOutput:
     """A court records its own cases; an administrator names the court.
 
@@ -74,7 +82,7 @@ async def create_case(
 
 @router.get("/cases", summary="List the cases in sight")
 async def list_cases(
-    visibility: InSight,
+    visibility: CasesInSight,
     session: ReadSession,
     context: InContext,
     case_number: Annotated[CaseNumberText | None, Query()] = None,
@@ -96,14 +104,14 @@ async def list_cases(
 
 
 @router.get("/cases/{case_id}", summary="Read a case")
-async def read_case(case_id: Key, visibility: InSight, session: ReadSession, context: InContext) -> CaseOutput:
+async def read_case(case_id: Key, visibility: CasesInSight, session: ReadSession, context: InContext) -> CaseOutput:
     """A case as it stands."""
     return CaseOutput.model_validate(await service.case_in_sight(session, visibility, case_id, context.clock.now()))
 
 
 @router.patch("/cases/{case_id}", summary="Change or close a case")
 async def change_case(
-    case_id: Key, body: CaseChange, principal: CourtOnly, session: WriteSession, context: InContext
+    case_id: Key, body: CaseChange, principal: MayWriteCases, session: WriteSession, context: InContext
 ) -> CaseOutput:
     """Closing a case ends what it opened to anybody's sight: positions of its assets are read no more."""
     changes = body.model_dump(exclude_unset=True)
@@ -113,7 +121,7 @@ async def change_case(
 
 @router.post("/cases/{case_id}/offers", summary="Offer assets to a case")
 async def offer_assets(
-    case_id: Key, body: OfferInput, principal: LessorOnly, session: WriteSession, context: InContext
+    case_id: Key, body: OfferInput, principal: MayOffer, session: WriteSession, context: InContext
 ) -> OfferOutput:
     """The applicant offers its own assets. Rows that were not offered now are told; the others are taken."""
     report = await claims.offer_assets(session, Visibility(principal), case_id, body.asset_ids, context.clock.now())
@@ -123,7 +131,7 @@ async def offer_assets(
 
 @router.post("/cases/{case_id}/confirmations", summary="Confirm offered assets by exact identifiers")
 async def confirm_assets(
-    case_id: Key, body: ConfirmationInput, principal: CourtOnly, session: WriteSession, context: InContext
+    case_id: Key, body: ConfirmationInput, principal: MayConfirm, session: WriteSession, context: InContext
 ) -> ConfirmationOutput:
     """The officer recognises offered assets; the confirmation is the ground on which the court may see them.
 
@@ -153,7 +161,7 @@ async def confirm_assets(
 @router.get("/cases/{case_id}/assets", summary="List the assets of a case")
 async def list_case_assets(
     case_id: Key,
-    visibility: InSight,
+    visibility: CasesInSight,
     session: ReadSession,
     context: InContext,
     limit: Limit = 100,
@@ -167,7 +175,7 @@ async def list_case_assets(
 
 @router.post("/cases/{case_id}/measures", status_code=201, summary="Record seizure measures")
 async def create_measures(
-    case_id: Key, body: MeasuresInput, principal: CourtOnly, session: WriteSession, context: InContext
+    case_id: Key, body: MeasuresInput, principal: MayWriteMeasures, session: WriteSession, context: InContext
 ) -> MeasuresOutput:
     """All measures of the list are recorded, or none; every row at fault is named."""
     orders = [NewMeasure(**dict(row)) for row in body.measures]
@@ -185,7 +193,7 @@ async def create_measures(
 @router.get("/cases/{case_id}/measures", summary="List the measures of a case")
 async def list_measures(
     case_id: Key,
-    visibility: InSight,
+    visibility: CasesInSight,
     session: ReadSession,
     context: InContext,
     asset_id: Annotated[Key | None, Query(description="Only on this asset.")] = None,
@@ -207,7 +215,7 @@ async def list_measures(
 
 @router.patch("/measures/{measure_id}", summary="Renew or lift a measure")
 async def change_measure(
-    measure_id: Key, body: MeasureChange, principal: CourtOnly, session: WriteSession, context: InContext
+    measure_id: Key, body: MeasureChange, principal: MayWriteMeasures, session: WriteSession, context: InContext
 ) -> MeasureOutput:
     """A measure is renewed before it lapses, by two years at most; what has lapsed or was lifted stays so."""
     changes = body.model_dump(exclude_unset=True)
@@ -217,7 +225,7 @@ async def change_measure(
 
 @router.post("/cases/{case_id}/assignments", status_code=201, summary="Let a dispatcher plan for a case")
 async def create_assignment(
-    case_id: Key, body: AssignmentInput, principal: CourtOnly, session: WriteSession, context: InContext
+    case_id: Key, body: AssignmentInput, principal: MayWriteAssignments, session: WriteSession, context: InContext
 ) -> AssignmentOutput:
     """The case's confirmed assets come into the dispatcher's sight for the time of the assignment."""
     given = await service.assign(
@@ -235,7 +243,7 @@ async def create_assignment(
 @router.get("/cases/{case_id}/assignments", summary="List the assignments of a case")
 async def list_assignments(
     case_id: Key,
-    principal: NoLessor,
+    principal: MayReadAssignments,
     session: ReadSession,
     context: InContext,
     limit: Limit = 100,
@@ -251,7 +259,7 @@ async def list_assignments(
 
 @router.post("/legal-holds", status_code=201, summary="Keep everything of an asset from deletion")
 async def place_hold(
-    body: HoldInput, principal: CourtOrAdministrator, session: WriteSession, context: InContext
+    body: HoldInput, principal: MayWriteHolds, session: WriteSession, context: InContext
 ) -> HoldOutput:
     """Pings, daily positions and raw bodies of the asset are not deleted, however old, until the hold is released.
 
@@ -263,7 +271,7 @@ async def place_hold(
 
 @router.get("/legal-holds", summary="List legal holds")
 async def list_holds(
-    principal: CourtOrAdministrator,
+    principal: MayReadHolds,
     session: ReadSession,
     asset_id: Annotated[Key | None, Query()] = None,
     limit: Limit = 100,
@@ -278,7 +286,7 @@ async def list_holds(
 
 @router.post("/legal-holds/{hold_id}/release", summary="Release a legal hold")
 async def release_hold(
-    hold_id: Key, principal: CourtOrAdministrator, session: WriteSession, context: InContext
+    hold_id: Key, principal: MayWriteHolds, session: WriteSession, context: InContext
 ) -> HoldOutput:
     """From now on the asset's data are deleted when they are old enough, unless another hold keeps them."""
     hold = await holds.release(session, Visibility(principal), hold_id, context.clock.now())

@@ -16,7 +16,7 @@ from app.access import service as access
 from app.access.domain import Principal, PrincipalKind, Visibility
 from app.assets import service as assets
 from app.assets.domain import IdentifierKind
-from app.core.database import violated_constraint
+from app.core.database import as_service, violated_constraint
 from app.core.errors import Conflict, InvalidInput, NotFound
 from app.enforcement import queries
 from app.enforcement.domain import (
@@ -282,7 +282,8 @@ async def seizability_of_case(
     day = day_in_shanghai(at)
     known: dict[tuple[Any, ...], Seizability] = {}
     answer = {}
-    rows = await queries.measures_on_assets(session, case_id, asset_ids)
+    async with as_service(session):
+        rows = await queries.measures_on_assets(session, case_id, asset_ids)
     for asset_id, group in groupby(rows, key=itemgetter(0)):
         history = tuple(row[1:] for row in group)
         if history not in known:

@@ -14,6 +14,7 @@ from typing import Final
 
 import structlog
 
+from app.core.database import SERVICE
 from app.core.errors import AppError
 from app.core.http import Context
 from app.core.sealing import SecretUnreadable
@@ -81,7 +82,7 @@ class _Poller:
         """Poll one source after another until none is due."""
         polled = 0
         while True:
-            async with self._context.database.writing() as session:
+            async with self._context.database.writing(SERVICE) as session:
                 source = await aemp_service.claim_due(session, self._now(), LEASE)
             if source is None:
                 return polled
@@ -106,12 +107,12 @@ class _Poller:
             await self._failed(source, "an error on our side; it is in the log")
         else:
             _log.info("aemp_polled", source_id=source.source_id, machines=tally.machines, new=tally.new)
-            async with self._context.database.writing() as session:
+            async with self._context.database.writing(SERVICE) as session:
                 await aemp_service.poll_succeeded(session, source, tally, self._now())
 
     async def _failed(self, source: DueSource, reason: str, retry_after: timedelta | None = None) -> None:
         _log.warning("aemp_poll_failed", source_id=source.source_id, reason=reason)
-        async with self._context.database.writing() as session:
+        async with self._context.database.writing(SERVICE) as session:
             await aemp_service.poll_failed(
                 session, source, reason, self._now(), retry_after=retry_after or timedelta(0)
             )
@@ -141,7 +142,7 @@ class _Poller:
         sealer = self._context.settings.sealer()
         secret = sealer.open(source.secret_sealed, bound_to(source.source_id))
         if sealer.is_outdated(source.secret_sealed):
-            async with self._context.database.writing() as session:
+            async with self._context.database.writing(SERVICE) as session:
                 await aemp_service.reseal(session, source, sealer.seal(secret, bound_to(source.source_id)))
         return secret
 
@@ -149,7 +150,7 @@ class _Poller:
         """Hand on what is new on a page; return how many locations that were, and how many of them were refused."""
         page, now = fetched.page, self._now()
         names = sorted({row.device_id for row in page.rows})
-        async with self._context.database.reading() as session:
+        async with self._context.database.reading(SERVICE) as session:
             cursors = await aemp_service.cursors_of(session, source.source_id, names)
         new = [
             (index, row)
@@ -176,6 +177,6 @@ class _Poller:
         unread = {rejection.index for rejection in rejections}
         rejected = frozenset(result.index for result in receipt.results if result.status == "rejected")
         refused = rejected - unread
-        async with self._context.database.writing() as session:
+        async with self._context.database.writing(SERVICE) as session:
             await aemp_service.advance(session, source.source_id, advanced(batch, refused, self._now()))
         return len(refused)

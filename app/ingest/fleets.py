@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterable, Mapping
 
 from app.assets.bindings import DeviceIndex, load_device_index
-from app.core.database import Database
+from app.core.database import SERVICE, Database
 
 
 class Fleets:
@@ -34,6 +34,6 @@ class Fleets:
         async with self._loading.setdefault(lessor_id, asyncio.Lock()):
             known = self._known.get(lessor_id)
             if known is None or known is outdated:  # whoever waited finds what the first one read
-                async with self._database.reading() as session:
+                async with self._database.reading(SERVICE) as session:
                     known = self._known[lessor_id] = await load_device_index(session, lessor_id)
             return known

@@ -9,6 +9,7 @@ import psycopg
 from psycopg import AsyncConnection
 
 from app.core.errors import Unavailable
+from app.core.sight_roles import WRITER_ROLE
 from app.ingest.fleets import Fleets
 from app.ingest.parcel import Parcel
 from app.ingest.prepared import Prepared
@@ -140,6 +141,7 @@ class Hand:
                 application_name="leasetrace writer",
                 options=f"-c statement_timeout={_STATEMENT_TIMEOUT_MS} {_SESSION}",
             )
+            await self._connection.execute(f"SET ROLE {WRITER_ROLE}")
             await self._connection.execute(store.CREATE_STAGE)
         return self._connection
 

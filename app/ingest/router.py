@@ -9,9 +9,9 @@ from typing import Annotated, Any, Final, Literal, cast
 import msgspec
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
-from app.access.http import InSight, bearer, bearer_key, keyring_of
+from app.access.http import ReadSession, ReceiptsInSight, bearer, bearer_key, keyring_of
 from app.core.errors import InvalidInput
-from app.core.http import ReadSession, context
+from app.core.http import context
 from app.ingest import signatures
 from app.ingest.entrance import read_body, wire_bytes
 from app.ingest.foreign import FORMATS, take_foreign
@@ -105,7 +105,7 @@ for _name, _format in FORMATS.items():
 
 @router.get("/batches/{batch_id}", summary="A receipt again", response_model=ReceiptOut)
 async def get_batch(
-    batch_id: Annotated[int, Path(ge=1, le=2**53)], visibility: InSight, session: ReadSession
+    batch_id: Annotated[int, Path(ge=1, le=2**53)], visibility: ReceiptsInSight, session: ReadSession
 ) -> Response:
     """Return the receipt of an acknowledged batch as it was given."""
     return receipt_response(await receipt_again(session, visibility, batch_id))

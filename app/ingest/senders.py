@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from app.access.domain import Principal
+from app.core.database import SERVICE
 from app.core.datum import CoordSystem
 from app.core.errors import TooManyRequests
 from app.core.http import Context
@@ -88,7 +89,7 @@ class Senders:
 
     async def _read(self, feed_id: int) -> FeedRules:
         settings = self._context.settings
-        async with self._context.database.reading() as session:
+        async with self._context.database.reading(SERVICE) as session:
             feed = await feed_by_id(session, feed_id)
         if feed is None:  # keys are made for feeds that exist, and feeds are not deleted
             return self._without_feed

@@ -9,7 +9,7 @@ import msgspec
 import zstandard
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.access.domain import Principal, Visibility
+from app.access.domain import Permission, Principal, Visibility
 from app.core.errors import NotPermitted
 from app.core.http import Context
 from app.ingest.entrance import Body
@@ -63,8 +63,10 @@ class Ingest:
         """Let a request in, before its body is read, and return what holds for it.
 
         Raises:
+            NotPermitted: The principal may not post pings.
             TooManyRequests: Its sender is too fast.
         """
+        _poster(principal)
         rules = await self.senders.rules_of(principal)
         self.senders.count_request(principal, rules)
         return rules
@@ -82,7 +84,7 @@ class Ingest:
         """Decode a body, store it, and return its receipt after the commit; None where it holds no row at all.
 
         Args:
-            principal: A lessor.
+            principal: Who posts, for a lessor.
             body: The body.
             every_row: Whether the receipt lists plainly stored rows too.
             decode: The format's decoder.
@@ -90,13 +92,11 @@ class Ingest:
             raw: What is kept as the raw body, where that is not ``body``.
 
         Raises:
-            NotPermitted: The principal is no lessor.
+            NotPermitted: The principal may not post pings.
             TooManyRequests: Too many rows came through its feed.
             AppError: The batch as a whole cannot be taken; see the decoder and ``GroupWriter.write``.
         """
-        lessor_id = Visibility(principal).lessor_id
-        if lessor_id is None:
-            raise NotPermitted("Only a lessor's key posts pings.")
+        lessor_id = _poster(principal)
         rules = await self.senders.rules_of(principal)
         now = self._context.clock.now()
         arrival = Arrival(body.data, body.content_type, query, now, rules.coord_system)
@@ -150,6 +150,13 @@ class Ingest:
     async def store(self, parcel: Parcel) -> Receipt:
         """Store a decoded batch and return its receipt, after the commit; see ``GroupWriter.write``."""
         return await self._writer.write(parcel)
+
+
+def _poster(principal: Principal) -> int:
+    lessor_id = Visibility(principal).lessor_id
+    if lessor_id is None or not principal.may(Permission.PINGS_POST):
+        raise NotPermitted("Only a key of a lessor that may post pings does that.")
+    return lessor_id
 
 
 async def receipt_again(session: AsyncSession, visibility: Visibility, batch_id: int) -> Receipt:

@@ -10,6 +10,7 @@ from psycopg import AsyncConnection
 from psycopg.types.json import Jsonb
 
 from app.assets.bindings import DeviceIndex, fleet_versions
+from app.core.database import look_as_writer
 from app.core.settings import Settings
 from app.ingest.account import acknowledged, feed_counts
 from app.ingest.prepared import Prepared
@@ -122,6 +123,7 @@ async def write(connection: AsyncConnection, prepared: Prepared, shared: Shared,
     """
     group, placed = prepared.group, prepared.placed
     async with connection.transaction(force_rollback=attempt.rehearsal):
+        await look_as_writer(connection, prepared.around.devices)
         await _check_fleets(connection, prepared.around.devices)
         batch_ids = await store.next_batch_ids(connection, len(group))
         judged = await _judge_moves(connection, prepared, shared, attempt)

@@ -4,8 +4,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request
 
-from app.access.http import AnyPrincipal
-from app.core.http import InContext, Latitude, Longitude, ReadSession
+from app.access.http import MayReadPlaces, ReadSession
+from app.core.http import InContext, Latitude, Longitude
 from app.core.paging import After, Limit, Page
 from app.core.wire import Key
 from app.jurisdictions import registers
@@ -25,7 +25,7 @@ Search = Annotated[str | None, Query(max_length=60, description="Part of a name.
 
 @router.get("/jurisdictions/locate", summary="Which divisions and courts does a point belong to?")
 async def locate_point_in_courts(
-    request: Request, _: AnyPrincipal, context: InContext, lon: Longitude, lat: Latitude
+    request: Request, _: MayReadPlaces, context: InContext, lon: Longitude, lat: Latitude
 ) -> LocationOut:
     """Return the county, prefecture and province that cover a point, and the courts with that territory.
 
@@ -38,7 +38,7 @@ async def locate_point_in_courts(
 
 @router.get("/courts", summary="Courts of the register")
 async def list_courts(
-    _: AnyPrincipal,
+    _: MayReadPlaces,
     session: ReadSession,
     level: CourtLevel | None = None,
     province: Province = None,
@@ -51,14 +51,14 @@ async def list_courts(
 
 
 @router.get("/courts/{court_id}", summary="One court")
-async def read_court(_: AnyPrincipal, session: ReadSession, court_id: Key) -> CourtDetailOut:
+async def read_court(_: MayReadPlaces, session: ReadSession, court_id: Key) -> CourtDetailOut:
     """Return a court and the counties that are its territory in the active boundary layer."""
     return await registers.read_court(session, court_id)
 
 
 @router.get("/divisions", summary="Divisions of the active boundary layer")
 async def list_divisions(
-    _: AnyPrincipal,
+    _: MayReadPlaces,
     session: ReadSession,
     level: DivisionLevel | None = None,
     province: Province = None,
@@ -71,6 +71,6 @@ async def list_divisions(
 
 
 @router.get("/divisions/{level}/{adcode}", summary="One division")
-async def read_division(_: AnyPrincipal, session: ReadSession, level: DivisionLevel, adcode: Adcode) -> DivisionOut:
+async def read_division(_: MayReadPlaces, session: ReadSession, level: DivisionLevel, adcode: Adcode) -> DivisionOut:
     """Return a division of the active boundary layer; the level is needed, since some codes stand at two levels."""
     return await registers.read_division(session, level, adcode)

@@ -9,7 +9,7 @@ import numpy as np
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.requests import Request
 
-from app.core.database import Database
+from app.core.database import SERVICE, Database
 from app.core.readiness import Check
 from app.jurisdictions import queries
 from app.jurisdictions.domain import CountyInfo, CourtInfo, CourtLevel, LayerInfo, TerritoryInfo
@@ -60,7 +60,7 @@ class LocatorProvider:
         if layer is not None and (self._loading.locked() or time.monotonic() < self._checked_at + CHECK_EVERY_S):
             return layer
         async with self._loading:
-            async with self._database.reading() as session:
+            async with self._database.reading(SERVICE) as session:
                 if self._layer is None or self._layer.layer_id != await queries.active_layer_id(session):
                     self._layer = await _load(session)
             self._checked_at = time.monotonic()

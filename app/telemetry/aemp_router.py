@@ -3,8 +3,8 @@
 from fastapi import APIRouter
 
 from app.access.domain import Visibility
-from app.access.http import LessorOrAdministrator
-from app.core.http import InContext, ReadSession, WriteSession
+from app.access.http import MayReadFeeds, MayWriteFeeds, ReadSession, WriteSession
+from app.core.http import InContext
 from app.core.paging import After, Limit, Page, decode_token
 from app.core.wire import Key
 from app.telemetry import aemp_service as service
@@ -15,7 +15,7 @@ router = APIRouter(tags=["telemetry"])
 
 @router.post("/aemp-sources", status_code=201, summary="Have a maker's AEMP 2.0 interface polled")
 async def create_aemp_source(
-    wanted: AempSourceIn, principal: LessorOrAdministrator, session: WriteSession, context: InContext
+    wanted: AempSourceIn, principal: MayWriteFeeds, session: WriteSession, context: InContext
 ) -> AempSource:
     """Register a maker's interface (ISO 15143-3); its locations come in like any ping, under the feed that is named.
 
@@ -28,7 +28,7 @@ async def create_aemp_source(
 
 @router.get("/aemp-sources", summary="List polled interfaces and what came of them last")
 async def list_aemp_sources(
-    principal: LessorOrAdministrator, session: ReadSession, after: After = None, limit: Limit = 100
+    principal: MayReadFeeds, session: ReadSession, after: After = None, limit: Limit = 100
 ) -> Page[AempSource]:
     """List the polled sources of the caller's lessor, or of all for an administrator."""
     return await service.list_sources(session, Visibility(principal), decode_token(after), limit)
@@ -38,7 +38,7 @@ async def list_aemp_sources(
 async def change_aemp_source(
     source_id: Key,
     body: AempSourceChange,
-    principal: LessorOrAdministrator,
+    principal: MayWriteFeeds,
     session: WriteSession,
     context: InContext,
 ) -> AempSource:
@@ -48,6 +48,6 @@ async def change_aemp_source(
 
 
 @router.delete("/aemp-sources/{source_id}", status_code=204, summary="Poll an interface no more")
-async def delete_aemp_source(source_id: Key, principal: LessorOrAdministrator, session: WriteSession) -> None:
+async def delete_aemp_source(source_id: Key, principal: MayWriteFeeds, session: WriteSession) -> None:
     """Forget a polled source with its secret; the positions that it brought in stay."""
     await service.delete_source(session, Visibility(principal), source_id)

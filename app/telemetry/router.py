@@ -5,8 +5,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from app.access.domain import Visibility
-from app.access.http import LessorOrAdministrator
-from app.core.http import InContext, Moment, ReadSession, WriteSession
+from app.access.http import MayReadFeeds, MayWriteFeeds, ReadSession, WriteSession
+from app.core.http import InContext, Moment
 from app.core.paging import After, Limit, Page, decode_token
 from app.core.wire import Key
 from app.telemetry import quality, service, silence
@@ -16,30 +16,28 @@ router = APIRouter(tags=["telemetry"])
 
 
 @router.post("/feeds", status_code=201, summary="Register a source of pings")
-async def create_feed(
-    wanted: FeedIn, principal: LessorOrAdministrator, session: WriteSession, context: InContext
-) -> Feed:
+async def create_feed(wanted: FeedIn, principal: MayWriteFeeds, session: WriteSession, context: InContext) -> Feed:
     """Register a feed; its datum holds for rows that declare none, once a key is made for it."""
     return await service.create_feed(session, principal, wanted, context)
 
 
 @router.get("/feeds", summary="List sources of pings")
 async def list_feeds(
-    principal: LessorOrAdministrator, session: ReadSession, after: After = None, limit: Limit = 100
+    principal: MayReadFeeds, session: ReadSession, after: After = None, limit: Limit = 100
 ) -> Page[Feed]:
     """List the feeds of the caller's lessor, or of all for an administrator."""
     return await service.list_feeds(session, Visibility(principal), decode_token(after), limit)
 
 
 @router.get("/feeds/{feed_id}", summary="Read a source of pings")
-async def read_feed(feed_id: Key, principal: LessorOrAdministrator, session: ReadSession) -> Feed:
+async def read_feed(feed_id: Key, principal: MayReadFeeds, session: ReadSession) -> Feed:
     """Read a feed; a lessor reads its own only."""
     return await service.feed_in_sight(session, Visibility(principal), feed_id)
 
 
 @router.patch("/feeds/{feed_id}", summary="Change a source of pings")
 async def change_feed(
-    feed_id: Key, changes: FeedChange, principal: LessorOrAdministrator, session: WriteSession, context: InContext
+    feed_id: Key, changes: FeedChange, principal: MayWriteFeeds, session: WriteSession, context: InContext
 ) -> Feed:
     """Change the members that are sent; they count at every entrance within half a second.
 
@@ -51,7 +49,7 @@ async def change_feed(
 
 @router.post("/feeds/{feed_id}/hmac-secret", status_code=201, summary="Make the secret that requests are signed with")
 async def make_hmac_secret(
-    feed_id: Key, principal: LessorOrAdministrator, session: WriteSession, context: InContext
+    feed_id: Key, principal: MayWriteFeeds, session: WriteSession, context: InContext
 ) -> FeedSecret:
     """Make a new secret, shown only now; from the next half second on the feed takes requests signed with it only."""
     return await service.make_hmac_secret(session, Visibility(principal), feed_id, context.settings)
@@ -60,7 +58,7 @@ async def make_hmac_secret(
 @router.get("/feeds/{feed_id}/quality", summary="How well does this source of pings work?")
 async def read_feed_quality(
     feed_id: Key,
-    principal: LessorOrAdministrator,
+    principal: MayReadFeeds,
     session: ReadSession,
     context: InContext,
     from_: Annotated[
@@ -77,7 +75,7 @@ async def read_feed_quality(
 
 @router.get("/alerts", summary="Which sources of pings have fallen silent?")
 async def list_alerts(
-    principal: LessorOrAdministrator,
+    principal: MayReadFeeds,
     session: ReadSession,
     all_: Annotated[bool, Query(alias="all", description="Cleared alerts too.")] = False,
     after: After = None,

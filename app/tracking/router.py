@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse, Response
 
-from app.access.http import PositionSight
-from app.core.http import InContext, Moment, ReadSession
+from app.access.http import PositionSession, PositionSight
+from app.core.http import InContext, Moment
 from app.core.wire import Duration, Key
 from app.jurisdictions.service import locators_of
 from app.tracking import service
@@ -35,7 +35,7 @@ async def get_position(
     request: Request,
     asset_id: Key,
     visibility: PositionSight,
-    session: ReadSession,
+    session: PositionSession,
     context: InContext,
     fresh_within: Annotated[Duration | None, Query(description="Older is stale; P7D unless told.")] = None,
     format: Format = "json",  # noqa: A002 the parameter's name on the wire
@@ -56,7 +56,7 @@ async def get_position(
 async def get_track(
     asset_id: Key,
     visibility: PositionSight,
-    session: ReadSession,
+    session: PositionSession,
     context: InContext,
     from_: Annotated[Moment, Query(alias="from", description="First moment, with offset.")],
     to: Annotated[Moment, Query(description="First moment after the window, with offset.")],

@@ -6,6 +6,7 @@ from typing import Final
 
 from psycopg import AsyncConnection
 
+from app.core.database import SERVICE
 from app.ingest.aemp_poller import poll_due
 from app.jurisdictions.errors import BoundariesNotLoaded
 from app.telemetry import partitions
@@ -77,7 +78,7 @@ async def _retention(around: Surroundings, now: datetime) -> bool:
 
 
 async def _silence(around: Surroundings, now: datetime) -> bool:
-    async with around.core.database.writing() as session:
+    async with around.core.database.writing(SERVICE) as session:
         await check_silence(session, now, around.core)
     return False
 

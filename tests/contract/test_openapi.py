@@ -13,12 +13,12 @@ from hypothesis import HealthCheck, Phase, settings
 from pydantic import SecretStr
 from schemathesis.checks import CHECKS
 
-from app.access.domain import PrincipalKind
+from app.access.domain import Role
 from app.access.service import create_key, create_principal
 from app.cli.background import free_port
 from app.cli.cluster import ClusterUrls
 from app.core.clock import SystemClock
-from app.core.database import Database
+from app.core.database import SERVICE, Database
 from app.core.sealing import new_key
 from app.core.settings import Settings
 from app.main import create_app
@@ -52,9 +52,9 @@ schema = schemathesis.openapi.from_dict(
 async def _make_keys(where: Settings) -> dict[str, str]:
     database, clock = Database(where), SystemClock()
     keys: dict[str, str] = {}
-    async with database.writing() as session:
-        for kind in PrincipalKind:
-            subject_id = 1 if kind in {PrincipalKind.LESSOR, PrincipalKind.COURT} else None
+    async with database.writing(SERVICE) as session:
+        for kind in Role:
+            subject_id = 1 if kind in {Role.LESSOR_MANAGER, Role.ENFORCEMENT_OFFICER} else None
             principal_id = await create_principal(session, kind, str(kind), clock, subject_id=subject_id)
             keys[kind] = await create_key(session, principal_id, "contract", clock)
     await database.close()
@@ -80,7 +80,7 @@ def service(template_urls: ClusterUrls, worker_id: str) -> Iterator[tuple[str, d
         thread.join()
 
 
-@pytest.mark.parametrize("role", ["nobody", *PrincipalKind])
+@pytest.mark.parametrize("role", ["nobody", *Role])
 @schema.parametrize()
 @settings(
     max_examples=EXAMPLES,

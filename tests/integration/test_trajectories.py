@@ -15,7 +15,7 @@ import app
 from app.cli.bringing_in import import_pings
 from app.cli.cluster import ClusterUrls
 from app.core.clock import SystemClock
-from app.core.database import Database
+from app.core.database import SERVICE, Database
 from app.core.datum import CoordSystem
 from app.core.settings import Settings
 from app.telemetry.ping_files import Reading
@@ -37,12 +37,12 @@ def own(template_urls: ClusterUrls, worker_id: str) -> Iterator[Settings]:
 async def bring_in(settings: Settings, file: Path) -> tuple[int, int, int, int]:
     """Import a file; return its pings, their counties, how many are outside, and how many of these not in Macau."""
     database = Database(settings)
-    async with database.writing() as session:
+    async with database.writing(SERVICE) as session:
         await session.execute(text("INSERT INTO lessor (code, name, created_at) VALUES ('t', 't', now())"))
     reading = Reading(coord_system=CoordSystem.WGS84, zone=ZoneInfo("UTC"))
     console = Console(quiet=True)
     await import_pings(settings, SystemClock(), console, file, "t", reading, register_devices=True)
-    async with database.reading() as session:
+    async with database.reading(SERVICE) as session:
         row = (
             await session.execute(
                 text(

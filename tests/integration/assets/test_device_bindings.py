@@ -22,6 +22,7 @@ from app.assets.service import (
 )
 from app.cli.cluster import ClusterUrls
 from app.core.clock import FixedClock
+from app.core.database import SERVICE
 from app.core.errors import NotFound
 from tests.support import Doors, counted_queries, problem_fields
 
@@ -176,7 +177,7 @@ async def test_every_change_of_the_fleet_is_noticed_and_only_at_its_commit(
     database = application.state.context.database
 
     async def version(lessor_id: int = lessor.subject_id) -> int:
-        async with database.reading() as session:
+        async with database.reading(SERVICE) as session:
             return await device_index_version(session, lessor_id)
 
     key = lessor.subject_id
@@ -207,7 +208,7 @@ async def test_every_change_of_the_fleet_is_noticed_and_only_at_its_commit(
 
 async def test_an_index_is_read_with_one_statement(application: FastAPI, doors: Doors) -> None:
     lessor = await doors.lessor()
-    async with application.state.context.database.reading() as session:
+    async with application.state.context.database.reading(SERVICE) as session:
         await load_device_index(session, lessor.subject_id)
         with counted_queries(application) as statements:
             await load_device_index(session, lessor.subject_id)

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.access.domain import Principal, PrincipalKind
+from app.access.domain import Principal, Role
 from app.access.service import Grant, write_grants
 from app.core.clock import FixedClock
 from tests.support import Doors, problem_fields
@@ -216,7 +216,7 @@ async def test_a_court_sees_an_asset_through_a_grant_only(
         assert (await eye.patch(path, json={})).status_code == 403
         assert (await eye.post("/v1/assets", json=TRUCK)).status_code == 403
         assert (await eye.get("/v1/devices")).status_code == 403
-    ground, officer = "case", Principal(court.principal_id, PrincipalKind.COURT, court.subject_id, 1)
+    ground, officer = "case", Principal(court.principal_id, Role.ENFORCEMENT_OFFICER, court.subject_id, 1)
     ends = clock.now() + timedelta(days=1)
     grantees = (("court", court.subject_id), ("principal", dispatcher.principal_id))
     grants = [Grant(kind, key, 1, asset_id, ground, clock.now(), ends) for kind, key in grantees]

@@ -7,7 +7,7 @@ import httpx
 import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.access.domain import Principal, PrincipalKind, Visibility
+from app.access.domain import Principal, Role, Visibility
 from app.core.clock import FixedClock
 from app.core.errors import NotFound
 from app.enforcement.domain import CaseNumber
@@ -199,8 +199,8 @@ async def test_the_closing_day_can_be_put_right(matter: Matter) -> None:
 
 
 async def test_other_rooms_find_a_case_in_sight(matter: Matter, session: AsyncSession, clock: FixedClock) -> None:
-    officer = Principal(matter.court.principal_id, PrincipalKind.COURT, matter.court.subject_id, None)
-    stranger = Principal(matter.court.principal_id, PrincipalKind.COURT, matter.court.subject_id + 1, None)
+    officer = Principal(matter.court.principal_id, Role.ENFORCEMENT_OFFICER, matter.court.subject_id, None)
+    stranger = Principal(matter.court.principal_id, Role.ENFORCEMENT_OFFICER, matter.court.subject_id + 1, None)
     number = CaseNumber.parse("(2025)沪0105执4321号")
     found = await case_by_number(session, Visibility(officer), number, clock.now())
     assert found == await case_in_sight(session, Visibility(officer), matter.case_id, clock.now())

@@ -11,7 +11,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from app.access.domain import PrincipalKind
+from app.access.domain import Role
 from app.cli.keys import make_key
 from app.core.clock import FixedClock
 from app.core.errors import InvalidInput
@@ -83,10 +83,10 @@ async def test_the_command_line_makes_such_a_key_for_a_lessor_only(
     settings: Settings, clock: FixedClock, client: httpx.AsyncClient, lessor: Holder
 ) -> None:
     feed_id = await make_feed(lessor)
-    key = await make_key(settings, clock, PrincipalKind.LESSOR, lessor="yuanhai", feed_id=feed_id, post_only=True)
+    key = await make_key(settings, clock, Role.LESSOR_MANAGER, lessor="yuanhai", feed_id=feed_id, post_only=True)
     assert (await client.get(f"/v1/feeds/osmand/{key.text}?{AT}")).status_code == 200
     with pytest.raises(InvalidInput, match="Only lessors"):
-        await make_key(settings, clock, PrincipalKind.ADMINISTRATOR, post_only=True)
+        await make_key(settings, clock, Role.PLATFORM_ADMINISTRATOR, post_only=True)
 
 
 @pytest.fixture

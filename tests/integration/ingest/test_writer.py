@@ -9,6 +9,7 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import text
 
+from app.core.database import SERVICE
 from app.core.datum import CoordSystem
 from app.core.errors import AppError
 from app.core.http import Context
@@ -68,7 +69,7 @@ async def test_a_poisoned_batch_fails_alone_and_the_writer_goes_on(
 
 
 async def minutes_of_devices(context: Context) -> list[tuple[str, int]]:
-    async with context.database.reading() as session:
+    async with context.database.reading(SERVICE) as session:
         rows = await session.execute(
             text("SELECT identifier, fixed_at FROM ping JOIN device USING (device_id) ORDER BY 1, 2")
         )

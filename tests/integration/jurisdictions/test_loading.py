@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from pyogrio import raw
 
 from app.cli.cluster import ClusterUrls
-from app.core.database import Database
+from app.core.database import SERVICE, Database
 from app.core.datum import CoordSystem, everywhere, from_wgs84
 from app.core.geodesy import FloatArray
 from app.core.settings import Settings
@@ -166,7 +166,7 @@ def test_a_file_in_the_wrong_datum_changes_nothing(
 async def test_before_the_first_load_nothing_can_be_located(database: Database) -> None:
     with pytest.raises(BoundariesNotLoaded, match="leasetrace boundaries load"):
         await LocatorProvider(database).current()
-    async with database.reading() as session:
+    async with database.reading(SERVICE) as session:
         check = await boundaries_loaded(session)
     assert (check.name, check.ok) == ("boundaries", False)
 
@@ -200,6 +200,6 @@ async def test_a_process_takes_up_a_new_layer_and_still_knows_the_old_territorie
     assert found.high.code == "浙"
     assert second.territory(old).county == "长宁区"
     assert await provider.current() is second
-    async with database.reading() as session:
+    async with database.reading(SERVICE) as session:
         assert (await boundaries_loaded(session)).ok
         assert (await court_by_code(session, "沪0105")).name == "上海市长宁区人民法院"

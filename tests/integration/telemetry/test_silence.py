@@ -10,6 +10,7 @@ import structlog
 from fastapi import FastAPI
 
 from app.core.clock import FixedClock
+from app.core.database import SERVICE
 from app.core.http import Context
 from app.telemetry.silence import SilenceChange, check_silence
 from tests.conftest import NOW, context_of
@@ -36,7 +37,7 @@ class Worker:
 
     async def changes_at(self, hours: float) -> list[SilenceChange]:
         self.clock.set(NOW + timedelta(hours=hours))
-        async with self.context.database.writing() as session:
+        async with self.context.database.writing(SERVICE) as session:
             return await check_silence(session, self.clock.now(), self.context)
 
     @property

@@ -1,0 +1,40 @@
+"""As whom a principal's transactions look at the database."""
+
+from datetime import datetime
+
+from app.access.domain import Principal, PrincipalKind, Role
+from app.core.database import Sight
+from app.core.sight_roles import ADMINISTRATOR_ROLE, AUDITOR_ROLE, GRANTEE_ROLE, LESSOR_ROLE
+
+
+def sight_of(principal: Principal, at: datetime, case_id: int | None = None) -> Sight:
+    """Return the sight of a principal: what row-level security shows it.
+
+    Args:
+        principal: Who looks.
+        at: The moment of looking, aware.
+        case_id: The case that is the purpose of reading positions, if one was named.
+    """
+    whose = principal.subject_id or 0
+    match principal.kind:
+        case PrincipalKind.LESSOR:
+            return Sight(LESSOR_ROLE, lessor_ids=(whose,), at=at)
+        case PrincipalKind.ADMINISTRATOR:
+            return Sight(ADMINISTRATOR_ROLE, at=at)
+        case PrincipalKind.AUDITOR:
+            return Sight(AUDITOR_ROLE, at=at)
+        case PrincipalKind.COURT if principal.role is Role.COURT_ADMINISTRATOR:
+            return Sight(AUDITOR_ROLE, grantee_kind="court", grantee_id=whose, at=at)
+        case PrincipalKind.COURT:
+            return Sight(
+                GRANTEE_ROLE,
+                grantee_kind="court",
+                grantee_id=whose,
+                lower_courts=principal.lower_courts,
+                case_id=case_id,
+                at=at,
+            )
+        case _:
+            return Sight(
+                GRANTEE_ROLE, grantee_kind="principal", grantee_id=principal.principal_id, case_id=case_id, at=at
+            )

@@ -1,0 +1,28 @@
+"""The roles of PostgreSQL that policies are written for; importable without any package."""
+
+from typing import Final
+
+LESSOR_ROLE: Final = "leasetrace_lessor"
+GRANTEE_ROLE: Final = "leasetrace_grantee"
+AUDITOR_ROLE: Final = "leasetrace_auditor"
+ADMINISTRATOR_ROLE: Final = "leasetrace_administrator"
+WRITER_ROLE: Final = "leasetrace_writer"
+SERVICE_ROLE: Final = "leasetrace_service"
+SIGHT_ROLES: Final = (LESSOR_ROLE, GRANTEE_ROLE, AUDITOR_ROLE, ADMINISTRATOR_ROLE, WRITER_ROLE, SERVICE_ROLE)
+"""The application's role is a member of all and inherits from none: it takes one for the time of a transaction."""
+
+
+def roles_sql(application: str) -> str:
+    """Return what a superuser runs once for a server: the roles, and the membership of the application's role.
+
+    It may be run again at any time.
+
+    Args:
+        application: The role that the application connects with; it must be there.
+    """
+    name = '"' + application.replace('"', '""') + '"'
+    lines = [
+        f"DO $$ BEGIN CREATE ROLE {role} NOLOGIN NOINHERIT; EXCEPTION WHEN duplicate_object THEN END $$;"
+        for role in SIGHT_ROLES
+    ]
+    return "\n".join([*lines, f"ALTER ROLE {name} NOINHERIT;", f"GRANT {', '.join(SIGHT_ROLES)} TO {name};"])
