@@ -17,13 +17,16 @@ import pytest
 from fastapi import FastAPI
 from psycopg import sql
 from pydantic import SecretStr
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
+from sqlalchemy.pool import NullPool
 
 from app.cli.cluster import ClusterUrls, throwaway
 from app.core.clock import FixedClock
+from app.core.database import of_service, sqlalchemy_url
 from app.core.http import Context
 from app.core.schema import migrate
 from app.core.settings import Settings
+from app.core.sight_roles import SERVICE_ROLE, roles_sql
 from app.jurisdictions.service import load_bundled_layer
 from app.main import create_app
 from tests.support import Doors
@@ -47,6 +50,7 @@ def _named_server(url: str) -> ClusterUrls:
         for kind, rights in (("owner", "CREATEDB"), ("app", "NOBYPASSRLS")):
             statement = sql.SQL("CREATE ROLE {} LOGIN {} PASSWORD {}")
             connection.execute(statement.format(sql.Identifier(names[kind]), sql.SQL(rights), sql.Literal(password)))
+        connection.execute(roles_sql(names["app"]))
         statement = sql.SQL("CREATE DATABASE {} OWNER {}")
         connection.execute(statement.format(sql.Identifier(names["template"]), sql.Identifier(names["owner"])))
     with psycopg.connect(_in_database(url, names["template"]), autocommit=True) as connection:
@@ -189,9 +193,12 @@ def context_of(application: FastAPI) -> Context:
 
 @pytest.fixture
 async def session(application: FastAPI) -> AsyncIterator[AsyncSession]:
-    """A transaction as the application's role; committed only if the test says so."""
-    async with AsyncSession(context_of(application).database.engine, expire_on_commit=False) as opened:
-        yield opened
+    """A transaction as the service itself; committed only if the test says so."""
+    url = context_of(application).database.url
+    options = f"-c role={SERVICE_ROLE} -c timezone=UTC"
+    engine = create_async_engine(sqlalchemy_url(url), poolclass=NullPool, connect_args={"options": options})
+    async with AsyncSession(engine, expire_on_commit=False) as opened:
+        yield of_service(opened)
 
 
 @pytest.fixture

@@ -214,8 +214,14 @@ async def as_service(session: AsyncSession) -> AsyncIterator[None]:
     await _take_role(session, before)
 
 
+def of_service(session: AsyncSession) -> AsyncSession:
+    """Mark a session whose connection has the role of the service itself for good, and return it."""
+    session.info[_ROLE] = SERVICE_ROLE
+    return session
+
+
 async def look_as_writer(connection: psycopg.AsyncConnection, lessor_ids: Iterable[int]) -> None:
-    """Say whose rows the writer of pings may touch, until its transaction ends; its connection has the writer's role."""
+    """Say whose rows the writer of pings may touch until its transaction ends; its connection has the role."""
     told = _array(tuple(lessor_ids))
     await connection.execute("SELECT set_config('leasetrace.lessor_ids', %s, true)", (told,))
 

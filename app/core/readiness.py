@@ -60,7 +60,6 @@ async def check_database(session: AsyncSession) -> list[Check]:
             text("""
             SELECT c.relname FROM pg_class c
             WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relrowsecurity
-              AND pg_has_role(c.relowner, (SELECT datdba FROM pg_database WHERE datname = current_database()), 'USAGE')
               AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.objid = c.oid AND e.deptype = 'e')
             ORDER BY 1""")
         )

@@ -33,10 +33,13 @@ _ADD_FEED_HOUR: Final = """
         doubts = ARRAY(SELECT a + b FROM unnest(f.doubts, excluded.doubts) AS both_doubts(a, b)),
         lag_s = f.lag_s + excluded.lag_s, lag_max_s = greatest(f.lag_max_s, excluded.lag_max_s),
         last_at = greatest(f.last_at, excluded.last_at)"""
-_WIDTHS: Final = [
-    "int8", "int4", "int4", "int4", "int4", "text", "timestamptz", "int4", "int4", "int4", "int4", "int4", "int8",
-    "bytea", "bytea",
-]  # fmt: skip
+# Not COPY: PostgreSQL refuses it into a table with row-level security.
+_ADD_BATCHES: Final = """
+    INSERT INTO ping_batch SELECT * FROM unnest(
+        %b::int8[], %b::int4[], %b::int4[], %b::int4[], %b::int4[], %b::text[], %b::timestamptz[], %b::int4[],
+        %b::int4[], %b::int4[], %b::int4[], %b::int4[], %b::int8[], %b::bytea[], %b::bytea[])"""
+_ADD_BODIES: Final = """
+    INSERT INTO raw_body SELECT * FROM unnest(%b::int8[], %b::text[], %b::bytea[], %b::bytea[])"""
 
 
 def link_of(before: bytes, batch_id: int, lessor_id: int, received_at: datetime, body_sha256: bytes) -> bytes:
@@ -135,16 +138,14 @@ async def append(
     """
     async with connection.cursor() as cursor:
         chain_no, head = await _locked_head(cursor)
-        async with cursor.copy("COPY ping_batch FROM STDIN (FORMAT binary)") as copy:
-            copy.set_types(_WIDTHS)
-            for batch, raw in batches:
-                chain_no += 1
-                head = link_of(head, batch.batch_id, batch.lessor_id, batch.received_at, raw.sha256)
-                await copy.write_row((*batch, chain_no, head, raw.results_packed))
-        async with cursor.copy("COPY raw_body FROM STDIN (FORMAT binary)") as copy:
-            copy.set_types(["int8", "text", "bytea", "bytea"])
-            for batch, raw in batches:
-                await copy.write_row((batch.batch_id, raw.content_type, raw.sha256, raw.packed))
+        receipts = []
+        for batch, raw in batches:
+            chain_no += 1
+            head = link_of(head, batch.batch_id, batch.lessor_id, batch.received_at, raw.sha256)
+            receipts.append((*batch, chain_no, head, raw.results_packed))
+        bodies = [(batch.batch_id, raw.content_type, raw.sha256, raw.packed) for batch, raw in batches]
+        await cursor.execute(_ADD_BATCHES, [list(column) for column in zip(*receipts, strict=True)])
+        await cursor.execute(_ADD_BODIES, [list(column) for column in zip(*bodies, strict=True)])
         for feed in sorted(feeds, key=lambda one: (one.lessor_id, one.feed_id)):
             lessor_id, feed_id, received_at, *counts = feed
             await cursor.execute(_ADD_FEED_HOUR, (lessor_id, feed_id, received_at, *counts, received_at))

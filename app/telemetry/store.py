@@ -353,7 +353,8 @@ ExtraValues = tuple[int, int, int, int, Jsonb]
 
 async def insert_extras(connection: AsyncConnection, extras: Sequence[ExtraValues]) -> None:
     """Keep what senders told beyond the columns of a ping."""
-    async with connection.cursor() as cursor, cursor.copy("COPY ping_extra FROM STDIN (FORMAT binary)") as copy:
-        copy.set_types(["int8", "int2", "int4", "int4", "jsonb"])
-        for extra in extras:
-            await copy.write_row(extra)
+    if extras:
+        await connection.execute(
+            "INSERT INTO ping_extra SELECT * FROM unnest(%s::int8[], %s::int2[], %s::int4[], %s::int4[], %s::jsonb[])",
+            [list(column) for column in zip(*extras, strict=True)],
+        )
