@@ -12,6 +12,7 @@ from fastapi_offline import FastAPIOffline
 
 import app as package
 from app.access.keyring import Keyring
+from app.access.trail_writing import TrailWriter
 from app.api import fast_lane, openapi, problems
 from app.api.requests import Account, RequestContext
 from app.api.router import router
@@ -58,7 +59,8 @@ def create_app(settings: Settings, clock: Clock | None = None, companion: Compan
     @asynccontextmanager
     async def lifespan(application: FastAPI) -> AsyncIterator[None]:
         locators = LocatorProvider(context.database)
-        async with Ingest(context, locators) as ingest:
+        async with TrailWriter(context.database) as trail, Ingest(context, locators) as ingest:
+            application.state.trail = trail
             application.state.locators = locators
             application.state.ingest = ingest
             application.state.keyring = Keyring(context.database, context.clock)

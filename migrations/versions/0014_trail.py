@@ -18,7 +18,6 @@ COURT_ROLES = "('enforcement_officer', 'court_administrator')"
 # An auditor has no court and sees all; a court's administrator the entries of its court's own people.
 OF_COURT = f"""coalesce((SELECT sight_grantee()), 0) = 0
     OR subject_id = (SELECT sight_grantee()) AND role IN {COURT_ROLES}"""
-DEFINER = "SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp"
 
 TRAIL = """
     CREATE TABLE trail (
@@ -95,8 +94,9 @@ FUNCTIONS = (
             || trail_field(trail_micros(t.window_from)) || trail_field(trail_micros(t.window_until))
             || trail_field(int8send(t.results)) || trail_field(convert_to(t.request_id, 'UTF8'))
             || trail_field(convert_to(t.detail, 'UTF8')) $$""",
-    f"""
-    CREATE FUNCTION trail_append(entries jsonb) RETURNS bigint LANGUAGE plpgsql {DEFINER} AS $$
+    """
+    CREATE FUNCTION trail_append(entries jsonb) RETURNS bigint LANGUAGE plpgsql
+    SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
     -- Append entries, in the order given, and return the number of the last. Let it be the last statement of its
     -- transaction: the head stays locked until the commit. What an entry says is the caller's word, and so is ``at``;
     -- its number, its place in the chain, ``written_at`` and the digest of its assets are not.
@@ -152,8 +152,9 @@ FUNCTIONS = (
     BEGIN
         RAISE EXCEPTION 'the trail is append-only' USING ERRCODE = 'insufficient_privilege';
     END $$""",
-    f"""
-    CREATE FUNCTION trail_partition_ensure(month date) RETURNS boolean LANGUAGE plpgsql {DEFINER} AS $$
+    """
+    CREATE FUNCTION trail_partition_ensure(month date) RETURNS boolean LANGUAGE plpgsql
+    SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
     -- Make the partition of a month (UTC) and tell whether it was made now. lock_not_available (55P03) when others
     -- hold the table too long; entries then go to the default partition, and a month that has begun there stays there.
     DECLARE
@@ -186,9 +187,10 @@ FUNCTIONS = (
         RETURN true;
     END $$""",
     # As the owner, because @> is not leakproof: behind a policy the index would not be used. It returns digests only.
-    f"""
-    CREATE FUNCTION sight_trail_sets(asset integer) RETURNS bytea[] LANGUAGE sql STABLE {DEFINER} AS $$
-        SELECT coalesce(array_agg(assets_sha256), '{{}}') FROM trail_assets WHERE asset_ids @> ARRAY[asset] $$""",
+    """
+    CREATE FUNCTION sight_trail_sets(asset integer) RETURNS bytea[] LANGUAGE sql STABLE
+    SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+        SELECT coalesce(array_agg(assets_sha256), '{}') FROM trail_assets WHERE asset_ids @> ARRAY[asset] $$""",
 )
 SIGNATURES = (
     "trail_append(jsonb)",
@@ -224,8 +226,8 @@ def upgrade() -> None:
         op.execute(f"GRANT SELECT ON {table} TO {SERVICE}")
     op.execute(f"GRANT INSERT ON trail_anchor TO {SERVICE}")
     op.execute(f"CREATE POLICY auditor ON trail FOR SELECT TO {AUDITOR} USING ({OF_COURT})")
-    op.execute(f"""
-        CREATE POLICY auditor ON trail_assets FOR SELECT TO {AUDITOR}
+    op.execute("""
+        CREATE POLICY auditor ON trail_assets FOR SELECT TO leasetrace_auditor
         USING (EXISTS (SELECT FROM trail t WHERE t.assets_sha256 = trail_assets.assets_sha256))""")
     op.execute(f"GRANT SELECT ON trail, trail_assets TO {AUDITOR}")
     for signature in SIGNATURES:
@@ -242,6 +244,6 @@ def downgrade() -> None:
     """Take the trail back."""
     for signature in SIGNATURES:
         op.execute(f"DROP FUNCTION {signature}")
-    for table in ("trail", "trail_assets", "trail_head", "trail_anchor"):
+    for table in ("trail_assets", "trail", "trail_head", "trail_anchor"):
         op.execute(f"DROP TABLE {table}")
     op.execute("DROP FUNCTION trail_is_append_only()")
