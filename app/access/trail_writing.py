@@ -13,6 +13,7 @@ from typing import Final, Self
 import psycopg
 import structlog
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.trail import Author, Entry, notes_of
@@ -63,10 +64,18 @@ def _as_json(entries: Sequence[Entry]) -> str:
 
 
 async def append(session: AsyncSession, entries: Sequence[Entry]) -> None:
-    """Append entries in the transaction of a session; let nothing but the commit follow, for others wait for it."""
+    """Append entries in the transaction of a session; let nothing but the commit follow, for others wait for it.
+
+    Raises:
+        Unavailable: They cannot be written; the transaction is lost, and what it changed with it.
+    """
     if entries:
         await session.flush()
-        await session.execute(_APPEND, {"entries": _as_json(entries)})
+        try:
+            await session.execute(_APPEND, {"entries": _as_json(entries)})
+        except DBAPIError as error:
+            _log.warning("trail_unavailable", error=type(error).__name__, exc_info=error)
+            raise _unavailable() from error
 
 
 def entries_of(session: AsyncSession, author: Author, clock: Clock, request_id: str | None = None) -> list[Entry]:
