@@ -82,7 +82,8 @@ async def two_assets(fleet: Fleet) -> list[int]:
 
 def takes_positions(dependant: Dependant) -> bool:
     calls = {one.call for one in dependant.dependencies}
-    return bool(calls & {http._looking, http._looking_at_case}) or any(map(takes_positions, dependant.dependencies))
+    sessions = {http._looking, http._looking_at_case, http._looking_at_named}
+    return bool(calls & sessions) or any(map(takes_positions, dependant.dependencies))
 
 
 def test_no_read_of_positions_is_left_out_here(running: FastAPI) -> None:
@@ -324,9 +325,7 @@ async def test_a_change_that_is_rolled_back_leaves_no_entry(matter: Matter, trai
     assert trail.actions() == ["asset.create"]
 
 
-async def test_a_change_and_its_entry_are_one_transaction(
-    matter: Matter, trail: Trail, urls: ClusterUrls
-) -> None:
+async def test_a_change_and_its_entry_are_one_transaction(matter: Matter, trail: Trail, urls: ClusterUrls) -> None:
     """The row that was changed and the row of the trail were written by the same transaction of the database."""
     trail.begin_anew()
     (asset_id,) = await matter.assets(1)
