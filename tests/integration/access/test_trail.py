@@ -1,4 +1,4 @@
-"""Every look at a position and every change leaves an entry before it is answered; without one, nothing is answered."""
+"""Every look at a position and every change leaves an entry before it is answered; otherwise nothing is answered."""
 
 import asyncio
 import hashlib
@@ -9,7 +9,6 @@ from typing import Any
 
 import httpx
 import psycopg
-import pytest
 from fastapi import FastAPI
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
@@ -378,7 +377,7 @@ async def test_the_trail_is_read_page_by_page_and_reading_it_is_an_entry(
     for _ in range(3):
         await fleet.court.get(path, params=params)
     holder = await auditor(doors)
-    asked = {"case_id": fleet.matter.case_id, "action": "position.read", "limit": 2}
+    asked: dict[str, Any] = {"case_id": fleet.matter.case_id, "action": "position.read", "limit": 2}
     seen: list[int] = []
     token: str | None = None
     while True:
