@@ -3,8 +3,8 @@
 ``link = sha256(link before | bytes of the entry)``; the first follows 32 zero bytes. The bytes of an entry are its
 fields, in the order of ``Link.fields``, each as its length in bytes (int32) and its content; an absent one is the
 length -1 alone. Numbers are int64, times int64 microseconds since 1970 in UTC, integers big-endian, text UTF-8. The
-first field is ``FORMAT``. The database computes the same in ``trail_bytes``; here it is computed anew from the
-columns.
+first field is ``FORMAT``. The database computes the same in ``trail_append``; here it is computed anew from
+the columns.
 """
 
 import hashlib

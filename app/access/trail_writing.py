@@ -17,6 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.trail import Author, Entry, notes_of
+from app.access.trail_chain import digest_of
 from app.core.clock import Clock
 from app.core.database import SERVICE, Database
 from app.core.errors import Unavailable
@@ -35,6 +36,7 @@ _AWAY: Final = (psycopg.OperationalError, psycopg.InterfaceError, OSError)
 
 def _told(entry: Entry) -> dict[str, object]:
     noted, author = entry.note, entry.author
+    ids = sorted(set(noted.asset_ids))
     starts_at, ends_at = noted.window or (None, None)
     return {
         "at": entry.at.isoformat(),
@@ -45,7 +47,8 @@ def _told(entry: Entry) -> dict[str, object]:
         "session_marker": author.session_marker,
         "case_id": noted.case_id,
         "action": noted.action,
-        "asset_ids": sorted(set(noted.asset_ids)),
+        "assets_sha256": digest_of(ids).hex() if ids else None,
+        "asset_ids": "{" + ",".join(map(str, ids)) + "}",  # as text: parsed only where the set is new
         "window_from": None if starts_at is None else starts_at.isoformat(),
         "window_until": None if ends_at is None else ends_at.isoformat(),
         "results": noted.results,

@@ -174,12 +174,17 @@ async def test_the_owner_cannot_by_mistake_either(ten: Trail, urls: ClusterUrls,
 async def test_a_caller_chooses_neither_number_nor_link_nor_the_databases_time(ten: Trail, urls: ClusterUrls) -> None:
     forged = (
         '[{"at": "2020-01-01T00:00:00Z", "principal_id": 1, "role": "auditor", "action": "x", "trail_no": 1,'
-        ' "link": "\\\\x00", "written_at": "2020-01-01T00:00:00Z", "assets_sha256": "\\\\x00", "asset_count": 9,'
-        ' "asset_ids": [3, 1, 3]}]'
+        ' "link": "\\\\x00", "written_at": "2020-01-01T00:00:00Z", "assets_sha256": "%s", "asset_count": 9,'
+        ' "asset_ids": "{3,1,3}"}]'
     )
     with psycopg.connect(urls.app_url) as connection:
         connection.execute("SET ROLE leasetrace_lessor")
-        assert connection.execute("SELECT trail_append(%s::jsonb)", (forged,)).fetchone() == (ten.begins_after + 11,)
+        digests = digest_of([3, 1]).hex(), digest_of([98, 99]).hex()
+        done = connection.execute("SELECT trail_append(%s::jsonb)", (forged % digests[0],)).fetchone()
+        assert done == (ten.begins_after + 11,)
+        connection.commit()
+        with pytest.raises(psycopg.errors.CheckViolation):
+            connection.execute("SELECT trail_append(%s::jsonb)", (forged % digests[1],))
     *_, before, last = ten.entries()
     assert (last["trail_no"], last["asset_count"], last["asset_ids"]) == (ten.begins_after + 11, 2, [1, 3])
     assert last["written_at"] >= before["written_at"]
