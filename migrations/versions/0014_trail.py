@@ -86,6 +86,8 @@ FUNCTIONS = (
         head trail_head;
         told record;
         new  trail;
+        digest bytea;
+        ids    integer[];
         absent     CONSTANT bytea := '\\xffffffff';
         format_tag CONSTANT bytea := int4send(18) || convert_to('leasetrace/trail/1', 'UTF8');
     BEGIN
@@ -102,12 +104,13 @@ FUNCTIONS = (
                 SELECT cardinality(asset_ids) INTO new.asset_count
                 FROM trail_assets a WHERE a.assets_sha256 = new.assets_sha256;
                 IF NOT FOUND THEN
-                    INSERT INTO trail_assets SELECT sha256(string_agg(int4send(id), '' ORDER BY id)), array_agg(id ORDER BY id)
-                    FROM (SELECT DISTINCT unnest(told.asset_ids::integer[]) AS id) given
-                    RETURNING assets_sha256, cardinality(asset_ids) INTO new.assets_sha256, new.asset_count;
-                    IF new.assets_sha256 <> decode(told.assets_sha256, 'hex') THEN
+                    SELECT sha256(string_agg(int4send(id), '' ORDER BY id)), array_agg(id ORDER BY id)
+                    INTO digest, ids FROM (SELECT DISTINCT unnest(told.asset_ids::integer[]) AS id) given;
+                    IF digest IS DISTINCT FROM new.assets_sha256 THEN
                         RAISE EXCEPTION 'not the digest of these assets' USING ERRCODE = 'check_violation';
                     END IF;
+                    INSERT INTO trail_assets VALUES (digest, ids);
+                    new.asset_count := cardinality(ids);
                 END IF;
             END IF;
             head.trail_no := head.trail_no + 1;
