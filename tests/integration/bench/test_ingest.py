@@ -94,7 +94,9 @@ def target(stage: Stage) -> Target:
 
 
 def test_everything_is_measured_once(target: Target) -> None:
-    extent = Extent(pings=3_000, singles=200, scheduled_s=0.2, growth=(12_000,), soak_minutes=0.005)
+    extent = Extent(
+        pings=3_000, singles=200, scheduled_s=0.2, row_security_rounds=1, growth=(12_000,), soak_minutes=0.005
+    )
     told: list[str] = []
     numbers = measure(target, extent, SystemClock(), told.append)
     assert set(numbers) == {
