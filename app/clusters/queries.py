@@ -61,7 +61,8 @@ async def case_assets(session: AsyncSession, visibility: Visibility, case_id: in
     """Return the confirmed assets of a case with their current positions, in the order of ids.
 
     A court counts every asset that it has confirmed: of one whose sight has ended (released, case closed) the
-    position does not leave the database, by row-level security and here. To anybody else an asset out of sight does not exist.
+    position does not leave the database, by row-level security and here. To anybody else an
+    asset out of sight does not exist.
 
     Args:
         session: A transaction.
