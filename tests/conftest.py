@@ -146,7 +146,7 @@ class clone_of:  # noqa: N801 reads as what it does
                 self._execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(self._name))
             except (
                 psycopg.errors.InsufficientPrivilege
-            ):  # a session of the application's role is still on its way out
+            ):  # a session is still on its way out
                 time.sleep(0.1)
             else:
                 return
