@@ -62,6 +62,7 @@ class GrantRow(Base):
             "case_id",
             postgresql_include=["asset_id", "valid_from", "valid_until"],
         ),
+        Index("access_grant_beyond_idx", "grantee_kind", "grantee_id", postgresql_where=text("ground <> 'case'")),
     )
 
     grant_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, init=False)
@@ -95,7 +96,7 @@ class TrailRow(Base):
     role: Mapped[str]
     subject_id: Mapped[int | None]
     api_key_id: Mapped[int | None]
-    session_marker: Mapped[str | None]
+    session_id: Mapped[int | None] = mapped_column(BigInteger)
     case_id: Mapped[int | None]
     action: Mapped[str]
     asset_count: Mapped[int]
@@ -141,3 +142,51 @@ class TrailAnchorRow(Base):
     link: Mapped[bytes] = mapped_column(LargeBinary)
     authority: Mapped[str]
     token: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class AccountRow(Base):
+    """How a person signs in; what it is called stands with its principal."""
+
+    __tablename__ = "account"
+
+    principal_id: Mapped[int] = mapped_column(
+        ForeignKey("principal.principal_id"), primary_key=True, autoincrement=False
+    )
+    login: Mapped[str] = mapped_column(unique=True)
+    password_hash: Mapped[str | None]
+    must_change_password: Mapped[bool]
+    password_until: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    totp_sealed: Mapped[bytes | None] = mapped_column(default=None)
+    totp_pending: Mapped[bytes | None] = mapped_column(default=None)
+    totp_last_step: Mapped[int | None] = mapped_column(BigInteger, default=None)
+    recovery_sha256: Mapped[list[bytes]] = mapped_column(ARRAY(LargeBinary), default_factory=list)
+    last_sign_in_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True), default=None)
+    disabled_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True), default=None)
+
+
+class SessionRow(Base):
+    """That a person has signed in, until it ends; without the token."""
+
+    __tablename__ = "session"
+
+    session_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, init=False)
+    token_sha256: Mapped[bytes] = mapped_column(unique=True)
+    principal_id: Mapped[int] = mapped_column(ForeignKey("principal.principal_id"), index=True)
+    method: Mapped[str]
+    user_agent_sha256: Mapped[bytes | None]
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    last_seen_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    expires_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), index=True)
+    revoked_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True), default=None)
+
+
+class SignInFailureRow(Base):
+    """How often a login, whether anybody has it or not, was tried in vain since it last succeeded."""
+
+    __tablename__ = "sign_in_failure"
+
+    login_sha256: Mapped[bytes] = mapped_column(primary_key=True)
+    failures: Mapped[int]
+    last_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), index=True)
+    locked_until: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))

@@ -43,14 +43,14 @@ class Author:
         role: Its role, or ``command_line`` or ``worker``.
         subject_id: The court or the lessor that it acts for.
         api_key_id: The key that it came with.
-        session_marker: What the session of a signed-in person is known by; never the session's secret.
+        session_id: The session of a person that has signed in.
     """
 
     principal_id: int
     role: str
     subject_id: int | None = None
     api_key_id: int | None = None
-    session_marker: str | None = None
+    session_id: int | None = None
 
 
 COMMAND_LINE: Final = Author(0, "command_line")
@@ -78,7 +78,9 @@ class Entry:
 
 def author_of(principal: Principal) -> Author:
     """Return a principal as the trail names it."""
-    return Author(principal.principal_id, principal.role, principal.subject_id, principal.api_key_id)
+    return Author(
+        principal.principal_id, principal.role, principal.subject_id, principal.api_key_id, principal.session_id
+    )
 
 
 def note(session: AsyncSession, entry: Note) -> None:

@@ -23,7 +23,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 _ROWS_AT_ONCE: Final = 2_000
 _WALK: Final = """
-    SELECT trail_no, at, written_at, principal_id, role, subject_id, api_key_id, session_marker, case_id, action,
+    SELECT trail_no, at, written_at, principal_id, role, subject_id, api_key_id, session_id, case_id, action,
            asset_count, assets_sha256, window_from, window_until, results, request_id, detail, link
     FROM trail ORDER BY trail_no"""
 _SETS: Final = "SELECT assets_sha256, asset_ids FROM trail_assets"
@@ -47,7 +47,7 @@ class Link:
     role: str
     subject_id: int | None
     api_key_id: int | None
-    session_marker: str | None
+    session_id: int | None
     case_id: int | None
     action: str
     asset_count: int
@@ -70,7 +70,7 @@ class Link:
             self.role,
             self.subject_id,
             self.api_key_id,
-            self.session_marker,
+            self.session_id,
             self.case_id,
             self.action,
             self.asset_count,

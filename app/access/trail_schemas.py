@@ -18,7 +18,7 @@ class TrailEntryOut(Stored):
     subject_id: int | None
     """The court or the lessor that it acts for."""
     api_key_id: int | None
-    session_marker: str | None
+    session_id: int | None
     case_id: int | None
     action: str
     asset_count: int

@@ -44,7 +44,7 @@ def _told(entry: Entry) -> dict[str, object]:
         "role": str(author.role),
         "subject_id": author.subject_id,
         "api_key_id": author.api_key_id,
-        "session_marker": author.session_marker,
+        "session_id": author.session_id,
         "case_id": noted.case_id,
         "action": noted.action,
         "assets_sha256": digest_of(ids).hex() if ids else None,

@@ -8,7 +8,7 @@ Which assets an entry is about stands once for each set of assets, under its dig
 from alembic import op
 
 revision = "0014"
-down_revision = "0012"
+down_revision = "0013"
 branch_labels = None
 depends_on = None
 
@@ -28,7 +28,7 @@ TRAIL = """
         role           text NOT NULL,
         subject_id     integer,               -- the court or lessor that the principal acts for
         api_key_id     integer,
-        session_marker text,                  -- of a signed-in person
+        session_id     bigint,                -- of a person that has signed in
         case_id        integer,
         action         text NOT NULL,
         asset_count    integer NOT NULL,
@@ -94,7 +94,7 @@ FUNCTIONS = (
         SELECT * INTO STRICT head FROM trail_head FOR UPDATE;
         FOR told IN SELECT * FROM jsonb_to_recordset(entries) AS e (
             at timestamptz, principal_id integer, role text, subject_id integer, api_key_id integer,
-            session_marker text, case_id integer, action text, assets_sha256 text, asset_ids text,
+            session_id bigint, case_id integer, action text, assets_sha256 text, asset_ids text,
             window_from timestamptz, window_until timestamptz, results integer, request_id text, detail text)
         LOOP
             new := NULL;
@@ -122,7 +122,7 @@ FUNCTIONS = (
             new.role := told.role;
             new.subject_id := told.subject_id;
             new.api_key_id := told.api_key_id;
-            new.session_marker := told.session_marker;
+            new.session_id := told.session_id;
             new.case_id := told.case_id;
             new.action := told.action;
             new.window_from := told.window_from;
@@ -138,7 +138,7 @@ FUNCTIONS = (
                 || coalesce(int4send(length(convert_to(new.role, 'UTF8'))) || convert_to(new.role, 'UTF8'), absent)
                 || coalesce('\\x00000008'::bytea || int8send(new.subject_id), absent)
                 || coalesce('\\x00000008'::bytea || int8send(new.api_key_id), absent)
-                || coalesce(int4send(length(convert_to(new.session_marker, 'UTF8'))) || convert_to(new.session_marker, 'UTF8'), absent)
+                || coalesce('\\x00000008'::bytea || int8send(new.session_id), absent)
                 || coalesce('\\x00000008'::bytea || int8send(new.case_id), absent)
                 || coalesce(int4send(length(convert_to(new.action, 'UTF8'))) || convert_to(new.action, 'UTF8'), absent)
                 || coalesce('\\x00000008'::bytea || int8send(new.asset_count), absent)

@@ -23,7 +23,7 @@ from app.core.clock import FixedClock
 from app.core.settings import Settings
 from app.main import create_app
 from tests.conftest import NOW
-from tests.integration.access.conftest import Trail
+from tests.integration.access.trail_support import Trail
 from tests.integration.clusters.conftest import CHANGNING, Fleet
 from tests.integration.enforcement.conftest import Matter, seizure
 from tests.support import Doors, Holder

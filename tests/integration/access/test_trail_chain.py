@@ -24,7 +24,7 @@ from app.core.errors import AppError, InvalidInput
 from app.core.settings import Settings
 from app.core.sight_roles import SIGHT_ROLES
 from tests.conftest import NOW, clone_of, context_of
-from tests.integration.access.conftest import Trail
+from tests.integration.access.trail_support import Trail
 
 AUTHOR = Author(7, "enforcement_officer", 3, 11)
 HEAD_TO = "UPDATE trail_head SET (trail_no, link) = (SELECT trail_no, link FROM trail ORDER BY trail_no DESC LIMIT 1)"
