@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import ARRAY, BigInteger, DateTime, ForeignKey, Index, Text
+from sqlalchemy import ARRAY, BigInteger, DateTime, ForeignKey, Index, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.database import Base
@@ -50,6 +50,16 @@ class GrantRow(Base):
             "case_id",
             postgresql_include=["asset_id", "valid_from", "valid_until"],
         ),
+        Index(
+            "access_grant_lent_idx",
+            "grantee_kind",
+            "grantee_id",
+            "case_id",
+            postgresql_include=["asset_id", "valid_from", "valid_until"],
+            postgresql_where=text("ground <> 'case'"),
+        ),
+        Index("access_grant_case_id_asset_id_idx", "case_id", "asset_id"),
+        Index("access_grant_asset_id_idx", "asset_id"),
     )
 
     grant_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, init=False)
@@ -58,6 +68,7 @@ class GrantRow(Base):
     case_id: Mapped[int]
     asset_id: Mapped[int]
     ground: Mapped[str]
+    ground_id: Mapped[int | None] = mapped_column(default=None)
     valid_from: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     valid_until: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     granted_by: Mapped[int] = mapped_column(ForeignKey("principal.principal_id"))
