@@ -68,7 +68,7 @@ class GrantRow(Base):
     case_id: Mapped[int]
     asset_id: Mapped[int]
     ground: Mapped[str]
-    ground_id: Mapped[int | None] = mapped_column(default=None)
     valid_from: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     valid_until: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     granted_by: Mapped[int] = mapped_column(ForeignKey("principal.principal_id"))
+    ground_id: Mapped[int | None] = mapped_column(default=None)

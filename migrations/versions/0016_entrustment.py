@@ -26,51 +26,55 @@ IN_COURTS = f"court_id = ANY ((SELECT sight_courts())::integer[]) OR {CASES}"
 # Of a case that a court handles, all that it has confirmed; of one that was only lent to it, what was lent in it.
 IN_CASE = f"""{CASES} AND {KNOWN} AND ({COURT_CASES}
     OR (case_id::bigint << 32 | asset_id) = ANY ((SELECT sight_lent())::bigint[]))"""
-MEASURES = "measure_id = ANY (ARRAY(SELECT measure_id FROM seizure_measure{}))"
+MEASURES = "measure_id = ANY (ARRAY(SELECT measure_id FROM seizure_measure))"
+OWN_MEASURES = MEASURES.replace("_measure)", "_measure WHERE OWN_CASES)").replace("OWN_CASES", OWN_CASES)
+HIS_ASSIGNMENTS = f"{CASES} AND dispatcher_id = (SELECT sight_grantee()) AND (SELECT sight_court()) IS NULL"
+ASSIGNMENTS_BEFORE = f"""{CASES}
+    AND (current_setting('leasetrace.grantee_kind', true) = 'court' OR dispatcher_id = sight_grantee())"""
 VALID = "g.valid_from <= sight_at() AND (g.valid_until IS NULL OR g.valid_until > sight_at())"
 
 ASSIGNED = """
             SELECT a.case_id FROM planning_assignment a
                 WHERE current_setting('leasetrace.grantee_kind', true) = 'principal'
                   AND a.dispatcher_id = sight_grantee() AND a.starts_at <= sight_at() AND a.ends_at > sight_at()"""
-CASES_BEFORE = f"""
-        SELECT coalesce(array_agg(case_id), '{{}}') FROM (
+CASES_BEFORE = """
+        SELECT coalesce(array_agg(case_id), '{}') FROM (
             SELECT case_id FROM enforcement_case WHERE court_id = ANY (sight_courts())
             UNION SELECT case_id FROM enforcement_case WHERE applicant_lessor_id = ANY (sight_lessors())
             UNION SELECT g.case_id FROM access_grant g
                 WHERE g.grantee_kind = current_setting('leasetrace.grantee_kind', true)
-                  AND g.grantee_id = sight_grantee() AND {VALID}
-            UNION {ASSIGNED}
-        ) seen"""
+                  AND g.grantee_id = sight_grantee() AND VALID
+            UNION ASSIGNED
+        ) seen""".replace("VALID", VALID).replace("ASSIGNED", ASSIGNED)
 # What was entrusted or assigned ends with the case; a mission opens assets and no case.
-CASES_NOW = f"""
-        SELECT coalesce(array_agg(case_id), '{{}}') FROM (
+CASES_NOW = """
+        SELECT coalesce(array_agg(case_id), '{}') FROM (
             SELECT case_id FROM enforcement_case WHERE court_id = ANY (sight_courts())
             UNION SELECT case_id FROM enforcement_case WHERE applicant_lessor_id = ANY (sight_lessors())
             UNION SELECT c.case_id FROM enforcement_case c JOIN (
                 SELECT e.case_id FROM entrustment e
                     WHERE e.court_id = sight_court() AND e.withdrawn_at IS NULL
                       AND e.starts_at <= sight_at() AND e.ends_at > sight_at()
-                UNION ALL {ASSIGNED}
+                UNION ALL ASSIGNED
             ) lent USING (case_id) WHERE c.closed_on IS NULL
-        ) seen"""
+        ) seen""".replace("ASSIGNED", ASSIGNED)
 
 NEW_FUNCTIONS = (
     ("sight_court_cases()", "integer[]", """
         SELECT coalesce(array_agg(case_id), '{}') FROM enforcement_case WHERE court_id = ANY (sight_courts())"""),
     # Pairs of case and asset, one number each: an asset may be in two cases of which only one was lent.
-    ("sight_lent()", "bigint[]", f"""
-        SELECT coalesce(array_agg(g.case_id::bigint << 32 | g.asset_id), '{{}}') FROM access_grant g
+    ("sight_lent()", "bigint[]", """
+        SELECT coalesce(array_agg(g.case_id::bigint << 32 | g.asset_id), '{}') FROM access_grant g
         WHERE g.grantee_kind = current_setting('leasetrace.grantee_kind', true) AND g.grantee_id = sight_grantee()
-          AND g.ground <> 'case' AND g.ground <> 'mission' AND {VALID}
-          AND (sight_case() IS NULL OR g.case_id = sight_case())"""),
+          AND g.ground <> 'case' AND g.ground <> 'mission' AND VALID
+          AND (sight_case() IS NULL OR g.case_id = sight_case())""".replace("VALID", VALID)),
     ("sight_transferred()", "integer[]", """
         SELECT coalesce(array_agg(asset_id), '{}') FROM asset_transfer WHERE from_lessor_id = ANY (sight_lessors())"""),
     # Assets in sight on which some court has a measure in force: lessors learn it of cases that are not theirs too.
-    ("sight_seized(day date)", "SETOF integer", f"""
+    ("sight_seized(day date)", "SETOF integer", """
         SELECT m.asset_id FROM seizure_measure m JOIN asset a USING (asset_id)
         WHERE m.starts_on <= day AND m.ends_on >= day AND (m.released_on IS NULL OR m.released_on > day)
-          AND (current_setting('role') IN ('{ADMINISTRATOR}', '{SERVICE}')
+          AND (current_setting('role') IN ('leasetrace_administrator', 'leasetrace_service')
                OR a.lessor_id = ANY ((SELECT sight_lessors())::integer[])
                OR m.asset_id = ANY ((SELECT sight_known_assets())::integer[]))"""),
 )  # fmt: skip
@@ -86,35 +90,36 @@ GRANTEES = (
     ("seizure_measure", "grantee_insert", f"{INSERT} WITH CHECK ({OWN_CASES} AND {KNOWN})"),
     ("seizure_measure", "grantee_update",
      f"{UPDATE} USING ({OWN_CASES} AND {KNOWN}) WITH CHECK ({OWN_CASES} AND {KNOWN})"),
-    ("seizure_renewal", "grantee", f"{SELECT} USING ({MEASURES.format('')})"),
-    ("seizure_renewal", "grantee_insert", f"{INSERT} WITH CHECK ({MEASURES.format(f' WHERE {OWN_CASES}')})"),
-    ("planning_assignment", "grantee",
-     f"{SELECT} USING ({COURT_CASES} OR {CASES} AND dispatcher_id = (SELECT sight_grantee())"
-     " AND (SELECT sight_court()) IS NULL)"),
+    ("seizure_renewal", "grantee", f"{SELECT} USING ({MEASURES})"),
+    ("seizure_renewal", "grantee_insert", f"{INSERT} WITH CHECK ({OWN_MEASURES})"),
+    ("planning_assignment", "grantee", f"{SELECT} USING ({COURT_CASES} OR {HIS_ASSIGNMENTS})"),
     ("planning_assignment", "grantee_insert", f"{INSERT} WITH CHECK ({OWN_CASES})"),
 )  # fmt: skip
 GRANTEES_BEFORE = (
     ("enforcement_case", f"USING ({IN_COURTS}) WITH CHECK ({OWN_COURT})"),
     ("case_asset", f"USING ({CASES} AND {KNOWN})"),
     ("seizure_measure", f"USING ({CASES} AND {KNOWN}) WITH CHECK ({OWN_CASES} AND {KNOWN})"),
-    ("seizure_renewal", f"USING ({MEASURES.format('')}) WITH CHECK ({MEASURES.format('')})"),
-    ("planning_assignment",
-     f"USING ({CASES} AND (current_setting('leasetrace.grantee_kind', true) = 'court'"
-     f" OR dispatcher_id = sight_grantee())) WITH CHECK ({OWN_CASES})"),
+    ("seizure_renewal", f"USING ({MEASURES}) WITH CHECK ({MEASURES})"),
+    ("planning_assignment", f"USING ({ASSIGNMENTS_BEFORE}) WITH CHECK ({OWN_CASES})"),
 )  # fmt: skip
 
 # The array is empty for nearly every lessor: then nothing is looked up row by row.
 TRACKS = ("ping", "current_position", "daily_position")
-UNTIL_TRANSFER = f"""{OWN} AND (asset_id IS NULL OR asset_id <> ALL ((SELECT sight_transferred())::integer[])
-    OR fixed_at < (SELECT t.transferred_at FROM asset_transfer t WHERE t.asset_id = {{0}}.asset_id))"""
-DOUBTS_UNTIL_TRANSFER = f"""{OWN} AND (device_id <> ALL (ARRAY(SELECT d.device_id FROM transferred_device d))
+UNTIL_TRANSFER = """OWN AND (asset_id IS NULL OR asset_id <> ALL ((SELECT sight_transferred())::integer[])
+    OR fixed_at < (SELECT t.transferred_at FROM asset_transfer t WHERE t.asset_id = TRACK.asset_id))""".replace(
+    "OWN", OWN
+)
+DOUBTS_UNTIL_TRANSFER = """OWN AND (device_id <> ALL (ARRAY(SELECT d.device_id FROM transferred_device d))
     OR NOT EXISTS (
         SELECT FROM device_binding b JOIN asset_transfer t USING (asset_id)
         WHERE b.device_id = later_doubt.device_id AND b.bound_from <= later_doubt.fixed_at
           AND (b.bound_until IS NULL OR b.bound_until > later_doubt.fixed_at)
-          AND t.transferred_at <= later_doubt.fixed_at))"""
+          AND t.transferred_at <= later_doubt.fixed_at))""".replace("OWN", OWN)
 
-HOLDS_LOCK = ("LOCK TABLE public.legal_hold IN SHARE MODE", "LOCK TABLE public.legal_hold, public.case_asset IN SHARE MODE")
+HOLDS_LOCK = (
+    "LOCK TABLE public.legal_hold IN SHARE MODE",
+    "LOCK TABLE public.legal_hold, public.case_asset IN SHARE MODE",
+)
 HELD_BEFORE = "SELECT DISTINCT asset_id FROM legal_hold WHERE until_at IS NULL"
 HELD_NOW = """
         SELECT asset_id FROM legal_hold WHERE until_at IS NULL AND asset_id IS NOT NULL
@@ -236,7 +241,7 @@ def _transfers() -> None:
     op.execute(f"GRANT SELECT (asset_id, transferred_at) ON asset_transfer TO {GRANTEE}")  # that, not to whom
     op.execute(f"GRANT SELECT ON transferred_device TO {LESSOR}, {GRANTEE}, {SERVICE}")
     for table in TRACKS:
-        op.execute(f"ALTER POLICY lessor ON {table} USING ({UNTIL_TRANSFER.format(table)})")
+        op.execute(f"ALTER POLICY lessor ON {table} USING ({UNTIL_TRANSFER.replace('TRACK', table)})")
     op.execute(f"ALTER POLICY lessor ON later_doubt USING ({DOUBTS_UNTIL_TRANSFER})")
 
 
