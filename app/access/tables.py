@@ -50,14 +50,7 @@ class GrantRow(Base):
             "case_id",
             postgresql_include=["asset_id", "valid_from", "valid_until"],
         ),
-        Index(
-            "access_grant_lent_idx",
-            "grantee_kind",
-            "grantee_id",
-            "case_id",
-            postgresql_include=["asset_id", "valid_from", "valid_until"],
-            postgresql_where=text("ground <> 'case'"),
-        ),
+        Index("access_grant_beyond_idx", "grantee_kind", "grantee_id", postgresql_where=text("ground <> 'case'")),
         Index("access_grant_case_id_asset_id_idx", "case_id", "asset_id"),
         Index("access_grant_asset_id_idx", "asset_id"),
     )

@@ -22,7 +22,6 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, TEXT
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import InstrumentedAttribute
 
 from app.access.domain import Visibility
 from app.assets.domain import IdentifierKind
@@ -152,10 +151,6 @@ LentOnly = Select[int] | None
 """The query of the assets that somebody sees of a case; None for who sees all of it."""
 
 
-def _lent(asset_id: InstrumentedAttribute[int], only: Select[int]) -> ColumnElement[bool]:
-    return asset_id == func.any(func.array(only.scalar_subquery()))
-
-
 async def case_assets(
     session: AsyncSession, case_id: int, *, confirmed_only: bool, only: LentOnly, after: int, limit: int
 ) -> Sequence[CaseAssetRow]:
@@ -164,7 +159,7 @@ async def case_assets(
     if confirmed_only:
         query = query.where(CaseAssetRow.confirmed_at.is_not(None))
     if only is not None:
-        query = query.where(_lent(CaseAssetRow.asset_id, only))
+        query = query.where(CaseAssetRow.asset_id.in_(only))
     return (await session.scalars(query.order_by(CaseAssetRow.asset_id).limit(limit + 1))).all()
 
 
@@ -219,7 +214,7 @@ async def find_measures(
     if asset_id is not None:
         query = query.where(MeasureRow.asset_id == asset_id)
     if only is not None:
-        query = query.where(_lent(MeasureRow.asset_id, only))
+        query = query.where(MeasureRow.asset_id.in_(only))
     return (await session.scalars(query.order_by(MeasureRow.measure_id).limit(limit + 1))).all()
 
 

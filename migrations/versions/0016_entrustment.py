@@ -14,69 +14,84 @@ depends_on = None
 LESSOR, GRANTEE, ADMINISTRATOR, SERVICE = (
     f"leasetrace_{name}" for name in ("lessor", "grantee", "administrator", "service")
 )
-DEFINER = "LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp"
+DEFINER = "STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp"
 
+# As in 0012: arrays where a table is entered by them, hashed ids where rows are looked up one by one.
 OWN = "lessor_id = ANY ((SELECT sight_lessors())::integer[])"
-KNOWN = "asset_id = ANY ((SELECT sight_known_assets())::integer[])"
+KNOWN = "asset_id IN (SELECT unnest(sight_known_assets()))"
 CASES = "case_id = ANY ((SELECT sight_cases())::integer[])"
 OWN_CASES = "case_id = ANY ((SELECT sight_own_cases())::integer[])"
 COURT_CASES = "case_id = ANY ((SELECT sight_court_cases())::integer[])"
 OWN_COURT = "court_id = (SELECT sight_court())"
 IN_COURTS = f"court_id = ANY ((SELECT sight_courts())::integer[]) OR {CASES}"
 # Of a case that a court handles, all that it has confirmed; of one that was only lent to it, what was lent in it.
-IN_CASE = f"""{CASES} AND {KNOWN} AND ({COURT_CASES}
-    OR (case_id::bigint << 32 | asset_id) = ANY ((SELECT sight_lent())::bigint[]))"""
-MEASURES = "measure_id = ANY (ARRAY(SELECT measure_id FROM seizure_measure))"
+IN_CASE = f"""{CASES} AND {KNOWN} AND (case_id IN (SELECT unnest(sight_court_cases()))
+    OR (case_id::bigint << 32 | asset_id) IN (SELECT unnest(sight_lent())))"""
+MEASURES = "measure_id IN (SELECT measure_id FROM seizure_measure)"
 OWN_MEASURES = MEASURES.replace("_measure)", "_measure WHERE OWN_CASES)").replace("OWN_CASES", OWN_CASES)
 HIS_ASSIGNMENTS = f"{CASES} AND dispatcher_id = (SELECT sight_grantee()) AND (SELECT sight_court()) IS NULL"
 ASSIGNMENTS_BEFORE = f"""{CASES}
     AND (current_setting('leasetrace.grantee_kind', true) = 'court' OR dispatcher_id = sight_grantee())"""
-VALID = "g.valid_from <= sight_at() AND (g.valid_until IS NULL OR g.valid_until > sight_at())"
 
-ASSIGNED = """
-            SELECT a.case_id FROM planning_assignment a
-                WHERE current_setting('leasetrace.grantee_kind', true) = 'principal'
-                  AND a.dispatcher_id = sight_grantee() AND a.starts_at <= sight_at() AND a.ends_at > sight_at()"""
+DECLARE = """
+        DECLARE
+            kind   text := current_setting('leasetrace.grantee_kind', true);
+            whose  integer := sight_grantee();
+            courts integer[] := sight_courts();
+            about  integer := sight_case();
+            since  timestamptz := sight_at();"""
+IN_FORCE = "g.valid_from <= since AND (g.valid_until IS NULL OR g.valid_until > since)"
 CASES_BEFORE = """
-        SELECT coalesce(array_agg(case_id), '{}') FROM (
-            SELECT case_id FROM enforcement_case WHERE court_id = ANY (sight_courts())
-            UNION SELECT case_id FROM enforcement_case WHERE applicant_lessor_id = ANY (sight_lessors())
-            UNION SELECT g.case_id FROM access_grant g
-                WHERE g.grantee_kind = current_setting('leasetrace.grantee_kind', true)
-                  AND g.grantee_id = sight_grantee() AND VALID
-            UNION ASSIGNED
-        ) seen""".replace("VALID", VALID).replace("ASSIGNED", ASSIGNED)
+        BEGIN
+            RETURN ARRAY(
+                SELECT case_id FROM enforcement_case WHERE court_id = ANY (courts)
+                UNION SELECT case_id FROM enforcement_case WHERE applicant_lessor_id = ANY (sight_lessors())
+                UNION SELECT g.case_id FROM access_grant g
+                    WHERE g.grantee_kind = kind AND g.grantee_id = whose AND g.ground <> 'case' AND IN_FORCE
+                UNION SELECT a.case_id FROM planning_assignment a
+                    WHERE kind = 'principal' AND a.dispatcher_id = whose AND a.starts_at <= since AND a.ends_at > since);
+        END"""
 # What was entrusted or assigned ends with the case; a mission opens assets and no case.
 CASES_NOW = """
-        SELECT coalesce(array_agg(case_id), '{}') FROM (
-            SELECT case_id FROM enforcement_case WHERE court_id = ANY (sight_courts())
-            UNION SELECT case_id FROM enforcement_case WHERE applicant_lessor_id = ANY (sight_lessors())
-            UNION SELECT c.case_id FROM enforcement_case c JOIN (
-                SELECT e.case_id FROM entrustment e
+        BEGIN
+            RETURN ARRAY(
+                SELECT case_id FROM enforcement_case WHERE court_id = ANY (courts)
+                UNION SELECT case_id FROM enforcement_case WHERE applicant_lessor_id = ANY (sight_lessors())
+                UNION SELECT e.case_id FROM entrustment e JOIN enforcement_case c USING (case_id)
                     WHERE e.court_id = sight_court() AND e.withdrawn_at IS NULL
-                      AND e.starts_at <= sight_at() AND e.ends_at > sight_at()
-                UNION ALL ASSIGNED
-            ) lent USING (case_id) WHERE c.closed_on IS NULL
-        ) seen""".replace("ASSIGNED", ASSIGNED)
+                      AND e.starts_at <= since AND e.ends_at > since AND c.closed_on IS NULL
+                UNION SELECT a.case_id FROM planning_assignment a JOIN enforcement_case c USING (case_id)
+                    WHERE kind = 'principal' AND a.dispatcher_id = whose
+                      AND a.starts_at <= since AND a.ends_at > since AND c.closed_on IS NULL);
+        END"""
 
 NEW_FUNCTIONS = (
     ("sight_court_cases()", "integer[]", """
-        SELECT coalesce(array_agg(case_id), '{}') FROM enforcement_case WHERE court_id = ANY (sight_courts())"""),
+        BEGIN
+            RETURN ARRAY(SELECT case_id FROM enforcement_case WHERE court_id = ANY (courts));
+        END"""),
     # Pairs of case and asset, one number each: an asset may be in two cases of which only one was lent.
     ("sight_lent()", "bigint[]", """
-        SELECT coalesce(array_agg(g.case_id::bigint << 32 | g.asset_id), '{}') FROM access_grant g
-        WHERE g.grantee_kind = current_setting('leasetrace.grantee_kind', true) AND g.grantee_id = sight_grantee()
-          AND g.ground <> 'case' AND g.ground <> 'mission' AND VALID
-          AND (sight_case() IS NULL OR g.case_id = sight_case())""".replace("VALID", VALID)),
+        BEGIN
+            RETURN ARRAY(
+                SELECT g.case_id::bigint << 32 | g.asset_id FROM access_grant g
+                WHERE g.grantee_kind = kind AND g.grantee_id = whose AND g.ground <> 'case' AND g.ground <> 'mission'
+                  AND (about IS NULL OR g.case_id = about) AND IN_FORCE);
+        END"""),
     ("sight_transferred()", "integer[]", """
-        SELECT coalesce(array_agg(asset_id), '{}') FROM asset_transfer WHERE from_lessor_id = ANY (sight_lessors())"""),
+        BEGIN
+            RETURN ARRAY(SELECT asset_id FROM asset_transfer WHERE from_lessor_id = ANY (sight_lessors()));
+        END"""),
     # Assets in sight on which some court has a measure in force: lessors learn it of cases that are not theirs too.
-    ("sight_seized(day date)", "SETOF integer", """
-        SELECT m.asset_id FROM seizure_measure m JOIN asset a USING (asset_id)
-        WHERE m.starts_on <= day AND m.ends_on >= day AND (m.released_on IS NULL OR m.released_on > day)
-          AND (current_setting('role') IN ('leasetrace_administrator', 'leasetrace_service')
-               OR a.lessor_id = ANY ((SELECT sight_lessors())::integer[])
-               OR m.asset_id = ANY ((SELECT sight_known_assets())::integer[]))"""),
+    ("sight_seized(day date)", "integer[]", """
+        BEGIN
+            RETURN ARRAY(
+                SELECT m.asset_id FROM seizure_measure m JOIN asset a USING (asset_id)
+                WHERE m.starts_on <= day AND m.ends_on >= day AND (m.released_on IS NULL OR m.released_on > day)
+                  AND (current_setting('role') IN ('leasetrace_administrator', 'leasetrace_service')
+                       OR a.lessor_id = ANY ((SELECT sight_lessors())::integer[])
+                       OR m.asset_id IN (SELECT unnest(sight_known_assets()))));
+        END"""),
 )  # fmt: skip
 
 # (table, policy, what follows its name); the first three of a table replace its only policy for grantees of 0012.
@@ -105,11 +120,11 @@ GRANTEES_BEFORE = (
 
 # The array is empty for nearly every lessor: then nothing is looked up row by row.
 TRACKS = ("ping", "current_position", "daily_position")
-UNTIL_TRANSFER = """OWN AND (asset_id IS NULL OR asset_id <> ALL ((SELECT sight_transferred())::integer[])
+UNTIL_TRANSFER = """OWN AND (asset_id IS NULL OR asset_id NOT IN (SELECT unnest(sight_transferred()))
     OR fixed_at < (SELECT t.transferred_at FROM asset_transfer t WHERE t.asset_id = TRACK.asset_id))""".replace(
     "OWN", OWN
 )
-DOUBTS_UNTIL_TRANSFER = """OWN AND (device_id <> ALL (ARRAY(SELECT d.device_id FROM transferred_device d))
+DOUBTS_UNTIL_TRANSFER = """OWN AND (device_id NOT IN (SELECT d.device_id FROM transferred_device d)
     OR NOT EXISTS (
         SELECT FROM device_binding b JOIN asset_transfer t USING (asset_id)
         WHERE b.device_id = later_doubt.device_id AND b.bound_from <= later_doubt.fixed_at
@@ -136,6 +151,11 @@ def _edit_drop(before: str, after: str) -> None:
             IF position($a${before}$a$ IN source) = 0 THEN RAISE EXCEPTION 'another ping_partition_drop'; END IF;
             EXECUTE replace(source, $a${before}$a$, $b${after}$b$);
         END $do$""")
+
+
+def _function(name: str, returns: str, body: str) -> None:
+    text = f"{DECLARE} {body}".replace("IN_FORCE", IN_FORCE)
+    op.execute(f"CREATE OR REPLACE FUNCTION {name} RETURNS {returns} LANGUAGE plpgsql {DEFINER} AS $$ {text} $$")
 
 
 def _tables() -> None:
@@ -181,9 +201,6 @@ def _tables() -> None:
     op.execute("CREATE INDEX access_grant_case_id_asset_id_idx ON access_grant (case_id, asset_id)")
     op.execute("CREATE INDEX access_grant_asset_id_idx ON access_grant (asset_id)")
     op.execute("""
-        CREATE INDEX access_grant_lent_idx ON access_grant (grantee_kind, grantee_id, case_id)
-            INCLUDE (asset_id, valid_from, valid_until) WHERE ground <> 'case'""")
-    op.execute("""
         ALTER TABLE legal_hold ALTER COLUMN asset_id DROP NOT NULL,
             ADD CONSTRAINT legal_hold_what_check CHECK (asset_id IS NOT NULL OR case_id IS NOT NULL)""")
     op.execute("""
@@ -200,9 +217,9 @@ def _tables() -> None:
 def upgrade() -> None:
     """Create tables, functions and policies."""
     _tables()
-    op.execute(f"CREATE OR REPLACE FUNCTION sight_cases() RETURNS integer[] {DEFINER} AS $$ {CASES_NOW} $$")
+    _function("sight_cases()", "integer[]", CASES_NOW)
     for name, returns, body in NEW_FUNCTIONS:
-        op.execute(f"CREATE FUNCTION {name} RETURNS {returns} {DEFINER} AS $$ {body} $$")
+        _function(name, returns, body)
     for table, policy, rest in GRANTEES:
         if policy == "grantee":
             op.execute(f"DROP POLICY grantee ON {table}")
@@ -254,7 +271,7 @@ def downgrade() -> None:
     for table, rest in GRANTEES_BEFORE:
         command = "FOR SELECT" if "WITH CHECK" not in rest else ""
         op.execute(f"CREATE POLICY grantee ON {table} {command} TO {GRANTEE} {rest}")
-    op.execute(f"CREATE OR REPLACE FUNCTION sight_cases() RETURNS integer[] {DEFINER} AS $$ {CASES_BEFORE} $$")
+    _function("sight_cases()", "integer[]", CASES_BEFORE)
     op.execute("DROP VIEW transferred_device")
     op.execute("DROP TABLE entrustment, asset_transfer")
     for name, *_ in reversed(NEW_FUNCTIONS):
@@ -269,7 +286,7 @@ def downgrade() -> None:
     op.execute("DELETE FROM legal_hold WHERE asset_id IS NULL")
     op.execute("ALTER TABLE legal_hold DROP CONSTRAINT legal_hold_what_check, ALTER COLUMN asset_id SET NOT NULL")
     op.execute(f"CREATE OR REPLACE VIEW held_asset WITH (security_invoker = true) AS {HELD_BEFORE}")
-    op.execute("DROP INDEX access_grant_lent_idx, access_grant_asset_id_idx, access_grant_case_id_asset_id_idx")
+    op.execute("DROP INDEX access_grant_asset_id_idx, access_grant_case_id_asset_id_idx")
     op.execute("DELETE FROM access_grant WHERE ground = 'mission'")
     op.execute("""
         ALTER TABLE access_grant DROP COLUMN ground_id, DROP CONSTRAINT access_grant_ground_check,

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from fastapi import FastAPI
-from sqlalchemy import text
+from sqlalchemy import column, select, text
 
 from app.access.domain import Principal
 from app.access.keyring import Keyring
@@ -41,8 +41,10 @@ class Eyes:
         seen: dict[str, tuple[int, ...]] = {}
         async with context_of(self.application).database.reading(await self.sight(holder, case_id)) as session:
             for table in NOTHING:
-                column = "asset_id" if table in {*_OF_ASSETS, "case_asset", "seizure_measure"} else "case_id"
-                rows = await session.scalars(text(f"SELECT DISTINCT {column} FROM {table} ORDER BY 1"))
+                of = "asset_id" if table in {*_OF_ASSETS, "case_asset", "seizure_measure"} else "case_id"
+                rows = await session.scalars(
+                    select(column(of)).select_from(text(table)).distinct().order_by(column(of))
+                )
                 seen[table] = tuple(rows)
         return seen
 

@@ -12,6 +12,18 @@ from tests.integration.enforcement.test_entrustments import entrust, letter
 from tests.integration.eyes import NOTHING, Eyes
 from tests.support import Doors, Holder
 
+WRITES = (
+    "UPDATE enforcement_case SET court_id = :court",  # it would be its own then
+    "UPDATE enforcement_case SET judgment_debtor = 'x'",
+    "UPDATE seizure_measure SET custodian = 'x'",
+    "DELETE FROM seizure_measure",
+    """INSERT INTO seizure_renewal (measure_id, previous_ends_on, ends_on, renewed_at, renewed_by)
+       VALUES (:measure, '2027-11-30', '2028-11-30', now(), :by)""",
+    """INSERT INTO planning_assignment (case_id, dispatcher_id, starts_at, ends_at, given_by, given_at)
+       VALUES (:case, :by, now(), now() + interval '1 day', :by, now())""",
+    "INSERT INTO legal_hold (case_id, reason, from_at, placed_by) VALUES (:case, 'x', now(), :by)",
+)
+
 
 @pytest.fixture
 def eyes(application: FastAPI) -> Eyes:
@@ -105,21 +117,11 @@ async def test_the_database_lets_it_write_nothing_either(
     (measure,) = await lower.order(seizure(asset))
     sight = await eyes.sight(superior)
     refused = 0
-    for statement in (
-        f"UPDATE enforcement_case SET court_id = {superior.subject_id}",  # it would be its own then
-        "UPDATE enforcement_case SET judgment_debtor = 'x'",
-        "UPDATE seizure_measure SET custodian = 'x'",
-        "INSERT INTO seizure_renewal (measure_id, previous_ends_on, ends_on, renewed_at, renewed_by)"
-        f" VALUES ({measure}, '2027-11-30', '2028-11-30', now(), {superior.principal_id})",
-        "INSERT INTO planning_assignment (case_id, dispatcher_id, starts_at, ends_at, given_by, given_at)"
-        f" VALUES ({lower.case_id}, 1, now(), now() + interval '1 day', {superior.principal_id}, now())",
-        f"INSERT INTO legal_hold (case_id, reason, from_at, placed_by)"
-        f" VALUES ({lower.case_id}, 'x', now(), {superior.principal_id})",
-        "DELETE FROM seizure_measure",
-    ):
+    ids = {"court": superior.subject_id, "by": superior.principal_id, "case": lower.case_id, "measure": measure}
+    for statement in WRITES:
         try:
             async with context_of(application).database.writing(sight) as session:
-                changed = await session.execute(text(statement))
+                changed = await session.execute(text(statement), ids)
                 assert changed.rowcount == 0, statement  # type: ignore[attr-defined]
         except DBAPIError:
             refused += 1
