@@ -12,6 +12,8 @@ from fastapi_offline import FastAPIOffline
 
 import app as package
 from app.access.keyring import Keyring
+from app.access.oidc import registration_of
+from app.access.oidc_client import OidcProvider
 from app.api import fast_lane, openapi, problems
 from app.api.requests import Account, RequestContext
 from app.api.router import router
@@ -76,6 +78,8 @@ def create_app(settings: Settings, clock: Clock | None = None, companion: Compan
         redoc_url=None,
     )
     application.state.context = context
+    registration = registration_of(settings)
+    application.state.oidc = OidcProvider(registration, context.clock) if registration else None
     application.include_router(router)
     account = Account(context.metrics, settings.max_body_bytes)
     application.add_middleware(RequestContext, account=account)

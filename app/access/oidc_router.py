@@ -1,0 +1,135 @@
+"""Signing in through an institution's OpenID provider: to it, and back from it."""
+
+import html
+from typing import Annotated, cast
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import HTMLResponse, RedirectResponse
+from pydantic import BaseModel
+
+from app.access.cookies import session_token, set_session_cookie
+from app.access.oidc import FLOW_LIFE
+from app.access.oidc_client import OidcProvider
+from app.access.oidc_errors import OidcNotSetUp
+from app.access.oidc_service import FLOW_COOKIE, MAX_FLOWS, Answered, Browser, begin, finish, flow_cookie
+from app.core.http import InContext
+
+PATH = "/session/oidc"
+COOKIE_PATH = f"/v1{PATH}"
+router = APIRouter(tags=["session"])
+
+
+class InstitutionOut(BaseModel):
+    """The provider through which people of an institution sign in."""
+
+    name: str
+    """What people call it."""
+    start: str
+    """Where a page sends the browser; ``return_to=`` says where it comes back to."""
+
+
+class WaysOut(BaseModel):
+    """How one can sign in here."""
+
+    password: bool
+    """With a login and a password; always."""
+    institution: InstitutionOut | None
+    """Through an institution, where one is set up."""
+
+
+def provider_of(request: Request) -> OidcProvider:
+    """Return the provider that the application which serves this request knows.
+
+    Raises:
+        OidcNotSetUp: It knows none.
+    """
+    provider = cast("OidcProvider | None", request.app.state.oidc)
+    if provider is None:
+        raise OidcNotSetUp
+    return provider
+
+
+@router.get("/session/ways", summary="How can one sign in here?")
+async def sign_in_ways(request: Request) -> WaysOut:
+    """Return the ways to sign in, for the page that offers them; anybody may ask."""
+    provider = cast("OidcProvider | None", request.app.state.oidc)
+    institution = None if provider is None else InstitutionOut(name=provider.registration.name, start=COOKIE_PATH)
+    return WaysOut(password=True, institution=institution)
+
+
+@router.get(
+    PATH,
+    summary="Sign in through the institution",
+    status_code=303,
+    response_class=RedirectResponse,
+    responses={303: {"description": "To the institution's provider."}},
+)
+async def begin_oidc_sign_in(
+    request: Request,
+    context: InContext,
+    return_to: Annotated[
+        str, Query(max_length=2000, description="A path of this service, to be at afterwards.", examples=["/"])
+    ] = "/",
+) -> Response:
+    """Send a browser to the provider of the institution; it comes back to the callback within ten minutes.
+
+    What has to be remembered meanwhile is in a cookie, sealed, that only the callback is sent.
+    """
+    provider = provider_of(request)
+    begun = await begin(provider, context, return_to)
+    answer = RedirectResponse(begun.url, status_code=303)
+    earlier = [name for name in request.cookies if name.startswith(FLOW_COOKIE)]
+    for name in earlier if len(earlier) >= MAX_FLOWS else ():
+        answer.delete_cookie(name, path=COOKIE_PATH)
+    answer.set_cookie(
+        begun.cookie,
+        begun.sealed,
+        max_age=int(FLOW_LIFE.total_seconds()),
+        path=COOKIE_PATH,
+        secure=provider.registration.secure,
+        httponly=True,
+        samesite="lax",  # strict would be kept back when the provider sends the browser here
+    )
+    return answer
+
+
+@router.get(
+    f"{PATH}/callback",
+    summary="Back from the institution's provider",
+    response_class=HTMLResponse,
+    responses={200: {"description": "Signed in; the page goes on by itself."}},
+)
+async def finish_oidc_sign_in(
+    request: Request,
+    context: InContext,
+    code: Annotated[str | None, Query(max_length=4000)] = None,
+    state: Annotated[str | None, Query(max_length=200)] = None,
+    iss: Annotated[str | None, Query(max_length=500)] = None,
+    error: Annotated[str | None, Query(max_length=200)] = None,
+) -> Response:
+    """Check what the provider says, open a session and go on to where the person wanted to be.
+
+    The browser arrives from another site, so it would keep the session's cookie (``SameSite=Strict``) back from a
+    redirect: a page of ours goes on instead.
+    """
+    provider = provider_of(request)
+    cookie = flow_cookie(state)
+    sealed = None if cookie is None else request.cookies.get(cookie)
+    answered = Answered(state, code, error, iss, sealed)
+    browser = Browser(request.headers.get("user-agent"), session_token(request))
+    arrived = await finish(provider, context, answered, browser)
+    answer = HTMLResponse(_page(arrived.return_to))
+    set_session_cookie(answer, request, arrived.opened.token)
+    if cookie is not None:
+        answer.delete_cookie(cookie, path=COOKIE_PATH)
+    return answer
+
+
+def _page(path: str) -> str:
+    """Return a page that goes on to a path of ours by itself."""
+    to = html.escape(path)
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Signed in</title>'
+        f'<meta http-equiv="refresh" content="0;url={to}"></head>'
+        f'<body><p>Signed in. <a href="{to}">Go on</a></p></body></html>'
+    )
