@@ -1,6 +1,7 @@
 """What is agreed with a provider and with the browser, without either."""
 
 import base64
+import hmac
 import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 from authlib.oidc.core.util import create_half_hash
 from joserfc import jwk, jwt
+from joserfc.jws import JWSRegistry
 from pydantic import SecretStr, ValidationError
 
 from app.access.oidc import Flow, Registration, begin_flow, claimed_by, local_path, registration_of
@@ -47,8 +49,9 @@ def claims(**changed: Any) -> dict[str, Any]:
 
 
 def signed(header: dict[str, Any] | None = None, key: Any = KEY, **changed: Any) -> str:
-    head = {"alg": "RS256", "kid": "a"} | (header or {})
-    return jwt.encode(head, claims(**changed), key, algorithms=[head["alg"]])
+    head = {name: value for name, value in ({"alg": "RS256", "kid": "a"} | (header or {})).items() if value}
+    registry = JWSRegistry(algorithms=[head["alg"]], strict_check_header=False)
+    return jwt.encode(head, claims(**changed), key, registry=registry)
 
 
 def checked(token: str, access_token: str | None = None, now: datetime = NOW) -> dict[str, object]:
@@ -166,18 +169,22 @@ def _plain(part: object) -> str:
     return base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode()
 
 
+def _symmetric(shared: bytes) -> str:
+    signed_part = f"{_plain({'alg': 'HS256', 'kid': 'a'})}.{_plain(claims())}"
+    signature = hmac.new(shared, signed_part.encode(), "sha256").digest()
+    return f"{signed_part}.{base64.urlsafe_b64encode(signature).decode().rstrip('=')}"
+
+
 def test_only_the_providers_own_asymmetric_signature_counts() -> None:
-    public = jwk.OctKey.import_key(KEY.as_pem(private=False).decode().replace("PUBLIC KEY", "KEY"))
-    secret = jwk.OctKey.import_key(OURS.client_secret or "")
     stranger = jwk.RSAKey.generate_key(2048, {"kid": "a"})
     head, body, signature = signed().split(".")
     for token in (
         f"{_plain({'alg': 'none'})}.{body}.",
         f"{_plain({'alg': 'none', 'kid': 'a'})}.{body}.{signature}",
-        signed({"alg": "HS256"}, public),  # the public key taken for a symmetric one
-        jwt.encode({"alg": "HS256"}, claims(), secret, algorithms=["HS256"]),
+        _symmetric(KEY.as_pem(private=False)),  # the public key taken for a shared one
+        _symmetric((OURS.client_secret or "").encode()),
         signed(key=stranger),
-        signed({"alg": "PS256"}),  # the key says that it signs RS256
+        signed({"alg": "PS256"}, jwk.RSAKey.import_key(KEY.as_dict(private=True, alg="PS256"))),  # the key is for RS256
         f"{head}.{_plain(claims(sub='p-2'))}.{signature}",
         f"{head}.{body}.{signature[:-6]}AAAAAA",
         f"{head}.{body}",
@@ -194,7 +201,9 @@ def test_an_unknown_key_is_told_from_a_bad_signature() -> None:
     with pytest.raises(UnknownKey):
         checked(signed({"kid": "c"}))
     with pytest.raises(UnknownKey):
-        check_id_token(signed({"kid": None}), None, (), FLOW, OURS, NOW)
+        checked(signed({"kid": None}))  # two keys: which was it?
+    only = keys_of([KEY.as_dict(private=False)])
+    assert check_id_token(signed({"kid": None}), None, only, FLOW, OURS, NOW)["sub"] == "p-1"
 
 
 def test_keys_that_cannot_sign_are_passed_over() -> None:
