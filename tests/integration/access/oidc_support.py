@@ -21,7 +21,7 @@ from fastapi import FastAPI
 
 FOLDER = Path(__file__).with_name("oidc")
 CLIENT_ID = "leasetrace"
-CLIENT_SECRET = "s3cret/of+the:court 法院"  # with characters that have to be encoded
+CLIENT_SECRET = "s3cret/of+the:court %2F"  # with characters that have to be encoded
 _STARTS_IN_S = 30
 
 
@@ -139,5 +139,6 @@ class Browser:
 
     @property
     def cookies(self) -> dict[str, str]:
-        """The cookies that it keeps."""
-        return {cookie.name: cookie.value or "" for cookie in self.client.cookies.jar}
+        """The cookies of the service that it keeps; a browser does not tell ports apart."""
+        found = {cookie.name: cookie.value or "" for cookie in self.client.cookies.jar}
+        return {name: value for name, value in found.items() if name.startswith("leasetrace")}

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, quote_plus, urlsplit
 
 import httpx
 import pytest
@@ -314,7 +314,7 @@ async def test_a_stolen_code_is_worthless_without_the_verifier(office: Office, b
     answer = httpx.post(
         f"{office.provider.issuer}/token",
         data=form,
-        auth=("leasetrace", "s3cret%2Fof%2Bthe%3Acourt+%E6%B3%95%E9%99%A2"),
+        auth=(CLIENT_ID, quote_plus(CLIENT_SECRET)),
         trust_env=False,
     )
     assert (answer.status_code, answer.json()["error"]) == (400, "invalid_grant")
