@@ -1,6 +1,7 @@
 """Who makes a request, as parameters of a route: principal, visibility, and the session that shows it its rows.
 
-A route says what one must be permitted to do; without a valid key, or without the permission, nothing is answered.
+A route says what one must be permitted to do; without a valid key or session, or without the permission, nothing is
+answered.
 """
 
 from collections.abc import AsyncIterator
@@ -8,18 +9,25 @@ from contextlib import asynccontextmanager
 from typing import Annotated, Final, cast
 
 from fastapi import Depends, Query, Request
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.access.domain import Permission, Principal, PrincipalKind, Visibility
+from app.access.cookies import COOKIE, must_be_ours, session_token
+from app.access.domain import Permission, Principal, PrincipalKind, SignedIn, Visibility
+from app.access.errors import SignInIncomplete
 from app.access.keyring import Keyring
+from app.access.sessions import SESSION_REFUSED
 from app.access.sight import sight_of
-from app.core.errors import NotPermitted, PurposeRequired
+from app.core.errors import NotAuthenticated, NotPermitted, PurposeRequired
 from app.core.http import Context, InContext
 from app.core.wire import Key
 
 bearer = HTTPBearer(auto_error=False, description="A key: `Authorization: Bearer lt_…`.")
 """How a key is sent, for the document of the API."""
+cookie = APIKeyCookie(
+    name=COOKIE, auto_error=False, description="The session of a person: `POST /v1/session` sets it."
+)
+"""How a session is sent, for the document of the API."""
 _NEED_PURPOSE: Final = frozenset({PrincipalKind.COURT, PrincipalKind.DISPATCHER, PrincipalKind.CREW})
 
 
@@ -34,22 +42,57 @@ def keyring_of(request: Request) -> Keyring:
     return cast("Keyring", request.app.state.keyring)
 
 
+async def _signed_in(request: Request, token: str) -> SignedIn:
+    signed_in = await keyring_of(request).signed_in(token)
+    request.state.principal = signed_in.principal
+    must_be_ours(request, token)
+    return signed_in
+
+
+async def signed_in_of(request: Request, _document: Annotated[str | None, Depends(cookie)]) -> SignedIn:
+    """Return the session of this request, whatever its person must still do: for routes about the session itself.
+
+    Raises:
+        NotAuthenticated: There is none in force.
+        CrossSite: It would change something and does not come from our own page.
+    """
+    token = session_token(request)
+    if token is None or bearer_key(request) is not None:
+        raise NotAuthenticated(SESSION_REFUSED)
+    return await _signed_in(request, token)
+
+
+InSession = Annotated[SignedIn, Depends(signed_in_of)]
+"""Somebody who has signed in, with something to do first or not."""
+
+
 async def principal_of(
     request: Request,
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
+    _document: Annotated[str | None, Depends(cookie)],
 ) -> Principal:
-    """Return who makes this request; the reason of a refusal is never told.
+    """Return who makes this request, by its key or its session; the reason of a refusal is never told.
 
     Raises:
-        NotAuthenticated: There is no valid key.
+        NotAuthenticated: There is neither a valid key nor a session in force, or there are both.
+        CrossSite: It came with a session, would change something and does not come from our own page.
+        SignInIncomplete: The person must do something else first.
     """
-    principal = await keyring_of(request).principal(credentials.credentials if credentials else None)
-    request.state.principal = principal
-    return principal
+    token = session_token(request)
+    if token is None or credentials is not None:
+        if token is not None:
+            raise NotAuthenticated("Send a key or the cookie of a session, not both.")
+        principal = await keyring_of(request).principal(credentials.credentials if credentials else None)
+        request.state.principal = principal
+        return principal
+    signed_in = await _signed_in(request, token)
+    if signed_in.pending:
+        raise SignInIncomplete(signed_in.pending)
+    return signed_in.principal
 
 
 AnyPrincipal = Annotated[Principal, Depends(principal_of)]
-"""Anybody with a valid key; what it may do is still to be asked."""
+"""Anybody with a valid key or session; what it may do is still to be asked."""
 
 
 class May:
@@ -111,6 +154,7 @@ MayReadEntrustments = Annotated[Principal, Depends(May(Permission.ENTRUSTMENTS_R
 MayWriteEntrustments = Annotated[Principal, Depends(May(Permission.ENTRUSTMENTS_WRITE))]
 MayReadHolds = Annotated[Principal, Depends(May(Permission.HOLDS_READ))]
 MayWriteHolds = Annotated[Principal, Depends(May(Permission.HOLDS_WRITE))]
+MayWriteKeys = Annotated[Principal, Depends(May(Permission.KEYS_WRITE))]
 MayWriteShares = Annotated[Principal, Depends(May(Permission.SHARES_WRITE))]
 MayWriteTransfers = Annotated[Principal, Depends(May(Permission.TRANSFERS_WRITE))]
 MayReadSubjects = Annotated[Principal, Depends(May(Permission.SUBJECT_READ))]

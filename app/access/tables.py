@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import ARRAY, BigInteger, DateTime, ForeignKey, Index, Text, UniqueConstraint
+from sqlalchemy import ARRAY, BigInteger, DateTime, ForeignKey, Index, LargeBinary, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.database import Base
@@ -61,6 +61,54 @@ class GrantRow(Base):
     valid_from: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     valid_until: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     granted_by: Mapped[int] = mapped_column(ForeignKey("principal.principal_id"))
+
+
+class AccountRow(Base):
+    """How a person signs in; what it is called stands with its principal."""
+
+    __tablename__ = "account"
+
+    principal_id: Mapped[int] = mapped_column(
+        ForeignKey("principal.principal_id"), primary_key=True, autoincrement=False
+    )
+    login: Mapped[str] = mapped_column(unique=True)
+    password_hash: Mapped[str | None]
+    must_change_password: Mapped[bool]
+    password_until: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    totp_sealed: Mapped[bytes | None] = mapped_column(default=None)
+    totp_pending: Mapped[bytes | None] = mapped_column(default=None)
+    totp_last_step: Mapped[int | None] = mapped_column(BigInteger, default=None)
+    recovery_sha256: Mapped[list[bytes]] = mapped_column(ARRAY(LargeBinary), default_factory=list)
+    last_sign_in_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True), default=None)
+    disabled_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True), default=None)
+
+
+class SessionRow(Base):
+    """That a person has signed in, until it ends; without the token."""
+
+    __tablename__ = "session"
+
+    session_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, init=False)
+    token_sha256: Mapped[bytes] = mapped_column(unique=True)
+    principal_id: Mapped[int] = mapped_column(ForeignKey("principal.principal_id"), index=True)
+    method: Mapped[str]
+    user_agent_sha256: Mapped[bytes | None]
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    last_seen_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    expires_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), index=True)
+    revoked_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True), default=None)
+
+
+class SignInFailureRow(Base):
+    """How often a login, whether anybody has it or not, was tried in vain since it last succeeded."""
+
+    __tablename__ = "sign_in_failure"
+
+    login_sha256: Mapped[bytes] = mapped_column(primary_key=True)
+    failures: Mapped[int]
+    last_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), index=True)
+    locked_until: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
 
 
 class PersonIdentityRow(Base):

@@ -3,6 +3,7 @@
 from fastapi import APIRouter
 
 from app.access.oidc_router import router as oidc
+from app.access.router import router as access
 from app.api import health
 from app.assets.router import router as assets
 from app.clusters.router import router as clusters
@@ -14,6 +15,6 @@ from app.telemetry.router import router as telemetry
 from app.tracking.router import router as tracking
 
 router = APIRouter()
-for room in (ingest, clusters, tracking, enforcement, assets, telemetry, aemp, jurisdictions, oidc):
+for room in (ingest, clusters, tracking, enforcement, assets, telemetry, aemp, jurisdictions, access, oidc):
     router.include_router(room, prefix="/v1")
 router.include_router(health.router)

@@ -146,6 +146,21 @@ class Settings(BaseSettings):
     retention_derived_days: NonNegativeInt = 1825
     """The last position of each day is deleted after so many days; 0 keeps it for ever."""
 
+    session_idle: Annotated[timedelta, Field(ge=timedelta(minutes=2), le=timedelta(days=1))] = timedelta(minutes=30)
+    """A person that does nothing for so long is signed out."""
+
+    session_lifetime: Annotated[timedelta, Field(ge=timedelta(minutes=2), le=timedelta(days=30))] = timedelta(
+        hours=12
+    )
+    """A person is signed out so long after signing in, whatever it does."""
+
+    session_cookie_over_http: bool = False
+    """Let the session's cookie go over plain http to ``localhost`` and other names of loopback; for development."""
+
+    sign_in_attempts_per_minute: PositiveInt = 30
+    """So many attempts to sign in each process looks at from one address in a minute; past it 429. An address of IPv6
+    counts by its network of 64 bits."""
+
     log_level: str = "INFO"
     """Least severity that is logged: DEBUG, INFO, WARNING, ERROR."""
 
