@@ -1,8 +1,8 @@
 """Signing in through an institution's OpenID provider: what is agreed with it and with the browser; pure.
 
 References:
-    OpenID Connect Core 1.0, section 3.1 (authorization code flow); RFC 7636 (PKCE); RFC 9700, section 2.1 (what a client
-    must do: PKCE, state bound to the browser, exact redirect address, no open redirects).
+    OpenID Connect Core 1.0, section 3.1 (authorization code flow); RFC 7636 (PKCE); RFC 9700, section 2.1 (what a
+    client must do: PKCE, state bound to the browser, exact redirect address, no open redirects).
 """
 
 import secrets
@@ -83,6 +83,7 @@ class Flow(msgspec.Struct, frozen=True, kw_only=True):
         verifier: Proves to the provider that whoever redeems the code began the attempt (PKCE).
         return_to: The local path where the person wanted to be.
         begun_at: When it began, UTC.
+        replaces: The SHA-256, in hexadecimal digits, of the token of the session that the browser had, if any.
     """
 
     state: str
@@ -90,13 +91,14 @@ class Flow(msgspec.Struct, frozen=True, kw_only=True):
     verifier: str
     return_to: str
     begun_at: datetime
+    replaces: str = ""
 
     def is_over(self, now: datetime) -> bool:
         """Tell whether it began too long ago (or, where a clock was put back, has not begun yet)."""
         return not self.begun_at <= now < self.begun_at + FLOW_LIFE
 
 
-def begin_flow(return_to: str, now: datetime) -> Flow:
+def begin_flow(return_to: str, now: datetime, replaces: str = "") -> Flow:
     """Return a new attempt; its three secrets have 256 random bits each."""
     return Flow(
         state=secrets.token_urlsafe(32),
@@ -104,13 +106,14 @@ def begin_flow(return_to: str, now: datetime) -> Flow:
         verifier=secrets.token_urlsafe(32),
         return_to=return_to,
         begun_at=now,
+        replaces=replaces,
     )
 
 
 def local_path(text: str) -> str:
-    """Return a path of this service that a browser may be sent to, as it was given.
+    r"""Return a path of this service that a browser may be sent to, as it was given.
 
-    Browsers take ``//host``, ``/\\host`` and such with tabs in between for other hosts, so only printable ASCII that
+    Browsers take ``//host``, ``/\host`` and such with tabs in between for other hosts, so only printable ASCII that
     begins with one slash passes; what else stands in an address is percent-encoded by whoever makes it.
 
     Raises:

@@ -1,7 +1,7 @@
 """The client of an institution's OpenID provider: what it says of itself, its keys, codes turned into claims.
 
-Everything goes out by ``core.outbound``: to public addresses unless a setting allows others, with certificates checked,
-within limits of size and time, without following redirects.
+Everything goes out by ``core.outbound``: to public addresses unless a setting allows others, with certificates
+checked, within limits of size and time, without following redirects.
 
 References:
     OpenID Connect Discovery 1.0, section 4; RFC 6749, sections 2.3.1, 4.1.3 and 5; RFC 7517, section 5.
@@ -185,7 +185,7 @@ class OidcProvider:
         return _decoded("token", answer, _Tokens)
 
     async def _checked(self, discovery: _Discovery, tokens: _Tokens, flow: Flow) -> dict[str, object]:
-        """Check the ID token; where its key is unknown, once more with fresh keys, if they were not just asked for."""
+        """Check the ID token; where its key is unknown, once more with keys that were asked for a moment ago."""
         for attempt in ("kept", "fresh"):
             keys = await self._keys_of(discovery, fresh=attempt == "fresh")
             try:
@@ -261,7 +261,9 @@ class OidcProvider:
         plain = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "LeaseTrace"}
         async with (
             _sending(what),
-            httpx.AsyncClient(transport=transport, timeout=_TIMEOUT, follow_redirects=False, trust_env=False) as client,
+            httpx.AsyncClient(
+                transport=transport, timeout=_TIMEOUT, follow_redirects=False, trust_env=False
+            ) as client,
         ):
             response = await client.request(method, url, headers=plain | (headers or {}), content=content)
         if response.status_code == httpx.codes.OK:

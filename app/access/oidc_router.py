@@ -1,40 +1,24 @@
 """Signing in through an institution's OpenID provider: to it, and back from it."""
 
 import html
+import time
 from typing import Annotated, cast
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
-from pydantic import BaseModel
 
 from app.access.cookies import session_token, set_session_cookie
 from app.access.oidc import FLOW_LIFE
 from app.access.oidc_client import OidcProvider
 from app.access.oidc_errors import OidcNotSetUp
-from app.access.oidc_service import FLOW_COOKIE, MAX_FLOWS, Answered, Browser, begin, finish, flow_cookie
+from app.access.oidc_service import FLOW_COOKIE, MAX_FLOWS, Answered, begin, finish, flow_cookie
+from app.access.schemas import InstitutionOutput, WaysOutput
+from app.access.session_router import PAUSED, sign_in_of
 from app.core.http import InContext
 
 PATH = "/session/oidc"
 COOKIE_PATH = f"/v1{PATH}"
-router = APIRouter(tags=["session"])
-
-
-class InstitutionOut(BaseModel):
-    """The provider through which people of an institution sign in."""
-
-    name: str
-    """What people call it."""
-    start: str
-    """Where a page sends the browser; ``return_to=`` says where it comes back to."""
-
-
-class WaysOut(BaseModel):
-    """How one can sign in here."""
-
-    password: bool
-    """With a login and a password; always."""
-    institution: InstitutionOut | None
-    """Through an institution, where one is set up."""
+router = APIRouter()
 
 
 def provider_of(request: Request) -> OidcProvider:
@@ -50,11 +34,11 @@ def provider_of(request: Request) -> OidcProvider:
 
 
 @router.get("/session/ways", summary="How can one sign in here?")
-async def sign_in_ways(request: Request) -> WaysOut:
+async def sign_in_ways(request: Request) -> WaysOutput:
     """Return the ways to sign in, for the page that offers them; anybody may ask."""
     provider = cast("OidcProvider | None", request.app.state.oidc)
-    institution = None if provider is None else InstitutionOut(name=provider.registration.name, start=COOKIE_PATH)
-    return WaysOut(password=True, institution=institution)
+    institution = None if provider is None else InstitutionOutput(name=provider.registration.name, start=COOKIE_PATH)
+    return WaysOutput(password=True, institution=institution)
 
 
 @router.get(
@@ -73,10 +57,11 @@ async def begin_oidc_sign_in(
 ) -> Response:
     """Send a browser to the provider of the institution; it comes back to the callback within ten minutes.
 
-    What has to be remembered meanwhile is in a cookie, sealed, that only the callback is sent.
+    What has to be remembered meanwhile is in a cookie, sealed, that only the callback is sent. A session that the
+    browser still has ends when the new one begins.
     """
     provider = provider_of(request)
-    begun = await begin(provider, context, return_to)
+    begun = await begin(provider, context, return_to, session_token(request))
     answer = RedirectResponse(begun.url, status_code=303)
     earlier = [name for name in request.cookies if name.startswith(FLOW_COOKIE)]
     for name in earlier if len(earlier) >= MAX_FLOWS else ():
@@ -97,7 +82,7 @@ async def begin_oidc_sign_in(
     f"{PATH}/callback",
     summary="Back from the institution's provider",
     response_class=HTMLResponse,
-    responses={200: {"description": "Signed in; the page goes on by itself."}},
+    responses=PAUSED | {200: {"description": "Signed in; the page goes on by itself."}},
 )
 async def finish_oidc_sign_in(
     request: Request,
@@ -116,8 +101,8 @@ async def finish_oidc_sign_in(
     cookie = flow_cookie(state)
     sealed = None if cookie is None else request.cookies.get(cookie)
     answered = Answered(state, code, error, iss, sealed)
-    browser = Browser(request.headers.get("user-agent"), session_token(request))
-    arrived = await finish(provider, context, answered, browser)
+    sign_in_of(request).count_address(request.client.host if request.client else "", time.monotonic())
+    arrived = await finish(provider, context, answered, request.headers.get("user-agent"))
     answer = HTMLResponse(_page(arrived.return_to))
     set_session_cookie(answer, request, arrived.opened.token)
     if cookie is not None:

@@ -1,7 +1,7 @@
 """Use cases: signing in through an institution's provider, and saying who somebody is there.
 
-Nobody gets an account by signing in, and nothing that the provider says about roles is read: an administrator made the
-account before, and either named the provider's subject or the name by which it will be known once.
+Nobody gets an account by signing in, and nothing that the provider says about roles is read: an administrator made
+the account before, and either named the provider's subject or the name by which it will be known once.
 """
 
 import base64
@@ -16,16 +16,17 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access import oidc_queries as queries
-from app.access import people_queries
+from app.access import people_queries, session_queries
 from app.access.domain import SignInMethod
 from app.access.oidc import Claimed, Flow, awaited_login, begin_flow, local_path
 from app.access.oidc_client import OidcProvider, Redeemed
 from app.access.oidc_errors import OidcFlowLost, OidcRefused
-from app.access.sessions import Opened, end_session_of, open_session
+from app.access.passwords import normalise_login
+from app.access.sessions import Opened, open_session, token_digest
 from app.access.trail import Note, note
 from app.core.clock import Clock
 from app.core.database import SERVICE
-from app.core.errors import Conflict, InvalidInput
+from app.core.errors import Conflict, InvalidInput, NotFound
 from app.core.http import Context
 from app.core.sealing import SecretUnreadable
 
@@ -76,19 +77,6 @@ class Answered:
 
 
 @dataclass(frozen=True, slots=True)
-class Browser:
-    """What is known of the browser.
-
-    Attributes:
-        user_agent: What it calls itself.
-        token: Of the session that it still has, if any; it ends.
-    """
-
-    user_agent: str | None = None
-    token: str | None = field(default=None, repr=False)
-
-
-@dataclass(frozen=True, slots=True)
 class Arrived:
     """A person that has signed in."""
 
@@ -101,27 +89,36 @@ def flow_cookie(state: str | None) -> str | None:
     return FLOW_COOKIE + state[:8] if state is not None and _STATE.fullmatch(state) else None
 
 
-async def begin(provider: OidcProvider, context: Context, return_to: str) -> Begun:
+async def begin(provider: OidcProvider, context: Context, return_to: str, token: str | None) -> Begun:
     """Begin an attempt to sign in.
 
     Args:
         provider: Where.
         context: The application's.
         return_to: Where on this service the person wants to be afterwards.
+        token: Of the session that the browser still has, if any; it ends with the attempt. The callback is not told
+            it, since browsers keep it back there.
 
     Raises:
         InvalidInput: That is not a path of this service.
         OidcUnavailable: The provider does not answer.
     """
-    flow = begin_flow(local_path(return_to), context.clock.now())
+    replaces = token_digest(token).hex() if token else ""
+    flow = begin_flow(local_path(return_to), context.clock.now(), replaces)
     sealed = context.settings.sealer().seal(msgspec.json.encode(flow).decode(), _BOUND_TO)
     cookie = flow_cookie(flow.state)
     assert cookie is not None  # noqa: S101 the state is ours
     return Begun(await provider.authorization_url(flow), cookie, base64.urlsafe_b64encode(sealed).decode())
 
 
-async def finish(provider: OidcProvider, context: Context, answered: Answered, browser: Browser) -> Arrived:
+async def finish(provider: OidcProvider, context: Context, answered: Answered, user_agent: str | None) -> Arrived:
     """End an attempt: check everything, recognise the person, open a session.
+
+    Args:
+        provider: Where.
+        context: The application's.
+        answered: What the browser brings.
+        user_agent: What it calls itself.
 
     Raises:
         OidcFlowLost: The answer belongs to no attempt of this browser, or to one that began too long ago.
@@ -140,12 +137,18 @@ async def finish(provider: OidcProvider, context: Context, answered: Answered, b
         ask = known is None and await queries.somebody_is_awaited(session, issuer)
     logins = await _logins(provider, redeemed) if ask else ()
     async with context.database.writing(SERVICE) as session:
-        opened = await _let_in(session, context, issuer, redeemed.claimed, logins, browser)
-        if opened is None:  # what is noted is committed all the same
+        principal_id = await _recognised(session, issuer, redeemed.claimed, logins, context.clock)
+        if principal_id is None:  # what is noted is committed all the same
             note(session, Note("sign_in.failed", detail="oidc"))
-    if opened is None:
+        else:
+            await session_queries.revoke_token(session, bytes.fromhex(flow.replaces), context.clock.now())
+            opened = await open_session(session, principal_id, context, SignInMethod.OIDC, user_agent=user_agent)
+            note(session, Note("sign_in.ok", detail=f"principal {principal_id}, oidc"))
+    if principal_id is None:
         _log.warning("oidc_person_refused", subject=redeemed.claimed.subject)  # by it an operator can link the person
-        raise OidcRefused("Your institution knows you, but you have no access here; ask whoever looks after accounts.")
+        raise OidcRefused(
+            "Your institution knows you, but you have no access here; ask whoever looks after accounts."
+        )
     return Arrived(opened, flow.return_to)
 
 
@@ -176,33 +179,40 @@ async def _logins(provider: OidcProvider, redeemed: Redeemed) -> tuple[str, ...]
     return tuple(dict.fromkeys((*redeemed.claimed.logins, *page.logins)))
 
 
-async def _let_in(
-    session: AsyncSession, context: Context, issuer: str, claimed: Claimed, logins: tuple[str, ...], browser: Browser
-) -> Opened | None:
-    now = context.clock.now()
-    principal_id = await queries.find_identity(session, issuer, claimed.subject)
-    first = principal_id is None
-    if principal_id is None:
-        principal_id = await _awaited(session, issuer, logins)
+async def _recognised(
+    session: AsyncSession, issuer: str, claimed: Claimed, logins: tuple[str, ...], clock: Clock
+) -> int | None:
+    """Return who has signed in; None for whoever is nobody here, or shut out."""
+    known = await queries.find_identity(session, issuer, claimed.subject)
+    principal_id = known if known is not None else await _awaited(session, issuer, logins)
     person = await people_queries.locked_account(session, principal_id) if principal_id is not None else None
     if principal_id is None or person is None or person[0].disabled_at is not None:
         return None
-    if first:
+    now = clock.now()
+    if known is None:
         await queries.put_identity(session, principal_id, issuer, claimed.subject, now)
         note(session, Note("identity.link", detail=f"principal {principal_id}, at the first sign-in"))
     await queries.identity_used(session, principal_id, issuer, now)
     person[0].last_sign_in_at = now
-    if browser.token is not None:
-        await end_session_of(session, browser.token, now)
-    opened = await open_session(session, principal_id, context, SignInMethod.OIDC, user_agent=browser.user_agent)
-    note(session, Note("sign_in.ok", detail=f"principal {principal_id}, oidc"))
-    return opened
+    return principal_id
 
 
 async def _awaited(session: AsyncSession, issuer: str, logins: tuple[str, ...]) -> int | None:
     """Return whom one of some names belongs to; nobody where they belong to two."""
     found = await queries.awaited(session, issuer, logins) if logins else []
     return found[0] if len(found) == 1 else None
+
+
+async def principal_of_login(session: AsyncSession, login: str) -> int:
+    """Return the principal of a login, as it is typed.
+
+    Raises:
+        NotFound: Nobody has it.
+    """
+    account = await people_queries.account_by_login(session, normalise_login(login))
+    if account is None:
+        raise NotFound("There is no account with this login.")
+    return account.principal_id
 
 
 async def link(

@@ -52,7 +52,12 @@ def _is_strong(entry: dict[str, Any]) -> bool:
 
 
 def check_id_token(
-    id_token: str, access_token: str | None, keys: Sequence[jwk.Key], flow: Flow, registration: Registration, now: datetime
+    id_token: str,
+    access_token: str | None,
+    keys: Sequence[jwk.Key],
+    flow: Flow,
+    registration: Registration,
+    now: datetime,
 ) -> dict[str, object]:
     """Return the claims of an ID token that answers an attempt to sign in.
 
@@ -98,9 +103,7 @@ def _signed(id_token: str, keys: Sequence[jwk.Key]) -> jwt.Token:
         header = token.headers()
         kid = header.get("kid")
         fitting = [
-            key
-            for key in keys
-            if (kid is None or key.kid == kid) and key.get("alg", header["alg"]) == header["alg"]
+            key for key in keys if (kid is None or key.kid == kid) and key.get("alg", header["alg"]) == header["alg"]
         ]
         if not fitting or (kid is None and len(fitting) > 1):
             raise UnknownKey("it was signed with a key that the provider does not publish")

@@ -2,7 +2,6 @@
 
 from fastapi import APIRouter
 
-from app.access.oidc_router import router as oidc
 from app.access.router import router as access
 from app.api import health
 from app.assets.router import router as assets
@@ -15,6 +14,6 @@ from app.telemetry.router import router as telemetry
 from app.tracking.router import router as tracking
 
 router = APIRouter()
-for room in (ingest, clusters, tracking, enforcement, assets, telemetry, aemp, jurisdictions, access, oidc):
+for room in (ingest, clusters, tracking, enforcement, assets, telemetry, aemp, jurisdictions, access):
     router.include_router(room, prefix="/v1")
 router.include_router(health.router)

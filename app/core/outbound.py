@@ -216,6 +216,8 @@ async def _limited(response: httpx.Response, max_bytes: int) -> httpx.Response:
     stream = response.stream
     assert isinstance(stream, httpx.AsyncByteStream)  # noqa: S101 what an asynchronous transport returns
     return httpx.Response(
-        response.status_code, headers=response.headers, stream=_LimitedStream(stream, max_bytes),
+        response.status_code,
+        headers=response.headers,
+        stream=_LimitedStream(stream, max_bytes),
         extensions=response.extensions,
     )

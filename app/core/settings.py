@@ -3,7 +3,16 @@
 from datetime import timedelta
 from typing import Annotated, Self
 
-from pydantic import AliasChoices, Field, FilePath, NonNegativeInt, PositiveInt, SecretStr, field_validator, model_validator
+from pydantic import (
+    AliasChoices,
+    Field,
+    FilePath,
+    NonNegativeInt,
+    PositiveInt,
+    SecretStr,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.core.outbound import check_url
@@ -106,8 +115,8 @@ class Settings(BaseSettings):
     and for a gateway in the same network."""
 
     public_url: str | None = None
-    """The address by which people's browsers reach the service, such as ``https://leasetrace.court.example``; needed to
-    sign in through an institution's provider, which sends them back there."""
+    """The address by which people's browsers reach the service, such as ``https://leasetrace.court.example``; needed
+    to sign in through an institution's provider, which sends them back there."""
 
     oidc_issuer: str | None = None
     """The OpenID provider of the one institution whose people sign in here: its issuer, letter by letter as its

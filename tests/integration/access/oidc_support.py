@@ -1,4 +1,4 @@
-"""A real OpenID provider (oidc-provider, in Node.js), the service on real HTTP, and a browser that goes between them."""
+"""A real OpenID provider (oidc-provider, in Node.js), the service on real HTTP, and a browser between them."""
 
 import html
 import json
@@ -96,6 +96,11 @@ def served(application: FastAPI, on: socket.socket) -> Iterator[None]:
     finally:
         server.should_exit = True
         thread.join()
+
+
+def get_with(url: str, cookies: dict[str, str]) -> httpx.Response:
+    """Ask for something with some cookies and nothing else."""
+    return httpx.get(url, cookies=cookies, trust_env=False)
 
 
 @dataclass

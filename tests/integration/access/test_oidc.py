@@ -3,7 +3,7 @@
 import asyncio
 import base64
 import hashlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -11,9 +11,12 @@ from urllib.parse import parse_qs, quote_plus, urlsplit
 
 import httpx
 import pytest
+import typer
+from click.testing import Result
 from fastapi import FastAPI
 from pydantic import SecretStr
 from sqlalchemy import text
+from typer.testing import CliRunner
 
 from app.access.domain import Role
 from app.access.oidc import begin_flow
@@ -22,10 +25,11 @@ from app.access.oidc_errors import OidcUnavailable
 from app.access.oidc_service import link, unlink
 from app.access.service import create_principal
 from app.access.tables import AccountRow
+from app.cli import identities
 from app.cli.cluster import ClusterUrls
 from app.core.clock import FixedClock, SystemClock
 from app.core.database import SERVICE, Database
-from app.core.errors import AppError, Conflict, InvalidInput
+from app.core.errors import AppError, Conflict, InvalidInput, NotFound
 from app.core.sealing import new_key
 from app.core.settings import Settings
 from app.main import create_app
@@ -34,6 +38,7 @@ from tests.integration.access.oidc_support import (
     CLIENT_SECRET,
     Browser,
     Provider,
+    get_with,
     listening,
     real_provider,
     served,
@@ -81,8 +86,7 @@ class Office:
         """Run one statement as the service itself and return what it answers first."""
         database = self.database
         async with database.writing(SERVICE) as session:
-            result = await session.execute(text(statement), values)
-            answer = result.scalar() if result.returns_rows else None
+            answer = await session.scalar(text(statement), values)
         await database.close()
         return answer
 
@@ -104,6 +108,7 @@ def office_of_module(settings: Settings, urls: ClusterUrls) -> Iterator[Office]:
                 oidc_name="沪院统一认证",
                 oidc_allow_private=True,
                 session_cookie_over_http=True,
+                sign_in_attempts_per_minute=10_000,
             )
             clock = FixedClock(SystemClock().now())
             application = create_app(ours, clock)
@@ -112,7 +117,7 @@ def office_of_module(settings: Settings, urls: ClusterUrls) -> Iterator[Office]:
 
 
 @pytest.fixture
-async def office(office_of_module: Office, application: FastAPI) -> AsyncIterator[Office]:
+async def office(office_of_module: Office, application: FastAPI) -> Office:
     """The same, with today's time, a provider that was not asked anything yet, and without anybody in it."""
     office = office_of_module
     office.clock.set(SystemClock().now())
@@ -120,7 +125,7 @@ async def office(office_of_module: Office, application: FastAPI) -> AsyncIterato
     office.seconds = 0.0
     office.application.state.oidc = OidcProvider(registration, office.clock, lambda: office.seconds)
     office.provider.asked()
-    yield office
+    return office
 
 
 @pytest.fixture
@@ -180,13 +185,16 @@ async def test_a_person_signs_in_and_is_where_it_wanted_to_be(office: Office, br
 
 
 async def test_a_new_session_ends_the_one_that_the_browser_had(office: Office, browser: Browser) -> None:
+    """Also in a real browser, which keeps that session's cookie back where the provider sends it to us."""
     await office.person("wang", subject="p-1")
     office.provider.next("p-1")
     assert browser.sign_in().status_code == 200
     first = browser.cookies["leasetrace"]
-    assert browser.sign_in().status_code == 200
-    assert browser.cookies["leasetrace"] != first
-    again = httpx.get(f"{office.home}/v1/session", cookies={"leasetrace": first}, trust_env=False)
+    back = browser.back(browser.begin())
+    arrived = get_with(back, {name: value for name, value in browser.cookies.items() if name != "leasetrace"})
+    assert arrived.status_code == 200
+    assert arrived.cookies["leasetrace"] != first
+    again = get_with(f"{office.home}/v1/session", {"leasetrace": first})
     assert again.status_code == 401
 
 
@@ -255,7 +263,7 @@ async def test_a_disabled_account_is_refused_in_the_same_words(office: Office, b
     office.provider.next("p-1")
     unknown = browser.sign_in()
     principal_id = await office.person("wang", subject="p-1")
-    await office.ask("UPDATE account SET disabled_at = now() WHERE principal_id = :p", p=principal_id)
+    await office.ask("UPDATE account SET disabled_at = now() WHERE principal_id = :p RETURNING 1", p=principal_id)
     disabled = browser.sign_in()
     assert code_of(disabled) == code_of(unknown) == REFUSED
     assert disabled.json()["detail"] == unknown.json()["detail"]
@@ -264,7 +272,7 @@ async def test_a_disabled_account_is_refused_in_the_same_words(office: Office, b
 
 async def test_a_disabled_account_is_not_linked_at_the_first_sign_in(office: Office, browser: Browser) -> None:
     principal_id = await office.person("wang", awaits="wang.01")
-    await office.ask("UPDATE account SET disabled_at = now() WHERE principal_id = :p", p=principal_id)
+    await office.ask("UPDATE account SET disabled_at = now() WHERE principal_id = :p RETURNING 1", p=principal_id)
     office.provider.next("p-1", preferred_username="wang.01")
     assert code_of(browser.sign_in()) == REFUSED
     assert await office.ask("SELECT count(*) FROM person_identity") == 0
@@ -289,7 +297,7 @@ async def test_a_cookie_that_was_changed_is_no_attempt(office: Office, browser: 
     back = browser.back(browser.begin())
     ((name, sealed),) = [(n, v) for n, v in browser.cookies.items() if n.startswith("leasetrace_oidc_")]
     for changed in (sealed[:-4] + "AAAA", "A" * 200, "not base64!", "", sealed.swapcase()):
-        answer = httpx.get(back, cookies={name: changed}, trust_env=False)
+        answer = get_with(back, {name: changed})
         assert code_of(answer) == LOST
 
 
@@ -311,11 +319,8 @@ async def test_a_stolen_code_is_worthless_without_the_verifier(office: Office, b
         "code": in_query(back)["code"],
         "redirect_uri": f"{office.home}/v1/session/oidc/callback",
     }
-    answer = httpx.post(
-        f"{office.provider.issuer}/token",
-        data=form,
-        auth=(CLIENT_ID, quote_plus(CLIENT_SECRET)),
-        trust_env=False,
+    answer = office.provider.client.post(
+        f"{office.provider.issuer}/token", data=form, auth=(CLIENT_ID, quote_plus(CLIENT_SECRET))
     )
     assert (answer.status_code, answer.json()["error"]) == (400, "invalid_grant")
 
@@ -327,7 +332,7 @@ async def test_the_same_answer_opens_one_session(office: Office, browser: Browse
     kept = browser.cookies
     assert browser.client.get(back).status_code == 200
     assert code_of(browser.client.get(back)) == LOST  # the attempt is over
-    again = httpx.get(back, cookies=kept, trust_env=False)  # with all that the browser had
+    again = get_with(back, kept)  # with all that the browser had
     assert code_of(again) == DOES_NOT_HOLD
     assert await office.ask("SELECT count(*) FROM session") == 1
 
@@ -369,7 +374,9 @@ async def test_a_token_that_was_tampered_with_opens_nothing(
     office.provider.next(sub, change=change)
     assert code_of(browser.sign_in()) == DOES_NOT_HOLD
     assert await office.ask("SELECT count(*) FROM session") == 0
-    office.provider.next("p-1", change={"claims": {}})  # signed anew, and nothing else: the test's way of changing holds
+    office.provider.next(
+        "p-1", change={"claims": {}}
+    )  # signed anew, and nothing else: the test's way of changing holds
     with Browser(office.home) as other:
         assert other.sign_in().status_code == 200
 
@@ -418,7 +425,7 @@ async def test_nobody_is_sent_elsewhere(office: Office, browser: Browser, elsewh
 
 
 async def test_the_page_learns_how_one_can_sign_in(office: Office, client: httpx.AsyncClient) -> None:
-    ways = httpx.get(f"{office.home}/v1/session/ways", trust_env=False).json()
+    ways = get_with(f"{office.home}/v1/session/ways", {}).json()
     assert ways == {"password": True, "institution": {"name": "沪院统一认证", "start": "/v1/session/oidc"}}
     assert (await client.get("/v1/session/ways")).json() == {"password": True, "institution": None}
     for path in ("/v1/session/oidc", "/v1/session/oidc/callback?code=a&state=b"):
@@ -427,7 +434,7 @@ async def test_the_page_learns_how_one_can_sign_in(office: Office, client: httpx
 
 async def _without(settings: Settings, **changed: Any) -> httpx.Response:
     """Begin to sign in at a service with other settings."""
-    basis = {
+    basis: dict[str, Any] = {
         "database_url": settings.database_url,
         "secret_keys": SecretStr(new_key()),
         "public_url": "https://leasetrace.example",
@@ -464,7 +471,10 @@ async def test_a_name_that_leads_inside_is_not_called(office: Office, monkeypatc
 
 async def test_a_document_of_another_issuer_is_not_taken(settings: Settings, office: Office) -> None:
     by_name = office.provider.issuer.replace("127.0.0.1", "localhost")
-    assert code_of(await _without(settings, oidc_issuer=by_name, oidc_allow_private=True)) == (503, "oidc_unavailable")
+    assert code_of(await _without(settings, oidc_issuer=by_name, oidc_allow_private=True)) == (
+        503,
+        "oidc_unavailable",
+    )
 
 
 async def test_a_cookie_asks_for_tls_where_people_come_by_tls(settings: Settings, office: Office) -> None:
@@ -498,6 +508,41 @@ async def test_who_somebody_is_can_be_said_and_taken_back(office: Office, browse
     office.provider.next("p-1")
     assert browser.sign_in().status_code == 200
     assert browser.client.get(f"{office.home}/v1/session").json()["principal_id"] == li
+
+
+async def test_an_address_that_tries_too_often_is_paused(
+    office: Office, browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office.provider.next("p-1")
+    back = browser.back(browser.begin())
+    monkeypatch.setattr(office.application.state.context.settings, "sign_in_attempts_per_minute", 2)
+    codes = [code_of(browser.client.get(back.replace("code=", "code=x"))) for _ in range(3)]
+    assert codes == [DOES_NOT_HOLD, DOES_NOT_HOLD, (429, "sign_in_paused")]
+    assert len(office.provider.asked()) == 2
+
+
+async def test_people_are_linked_from_the_command_line(
+    office: Office, browser: Browser, urls: ClusterUrls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    users = typer.Typer()
+    identities.add_to(users)
+    monkeypatch.setenv("DATABASE_URL", urls.app_url)
+    monkeypatch.setenv("DATABASE_OWNER_URL", urls.owner_url)
+    at = ("--issuer", office.provider.issuer)
+
+    async def run(*words: str) -> Result:
+        return await asyncio.to_thread(lambda: CliRunner().invoke(users, [*words]))
+
+    await office.person("wang")
+    office.provider.next("p-1", preferred_username="wang.01")
+    assert isinstance((await run("link", "wang", "--subject", "p-1")).exception, InvalidInput)  # at which provider?
+    assert isinstance((await run("link", "nobody", "--subject", "p-1", *at)).exception, NotFound)
+    assert (await run("link", "WANG", "--awaits", "wang.01", *at)).stdout == "Linked at the first sign-in.\n"
+    assert browser.sign_in().status_code == 200
+    assert (await run("unlink", "wang", *at)).stdout == "Unlinked.\n"
+    assert code_of(browser.sign_in()) == REFUSED
+    assert (await run("link", "wang", "--subject", "p-1", *at)).stdout == "Linked.\n"
+    assert browser.sign_in().status_code == 200
 
 
 async def test_two_first_sign_ins_at_once_link_one(office: Office) -> None:

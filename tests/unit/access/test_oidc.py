@@ -184,7 +184,9 @@ def test_only_the_providers_own_asymmetric_signature_counts() -> None:
         _symmetric(KEY.as_pem(private=False)),  # the public key taken for a shared one
         _symmetric((OURS.client_secret or "").encode()),
         signed(key=stranger),
-        signed({"alg": "PS256"}, jwk.RSAKey.import_key(KEY.as_dict(private=True, alg="PS256"))),  # the key is for RS256
+        signed(
+            {"alg": "PS256"}, jwk.RSAKey.import_key(KEY.as_dict(private=True, alg="PS256"))
+        ),  # the key is for RS256
         f"{head}.{_plain(claims(sub='p-2'))}.{signature}",
         f"{head}.{body}.{signature[:-6]}AAAAAA",
         f"{head}.{body}",
