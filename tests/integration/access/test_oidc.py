@@ -12,11 +12,10 @@ from urllib.parse import parse_qs, quote_plus, urlsplit
 import httpx
 import pytest
 import typer
-from click.testing import Result
 from fastapi import FastAPI
 from pydantic import SecretStr
 from sqlalchemy import text
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from app.access.domain import Role
 from app.access.oidc import begin_flow
