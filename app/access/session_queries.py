@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import Interval, case, cast, delete, func, literal, or_, select, update
+from sqlalchemy import Interval, case, delete, func, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -134,7 +134,8 @@ async def count_attempt(session: AsyncSession, login_sha256: bytes, now: datetim
     fresh = row.last_at <= now - FAILURES_COUNT_FOR
     failures = case((fresh, 1), else_=row.failures + 1)
     doublings = func.least(func.greatest(failures - FREE_FAILURES, 0), _MOST_DOUBLINGS)
-    lock = func.least(cast(literal(timedelta(seconds=1)), Interval) * func.power(2, doublings), LONGEST_LOCK)
+    lock_s = func.least(func.power(2.0, doublings), LONGEST_LOCK.total_seconds())
+    until = literal(now) + func.make_interval(0, 0, 0, 0, 0, 0, lock_s, type_=Interval)
     counted = (
         insert(row)
         .values(login_sha256=login_sha256, failures=1, last_at=now, locked_until=None)
@@ -143,7 +144,13 @@ async def count_attempt(session: AsyncSession, login_sha256: bytes, now: datetim
             set_={
                 "failures": failures,
                 "last_at": now,
-                "locked_until": case((failures >= FREE_FAILURES, literal(now) + lock), else_=None),
+                "locked_until": case((failures >= FREE_FAILURES, until), else_=None),
+                    (
+                        failures >= FREE_FAILURES,
+                        literal(now) + func.make_interval(0, 0, 0, 0, 0, 0, lock_s, type_=Interval),
+                    ),
+                    else_=None,
+                ),
             },
             where=or_(row.locked_until.is_(None), row.locked_until <= now),
         )

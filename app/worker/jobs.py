@@ -6,6 +6,7 @@ from typing import Final
 
 from psycopg import AsyncConnection
 
+from app.access.sessions import forget_ended
 from app.core.database import SERVICE
 from app.ingest.aemp_poller import poll_due
 from app.jurisdictions.errors import BoundariesNotLoaded
@@ -83,6 +84,12 @@ async def _silence(around: Surroundings, now: datetime) -> bool:
     return False
 
 
+async def _sign_ins(around: Surroundings, now: datetime) -> bool:
+    async with around.core.database.writing(SERVICE) as session:
+        await forget_ended(session, now)
+    return False
+
+
 JOBS: Final = (
     Job("partitions", timedelta(minutes=10), _partitions),
     Job("late_data", timedelta(seconds=5), _late_data),
@@ -91,5 +98,6 @@ JOBS: Final = (
     Job("aemp", timedelta(minutes=1), _aemp),
     Job("datum_check", timedelta(minutes=1), _datum_check),
     Job("retention", timedelta(hours=1), _retention),
+    Job("sign_ins", timedelta(hours=1), _sign_ins),
 )
 """Every job that a worker runs."""
