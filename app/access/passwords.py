@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from argon2 import PasswordHasher
-from argon2.exceptions import VerificationError
+from argon2.exceptions import InvalidHashError, VerificationError
 
 from app.core.errors import InvalidInput
 
@@ -130,7 +130,7 @@ class Passwords:
     def _verify(self, stored: str | None, password: str) -> Verdict:
         try:
             self._hasher.verify(stored or self._nobodys, password)
-        except VerificationError:
+        except (VerificationError, InvalidHashError):
             return Verdict(right=False)
         if stored is None:
             return Verdict(right=False)

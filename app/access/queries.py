@@ -156,9 +156,8 @@ async def end_grants(session: AsyncSession, case_id: int, asset_ids: Sequence[in
 
 async def note_uses(session: AsyncSession, uses: Mapping[int, datetime]) -> None:
     """Keep when keys were used last; a later moment that is kept already stays."""
-    used = func.unnest(
-        cast(list(uses), ARRAY(Integer)), cast(list(uses.values()), ARRAY(DateTime(timezone=True)))
-    ).table_valued("api_key_id", "at")
+    ids, moments = cast(list(uses), ARRAY(Integer)), cast(list(uses.values()), ARRAY(DateTime(timezone=True)))
+    used = func.unnest(ids, moments).table_valued("api_key_id", "at", name="used").render_derived()
     await session.execute(
         update(ApiKeyRow)
         .where(

@@ -145,12 +145,6 @@ async def count_attempt(session: AsyncSession, login_sha256: bytes, now: datetim
                 "failures": failures,
                 "last_at": now,
                 "locked_until": case((failures >= FREE_FAILURES, until), else_=None),
-                    (
-                        failures >= FREE_FAILURES,
-                        literal(now) + func.make_interval(0, 0, 0, 0, 0, 0, lock_s, type_=Interval),
-                    ),
-                    else_=None,
-                ),
             },
             where=or_(row.locked_until.is_(None), row.locked_until <= now),
         )

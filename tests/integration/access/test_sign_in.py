@@ -91,7 +91,7 @@ async def test_unknown_login_wrong_password_disabled_and_expired_account_answer_
     verify = PasswordHasher.verify
 
     def counted(self: PasswordHasher, hash: str, password: str) -> bool:  # noqa: A002 argon2's name
-        compared.append(hash[: hash.index("$", 12) + 20])
+        compared.append(hash.split("$")[3])
         return bool(verify(self, hash, password))
 
     monkeypatch.setattr(PasswordHasher, "verify", counted)
@@ -110,7 +110,7 @@ async def test_unknown_login_wrong_password_disabled_and_expired_account_answer_
     assert answers[0][:2] == (401, answers[0][1] | {"code": "sign_in_refused"})
     assert all(answer == answers[0] for answer in answers)
     assert len(compared) == len(answers), "each costs one argon2id"
-    assert len({one[:30] for one in compared}) == 1, "at one cost"
+    assert len(set(compared)) == 1, "at one cost"
 
 
 async def test_a_login_is_known_in_every_width_and_case(people: People) -> None:
@@ -123,8 +123,8 @@ async def test_the_fifth_failure_locks_and_each_further_one_for_longer_but_never
     people: People, clock: FixedClock
 ) -> None:
     await people.account("target")
-    browser = await people.browser()
     for login in ("target", "nobody"):  # that a login is locked tells nothing about whether anybody has it
+        browser = await people.browser()
         clock.set(NOW)
         for _ in range(5):
             assert (await browser.sign_in(login, "wrong password")).status_code == 401
@@ -137,6 +137,7 @@ async def test_the_fifth_failure_locks_and_each_further_one_for_longer_but_never
             clock.set(clock.now() + timedelta(seconds=0.001))
             assert (await browser.sign_in(login, "wrong password")).status_code == 401
         assert (await browser.sign_in(login)).headers["retry-after"] == "16"
+    browser = await people.browser()
     await people.execute("UPDATE sign_in_failure SET failures = 1000, locked_until = NULL, last_at = :at", at=NOW)
     assert (await browser.sign_in("target", "wrong password")).status_code == 401
     assert (await browser.sign_in("target")).headers["retry-after"] == "900"
