@@ -184,7 +184,10 @@ async def _recognised(
 ) -> int | None:
     """Return who has signed in; None for whoever is nobody here, or shut out."""
     known = await queries.find_identity(session, issuer, claimed.subject)
-    principal_id = known if known is not None else await _awaited(session, issuer, logins)
+    awaited = await _awaited(session, issuer, logins) if known is None else None
+    if known is None and awaited is None:  # another tab of the same person may have been faster
+        known = await queries.find_identity(session, issuer, claimed.subject)
+    principal_id = known if known is not None else awaited
     person = await people_queries.locked_account(session, principal_id) if principal_id is not None else None
     if principal_id is None or person is None or person[0].disabled_at is not None:
         return None
