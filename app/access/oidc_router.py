@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from app.access.cookies import session_token, set_session_cookie
+from app.access.http import keyring_of
 from app.access.oidc import FLOW_LIFE
 from app.access.oidc_client import OidcProvider
 from app.access.oidc_errors import OidcNotSetUp
@@ -103,6 +104,7 @@ async def finish_oidc_sign_in(
     answered = Answered(state, code, error, iss, sealed)
     sign_in_of(request).count_address(request.client.host if request.client else "", time.monotonic())
     arrived = await finish(provider, context, answered, request.headers.get("user-agent"))
+    request.state.principal = (await keyring_of(request).signed_in(arrived.opened.token)).principal
     answer = HTMLResponse(_page(arrived.return_to))
     set_session_cookie(answer, request, arrived.opened.token)
     if cookie is not None:
