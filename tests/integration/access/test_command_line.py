@@ -5,9 +5,9 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
+from app.cli.cluster import ClusterUrls
 from app.cli.key_care import duration
 from app.cli.main import cli
 from app.core.settings import Settings
@@ -17,9 +17,10 @@ Command = Callable[..., Result]
 
 
 @pytest.fixture
-def run(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Command:
+def run(settings: Settings, urls: ClusterUrls, monkeypatch: pytest.MonkeyPatch) -> Command:
     """Run a command in a thread of its own, since the test has a loop already."""
     monkeypatch.setenv("DATABASE_URL", settings.database_url.get_secret_value())
+    monkeypatch.setenv("DATABASE_OWNER_URL", urls.owner_url)
 
     def command(*words: str, typed: str | None = None) -> Result:
         with ThreadPoolExecutor(1) as one:

@@ -44,7 +44,7 @@ async def test_a_manager_makes_lists_rotates_and_revokes_its_lessors_keys(
     ended = await manager.client.post(f"/v1/keys/{key['prefix']}/rotate", json={})
     assert ended.status_code == 409
     for method, path in (("DELETE", ""), ("POST", "/rotate")):
-        body = {} if path else None
+        body: dict[str, str] | None = {} if path else None
         hidden = await other.client.request(method, f"/v1/keys/{rotated['prefix']}{path}", json=body)
         nothing = await other.client.request(method, f"/v1/keys/{'0' * 12}{path}", json=body)
         assert (hidden.status_code, hidden.json()["detail"]) == (404, nothing.json()["detail"])
