@@ -482,6 +482,41 @@ async def test_a_cookie_asks_for_tls_where_people_come_by_tls(settings: Settings
     assert "; Secure" in answer.headers["set-cookie"]
 
 
+@pytest.mark.parametrize("way", ["client_secret_basic", "client_secret_post", "none"])
+async def test_the_service_proves_who_it_is_as_the_provider_wants(office: Office, browser: Browser, way: str) -> None:
+    ours = office.application.state.oidc.registration
+    with real_provider(
+        ours.redirect_uri, token_endpoint_auth_method=way, claims_in_id_token=way == "none"
+    ) as another:
+        another.next("p-1", email="wang@court.example", email_verified=True)
+        secret = None if way == "none" else CLIENT_SECRET
+        there = OidcProvider(replace(ours, issuer=another.issuer, client_secret=secret), office.clock)
+        flow = begin_flow("/", office.clock.now())
+        sent = httpx.Response(303, headers={"location": await there.authorization_url(flow)})
+        redeemed = await there.redeem(in_query(browser.back(sent))["code"], flow)
+        (asked,) = another.asked()
+        assert redeemed.claimed.subject == "p-1"
+        assert redeemed.claimed.email == ("wang@court.example" if way == "none" else None)  # others say it on a page
+        assert (await there.about(redeemed)).email == "wang@court.example"
+        assert (bool(asked["basic"]), "client_secret" in asked) == (
+            way == "client_secret_basic",
+            way == "client_secret_post",
+        )
+
+
+async def test_a_service_that_the_provider_does_not_know_is_told_apart_from_a_bad_code(
+    office: Office, browser: Browser
+) -> None:
+    ours = office.application.state.oidc.registration
+    there = OidcProvider(replace(ours, client_secret="another"), office.clock)
+    office.provider.next("p-1")
+    flow = begin_flow("/", office.clock.now())
+    sent = httpx.Response(303, headers={"location": await there.authorization_url(flow)})
+    with pytest.raises(OidcUnavailable) as refused:
+        await there.redeem(in_query(browser.back(sent))["code"], flow)
+    assert refused.value.why == "token: HTTP 401"
+
+
 async def test_who_somebody_is_can_be_said_and_taken_back(office: Office, browser: Browser) -> None:
     wang, li = await office.person("wang", subject="p-1"), await office.person("li")
     issuer, database = office.provider.issuer, office.database

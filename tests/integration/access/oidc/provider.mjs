@@ -2,6 +2,8 @@
 //
 //   node provider.mjs '{"redirect_uri": …, "client_id": …, "client_secret": …}'
 //
+// `token_endpoint_auth_method` is how the client proves who it is; with `claims_in_id_token` names stand there too.
+//
 // It prints its issuer as one line of JSON and ends with its standard input. Nobody types a password here: whoever the
 // test put at `/test/next` is signed in. `/test/keys` gives it new keys, as a provider that rotates them.
 import { once } from 'node:events';
@@ -31,13 +33,14 @@ async function begin() {
     clients: [
       {
         client_id: wanted.client_id,
-        client_secret: wanted.client_secret,
+        client_secret: wanted.token_endpoint_auth_method === 'none' ? undefined : wanted.client_secret,
         redirect_uris: [wanted.redirect_uri],
         grant_types: ['authorization_code'],
         response_types: ['code'],
         token_endpoint_auth_method: wanted.token_endpoint_auth_method ?? 'client_secret_basic',
       },
     ],
+    clientAuthMethods: [wanted.token_endpoint_auth_method ?? 'client_secret_basic'],
     jwks: { keys: [jwk] },
     pkce: { required: () => true },
     cookies: { keys: ['tests'] },
