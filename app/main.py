@@ -12,6 +12,8 @@ from fastapi_offline import FastAPIOffline
 
 import app as package
 from app.access.keyring import Keyring
+from app.access.oidc import registration_of
+from app.access.oidc_client import OidcProvider
 from app.access.passwords import Passwords
 from app.access.sign_in import SignIn
 from app.access.trail_writing import TrailWriter
@@ -82,6 +84,8 @@ def create_app(settings: Settings, clock: Clock | None = None, companion: Compan
         redoc_url=None,
     )
     application.state.context = context
+    registration = registration_of(settings)
+    application.state.oidc = OidcProvider(registration, context.clock) if registration else None
     application.state.keyring = keyring
     application.state.sign_in = SignIn(context, passwords)
     application.include_router(router)

@@ -107,7 +107,7 @@ class SignIn:
             TotpRequired: The password is right, and the account has an authenticator.
             TotpRefused: The code is wrong or spent.
         """
-        self._count_address(came.address, now_s)
+        self.count_address(came.address, now_s)
         begun = await self._begin(normalise_login(given.login))
         verdict = await self.passwords.verify(begun.password_hash, given.password)
         async with self._context.database.writing(SERVICE) as session:
@@ -131,7 +131,12 @@ class SignIn:
             await queries.take_back_attempt(session, begun.digest, begun.attempt)
         return begun.password_hash
 
-    def _count_address(self, address: str, now_s: float) -> None:
+    def count_address(self, address: str, now_s: float) -> None:
+        """Count an attempt to sign in, by whatever way, by where it comes from.
+
+        Raises:
+            SignInPaused: Too many.
+        """
         whose = _network_of(address)
         bucket = self._addresses.setdefault(whose, Bucket(_MINUTE_S))
         self._addresses.move_to_end(whose)

@@ -19,7 +19,7 @@ from rich.console import Console
 from sqlalchemy.exc import DBAPIError
 
 from app.access.domain import Permission, Role
-from app.cli import background, bringing_in, key_care
+from app.cli import background, bringing_in, identities, key_care
 from app.cli.audit import audit_app
 from app.cli.benchmarks import bench_app
 from app.cli.chain import verify_batches
@@ -64,6 +64,7 @@ cli.add_typer(boundaries_app, name="boundaries")
 cli.add_typer(assets_app, name="assets")
 cli.add_typer(pings_app, name="pings")
 cli.add_typer(keys_app, name="keys")
+identities.add_to(users_app)
 cli.add_typer(users_app, name="users")
 cli.add_typer(batches_app, name="batches")
 cli.add_typer(secrets_app, name="secrets")
