@@ -178,14 +178,14 @@ class Visibility:
 class SignInMethod(StrEnum):
     """How a person proved who it is."""
 
-    PASSWORD = "password"  # noqa: S105 a word, not a secret
+    PASSWORD = "password"  # noqa: S105 # nosec B105 a word, not a secret
     OIDC = "oidc"
 
 
 class SignInStep(StrEnum):
     """What a person that has signed in must still do before anything else is answered, in this order."""
 
-    PASSWORD = "password"  # noqa: S105 a word, not a secret
+    PASSWORD = "password"  # noqa: S105 # nosec B105 a word, not a secret
     TOTP = "totp"
 
 
