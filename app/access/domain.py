@@ -168,6 +168,12 @@ class Visibility:
         """The court whose cases are in sight, for a court's key."""
         return self.principal.subject_id if self.principal.kind is PrincipalKind.COURT else None
 
+    @property
+    def courts(self) -> tuple[int, ...]:
+        """The courts whose own cases are in sight: that of a court's key and those below it; none for others."""
+        court_id = self.court_id
+        return () if court_id is None else (court_id, *self.principal.lower_courts)
+
 
 class SignInMethod(StrEnum):
     """How a person proved who it is."""

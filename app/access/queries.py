@@ -1,6 +1,6 @@
 """All SQL of this room."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -139,8 +139,33 @@ async def insert_grants(session: AsyncSession, rows: Sequence[GrantRow]) -> None
         await session.execute(insert(GrantRow), [{c: getattr(row, c) for c in columns} for row in rows])
 
 
-async def end_grants(session: AsyncSession, case_id: int, asset_ids: Sequence[int] | None, at: datetime) -> None:
-    """End the grants of a case (of some of its assets, or of all) at a moment; those that ended earlier stay so.
+async def in_open_case(session: AsyncSession, asset_id: int, at: datetime) -> bool:
+    """Tell whether the court of some case sees an asset at a moment."""
+    query = select(GrantRow.grant_id).where(
+        GrantRow.asset_id == asset_id,
+        GrantRow.ground == "case",
+        GrantRow.valid_from <= at,
+        or_(GrantRow.valid_until.is_(None), GrantRow.valid_until > at),
+    )
+    return (await session.scalar(query.limit(1))) is not None
+
+
+async def seen_assets(
+    session: AsyncSession, visibility: Visibility, asset_ids: Collection[int], at: datetime
+) -> set[int]:
+    """Return those of some assets that are granted."""
+    query = granted_assets(visibility, at).where(GrantRow.asset_id == func.any(list(asset_ids)))
+    return set((await session.scalars(query)).all())
+
+
+async def end_grants(
+    session: AsyncSession,
+    case_id: int,
+    asset_ids: Sequence[int] | None,
+    ground: tuple[str, int] | None,
+    at: datetime,
+) -> None:
+    """End the grants of a case (of some of its assets, on one ground) at a moment; what ended earlier stays so.
 
     A grant that would begin later than ``at`` never opens: its end is put at its beginning.
     """
@@ -149,6 +174,8 @@ async def end_grants(session: AsyncSession, case_id: int, asset_ids: Sequence[in
     )
     if asset_ids is not None:
         grants = grants.where(GrantRow.asset_id == func.any(list(asset_ids)))
+    if ground is not None:
+        grants = grants.where(GrantRow.ground == ground[0], GrantRow.ground_id == ground[1])
     await session.execute(
         grants.values(valid_until=case((GrantRow.valid_from > at, GrantRow.valid_from), else_=literal(at)))
     )

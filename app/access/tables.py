@@ -63,6 +63,8 @@ class GrantRow(Base):
             postgresql_include=["asset_id", "valid_from", "valid_until"],
         ),
         Index("access_grant_beyond_idx", "grantee_kind", "grantee_id", postgresql_where=text("ground <> 'case'")),
+        Index("access_grant_case_id_asset_id_idx", "case_id", "asset_id"),
+        Index("access_grant_asset_id_idx", "asset_id"),
     )
 
     grant_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, init=False)
@@ -74,6 +76,7 @@ class GrantRow(Base):
     valid_from: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     valid_until: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     granted_by: Mapped[int] = mapped_column(ForeignKey("principal.principal_id"))
+    ground_id: Mapped[int | None] = mapped_column(default=None)
 
 
 class TrailRow(Base):

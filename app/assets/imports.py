@@ -53,6 +53,7 @@ class _Store:
     assets: Mapping[tuple[str, str], Row[Any]]
     devices: Mapping[str, Row[int, str, str]]
     bindings: Mapping[int, Sequence[_Binding]]
+    transferred: Mapping[int, datetime]
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +122,8 @@ async def _look_up(session: AsyncSession, lessor_id: int, lines: Sequence[AssetL
     bindings: dict[int, list[_Binding]] = {}
     for binding in await queries.bindings_of_devices(session, [row.device_id for row in devices.values()]):
         bindings.setdefault(binding.device_id, []).append(binding)
-    return _Store(assets, devices, bindings)
+    transferred = await queries.transferred(session, [row.asset_id for row in assets.values()])
+    return _Store(assets, devices, bindings, transferred)
 
 
 def _plan(parsed: ParsedFile, store: _Store, lessor_id: int, now: datetime) -> _Plan:
@@ -153,7 +155,11 @@ def _judge(line: AssetLine, store: _Store, now: datetime) -> _Planned | LineErro
         asset_id = row.asset_id
     if line.device.device_id is None:
         return _Planned(line, asset_id, None, now)
-    return _judge_device(line, line.device.device_id, asset_id, store, now)
+    planned = _judge_device(line, line.device.device_id, asset_id, store, now)
+    since = store.transferred.get(asset_id)
+    if since is None or isinstance(planned, LineError) or planned.device_id is None:
+        return planned
+    return LineError(line.line, "device_id", f"asset {asset_id} was transferred at {since.isoformat()}")
 
 
 def _judge_device(

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.domain import Visibility
 from app.access.trail import Note, note
-from app.assets import queries
+from app.assets import guards, queries
 from app.assets.bindings import DeviceIndex, load_device_index
 from app.assets.domain import UNIDENTIFIED, UNIQUE_IDENTIFIERS, AssetIdentity, DeviceKind, Lessor, period
 from app.assets.imports import import_assets
@@ -295,7 +295,8 @@ async def bind_device(
     Raises:
         NotFound: The device or the asset is not in sight.
         InvalidInput: They belong to different lessors, or the period is empty.
-        Conflict: The device is bound for a part of this time already; the message names that period.
+        Conflict: The device is bound for a part of this time already; the message names that period. Or the asset
+            was transferred.
     """
     device = await queries.device(session, visibility, binding.device_id)
     if device is None:
@@ -305,6 +306,7 @@ async def bind_device(
         raise NotFound("asset_id: there is no such asset", field="asset_id")
     if asset.lessor_id != device.lessor_id:
         raise InvalidInput("asset_id: expected an asset of the device's lessor", field="asset_id")
+    await guards.refuse_transferred(session, visibility, asset.asset_id)
     row = BindingRow(lessor_id=device.lessor_id, **binding.model_dump())
     await _check_period(session, row, "bound_from")
     session.add(row)
@@ -314,18 +316,20 @@ async def bind_device(
 
 
 async def change_binding(
-    session: AsyncSession, visibility: Visibility, binding_id: int, bound_until: datetime | None
+    session: AsyncSession, visibility: Visibility, binding_id: int, bound_until: datetime | None, now: datetime
 ) -> BindingRow:
     """Say when a device came off its asset; None says that it is still on. Stored pings follow, by the worker.
 
     Raises:
         NotFound: The binding is not in sight.
         InvalidInput: The period would be empty.
-        Conflict: The device is bound for a part of the new period already; the message names that period.
+        Conflict: The device is bound for a part of the new period already; the message names that period. Or the
+            asset must not lose what was sent from it (``guards``).
     """
     row = await queries.binding(session, visibility, binding_id)
     if row is None:
         raise NotFound("There is no such binding.")
+    await guards.refuse_loss(session, visibility, row, bound_until or guards.FOREVER, now)
     row.bound_until = bound_until
     await _check_period(session, row, "bound_until")
     await flush(session)
@@ -333,18 +337,20 @@ async def change_binding(
     return row
 
 
-async def delete_binding(session: AsyncSession, visibility: Visibility, binding_id: int) -> None:
+async def delete_binding(session: AsyncSession, visibility: Visibility, binding_id: int, now: datetime) -> None:
     """Take back a binding that was made by mistake. Stored pings follow, by the worker.
 
     Raises:
         NotFound: The binding is not in sight.
+        Conflict: The asset must not lose what was sent from it (``guards``).
     """
     row = await queries.binding(session, visibility, binding_id)
     if row is None:
         raise NotFound("There is no such binding.")
-    _note_binding(session, "binding.delete", row)
+    await guards.refuse_loss(session, visibility, row, row.bound_from, now)
     await session.delete(row)
     await flush(session)
+    _note_binding(session, "binding.delete", row)
 
 
 def _note_binding(session: AsyncSession, action: str, row: BindingRow) -> None:

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.domain import PrincipalKind, Visibility
 from app.access.trail import Note, note
+from app.assets.transfers import transferred
 from app.clusters import queries
 from app.clusters.clustering import Cluster, clusters_of
 from app.clusters.dbscan import IntArray
@@ -139,7 +140,12 @@ async def scene_of(
     if at > now:
         raise InvalidInput("as_of: expected a moment that has passed; leave it out for now", field="as_of")
     case = await case_in_sight(session, visibility, case_id, now)
-    assets = await queries.case_assets(session, visibility, case_id, now)
+    whole = case.court_id in visibility.courts
+    assets = await queries.case_assets(session, visibility, case_id, now, whole=whole)
+    gone = await transferred(session, visibility, [asset.asset_id for asset in assets])
+    lost = {asset_id for asset_id, since in gone.items() if since <= at}
+    if lost:
+        assets = [a._replace(withheld=True, position=None) if a.asset_id in lost else a for a in assets]
     if as_of is not None:
         assets = await _moved_back(session, assets, as_of)
     limit = context.settings.fresh_within if fresh_within is None else fresh_within
