@@ -21,8 +21,8 @@ from app.access.schemas import (
 )
 from app.access.sessions import Opened, csrf_of, end_session
 from app.access.sign_in import Came, Credentials, SignIn
-from app.access.trail import Note, note
-from app.core.database import SERVICE
+from app.access.trail import Note, author_of, note
+from app.access.trail_writing import writing_as
 from app.core.http import InContext
 
 router = APIRouter()
@@ -79,7 +79,7 @@ async def read_session(
 @router.delete("/session", status_code=204, summary="Sign out")
 async def sign_out(request: Request, response: Response, context: InContext, who: InSession) -> None:
     """End the session at once, everywhere."""
-    async with context.database.writing(SERVICE) as session:
+    async with writing_as(context.database, author_of(who.principal), context.clock) as session:
         await end_session(session, who.session_id, context.clock.now())
         note(session, Note("session.end", detail=f"principal {who.principal.principal_id}"))
     keyring_of(request).forget_principal(who.principal.principal_id)

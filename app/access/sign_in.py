@@ -21,7 +21,8 @@ from app.access.errors import SignInPaused, SignInRefused, TotpRefused, TotpRequ
 from app.access.passwords import Passwords, Verdict, login_digest, normalise_login
 from app.access.sessions import Opened, end_session_of, open_session
 from app.access.tables import AccountRow
-from app.access.trail import Note, note
+from app.access.trail import Author, Note, note
+from app.access.trail_writing import writing_as
 from app.core.database import SERVICE
 from app.core.errors import AppError
 from app.core.http import Context
@@ -110,7 +111,8 @@ class SignIn:
         self.count_address(came.address, now_s)
         begun = await self._begin(normalise_login(given.login))
         verdict = await self.passwords.verify(begun.password_hash, given.password)
-        async with self._context.database.writing(SERVICE) as session:
+        author = Author(begun.principal_id or 0, "signing_in")
+        async with writing_as(self._context.database, author, self._context.clock) as session:
             outcome = await self._judge(session, begun, verdict, given, came)
         if isinstance(outcome, AppError):  # what was counted and noted is committed all the same
             raise outcome
@@ -148,7 +150,8 @@ class SignIn:
 
     async def _begin(self, login: str) -> _Begun:
         digest, now = login_digest(login), self._context.clock.now()
-        async with self._context.database.writing(SERVICE) as session:
+        nobody = Author(0, "signing_in")
+        async with writing_as(self._context.database, nobody, self._context.clock) as session:
             attempt = await queries.count_attempt(session, digest, now)
             account = await people_queries.account_by_login(session, login)
             begun = _Begun(
