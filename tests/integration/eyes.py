@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from fastapi import FastAPI
-from sqlalchemy import column, select, text
+from sqlalchemy import ColumnClause, Integer, column, select, text
 
 from app.access.domain import Principal
 from app.access.keyring import Keyring
@@ -42,9 +42,8 @@ class Eyes:
         async with context_of(self.application).database.reading(await self.sight(holder, case_id)) as session:
             for table in NOTHING:
                 of = "asset_id" if table in {*_OF_ASSETS, "case_asset", "seizure_measure"} else "case_id"
-                rows = await session.scalars(
-                    select(column(of)).select_from(text(table)).distinct().order_by(column(of))
-                )
+                wanted: ColumnClause[int] = column(of, Integer)
+                rows = await session.scalars(select(wanted).select_from(text(table)).distinct().order_by(wanted))
                 seen[table] = tuple(rows)
         return seen
 
