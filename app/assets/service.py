@@ -70,6 +70,10 @@ def _apply(row: AssetRow | DeviceRow | LessorRow, changes: Mapping[str, object])
         setattr(row, column, value)
 
 
+def _told(what: str, changes: Mapping[str, object]) -> str:
+    return f"{what}: {', '.join(sorted(changes))}"
+
+
 async def owner(session: AsyncSession, visibility: Visibility, lessor_id: int | None) -> int:
     """Return the lessor that something is registered for: the key's own, or the one that an administrator names.
 
@@ -94,6 +98,7 @@ async def create_lessor(session: AsyncSession, lessor: LessorInput, clock: Clock
     row = LessorRow(**lessor.model_dump(), created_at=clock.now())
     session.add(row)
     await flush(session)
+    note(session, Note("lessor.create", detail=f"lessor {row.lessor_id}"))
     return row
 
 
@@ -122,6 +127,7 @@ async def change_lessor(
     row = await lessor_in_sight(session, visibility, lessor_id, for_change=True)
     _apply(row, changes)
     await flush(session)
+    note(session, Note("lessor.change", detail=_told(f"lessor {lessor_id}", changes)))
     return row
 
 
@@ -153,6 +159,7 @@ async def create_asset(session: AsyncSession, lessor_id: int, asset: AssetFields
     row = AssetRow(**values, lessor_id=lessor_id, created_at=now, changed_at=now)
     session.add(row)
     await flush(session)
+    note(session, Note("asset.create", asset_ids=(row.asset_id,), detail=f"lessor {lessor_id}"))
     return row
 
 
@@ -189,6 +196,7 @@ async def change_asset(
     if session.is_modified(row):
         row.changed_at = now
     await flush(session)
+    note(session, Note("asset.change", asset_ids=(asset_id,), detail=_told(f"lessor {row.lessor_id}", changes)))
     return row
 
 
@@ -207,6 +215,7 @@ async def create_device(session: AsyncSession, lessor_id: int, device: DeviceFie
     row = DeviceRow(**values, lessor_id=lessor_id, created_at=clock.now())
     session.add(row)
     await flush(session)
+    note(session, Note("device.create", detail=f"device {row.device_id} of lessor {lessor_id}"))
     return row
 
 
@@ -222,14 +231,14 @@ async def register_devices(
     wanted = list(dict.fromkeys(identifiers))
     known = {row.identifier for row in await queries.devices_identified(session, lessor_id, wanted)}
     now = clock.now().isoformat()
-    await queries.insert_devices(
-        session,
-        [
-            {"lessor_id": lessor_id, "identifier": identifier, "kind": kind, "created_at": now}
-            for identifier in wanted
-            if identifier not in known
-        ],
-    )
+    fresh = [
+        {"lessor_id": lessor_id, "identifier": identifier, "kind": kind, "created_at": now}
+        for identifier in wanted
+        if identifier not in known
+    ]
+    await queries.insert_devices(session, fresh)
+    if fresh:
+        note(session, Note("device.import", results=len(fresh), detail=f"lessor {lessor_id}"))
 
 
 async def device_in_sight(
@@ -258,6 +267,7 @@ async def change_device(
     row = await device_in_sight(session, visibility, device_id, for_change=True)
     _apply(row, changes)
     await flush(session)
+    note(session, Note("device.change", detail=_told(f"device {device_id}", changes)))
     return row
 
 
@@ -305,11 +315,6 @@ async def bind_device(
     return row
 
 
-def _note_binding(session: AsyncSession, action: str, row: BindingRow) -> None:
-    detail = f"binding {row.binding_id}: device {row.device_id} {period(row.bound_from, row.bound_until)}"
-    note(session, Note(action, asset_ids=[row.asset_id], detail=detail))
-
-
 async def change_binding(
     session: AsyncSession, visibility: Visibility, binding_id: int, bound_until: datetime | None, now: datetime
 ) -> BindingRow:
@@ -346,6 +351,11 @@ async def delete_binding(session: AsyncSession, visibility: Visibility, binding_
     await session.delete(row)
     await flush(session)
     _note_binding(session, "binding.delete", row)
+
+
+def _note_binding(session: AsyncSession, action: str, row: BindingRow) -> None:
+    told = f"binding {row.binding_id} of device {row.device_id}"
+    note(session, Note(action, asset_ids=(row.asset_id,), window=(row.bound_from, row.bound_until), detail=told))
 
 
 async def _check_period(session: AsyncSession, binding: BindingRow, field: str) -> None:

@@ -41,7 +41,7 @@ async def offer_assets(
         else:
             outcome = Outcome.ALREADY_OFFERED if asset_id in known else Outcome.NOT_FOUND
             results.append(RowResult(index, outcome, (asset_id,)))
-    note(session, Note("asset.offer", case_id, sorted(fresh)))
+    note(session, Note("case.offer", case_id, sorted(fresh), results=len(fresh)))
     return OfferReport(len(fresh), tuple(results))
 
 
@@ -74,7 +74,8 @@ async def confirm_assets(
         async with as_service(session):
             await queries.confirm(session, case_id, matched, visibility.principal.principal_id, now)
         await grant_sight(session, case, list(matched), visibility.principal, now)
-        note(session, Note("asset.confirm", case_id, sorted(matched)))
+    told = f"{len(identifiers)} identifiers"
+    note(session, Note("case.confirm", case_id, list(matched), results=len(matched), detail=told))
     return ConfirmationReport(len(matched), tuple(results))
 
 

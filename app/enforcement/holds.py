@@ -40,7 +40,7 @@ async def place(session: AsyncSession, visibility: Visibility, wanted: HoldInput
     )
     session.add(row)
     await session.flush()
-    note(session, Note("hold.place", row.case_id, [wanted.asset_id], detail=f"hold {row.hold_id}: {row.reason}"))
+    note(session, Note("hold.place", row.case_id, (wanted.asset_id,), detail=f"hold {row.hold_id}"))
     return row
 
 
@@ -63,7 +63,7 @@ async def place_on_case(
     )
     session.add(row)
     await session.flush()
-    note(session, Note("hold.place", case_id, detail=f"hold {row.hold_id} on the whole case: {reason}"))
+    note(session, Note("hold.place", case_id, detail=f"hold {row.hold_id} on the whole case"))
     return row
 
 

@@ -190,14 +190,14 @@ async def change_case(
             setattr(row, name, changes[name])
     _change_phase(row, changes, now)
     await session.flush()
+    action = "case.change"
     if row.closed_on is not None and not was_closed:
+        action = "case.close"
         await access.end_grants(session, case_id, now)
-        note(session, Note("case.close", case_id, detail=f"{row.phase} since {row.closed_on}"))
     elif row.closed_on is None and was_closed:
+        action = "case.reopen"
         await grant_sight(session, row, await in_play(session, case_id), visibility.principal, now)
-        note(session, Note("case.reopen", case_id, detail="the closing was a mistake"))
-    if changes:
-        note(session, Note("case.change", case_id, detail=", ".join(sorted(changes))))
+    note(session, Note(action, case_id, detail=", ".join(sorted(changes))))
     return (await _views(session, [row]))[0]
 
 

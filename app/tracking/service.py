@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.domain import Visibility
+from app.access.trail import Note, note
 from app.assets.service import asset_in_sight, devices_ever_on
 from app.assets.transfers import transferred
 from app.core.errors import InvalidInput
@@ -66,6 +67,7 @@ async def position_of(
         positions = await queries.current(session, asset_id)
     else:
         positions = await queries.as_of(session, [asset_id], since - queries.INSTANT)
+    note(session, Note("position.read", visibility.case_id, (asset_id,), results=len(positions)))
     if not positions:
         found = _never_located(asset_id, now)
     else:
@@ -209,6 +211,7 @@ async def track_of(
     devices = await devices_ever_on(session, asset_id)
     points = await queries.track(session, asset_id, devices, window, key, limit + 1)
     page = points[:limit]
+    note(session, Note("track.read", visibility.case_id, (asset_id,), window, results=len(page)))
     return TrackOut(
         asset_id=asset_id,
         window_from=starts_at,

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from fastapi import FastAPI
-from sqlalchemy import ColumnClause, Integer, column, select, text
+from sqlalchemy import column, select, text
 
 from app.access.domain import Principal
 from app.access.keyring import Keyring
@@ -42,8 +42,9 @@ class Eyes:
         async with context_of(self.application).database.reading(await self.sight(holder, case_id)) as session:
             for table in NOTHING:
                 of = "asset_id" if table in {*_OF_ASSETS, "case_asset", "seizure_measure"} else "case_id"
-                wanted: ColumnClause[int] = column(of, Integer)
-                rows = await session.scalars(select(wanted).select_from(text(table)).distinct().order_by(wanted))
+                rows = await session.scalars(  # type: ignore[var-annotated] # a column of whatever table
+                    select(column(of)).select_from(text(table)).distinct().order_by(column(of))
+                )
                 seen[table] = tuple(rows)
         return seen
 

@@ -41,7 +41,7 @@ async def track(client: httpx.AsyncClient, asset_id: int, **params: int) -> list
         "from": (NOW - timedelta(days=2)).isoformat(),
         "to": (NOW + timedelta(days=2)).isoformat(),
     }
-    answer = await client.get(f"/v1/assets/{asset_id}/track", params=window | params)
+    answer = await client.get(f"/v1/assets/{asset_id}/track", params={**window, **params})
     assert answer.status_code == 200, answer.text
     return [(NOW - datetime.fromisoformat(p["fixed_at"])) / timedelta(hours=1) for p in answer.json()["points"]]
 
