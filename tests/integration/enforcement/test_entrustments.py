@@ -6,7 +6,12 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 
+from app.access.domain import Visibility
+from app.access.trail import notes_of
 from app.core.clock import FixedClock
+from app.enforcement import lending
+from app.enforcement.domain import EntrustmentKind, NewEntrustment
+from tests.conftest import context_of
 from tests.integration.clusters.conftest import CHANGNING, KUNSHAN, Fleet
 from tests.integration.enforcement.conftest import Matter, open_case, seizure, vin
 from tests.integration.eyes import NOTHING, Eyes
@@ -229,3 +234,19 @@ async def test_entrusted_assets_move_the_totals_of_the_entrusted_court_only(matt
     assert [(r["court"]["code"], r["n_assets"]) for r in ours["rows"]] == [("沪0105", 3), ("苏0583", 2)]
     clusters = await fleet.clusters(kunshan.client, state="all", min_assets=2)
     assert sum(c["properties"]["n"] for c in clusters["features"]) == 2
+
+
+async def test_who_was_let_in_is_noted_for_the_trail(
+    matter: Matter, kunshan: Holder, eyes: Eyes, application: FastAPI, clock: FixedClock
+) -> None:
+    ids = await matter.confirmed(2)
+    visibility = Visibility(await eyes.principal(matter.court))
+    until = datetime(2026, 12, 23, tzinfo=UTC)
+    new = NewEntrustment(kunshan.subject_id, EntrustmentKind.MATTER, "查封", "12", None, None, until)
+    async with context_of(application).database.writing(await eyes.sight(matter.court)) as session:
+        given = await lending.entrust(session, visibility, matter.case_id, new, clock.now())
+        await lending.withdraw(session, visibility, given.entrustment_id, clock.now())
+        notes = notes_of(session)
+    assert [n.action for n in notes] == ["entrustment.give", "entrustment.withdraw"]
+    assert (notes[0].case_id, list(notes[0].asset_ids)) == (matter.case_id, ids)
+    assert str(kunshan.subject_id) in (notes[0].detail or "")
