@@ -42,8 +42,9 @@ async def principal_of(
 
     Raises:
         NotAuthenticated: There is no valid key.
+        TooManyRequests: Too many keys from this address were refused.
     """
-    principal = await keyring_of(request).principal(credentials.credentials if credentials else None)
+    principal = await keyring_of(request).principal(credentials.credentials if credentials else None, request)
     request.state.principal = principal
     return principal
 

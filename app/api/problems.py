@@ -26,13 +26,20 @@ STATUS: Final[Mapping[type[errors.AppError], int]] = {
     errors.PurposeRequired: 403,
     errors.NotFound: 404,
     errors.Conflict: 409,
+    errors.TooSlow: 408,
     errors.TooLarge: 413,
+    errors.AddressTooLong: 414,
     errors.UnsupportedMedia: 415,
+    errors.WrongHost: 421,
     errors.InvalidInput: 422,
     errors.TooManyRequests: 429,
+    errors.HeadTooLarge: 431,
     errors.Unavailable: 503,
 }
 """The status of each class of error; a class that is not here answers 500."""
+
+CLOSING: Final = frozenset({408, 413, 414, 431})
+"""After these the connection is closed: the rest of what the client sends would have to be read for nothing."""
 
 _KINDS: Final = {status: kind for kind, status in STATUS.items() if kind.__base__ is errors.AppError}
 """The class whose words an answer takes that the framework gives itself."""
@@ -92,7 +99,7 @@ async def _app_error(request: Request, error: Exception) -> JSONResponse:
     status = status_of(type(error))
     if status is None:
         return await _unexpected(request, error)
-    headers = {}
+    headers = {"Connection": "close"} if status in CLOSING else {}
     if status == STATUS[errors.NotAuthenticated]:
         headers["WWW-Authenticate"] = "Bearer"
     if isinstance(error, errors.Unavailable | errors.TooManyRequests):
@@ -116,9 +123,8 @@ async def _validation(request: Request, error: Exception) -> JSONResponse:
 async def _http_exception(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, StarletteHTTPException)  # noqa: S101 registered for this class only
     kind = _KINDS.get(error.status_code, errors.AppError)
-    return problem_response(
-        request, error.status_code, kind.code, kind.title, f"{kind.title}.", headers=error.headers
-    )
+    headers = {**(error.headers or {}), **({"Connection": "close"} if error.status_code in CLOSING else {})}
+    return problem_response(request, error.status_code, kind.code, kind.title, f"{kind.title}.", headers=headers)
 
 
 def _says_unavailable(error: DBAPIError | PoolTimeout | psycopg.Error | OSError) -> bool:

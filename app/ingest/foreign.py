@@ -111,8 +111,8 @@ async def take_foreign(request: Request) -> Response:
 async def _sender(request: Request, path_key: str | None) -> Principal:
     """Return whose key it is; one in the path stands in the logs of proxies, so it must open nothing else."""
     if path_key is None:
-        return await keyring_of(request).principal(bearer_key(request) or _basic_password(request))
-    principal = await keyring_of(request).principal(path_key)
+        return await keyring_of(request).principal(bearer_key(request) or _basic_password(request), request)
+    principal = await keyring_of(request).principal(path_key, request)
     if not principal.post_only:
         raise NotAuthenticated(KEY_REFUSED)
     return principal
