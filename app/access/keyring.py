@@ -22,8 +22,8 @@ _MOST_ONCE_VALID: Final = 20_000
 class Keyring:
     """Remembers for half a second whose a valid key is; refusals are not remembered but counted by address.
 
-    Keys from an address that sent too many refused ones are not looked up until a minute is over. A key that was valid here before
-    is asked for all the same: a gateway with one wrong device behind it goes on.
+    Keys from an address that sent too many refused ones are not looked up until a minute is over. A key that was
+    valid here before is looked up all the same: a gateway with one wrong device behind it goes on.
 
     Args:
         database: Where the keys are.

@@ -1,9 +1,9 @@
 """The edge of a connection, below the application: what a client may hold back or swell before there is a request.
 
-uvicorn waits for ever for the end of a head, keeps whatever a head grows to, and waits for ever for a client that does
-not read. Here a head has a time and a size, an answer that nobody takes is given up, connections are counted, and what
-is refused is told by the same problem documents as elsewhere. Time and size of bodies, which applications read
-themselves, are limited in ``app.api.edges``.
+uvicorn waits for ever for the end of a head, keeps whatever a head grows to, and waits for ever for a client that
+does not read. Here a head has a time and a size, an answer that nobody takes is given up, connections are counted,
+and what is refused is told by the same problem documents as elsewhere. Time and size of bodies, which applications
+read themselves, are limited in ``app.api.edges``.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ import structlog
 import uvicorn
 from fastapi import FastAPI
 from starlette.types import Receive, Scope, Send
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from app.api.edges import security_headers
 from app.api.problems import MEDIA_TYPE, STATUS, Problem
@@ -22,6 +22,7 @@ from app.core.http import Context
 from app.core.metrics import Metrics
 from app.core.settings import Settings
 
+_LINGER_S: Final = 1.0
 _CLOSE_WITHIN_S: Final = 5.0
 _GRACE_S: Final = 8
 """How long a stop waits for requests: a client that holds its body back or does not read would hold it up for ever,
@@ -37,8 +38,8 @@ class Connection(HttpToolsProtocol):
 
     def __init__(self, *args: Any, **named: Any) -> None:
         super().__init__(*args, **named)
-        self._head_bytes = 0
-        self._in_message = False
+        self._chunk_bytes = self._head_bytes = 0
+        self._in_head = self._refused = False
         self._one_too_many = False
         self._head_timer: asyncio.TimerHandle | None = None
         self._answer_timer: asyncio.TimerHandle | None = None
@@ -59,29 +60,38 @@ class Connection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Take in bytes; as long as no request is being answered, the time of a head runs."""
-        self._head_bytes += len(data)
+        if self._refused:
+            return
+        self._chunk_bytes = len(data)
+        if self._in_head:
+            self._head_bytes += self._chunk_bytes
         super().data_received(data)
-        if self.cycle is not None and not self.cycle.response_complete:
-            if self._head_timer is not None:
-                self._head_timer.cancel()
-                self._head_timer = None
+        if self._refused or self.transport.is_closing():
             return
-        if self.transport.is_closing():
-            return
-        if self._head_timer is None:
+        # uvicorn declares that there is always a cycle; before the first request there is none
+        cycle = cast("RequestResponseCycle | None", self.cycle)
+        answering = cycle is not None and not cycle.response_complete
+        if answering:
+            self._stop(self._head_timer)
+            self._head_timer = None
+        elif self._head_timer is None:
             self._await_head()
-        if self._in_message and self.cycle is None and self._head_bytes > self.settings.max_head_bytes:
-            self._refuse(self._too_large())
+        if self._in_head and self._head_bytes > self.settings.max_head_bytes:
+            if answering:
+                self._close()  # the next request, sent ahead, and no place yet to say so
+            else:
+                self._refuse(self._too_large())
 
     def on_message_begin(self) -> None:
-        """Begin a head."""
+        """Begin a head; it may stand in the same bytes as the end of the body before it."""
         super().on_message_begin()
-        self._in_message = True
+        self._in_head = True
+        self._head_bytes = self._chunk_bytes
 
     def on_headers_complete(self) -> None:
         """Hand the request on, or one that refuses it in its place."""
+        self._in_head = False
         refusal = self._refusal()
-        self._head_bytes = 0
         if refusal is None:
             super().on_headers_complete()
             return
@@ -89,12 +99,6 @@ class Connection(HttpToolsProtocol):
         self.app = _refusing(self, refusal)  # uvicorn takes it while the next line runs
         super().on_headers_complete()
         self.app = served
-
-    def on_message_complete(self) -> None:
-        """End a message."""
-        super().on_message_complete()
-        self._in_message = False
-        self._head_bytes = 0
 
     def pause_writing(self) -> None:
         """Begin to watch whether the client takes anything of what waits for it."""
@@ -135,7 +139,7 @@ class Connection(HttpToolsProtocol):
         self._head_timer = None
         if self.transport.is_closing():
             return
-        if self._in_message and self.cycle is None:
+        if self._in_head:
             self._refuse(TooSlow("The first line and the headers did not come in time."))
         else:
             self._close()  # nothing was asked, or what was asked is answered
@@ -150,11 +154,19 @@ class Connection(HttpToolsProtocol):
         self._answer_timer = self.loop.call_later(self.settings.answer_pause_s, self._answer_late)
 
     def _refuse(self, error: AppError) -> None:
-        """Answer without an application and close; only what comes before a request is refused so."""
+        """Answer without an application, which only what comes before a request is, and take in nothing more.
+
+        Closed at once, with bytes of the client on their way, the connection would be reset and the answer lost.
+        """
         status, headers, body = self._answer(error)
         head = b"".join(b"%b: %b\r\n" % header for header in headers)
         self.transport.write(STATUS_LINE[status] + head + b"\r\n" + body)
-        self._close()
+        self._refused = True
+        self._stop(self._head_timer)
+        self._head_timer = None
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self.loop.call_later(_LINGER_S, self._close)
 
     def _answer(self, error: AppError) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
         """Return status, headers and body of a problem document, counted and logged."""

@@ -104,14 +104,14 @@ class TooSlow(AppError):
 
 
 class AddressTooLong(AppError):
-    """The path with its query is over its limit; the connection is closed."""
+    """The path with its query is over its limit."""
 
     code = "address_too_long"
     title = "The address is too long"
 
 
 class HeadTooLarge(AppError):
-    """The headers are too many or too large; the connection is closed."""
+    """The headers are too many or too large."""
 
     code = "head_too_large"
     title = "The headers are too large"
