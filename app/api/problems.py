@@ -39,8 +39,8 @@ STATUS: Final[Mapping[type[errors.AppError], int]] = {
 """The status of each class of error; a class that is not here answers 500."""
 
 _CLOSING: Final = frozenset({408})
-"""After these the connection is closed. After 413 it is not: closed with unread bytes on their way it would be reset, and
-the answer lost; ``app.api.connections`` bounds how long the rest is let run out."""
+"""After these the connection is closed. After 413 it is not: closed with unread bytes on their way it would be reset,
+and the answer lost; ``app.api.connections`` bounds how long the rest is let run out."""
 
 _KINDS: Final = {status: kind for kind, status in STATUS.items() if kind.__base__ is errors.AppError}
 """The class whose words an answer takes that the framework gives itself."""

@@ -1,4 +1,4 @@
-"""What stands between the service and a stranger: headers, limits, hosts, proxies, and clients that hold things back."""
+"""What stands between the service and a stranger: headers, limits, hosts, proxies; clients that hold things back."""
 
 import asyncio
 import base64
@@ -354,7 +354,7 @@ async def test_json_may_be_nested_but_not_without_end(
 
 
 async def seconds_until_closed(port: int, *parts: bytes, pause_s: float = 0.0) -> tuple[float, bytes]:
-    """Send parts with pauses on one connection, until the other side closes; return how long that took, and what came."""
+    """Send parts with pauses on one connection until the other side closes; return the seconds, and what came."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     began = time.monotonic()
 
@@ -445,6 +445,7 @@ async def test_a_client_that_does_not_read_is_cut_off(port: int, strict: FastAPI
         except (ConnectionError, TimeoutError):
             broken = isinstance(writer.transport.get_extra_info("socket"), object) and writer.transport.is_closing()
         await asyncio.sleep(0.05)
+    writer.transport.abort()
     assert broken
     del reader
 
