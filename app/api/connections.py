@@ -1,9 +1,9 @@
 """The edge of a connection, below the application: what a client may hold back or swell before there is a request.
 
 uvicorn waits for ever for the end of a head, keeps whatever a head grows to, and waits for ever for a client that
-does not read. Here a head has a time and a size, an answer that nobody takes is given up, connections are counted,
-and what is refused is told by the same problem documents as elsewhere. Time and size of bodies, which applications
-read themselves, are limited in ``app.api.edges``.
+does not read. Here a head has a time and a size, a body has a time, an answer that nobody takes is given up,
+connections are counted, and what is refused is told by the same problem documents as elsewhere. The size of bodies,
+which applications read themselves, is limited in ``app.api.edges``.
 """
 
 import asyncio
@@ -41,7 +41,8 @@ class Connection(HttpToolsProtocol):
         self._chunk_bytes = self._head_bytes = 0
         self._in_head = self._refused = False
         self._one_too_many = False
-        self._head_timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._body_until = 0.0
         self._answer_timer: asyncio.TimerHandle | None = None
         self._left_to_send = 0
 
@@ -53,34 +54,41 @@ class Connection(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the timers."""
-        self._stop(self._head_timer)
+        self._stop_waiting()
         self._stop(self._answer_timer)
-        self._head_timer = self._answer_timer = None
+        self._answer_timer = None
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Take in bytes; as long as no request is being answered, the time of a head runs."""
-        if self._refused:
+        """Take in bytes, and see to it that what is still to come has its time."""
+        if self._is_over():
             return
         self._chunk_bytes = len(data)
         if self._in_head:
             self._head_bytes += self._chunk_bytes
         super().data_received(data)
-        if self._refused or self.transport.is_closing():
+        if self._is_over():
             return
-        # uvicorn declares that there is always a cycle; before the first request there is none
-        cycle = cast("RequestResponseCycle | None", self.cycle)
+        cycle = self._cycle()
         answering = cycle is not None and not cycle.response_complete
-        if answering:
-            self._stop(self._head_timer)
-            self._head_timer = None
-        elif self._head_timer is None:
+        if answering and not self.cycle.more_body:
+            self._stop_waiting()
+        elif answering:
+            self._await_body()
+        elif self._timer is None:
             self._await_head()
         if self._in_head and self._head_bytes > self.settings.max_head_bytes:
             if answering:
                 self._close()  # the next request, sent ahead, and no place yet to say so
             else:
                 self._refuse(self._too_large())
+
+    def _is_over(self) -> bool:
+        return self._refused or self.transport.is_closing()
+
+    def _cycle(self) -> RequestResponseCycle | None:
+        """Return the last request; uvicorn declares that there always is one, and before the first there is none."""
+        return cast("RequestResponseCycle | None", self.cycle)
 
     def on_message_begin(self) -> None:
         """Begin a head; it may stand in the same bytes as the end of the body before it."""
@@ -91,6 +99,7 @@ class Connection(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Hand the request on, or one that refuses it in its place."""
         self._in_head = False
+        self._stop_waiting()
         refusal = self._refusal()
         if refusal is None:
             super().on_headers_complete()
@@ -133,16 +142,41 @@ class Connection(HttpToolsProtocol):
         return HeadTooLarge(f"expected a first line and headers of at most {most} bytes")
 
     def _await_head(self) -> None:
-        self._head_timer = self.loop.call_later(self.settings.head_within_s, self._head_late)
+        self._stop_waiting()
+        self._timer = self.loop.call_later(self.settings.head_within_s, self._head_late)
+
+    def _await_body(self) -> None:
+        now = self.loop.time()
+        if self._timer is None:
+            self._body_until = now + self.settings.body_within_s
+        self._stop(self._timer)
+        self._timer = self.loop.call_at(min(now + self.settings.body_pause_s, self._body_until), self._body_late)
+
+    def _stop_waiting(self) -> None:
+        self._stop(self._timer)
+        self._timer = None
 
     def _head_late(self) -> None:
-        self._head_timer = None
+        self._timer = None
         if self.transport.is_closing():
             return
         if self._in_head:
             self._refuse(TooSlow("The first line and the headers did not come in time."))
         else:
             self._close()  # nothing was asked, or what was asked is answered
+
+    def _body_late(self) -> None:
+        self._timer = None
+        if self.transport.is_closing() or self.cycle.response_complete:
+            return
+        if self.flow.read_paused or self.cycle.waiting_for_100_continue:
+            self._await_body()  # it is us that it waits for
+        elif self.cycle.response_started:
+            self._close()
+        else:
+            self._refuse(TooSlow("The rest of the body did not come in time."))
+            self.cycle.disconnected = True  # so it looks to the application, whose answer goes nowhere
+            self.cycle.message_event.set()
 
     def _answer_late(self) -> None:
         left = self.transport.get_write_buffer_size()
@@ -162,8 +196,7 @@ class Connection(HttpToolsProtocol):
         head = b"".join(b"%b: %b\r\n" % header for header in headers)
         self.transport.write(STATUS_LINE[status] + head + b"\r\n" + body)
         self._refused = True
-        self._stop(self._head_timer)
-        self._head_timer = None
+        self._stop_waiting()
         if self.transport.can_write_eof():
             self.transport.write_eof()
         self.loop.call_later(_LINGER_S, self._close)

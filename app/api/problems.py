@@ -38,10 +38,6 @@ STATUS: Final[Mapping[type[errors.AppError], int]] = {
 }
 """The status of each class of error; a class that is not here answers 500."""
 
-_CLOSING: Final = frozenset({408})
-"""After these the connection is closed. After 413 it is not: closed with unread bytes on their way it would be reset,
-and the answer lost; ``app.api.connections`` bounds how long the rest is let run out."""
-
 _KINDS: Final = {status: kind for kind, status in STATUS.items() if kind.__base__ is errors.AppError}
 """The class whose words an answer takes that the framework gives itself."""
 _log = structlog.get_logger("leasetrace.problems")
@@ -100,7 +96,7 @@ async def _app_error(request: Request, error: Exception) -> JSONResponse:
     status = status_of(type(error))
     if status is None:
         return await _unexpected(request, error)
-    headers = {"Connection": "close"} if status in _CLOSING else {}
+    headers = {}
     if status == STATUS[errors.NotAuthenticated]:
         headers["WWW-Authenticate"] = "Bearer"
     if isinstance(error, errors.Unavailable | errors.TooManyRequests):
@@ -124,8 +120,9 @@ async def _validation(request: Request, error: Exception) -> JSONResponse:
 async def _http_exception(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, StarletteHTTPException)  # noqa: S101 registered for this class only
     kind = _KINDS.get(error.status_code, errors.AppError)
-    headers = {**(error.headers or {}), **({"Connection": "close"} if error.status_code in _CLOSING else {})}
-    return problem_response(request, error.status_code, kind.code, kind.title, f"{kind.title}.", headers=headers)
+    return problem_response(
+        request, error.status_code, kind.code, kind.title, f"{kind.title}.", headers=error.headers
+    )
 
 
 def _says_unavailable(error: DBAPIError | PoolTimeout | psycopg.Error | OSError) -> bool:
