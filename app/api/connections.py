@@ -167,12 +167,12 @@ class Connection(HttpToolsProtocol):
 
     def _body_late(self) -> None:
         self._timer = None
-        if self.transport.is_closing() or self.cycle.response_complete:
+        if self.transport.is_closing():
             return
-        if self.flow.read_paused or self.cycle.waiting_for_100_continue:
+        if self.cycle.response_started:
+            self._close()  # the rest of what is answered already
+        elif self.flow.read_paused or self.cycle.waiting_for_100_continue:
             self._await_body()  # it is us that it waits for
-        elif self.cycle.response_started:
-            self._close()
         else:
             self._refuse(TooSlow("The rest of the body did not come in time."))
             self.cycle.disconnected = True  # so it looks to the application, whose answer goes nowhere
