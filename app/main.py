@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 import app as package
+from app.access.guard import Guard
 from app.access.keyring import Keyring
 from app.api import docs, fast_lane, openapi, problems
 from app.api.requests import Account
@@ -81,8 +82,8 @@ def create_app(settings: Settings, clock: Clock | None = None, companion: Compan
     )
     application.state.context = context
     application.state.clients = clients = Clients(settings.trusted_proxies)
-    application.state.failures = failures = FailureLimit(settings.failures_per_minute)
-    application.state.keyring = Keyring(context.database, context.clock, failures)
+    application.state.guard = Guard(FailureLimit(settings.failures_per_minute))
+    application.state.keyring = Keyring(context.database, context.clock)
     application.include_router(router)
     docs.install(application)
     fast_lane.install(application, Account(context.metrics, settings, clients))

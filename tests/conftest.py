@@ -144,9 +144,7 @@ class clone_of:  # noqa: N801 reads as what it does
         for _attempt in range(50):
             try:
                 self._execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(self._name))
-            except (
-                psycopg.errors.InsufficientPrivilege
-            ):  # a session is still on its way out
+            except psycopg.errors.InsufficientPrivilege:  # a session is still on its way out
                 time.sleep(0.1)
             else:
                 return

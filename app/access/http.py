@@ -12,6 +12,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.domain import Permission, Principal, PrincipalKind, Visibility
+from app.access.guard import guard_of
 from app.access.keyring import Keyring
 from app.access.sight import sight_of
 from app.core.errors import NotPermitted, PurposeRequired
@@ -34,6 +35,16 @@ def keyring_of(request: Request) -> Keyring:
     return cast("Keyring", request.app.state.keyring)
 
 
+async def key_holder(request: Request, key: str | None) -> Principal:
+    """Return who holds a key that a request carries; every entrance with keys asks here.
+
+    Raises:
+        NotAuthenticated: There is none, or it is not in force.
+        TooManyRequests: Too many keys from this address were refused.
+    """
+    return await guard_of(request).ask(request, key, lambda: keyring_of(request).principal(key))
+
+
 async def principal_of(
     request: Request,
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
@@ -44,7 +55,7 @@ async def principal_of(
         NotAuthenticated: There is no valid key.
         TooManyRequests: Too many keys from this address were refused.
     """
-    principal = await keyring_of(request).principal(credentials.credentials if credentials else None, request)
+    principal = await key_holder(request, credentials.credentials if credentials else None)
     request.state.principal = principal
     return principal
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from sqlalchemy.exc import ProgrammingError
 
 from app.access.domain import Permission
-from app.access.http import bearer, bearer_key, keyring_of
+from app.access.http import bearer, bearer_key, key_holder
 from app.core.clients import clients_of
 from app.core.database import SERVICE
 from app.core.errors import NotAuthenticated, NotFound, Unavailable
@@ -49,7 +49,7 @@ async def watches(request: Request, context: InContext) -> bool:
     if key is None:
         return False
     try:
-        principal = await keyring_of(request).principal(key, request)
+        principal = await key_holder(request, key)
     except NotAuthenticated:
         return False
     request.state.principal = principal

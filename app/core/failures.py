@@ -29,7 +29,13 @@ class FailureLimit:
         self._most = most
         self._now_s = now_s
         self._capacity = capacity
+        self._latest_end = 0.0
         self._counted: OrderedDict[str, tuple[float, int]] = OrderedDict()
+
+    @property
+    def active(self) -> bool:
+        """Whether any client failed within its window: as long as none did, there is nothing to check."""
+        return self._latest_end > self._now_s()
 
     def __len__(self) -> int:
         return len(self._counted)
@@ -42,6 +48,7 @@ class FailureLimit:
         ends, failures = self._counted.get(key, (0.0, 0))
         if ends <= now:
             ends, failures = now + WINDOW_S, 0
+            self._latest_end = ends
         self._counted[key] = (ends, failures + 1)
         self._counted.move_to_end(key)
         while len(self._counted) > self._capacity:

@@ -9,7 +9,7 @@ from typing import Annotated, Literal, cast
 import msgspec
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
-from app.access.http import ReadSession, ReceiptsInSight, bearer, bearer_key, keyring_of
+from app.access.http import ReadSession, ReceiptsInSight, bearer, bearer_key, key_holder
 from app.core.errors import InvalidInput
 from app.core.http import context
 from app.ingest import signatures
@@ -34,7 +34,7 @@ async def take_pings(request: Request) -> Response:
     if wanted not in {"noteworthy", "all"}:
         raise InvalidInput("results: expected noteworthy or all", field="results")
     ingest = ingest_of(request)
-    request.state.principal = principal = await keyring_of(request).principal(bearer_key(request), request)
+    request.state.principal = principal = await key_holder(request, bearer_key(request))
     rules = await ingest.admit(principal)
     if rules.hmac_secret is not None:
         signatures.check(rules.hmac_secret, request.headers, await wire_bytes(request), context(request).clock.now())
