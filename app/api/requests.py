@@ -31,7 +31,7 @@ class Account:
 
     def __init__(self, metrics: Metrics, settings: Settings, clients: Clients) -> None:
         self._metrics = metrics
-        self._clients = clients
+        self.clients = clients
         self._headers = security_headers(settings.hsts_s)
         edges = Edges(settings)
         self.limited = edges.limited
@@ -69,7 +69,7 @@ class Account:
             status=status,
             ms=round(seconds * 1000, 1),
             principal_id=principal.principal_id if principal else None,
-            client=str(self._clients.address(scope)),
+            client=str(self.clients.address(scope)),
             request_id=scope["state"]["request_id"],
         )
 
@@ -94,6 +94,8 @@ class RequestContext:
         began = self.account.begin()
         request_id = request_id_of(scope)
         scope.setdefault("state", {})["request_id"] = request_id
+        if self.account.clients.has_proxies:
+            scope["scheme"] = self.account.clients.scheme(scope)  # for addresses of our own, and for cookies
         status = 500
 
         async def send_with_headers(message: Message) -> None:

@@ -71,6 +71,8 @@ class Clients:
 
     def __init__(self, trusted: Iterable[IpNetwork]) -> None:
         self._trusted = tuple(trusted)
+        self.has_proxies = bool(self._trusted)
+        """Whether any proxy is trusted; without one a scope says all there is to say."""
 
     def _trusts(self, address: IpAddress) -> bool:
         return within(address, self._trusted)

@@ -210,6 +210,13 @@ async def test_only_named_hosts_are_answered(strict: FastAPI) -> None:
         assert (await stranger.get("/livez", headers={"Host": "10.1.2.3:8000"})).status_code == 200
 
 
+async def test_addresses_of_our_own_have_the_scheme_that_the_trusted_proxy_says(strict: FastAPI) -> None:
+    told = {"X-Forwarded-Proto": "https"}
+    async with visitor(strict, "10.0.0.1", **told) as proxy, visitor(strict, **told) as stranger:
+        assert (await proxy.get("/livez/")).headers["location"] == "https://leasetrace.test/livez"
+        assert (await stranger.get("/livez/")).headers["location"] == "http://leasetrace.test/livez"
+
+
 async def test_the_log_names_the_client_behind_a_trusted_proxy(
     strict: FastAPI, capfd: pytest.CaptureFixture[str]
 ) -> None:
