@@ -12,6 +12,9 @@ from fastapi.routing import APIRoute
 import app as package
 from app.access.guard import Guard
 from app.access.keyring import Keyring
+from app.access.passwords import Passwords
+from app.access.sign_in import SignIn
+from app.access.trail_writing import TrailWriter
 from app.api import docs, fast_lane, openapi, problems
 from app.api.requests import Account
 from app.api.router import router
@@ -60,14 +63,18 @@ def create_app(settings: Settings, clock: Clock | None = None, companion: Compan
     configure_logging(settings.log_level)
     context = Context(settings, clock or SystemClock(), Database(settings), Metrics())
 
+    keyring, passwords = Keyring(context), Passwords()
+
     @asynccontextmanager
     async def lifespan(application: FastAPI) -> AsyncIterator[None]:
         locators = LocatorProvider(context.database)
-        async with Ingest(context, locators) as ingest:
+        async with TrailWriter(context.database) as trail, Ingest(context, locators) as ingest:
+            application.state.trail = trail
             application.state.locators = locators
             application.state.ingest = ingest
-            async with companion(context, locators, ingest) if companion else nullcontext():
+            async with keyring.kept(), companion(context, locators, ingest) if companion else nullcontext():
                 yield
+        passwords.close()
         await context.database.close()
 
     application = FastAPI(
@@ -83,7 +90,8 @@ def create_app(settings: Settings, clock: Clock | None = None, companion: Compan
     application.state.context = context
     application.state.clients = clients = Clients(settings.trusted_proxies)
     application.state.guard = Guard(FailureLimit(settings.failures_per_minute))
-    application.state.keyring = Keyring(context.database, context.clock)
+    application.state.keyring = keyring
+    application.state.sign_in = SignIn(context, passwords)
     application.include_router(router)
     docs.install(application)
     fast_lane.install(application, Account(context.metrics, settings, clients))

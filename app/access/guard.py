@@ -34,14 +34,16 @@ class Guard:
 
         Args:
             connection: With which request it was sent.
-            secret: What was sent.
+            secret: What was sent; without one nothing is counted.
             ask: Looks it up.
 
         Raises:
             TooManyRequests: Its address sent too many that were refused.
         """
+        if not secret:
+            return await ask()  # nothing was tried: a page whose person has signed out asks like this
         watched = self.failures.active
-        digest = hashlib.sha256(secret.encode()).digest() if watched and secret else b""
+        digest = hashlib.sha256(secret.encode()).digest() if watched else b""
         if watched and digest not in self._once_valid:
             self.failures.check(client_key(connection))
         try:

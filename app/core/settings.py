@@ -1,6 +1,7 @@
 """Settings, read once by whoever starts the service; nothing reads the environment at import."""
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import AliasChoices, Field, NonNegativeInt, PositiveInt, SecretStr, field_validator
@@ -161,6 +162,27 @@ class Settings(BaseSettings):
 
     retention_derived_days: NonNegativeInt = 1825
     """The last position of each day is deleted after so many days; 0 keeps it for ever."""
+
+    anchor_dir: Path | None = None
+    """A folder, best on another machine's disk, into which the head of the audit trail is written once a day."""
+
+    tsa_url: str | None = None
+    """A time stamp authority (RFC 3161) that stamps the head of the audit trail once a day."""
+
+    session_idle: Annotated[timedelta, Field(ge=timedelta(minutes=2), le=timedelta(days=1))] = timedelta(minutes=30)
+    """A person that does nothing for so long is signed out."""
+
+    session_lifetime: Annotated[timedelta, Field(ge=timedelta(minutes=2), le=timedelta(days=30))] = timedelta(
+        hours=12
+    )
+    """A person is signed out so long after signing in, whatever it does."""
+
+    session_cookie_over_http: bool = False
+    """Let the session's cookie go over plain http to ``localhost`` and other names of loopback; for development."""
+
+    sign_in_attempts_per_minute: PositiveInt = 30
+    """So many attempts to sign in each process looks at from one address in a minute; past it 429. An address of IPv6
+    counts by its network of 64 bits."""
 
     log_level: str = "INFO"
     """Least severity that is logged: DEBUG, INFO, WARNING, ERROR."""
