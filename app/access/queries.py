@@ -95,6 +95,11 @@ async def principal_named(session: AsyncSession, role: Role, name: str) -> Princ
     ).one_or_none()
 
 
+async def principal_name(session: AsyncSession, principal_id: int) -> str | None:
+    """Return the name of a principal."""
+    return await session.scalar(select(PrincipalRow.name).where(PrincipalRow.principal_id == principal_id))
+
+
 async def principal_exists(session: AsyncSession, principal_id: int, role: Role) -> bool:
     """Tell whether a principal in this role exists."""
     found = select(PrincipalRow.principal_id).where(

@@ -23,6 +23,7 @@ from app.cli import background, bringing_in
 from app.cli.benchmarks import bench_app
 from app.cli.chain import verify_batches
 from app.cli.cluster import ClusterUrls, LocalCluster, database_urls, service_url
+from app.cli.exports import exports_app
 from app.cli.feeds import feeds_app
 from app.cli.keys import make_key
 from app.cli.postgres import ClusterError
@@ -64,6 +65,7 @@ cli.add_typer(keys_app, name="keys")
 cli.add_typer(batches_app, name="batches")
 cli.add_typer(secrets_app, name="secrets")
 cli.add_typer(feeds_app, name="feeds")
+cli.add_typer(exports_app, name="exports")
 cli.add_typer(bench_app, name="bench")
 console = Console(highlight=False, width=None if sys.stdout.isatty() else 118)
 
