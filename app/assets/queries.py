@@ -108,6 +108,13 @@ async def identities(session: AsyncSession, asset_ids: Collection[int]) -> list[
     return [AssetIdentity(*row) for row in rows]
 
 
+async def makes(session: AsyncSession, asset_ids: Collection[int]) -> dict[int, str]:
+    """Return make and model of assets in one text, of those that have either."""
+    words = func.nullif(func.concat_ws(" ", AssetRow.make, AssetRow.model), "")
+    query = select(AssetRow.asset_id, words).where(AssetRow.asset_id == func.any(list(asset_ids)), words.is_not(None))
+    return dict((await session.execute(query)).all())
+
+
 async def assets_identified(
     session: AsyncSession, lessor_id: int, values: Mapping[IdentifierKind, Sequence[str]]
 ) -> Sequence[Row[Any]]:

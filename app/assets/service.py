@@ -37,6 +37,7 @@ __all__ = [
     "lessor_by_id",
     "lessor_named",
     "load_device_index",
+    "makes_of",
     "register_devices",
     "trust_datum_of",
 ]
@@ -194,6 +195,11 @@ async def change_asset(
 async def assets_by_id(session: AsyncSession, asset_ids: Collection[int]) -> dict[int, AssetIdentity]:
     """Return what assets are recognised by, without unknown ids; whether they are in sight is for the caller."""
     return {identity.asset_id: identity for identity in await queries.identities(session, asset_ids)}
+
+
+async def makes_of(session: AsyncSession, asset_ids: Collection[int]) -> dict[int, str]:
+    """Return make and model of assets, of those that have either; whether they are in sight is for the caller."""
+    return await queries.makes(session, asset_ids)
 
 
 async def create_device(session: AsyncSession, lessor_id: int, device: DeviceFields, clock: Clock) -> DeviceRow:

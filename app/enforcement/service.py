@@ -334,7 +334,7 @@ async def assign(
         for a in await _in_play(session, case_id)
     ]
     await access.write_grants(session, grants, visibility.principal)
-    return _assignment(row)
+    return assignment_view(row)
 
 
 async def list_assignments(
@@ -349,10 +349,11 @@ async def list_assignments(
     principal = visibility.principal
     own = principal.principal_id if principal.kind is PrincipalKind.DISPATCHER else None
     rows = await queries.assignments_of(session, case_id, dispatcher_id=own, after=after, limit=limit)
-    return [_assignment(row) for row in rows]
+    return [assignment_view(row) for row in rows]
 
 
-def _assignment(row: AssignmentRow) -> AssignmentView:
+def assignment_view(row: AssignmentRow) -> AssignmentView:
+    """Return an assignment as it is read."""
     return AssignmentView(row.assignment_id, row.case_id, row.dispatcher_id, row.starts_at, row.ends_at, row.given_at)
 
 
