@@ -12,6 +12,7 @@ from fastapi_offline import FastAPIOffline
 
 import app as package
 from app.access.keyring import Keyring
+from app.access.trail_writing import TrailWriter
 from app.api import fast_lane, openapi, problems
 from app.api.requests import Account, RequestContext
 from app.api.router import router
@@ -58,10 +59,10 @@ def create_app(settings: Settings, clock: Clock | None = None, companion: Compan
     @asynccontextmanager
     async def lifespan(application: FastAPI) -> AsyncIterator[None]:
         locators = LocatorProvider(context.database)
-        async with Ingest(context, locators) as ingest:
+        async with TrailWriter(context.database) as trail, Ingest(context, locators) as ingest:
+            application.state.trail = trail
             application.state.locators = locators
             application.state.ingest = ingest
-            application.state.keyring = Keyring(context.database, context.clock)
             async with companion(context, locators, ingest) if companion else nullcontext():
                 yield
         await context.database.close()
@@ -76,6 +77,7 @@ def create_app(settings: Settings, clock: Clock | None = None, companion: Compan
         redoc_url=None,
     )
     application.state.context = context
+    application.state.keyring = Keyring(context.database, context.clock)
     application.include_router(router)
     account = Account(context.metrics, settings.max_body_bytes)
     application.add_middleware(RequestContext, account=account)

@@ -14,6 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.access.domain import Permission, Principal, PrincipalKind, Visibility
 from app.access.keyring import Keyring
 from app.access.sight import sight_of
+from app.access.trail import author_of, notes_of
+from app.access.trail_writing import TrailWriter, append, entries_of
 from app.core.errors import NotPermitted, PurposeRequired
 from app.core.http import Context, InContext
 from app.core.wire import Key
@@ -69,26 +71,44 @@ class May:
             NotPermitted: It may not.
         """
         if not principal.may(self.permission):
+            if principal.post_only:
+                raise NotPermitted("This key can only post pings.")
             role = principal.role.replace("_", " ")
             raise NotPermitted(f"This needs the permission {self.permission}; you ({role}) do not have it.")
         return principal
 
 
-async def _reading(principal: AnyPrincipal, context: InContext) -> AsyncIterator[AsyncSession]:
+async def write_trail(request: Request, session: AsyncSession, principal: Principal, context: Context) -> None:
+    """Write what was noted in a session that only read, and return when it is committed.
+
+    Raises:
+        Unavailable: It could not be written; nothing may be answered.
+    """
+    writer = cast("TrailWriter", request.app.state.trail)
+    await writer.write(entries_of(session, author_of(principal), context.clock, request.state.request_id))
+
+
+async def _reading(request: Request, principal: AnyPrincipal, context: InContext) -> AsyncIterator[AsyncSession]:
     async with context.database.reading(sight_of(principal, context.clock.now())) as session:
         yield session
+    await write_trail(request, session, principal, context)
 
 
-async def _writing(principal: AnyPrincipal, context: InContext) -> AsyncIterator[AsyncSession]:
+async def _writing(request: Request, principal: AnyPrincipal, context: InContext) -> AsyncIterator[AsyncSession]:
     async with context.database.writing(sight_of(principal, context.clock.now())) as session:
         yield session
+        await append(session, entries_of(session, author_of(principal), context.clock, request.state.request_id))
 
 
 ReadSession = Annotated[AsyncSession, Depends(_reading, scope="function")]
-"""A READ ONLY transaction that sees what the principal sees of registers, ended before the answer is sent."""
+"""A READ ONLY transaction that sees what the principal sees of registers, ended before the answer is sent.
+
+What was noted in it for the trail is committed then, too: no trail, no answer."""
 
 WriteSession = Annotated[AsyncSession, Depends(_writing, scope="function")]
-"""A transaction with the principal's sight, committed before the answer is sent: what fails then is no 201."""
+"""A transaction with the principal's sight, committed before the answer is sent: what fails then is no 201.
+
+What was noted in it for the trail is its last statement: a change and its entry are one."""
 
 MayPostPings = Annotated[Principal, Depends(May(Permission.PINGS_POST))]
 MayReadPlaces = Annotated[Principal, Depends(May(Permission.PLACES_READ))]
@@ -172,25 +192,61 @@ CasePositionSight = Annotated[Visibility, Depends(case_position_sight)]
 """The same where the path names the case."""
 
 
-async def _looking(visibility: PositionSight, context: InContext) -> AsyncIterator[AsyncSession]:
-    async with _position_session(visibility, context) as session:
+def named_case_sight(
+    principal: MayReadPositions,
+    case: Annotated[Key, Query(description="The case; it is also the purpose of reading positions.")],
+) -> Visibility:
+    """Return what the principal may see of the positions of the case that the query must name."""
+    return Visibility(principal, case_id=case)
+
+
+NamedCaseSight = Annotated[Visibility, Depends(named_case_sight)]
+"""The same where the query must name the case, whoever asks."""
+
+
+async def _looking(request: Request, visibility: PositionSight, context: InContext) -> AsyncIterator[AsyncSession]:
+    async with _position_session(request, visibility, context) as session:
         yield session
 
 
-async def _looking_at_case(visibility: CasePositionSight, context: InContext) -> AsyncIterator[AsyncSession]:
-    async with _position_session(visibility, context) as session:
+async def _looking_at_case(
+    request: Request, visibility: CasePositionSight, context: InContext
+) -> AsyncIterator[AsyncSession]:
+    async with _position_session(request, visibility, context) as session:
+        yield session
+
+
+async def _looking_at_named(
+    request: Request, visibility: NamedCaseSight, context: InContext
+) -> AsyncIterator[AsyncSession]:
+    async with _position_session(request, visibility, context) as session:
         yield session
 
 
 @asynccontextmanager
-async def _position_session(visibility: Visibility, context: Context) -> AsyncIterator[AsyncSession]:
+async def _position_session(
+    request: Request, visibility: Visibility, context: Context
+) -> AsyncIterator[AsyncSession]:
     sight = sight_of(visibility.principal, context.clock.now(), visibility.case_id)
     async with context.database.reading(sight) as session:
         yield session
+    if not notes_of(session):
+        msg = f"positions were read and nothing was noted for the trail: {request.url.path}"
+        raise NothingNoted(msg)
+    await write_trail(request, session, visibility.principal, context)
+
+
+class NothingNoted(RuntimeError):
+    """Positions were read without a note for the trail: a fault of ours, so nothing is answered but 500."""
 
 
 PositionSession = Annotated[AsyncSession, Depends(_looking, scope="function")]
-"""A READ ONLY transaction that sees positions too, of the case that is named."""
+"""A READ ONLY transaction that sees positions too, of the case that is named.
+
+Whoever takes it notes what was looked at (``trail.note``): an answer without a note is not sent."""
 
 CasePositionSession = Annotated[AsyncSession, Depends(_looking_at_case, scope="function")]
 """The same where the path names the case."""
+
+NamedCaseSession = Annotated[AsyncSession, Depends(_looking_at_named, scope="function")]
+"""The same where the query must name the case."""

@@ -20,8 +20,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.access import queries, share_queries
 from app.access.domain import Permission, Principal, PrincipalKind
 from app.access.share_domain import ShareState, ShareView
-from app.access.trail import Note, note
-from app.core.clock import SHANGHAI
+from app.access.trail import Author, Entry, Note, author_of, note
+from app.access.trail_writing import append
+from app.core.clock import SHANGHAI, Clock
 from app.core.database import SERVICE, Database, as_service
 from app.core.errors import InvalidInput, NotFound, TooManyRequests
 
@@ -33,6 +34,8 @@ LONGEST_REST_S: Final = 300
 _TOKEN_BYTES: Final = 32
 _NOT_FOUND: Final = "There is no such share."
 _hasher: Final = PasswordHasher()
+RECIPIENT: Final = Author(0, "recipient")
+"""Somebody with the link of a share, who has no account."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +109,7 @@ async def create_share(
         },
     )
     view = await share_in_sight(session, share_id)
-    note(session, Note("share.create", case_id, detail=f"share:{share_id} until:{until.isoformat()} for:{recipient}"))
+    note(session, Note("share.create", case_id, detail=f"share {share_id} for {recipient} until {until.isoformat()}"))
     return NewShare(view, token, pin)
 
 
@@ -138,7 +141,7 @@ async def revoke_share(session: AsyncSession, principal: Principal, share_id: in
     """
     share = await share_in_sight(session, share_id)
     if await share_queries.revoke(session, share_id, principal.principal_id, now):
-        note(session, Note("share.revoke", share.case_id, detail=f"share:{share_id} for:{share.recipient}"))
+        note(session, Note("share.revoke", share.case_id, detail=f"share {share_id} for {share.recipient}"))
 
 
 async def find_open(database: Database, token: str, now: datetime) -> OpenShare | None:
@@ -156,14 +159,21 @@ async def find_open(database: Database, token: str, now: datetime) -> OpenShare 
     return OpenShare(view, maker)
 
 
-async def try_pin(database: Database, share: OpenShare, pin: str, now: datetime) -> bool:
+async def try_pin(database: Database, share: OpenShare, pin: str, clock: Clock, request_id: str) -> bool:
     """Tell whether a PIN is that of a share; the attempt counts, whatever becomes of this request.
+
+    Args:
+        database: Where shares are.
+        share: Which.
+        pin: What was typed.
+        clock: The time.
+        request_id: For the trail, in which a wrong one stands.
 
     Raises:
         TooManyRequests: It was not looked at: another attempt was made a moment ago.
         NotFound: The share is no longer open.
     """
-    share_id = share.view.share_id
+    share_id, now = share.view.share_id, clock.now()
     async with database.writing(SERVICE) as session:
         expected = await share_queries.claim_attempt(session, share_id, now, LONGEST_REST_S)
         again_at = await share_queries.retry_at(session, share_id)
@@ -172,18 +182,32 @@ async def try_pin(database: Database, share: OpenShare, pin: str, now: datetime)
             raise NotFound(_NOT_FOUND)
         rest_s = max(1, ceil((again_at - now).total_seconds()))
         raise TooManyRequests("Wait before the next attempt.", retry_after_s=rest_s)
-    if not await asyncio.to_thread(_matches, expected, pin):
-        return False
+    right = await asyncio.to_thread(_matches, expected, pin)
     async with database.writing(SERVICE) as session:
-        await share_queries.take_back_attempt(session, share_id)
-    return True
+        if right:
+            await share_queries.take_back_attempt(session, share_id)
+        else:
+            wrong = Note("share.wrong_pin", share.view.case_id, detail=f"share {share_id} for {share.view.recipient}")
+            await append(session, [Entry(wrong, RECIPIENT, now, request_id)])
+    return right
 
 
-async def count_opening(session: AsyncSession, share: OpenShare, note_of_it: Note, now: datetime) -> None:
-    """Count that a share was opened, and note it, in the transaction that reads what is shown."""
+async def write_opening(
+    session: AsyncSession, share: OpenShare, opening: Note, clock: Clock, request_id: str
+) -> None:
+    """Count that a share was opened, and write it into the trail: the last thing before the commit.
+
+    Args:
+        session: The transaction that has read what is shown.
+        share: Which share.
+        opening: What was shown; its author is whoever made the share, and its detail names the recipient.
+        clock: The time.
+        request_id: Of the request.
+    """
+    now = clock.now()
     async with as_service(session):
         await share_queries.count_opening(session, share.view.share_id, now)
-    note(session, note_of_it)
+    await append(session, [Entry(opening, author_of(share.maker), now, request_id)])
 
 
 def _matches(expected: str, pin: str) -> bool:

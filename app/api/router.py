@@ -2,6 +2,7 @@
 
 from fastapi import APIRouter
 
+from app.access.trail_router import router as trail
 from app.api import health
 from app.assets.router import router as assets
 from app.clusters.router import router as clusters
@@ -15,7 +16,7 @@ from app.telemetry.router import router as telemetry
 from app.tracking.router import router as tracking
 
 router = APIRouter()
-for room in (ingest, clusters, shares, tracking, enforcement, assets, telemetry, aemp, jurisdictions):
+for room in (ingest, clusters, shares, tracking, enforcement, assets, telemetry, aemp, jurisdictions, trail):
     router.include_router(room, prefix="/v1")
 router.include_router(share_pages)
 router.include_router(health.router)

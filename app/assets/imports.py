@@ -10,6 +10,7 @@ from sqlalchemy import Row
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.access.trail import Note, note
 from app.assets import queries
 from app.assets.csv_import import AssetLine, LineError, ParsedFile, parse_assets_csv
 from app.assets.domain import UNIQUE_IDENTIFIERS, ImportMode, ImportReport, LineResult, LineStatus, period
@@ -103,7 +104,11 @@ async def import_assets(
         done = await _write(session, lessor_id, plan)
     except IntegrityError as error:
         raise Conflict("The register changed while the file was read; send it again.") from error
-    return _report(parsed, plan.errors, done, written=True)
+    report = _report(parsed, plan.errors, done, written=True)
+    told = f"lessor {lessor_id}: {report.lines} lines, {report.rejected} rejected, {report.bound} devices bound"
+    created = [line.asset_id for line in done if line.status is LineStatus.CREATED and line.asset_id]
+    note(session, Note("asset.import", asset_ids=created, results=report.created, detail=told))
+    return report
 
 
 async def _look_up(session: AsyncSession, lessor_id: int, lines: Sequence[AssetLine]) -> _Store:

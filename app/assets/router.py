@@ -15,6 +15,7 @@ from app.access.http import (
     ReadSession,
     WriteSession,
 )
+from app.access.trail import Note, note_for_grantee
 from app.assets import queries, service
 from app.assets.depot_router import router as depots
 from app.assets.domain import AssetKind, ImportMode, ImportReport
@@ -121,7 +122,10 @@ async def list_assets(
     }
     wanted = {column: value for column, value in named.items() if value is not None}
     rows = await queries.assets(session, sight, context.clock.now(), wanted, decode_token(after), limit)
-    return page_of([AssetOutput.model_validate(row) for row in rows], limit, lambda row: row.asset_id)
+    page = page_of([AssetOutput.model_validate(row) for row in rows], limit, lambda row: row.asset_id)
+    ids = [asset.asset_id for asset in page.items]
+    note_for_grantee(session, sight, Note("asset.list", asset_ids=ids, results=len(ids)))
+    return page
 
 
 @router.post(
@@ -204,7 +208,9 @@ def _faults(report: ImportReport) -> list[dict[str, Any]]:
 @router.get("/assets/{asset_id}", summary="Read a leased asset")
 async def read_asset(session: ReadSession, context: InContext, asset_id: Key, sight: AssetsInSight) -> AssetOutput:
     """Read an asset: a lessor its own, a court or a dispatcher those that a case opens to them."""
-    return AssetOutput.model_validate(await service.asset_in_sight(session, sight, asset_id, context.clock.now()))
+    found = await service.asset_in_sight(session, sight, asset_id, context.clock.now())
+    note_for_grantee(session, sight, Note("asset.read", asset_ids=(asset_id,), results=1))
+    return AssetOutput.model_validate(found)
 
 
 @router.patch("/assets/{asset_id}", summary="Change a leased asset")
@@ -230,7 +236,9 @@ async def list_asset_bindings(
     """List the bindings of an asset, in the order in which they were registered."""
     await service.asset_in_sight(session, sight, asset_id, context.clock.now())
     rows = await queries.bindings(session, "asset_id", asset_id, decode_token(after), limit)
-    return page_of([BindingOutput.model_validate(row) for row in rows], limit, lambda row: row.binding_id)
+    page = page_of([BindingOutput.model_validate(row) for row in rows], limit, lambda row: row.binding_id)
+    note_for_grantee(session, sight, Note("binding.list", asset_ids=(asset_id,), results=len(page.items)))
+    return page
 
 
 @router.post("/devices", status_code=201, summary="Register a tracker")

@@ -8,6 +8,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.domain import Visibility
+from app.access.trail import Note, note
 from app.assets import queries
 from app.assets.bindings import DeviceIndex, load_device_index
 from app.assets.domain import UNIDENTIFIED, UNIQUE_IDENTIFIERS, AssetIdentity, DeviceKind, Lessor, period
@@ -70,6 +71,10 @@ def _apply(row: AssetRow | DeviceRow | LessorRow, changes: Mapping[str, object])
         setattr(row, column, value)
 
 
+def _told(what: str, changes: Mapping[str, object]) -> str:
+    return f"{what}: {', '.join(sorted(changes))}"
+
+
 async def owner(session: AsyncSession, visibility: Visibility, lessor_id: int | None) -> int:
     """Return the lessor that something is registered for: the key's own, or the one that an administrator names.
 
@@ -94,6 +99,7 @@ async def create_lessor(session: AsyncSession, lessor: LessorInput, clock: Clock
     row = LessorRow(**lessor.model_dump(), created_at=clock.now())
     session.add(row)
     await flush(session)
+    note(session, Note("lessor.create", detail=f"lessor {row.lessor_id}"))
     return row
 
 
@@ -122,6 +128,7 @@ async def change_lessor(
     row = await lessor_in_sight(session, visibility, lessor_id, for_change=True)
     _apply(row, changes)
     await flush(session)
+    note(session, Note("lessor.change", detail=_told(f"lessor {lessor_id}", changes)))
     return row
 
 
@@ -153,6 +160,7 @@ async def create_asset(session: AsyncSession, lessor_id: int, asset: AssetFields
     row = AssetRow(**values, lessor_id=lessor_id, created_at=now, changed_at=now)
     session.add(row)
     await flush(session)
+    note(session, Note("asset.create", asset_ids=(row.asset_id,), detail=f"lessor {lessor_id}"))
     return row
 
 
@@ -189,6 +197,7 @@ async def change_asset(
     if session.is_modified(row):
         row.changed_at = now
     await flush(session)
+    note(session, Note("asset.change", asset_ids=(asset_id,), detail=_told(f"lessor {row.lessor_id}", changes)))
     return row
 
 
@@ -212,6 +221,7 @@ async def create_device(session: AsyncSession, lessor_id: int, device: DeviceFie
     row = DeviceRow(**values, lessor_id=lessor_id, created_at=clock.now())
     session.add(row)
     await flush(session)
+    note(session, Note("device.create", detail=f"device {row.device_id} of lessor {lessor_id}"))
     return row
 
 
@@ -227,14 +237,14 @@ async def register_devices(
     wanted = list(dict.fromkeys(identifiers))
     known = {row.identifier for row in await queries.devices_identified(session, lessor_id, wanted)}
     now = clock.now().isoformat()
-    await queries.insert_devices(
-        session,
-        [
-            {"lessor_id": lessor_id, "identifier": identifier, "kind": kind, "created_at": now}
-            for identifier in wanted
-            if identifier not in known
-        ],
-    )
+    fresh = [
+        {"lessor_id": lessor_id, "identifier": identifier, "kind": kind, "created_at": now}
+        for identifier in wanted
+        if identifier not in known
+    ]
+    await queries.insert_devices(session, fresh)
+    if fresh:
+        note(session, Note("device.import", results=len(fresh), detail=f"lessor {lessor_id}"))
 
 
 async def device_in_sight(
@@ -263,6 +273,7 @@ async def change_device(
     row = await device_in_sight(session, visibility, device_id, for_change=True)
     _apply(row, changes)
     await flush(session)
+    note(session, Note("device.change", detail=_told(f"device {device_id}", changes)))
     return row
 
 
@@ -304,6 +315,7 @@ async def bind_device(
     await _check_period(session, row, "bound_from")
     session.add(row)
     await flush(session)
+    _note_binding(session, "binding.create", row)
     return row
 
 
@@ -323,6 +335,7 @@ async def change_binding(
     row.bound_until = bound_until
     await _check_period(session, row, "bound_until")
     await flush(session)
+    _note_binding(session, "binding.change", row)
     return row
 
 
@@ -335,8 +348,14 @@ async def delete_binding(session: AsyncSession, visibility: Visibility, binding_
     row = await queries.binding(session, visibility, binding_id)
     if row is None:
         raise NotFound("There is no such binding.")
+    _note_binding(session, "binding.delete", row)
     await session.delete(row)
     await flush(session)
+
+
+def _note_binding(session: AsyncSession, action: str, row: BindingRow) -> None:
+    told = f"binding {row.binding_id} of device {row.device_id}"
+    note(session, Note(action, asset_ids=(row.asset_id,), window=(row.bound_from, row.bound_until), detail=told))
 
 
 async def _check_period(session: AsyncSession, binding: BindingRow, field: str) -> None:

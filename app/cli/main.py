@@ -20,9 +20,10 @@ from sqlalchemy.exc import DBAPIError
 
 from app.access.domain import Role
 from app.cli import background, bringing_in
+from app.cli.audit import audit_app
 from app.cli.benchmarks import bench_app
 from app.cli.chain import verify_batches
-from app.cli.cluster import ClusterUrls, LocalCluster, database_urls, service_url
+from app.cli.cluster import APPLICATION, ClusterUrls, LocalCluster, database_urls, service_url
 from app.cli.exports import exports_app
 from app.cli.feeds import feeds_app
 from app.cli.keys import make_key
@@ -34,6 +35,7 @@ from app.core.logging import configure_logging
 from app.core.schema import migrate as migrate_schema
 from app.core.sealing import new_key
 from app.core.settings import Settings
+from app.core.sight_roles import roles_sql
 from app.main import create_app
 from app.telemetry.ping_files import Reading
 from app.worker.process import background_work, work_until_stopped
@@ -66,6 +68,7 @@ cli.add_typer(batches_app, name="batches")
 cli.add_typer(secrets_app, name="secrets")
 cli.add_typer(feeds_app, name="feeds")
 cli.add_typer(exports_app, name="exports")
+cli.add_typer(audit_app, name="audit")
 cli.add_typer(bench_app, name="bench")
 console = Console(highlight=False, width=None if sys.stdout.isatty() else 118)
 
@@ -127,6 +130,14 @@ def migrate(
     where = urls()
     migrate_schema(where.owner_url, where.app_url, revision=revision)
     console.print("The schema is up to date." if revision == "head" else f"The schema is at {revision}.")
+
+
+@cli.command("database-roles")
+def database_roles(
+    application: Annotated[str, typer.Argument(help="The role that the application connects with.")] = APPLICATION,
+) -> None:
+    """Print the SQL that a superuser runs once for a server: the roles that row-level security is written for."""
+    console.print(roles_sql(application), soft_wrap=True, markup=False)
 
 
 @cli.command()

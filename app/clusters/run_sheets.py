@@ -87,13 +87,14 @@ async def shared_sheet(context: Context, token: str) -> OpenShare | None:
     return found
 
 
-async def open_sheet(context: Context, found: OpenShare, layer: LocatedLayer) -> RunSheet | None:
+async def open_sheet(context: Context, found: OpenShare, layer: LocatedLayer, request_id: str) -> RunSheet | None:
     """Read the sheet of a share whose PIN was right, and write that it was opened; None when it has just ended.
 
     Args:
         context: Clock, settings, database.
         found: The share.
         layer: The boundaries in use.
+        request_id: Of the request.
     """
     now, share_, maker = context.clock.now(), found.view, found.maker
     visibility = Visibility(maker, case_id=share_.case_id)
@@ -109,9 +110,9 @@ async def open_sheet(context: Context, found: OpenShare, layer: LocatedLayer) ->
                 recipient=share_.recipient,
                 window=(assignment.starts_at, assignment.ends_at),
             )
-            told = f"share:{share_.share_id} for:{share_.recipient} export:{stamp.export_id} {sheet.digest}"
+            told = f"share {share_.share_id} for {share_.recipient}: {sheet.digest} export:{stamp.export_id}"
             opening = Note("share.open", share_.case_id, sheet.asset_ids, results=len(sheet.entries), detail=told)
-            await shares.count_opening(session, found, opening, now)
+            await shares.write_opening(session, found, opening, context.clock, request_id)
             return sheet
     except _GONE:
         return None

@@ -11,7 +11,7 @@ import shapely
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.domain import Visibility
-from app.access.trail import Note, note
+from app.access.trail import Note, note, note_export
 from app.assets.stamps import stamp_of
 from app.clusters import queries
 from app.clusters.clustering import Cluster, clusters_of
@@ -66,7 +66,10 @@ async def distribution_of(
         InvalidInput: ``as_of`` is in the future.
     """
     scene = await scene_of(session, visibility, case_id, context, layer, fresh_within=fresh_within, as_of=as_of)
-    return distribution_out(scene, distribute(scene, level))
+    answer = distribution_out(scene, distribute(scene, level))
+    past = None if as_of is None else (as_of, as_of)
+    note(session, Note("distribution.read", case_id, _looked_at(scene), past, results=len(answer.rows)))
+    return answer
 
 
 async def clusters_in(
@@ -99,7 +102,14 @@ async def clusters_in(
     scene = await scene_of(session, visibility, case_id, context, layer, fresh_within=parameters.fresh_within)
     if parameters.court is not None:
         await _court_must_exist(session, parameters.court)
-    return await asyncio.to_thread(_cluster, scene, parameters, polygon)
+    found = await asyncio.to_thread(_cluster, scene, parameters, polygon)
+    note(session, Note("clusters.read", case_id, _looked_at(scene), results=len(found.features)))
+    return found
+
+
+def _looked_at(scene: CaseScene) -> list[int]:
+    """Return the assets whose positions took part in an answer: all of the case but those that are withheld."""
+    return [asset.asset_id for asset in scene.assets if not asset.withheld]
 
 
 async def scene_of(
@@ -170,7 +180,7 @@ async def letter_of(
     """
     letter = compose(answer, await stamp_of(session, visibility.principal, clock))
     detail = f"{letter.digest} export:{letter.stamp.export_id} format:{file_format}"
-    note(session, Note("distribution.export", answer.case.case_id, results=len(answer.rows), detail=detail))
+    note_export(session, "distribution.export", detail)
     return letter
 
 

@@ -98,14 +98,14 @@ async def open_shared_sheet(request: Request, token: str, context: InContext) ->
         return _page(gone_page(), HTTPStatus.NOT_FOUND)
     layer = await locators_of(request).current()
     try:
-        if not await shares.try_pin(context.database, found, pin, context.clock.now()):
+        if not await shares.try_pin(context.database, found, pin, context.clock, request.state.request_id):
             return _page(pin_page(_WRONG), HTTPStatus.FORBIDDEN)
     except TooManyRequests as error:
         said = _WAIT.format(s=error.retry_after_s)
         return _page(pin_page(said), HTTPStatus.TOO_MANY_REQUESTS, {"Retry-After": str(error.retry_after_s)})
     except NotFound:
         return _page(gone_page(), HTTPStatus.NOT_FOUND)
-    sheet = await run_sheets.open_sheet(context, found, layer)
+    sheet = await run_sheets.open_sheet(context, found, layer, request.state.request_id)
     if sheet is None:
         return _page(gone_page(), HTTPStatus.NOT_FOUND)
     body = sheet_page(sheet)

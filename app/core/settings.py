@@ -1,6 +1,7 @@
 """Settings, read once by whoever starts the service; nothing reads the environment at import."""
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import AliasChoices, Field, NonNegativeInt, PositiveInt, SecretStr, field_validator
@@ -117,6 +118,12 @@ class Settings(BaseSettings):
 
     retention_derived_days: NonNegativeInt = 1825
     """The last position of each day is deleted after so many days; 0 keeps it for ever."""
+
+    anchor_dir: Path | None = None
+    """A folder, best on another machine's disk, into which the head of the audit trail is written once a day."""
+
+    tsa_url: str | None = None
+    """A time stamp authority (RFC 3161) that stamps the head of the audit trail once a day."""
 
     log_level: str = "INFO"
     """Least severity that is logged: DEBUG, INFO, WARNING, ERROR."""

@@ -5,6 +5,7 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.domain import Visibility
+from app.access.trail import Note, note
 from app.assets import service as assets
 from app.core.errors import Conflict, InvalidInput, NotFound
 from app.enforcement import queries
@@ -39,6 +40,7 @@ async def place(session: AsyncSession, visibility: Visibility, wanted: HoldInput
     )
     session.add(row)
     await session.flush()
+    note(session, Note("hold.place", row.case_id, (row.asset_id,), detail=f"hold {row.hold_id}"))
     return row
 
 
@@ -56,4 +58,5 @@ async def release(session: AsyncSession, visibility: Visibility, hold_id: int, n
         raise Conflict(f"The hold was released at {row.until_at.isoformat()}.")
     row.until_at = now
     await session.flush()
+    note(session, Note("hold.release", row.case_id, (row.asset_id,), detail=f"hold {row.hold_id}"))
     return row

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access import service as access
 from app.access.domain import Visibility
+from app.access.trail import Note, note
 from app.core.database import violated_constraint
 from app.core.errors import Conflict, InvalidInput, NotFound
 from app.enforcement import queries, terms
@@ -43,6 +44,10 @@ async def order_measures(
     added = {"case_id": case_id, "created_at": now, "created_by": visibility.principal.principal_id}
     ids = await queries.add_measures(session, [_columns(order) | added for order in orders])
     await grant_sight(session, case, sorted(released), visibility.principal, now)
+    note(
+        session,
+        Note("measure.record", case_id, asset_ids, results=len(ids), detail=f"from measure {min(ids, default=0)}"),
+    )
     return ids
 
 
@@ -132,7 +137,15 @@ async def change_measure(
     if changes.get("released_on") is not None:
         await _release(session, row, changes["released_on"], now)
     await session.flush()
+    told = f"measure {measure_id}: {', '.join(sorted(changes))}"
+    note(session, Note(_action(changes), row.case_id, (row.asset_id,), detail=told))
     return (await _views(session, [row]))[0]
+
+
+def _action(changes: Mapping[str, Any]) -> str:
+    if changes.get("released_on") is not None:
+        return "measure.lift"
+    return "measure.renew" if changes.get("ends_on") is not None else "measure.change"
 
 
 async def _renew(

@@ -20,6 +20,7 @@ from app.access.http import (
     ReadSession,
     WriteSession,
 )
+from app.access.trail import Note, note_for_grantee
 from app.core.errors import InvalidInput
 from app.core.http import InContext
 from app.core.paging import After, Limit, Page, decode_token, page_of
@@ -170,7 +171,10 @@ async def list_case_assets(
     """Confirmed assets with what the rule says of each today; the applicant also sees what it has only offered."""
     now = context.clock.now()
     found = await service.list_case_assets(session, visibility, case_id, now, after=decode_token(after), limit=limit)
-    return page_of([CaseAssetOutput.model_validate(a) for a in found], limit, lambda asset: asset.asset_id)
+    page = page_of([CaseAssetOutput.model_validate(a) for a in found], limit, lambda asset: asset.asset_id)
+    ids = [asset.asset_id for asset in page.items]
+    note_for_grantee(session, visibility, Note("case.assets", case_id, ids, results=len(ids)))
+    return page
 
 
 @router.post("/cases/{case_id}/measures", status_code=201, summary="Record seizure measures")

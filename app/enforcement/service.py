@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access import service as access
 from app.access.domain import Principal, PrincipalKind, Visibility
+from app.access.trail import Note, note
 from app.assets import service as assets
 from app.assets.domain import IdentifierKind
 from app.core.database import as_service, violated_constraint
@@ -87,6 +88,7 @@ async def open_case(session: AsyncSession, new: NewCase, now: datetime) -> CaseV
         if field is None:
             raise
         raise _REFUSALS[field](f"{field}: {_EXPLANATIONS[field]}", field=field) from error
+    note(session, Note("case.record", row.case_id, detail=row.case_number))
     return (await _views(session, [row]))[0]
 
 
@@ -181,10 +183,14 @@ async def change_case(
             setattr(row, name, changes[name])
     _change_phase(row, changes, now)
     await session.flush()
+    action = "case.change"
     if row.closed_on is not None and not was_closed:
+        action = "case.close"
         await access.end_grants(session, case_id, now)
     elif row.closed_on is None and was_closed:
+        action = "case.reopen"
         await grant_sight(session, row, await _in_play(session, case_id), visibility.principal, now)
+    note(session, Note(action, case_id, detail=", ".join(sorted(changes))))
     return (await _views(session, [row]))[0]
 
 
@@ -329,10 +335,10 @@ async def assign(
     )
     session.add(row)
     await session.flush()
-    grants = [
-        access.Grant("principal", dispatcher_id, case_id, a, "assignment", starts_at, ends_at)
-        for a in await _in_play(session, case_id)
-    ]
+    in_play = await _in_play(session, case_id)
+    grants = [access.Grant("principal", dispatcher_id, case_id, a, "assignment", starts_at, ends_at) for a in in_play]
+    told = f"assignment {row.assignment_id} to principal {dispatcher_id}"
+    note(session, Note("assignment.create", case_id, in_play, (starts_at, ends_at), detail=told))
     await access.write_grants(session, grants, visibility.principal)
     return assignment_view(row)
 

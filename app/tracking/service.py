@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.domain import Visibility
+from app.access.trail import Note, note
 from app.assets.service import asset_in_sight, devices_ever_on
 from app.core.errors import InvalidInput
 from app.core.http import Context
@@ -59,6 +60,7 @@ async def position_of(
     now = context.clock.now()
     await asset_in_sight(session, visibility, asset_id, now)
     positions = await queries.current(session, asset_id)
+    note(session, Note("position.read", visibility.case_id, (asset_id,), results=len(positions)))
     if not positions:
         return _never_located(asset_id, now)
     return _described(positions, now, fresh_within, layer, context.settings.border_near_m)
@@ -189,6 +191,7 @@ async def track_of(
     devices = await devices_ever_on(session, asset_id)
     points = await queries.track(session, asset_id, devices, window, key, limit + 1)
     page = points[:limit]
+    note(session, Note("track.read", visibility.case_id, (asset_id,), window, results=len(page)))
     return TrackOut(
         asset_id=asset_id,
         window_from=starts_at,

@@ -6,6 +6,8 @@ from typing import Final
 
 from psycopg import AsyncConnection
 
+from app.access import trail_daily
+from app.access.trail_writing import ensure_partitions
 from app.core.database import SERVICE
 from app.ingest.aemp_poller import poll_due
 from app.jurisdictions.errors import BoundariesNotLoaded
@@ -30,6 +32,14 @@ async def _partitions(around: Surroundings, now: datetime) -> bool:
     async with _connection(around) as connection, alone(connection, "partitions") as mine:
         if mine:
             await partitions.ensure(connection, now)
+            await ensure_partitions(connection, now)
+    return False
+
+
+async def _trail_anchor(around: Surroundings, now: datetime) -> bool:
+    async with _connection(around) as connection, alone(connection, "trail_anchor") as mine:
+        if mine:
+            await trail_daily.anchor(connection, around.core.settings, now)
     return False
 
 
@@ -91,5 +101,6 @@ JOBS: Final = (
     Job("aemp", timedelta(minutes=1), _aemp),
     Job("datum_check", timedelta(minutes=1), _datum_check),
     Job("retention", timedelta(hours=1), _retention),
+    Job("trail_anchor", timedelta(minutes=10), _trail_anchor),
 )
 """Every job that a worker runs."""

@@ -7,7 +7,7 @@ whether a PIN is right is asked by the service.
 from alembic import op
 
 revision = "0017"
-down_revision = "0012"
+down_revision = "0014"
 branch_labels = None
 depends_on = None
 

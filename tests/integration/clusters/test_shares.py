@@ -156,7 +156,9 @@ async def test_map_links_carry_gcj_02_and_no_plate(shared: Shared) -> None:
     lon, lat = float(amap[1]), float(amap[2])
     assert 0.003 < lon - CHANGNING[0] < 0.006, "shifted about 450 m east"
     assert 0.001 < abs(lat - CHANGNING[1]) < 0.004
-    tencent = re.search(r"https://apis\.map\.qq\.com/uri/v1/routeplan\?type=drive&amp;tocoord=([0-9.]+),([0-9.]+)", page)
+    tencent = re.search(
+        r"https://apis\.map\.qq\.com/uri/v1/routeplan\?type=drive&amp;tocoord=([0-9.]+),([0-9.]+)", page
+    )
     assert tencent is not None
     assert (float(tencent[1]), float(tencent[2])) == (lat, lon)
     assert "%E6%B2%AA" not in page, "no plate goes to the maker of a map"
