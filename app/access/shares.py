@@ -20,11 +20,24 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.access import queries, share_queries
 from app.access.domain import Permission, Principal, PrincipalKind
 from app.access.share_domain import ShareState, ShareView
+from app.access.share_queries import delete_shares
 from app.access.trail import Author, Entry, Note, author_of, note
 from app.access.trail_writing import append
 from app.core.clock import SHANGHAI, Clock
 from app.core.database import SERVICE, Database, as_service
 from app.core.errors import InvalidInput, NotFound, TooManyRequests
+
+__all__ = [
+    "NewShare",
+    "OpenShare",
+    "create_share",
+    "delete_shares",
+    "find_open",
+    "list_shares",
+    "revoke_share",
+    "try_pin",
+    "write_opening",
+]
 
 LONGEST: Final = timedelta(hours=72)
 USUAL: Final = timedelta(hours=24)

@@ -14,9 +14,10 @@ from app.jurisdictions.router import router as jurisdictions
 from app.telemetry.aemp_router import router as aemp
 from app.telemetry.router import router as telemetry
 from app.tracking.router import router as tracking
+from app.tracking.subject_router import router as subject
 
 router = APIRouter()
-for room in (ingest, clusters, shares, tracking, enforcement, assets, telemetry, aemp, jurisdictions, trail):
+for room in (ingest, clusters, shares, tracking, enforcement, assets, telemetry, aemp, jurisdictions, trail, subject):
     router.include_router(room, prefix="/v1")
 router.include_router(share_pages)
 router.include_router(health.router)

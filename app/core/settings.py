@@ -125,6 +125,12 @@ class Settings(BaseSettings):
     tsa_url: str | None = None
     """A time stamp authority (RFC 3161) that stamps the head of the audit trail once a day."""
 
+    retention_session_days: NonNegativeInt = 90
+    """Sessions of people are deleted so many days after they ended; 0 keeps them for ever."""
+
+    retention_share_days: NonNegativeInt = 365
+    """Shared run sheets are deleted so many days after they expired; 0 keeps them for ever."""
+
     log_level: str = "INFO"
     """Least severity that is logged: DEBUG, INFO, WARNING, ERROR."""
 
