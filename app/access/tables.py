@@ -63,6 +63,7 @@ class GrantRow(Base):
             "case_id",
             postgresql_include=["asset_id", "valid_from", "valid_until"],
         ),
+        Index("access_grant_beyond_idx", "grantee_kind", "grantee_id", postgresql_where=text("ground <> 'case'")),
     )
 
     grant_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, init=False)
