@@ -102,11 +102,17 @@ class RunSheet:
     asset_ids: tuple[int, ...]
 
     @property
+    def mark(self) -> str:
+        """What stands at the foot of every printed page: whose it is, for which case, opened when."""
+        wanted = ("案号", "接收人", "打开时间 Opened at (Asia", "打开编号")
+        return " · ".join(str(value) for label, value in self.heading if label.startswith(wanted))
+
+    @property
     def digest(self) -> str:
         """The digest over every row of its tables."""
         head = [(label, one_line(str(value))) for label, value in self.heading]
         notes = [(note,) for note in self.notes]
-        return content_digest([*head, COLUMNS, *(entry.row for entry in self.entries), *notes])
+        return content_digest([*head, COLUMNS, *(e.row for e in self.entries), (one_line(self.mark),), *notes])
 
 
 def compose(

@@ -39,7 +39,7 @@ td span+span{color:var(--soft);font-size:.92em}
 .pin button{width:100%;margin-top:14px;padding:12px;font:inherit;font-weight:600;color:#fff;background:var(--act);
  border:0;border-radius:6px}
 .wrong{color:#a3161f;font-weight:600}
-.mark{display:none}
+.sheet tfoot{display:none}
 @media screen and (max-width:760px){
  .sheet,.sheet tbody{display:block;border:0;background:none}
  .sheet thead{display:none}
@@ -49,8 +49,12 @@ td span+span{color:var(--soft);font-size:.92em}
  .sheet td::before{content:attr(data-label);display:block;font-size:.75rem;color:var(--soft)}
  .sheet .no{float:right;color:var(--soft)}
  .sheet .no::before,.sheet .name::before{display:none}
- .head th,.head td{display:block;width:auto;padding:4px 14px}
- .head th{padding-top:8px;border:0;font-size:.8rem}
+ .head tbody{display:grid;grid-template-columns:1fr 1fr}
+ .head tr{display:block;border-bottom:1px solid var(--line)}
+ .head th,.head td{display:block;width:auto;border:0;padding:2px 12px 6px}
+ .head th{padding:6px 12px 0;font-size:.75rem}
+ .head td{font-size:.92rem}
+ .head tr:last-child{grid-column:1/-1}
 }
 @media print{
  body{background:#fff;padding:0;font-size:9.5pt;max-width:none}
@@ -59,8 +63,9 @@ td span+span{color:var(--soft);font-size:.92em}
  tr{break-inside:avoid}
  .act{display:none}
  .head th{width:30%}
- .mark{display:block;position:fixed;bottom:0;left:0;right:0;text-align:center;font-size:8pt;color:#888}
- @page{size:A4 landscape;margin:10mm 10mm 14mm}
+ .sheet tfoot{display:table-footer-group}
+ .sheet tfoot td{text-align:center;font-size:8pt;color:#666}
+ @page{size:A4 landscape;margin:10mm}
 }
 """.replace("\n", "")
 HEADERS: Final = {
@@ -108,9 +113,6 @@ def gone_page() -> bytes:
 def sheet_page(sheet: RunSheet) -> bytes:
     """Return the sheet, with its digest in the last row of its tables."""
     told = dict(sheet.heading)
-    mark = " · ".join(
-        str(v) for k, v in sheet.heading if k.startswith(("案号", "接收人", "打开时间 Opened at (A", "打开编号"))
-    )
     return page(
         f"{told['案号 Case number']} 现场清单",
         STYLE,
@@ -120,6 +122,7 @@ def sheet_page(sheet: RunSheet) -> bytes:
             "table",
             element("thead", element("tr", *(element("th", column, scope="col") for column in COLUMNS))),
             element("tbody", *(_entry(entry) for entry in sheet.entries)),
+            element("tfoot", element("tr", element("td", sheet.mark, colspan=str(len(COLUMNS))))),
             class_="sheet",
         ),
         element(
@@ -131,7 +134,6 @@ def sheet_page(sheet: RunSheet) -> bytes:
             ),
             class_="notes",
         ),
-        element("p", mark, class_="mark"),
     )
 
 

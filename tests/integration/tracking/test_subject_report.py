@@ -39,9 +39,20 @@ async def known(fleet: Fleet, doors: Doors) -> tuple[int, str]:
     feed = (await fleet.lessor.post("/v1/feeds", json={"name": "gateway", "coord_system": "wgs84"})).json()["feed_id"]
     sender = await doors.lessor(feed_id=feed)
     for ago, place in ((timedelta(days=9), KUNSHAN), (timedelta(hours=1), CHANGNING)):
-        row = {"device_id": f"device-{asset_id}", "fixed_at": (NOW - ago).isoformat(), "lon": place[0], "lat": place[1]}
+        row = {
+            "device_id": f"device-{asset_id}",
+            "fixed_at": (NOW - ago).isoformat(),
+            "lon": place[0],
+            "lat": place[1],
+        }
         assert (await sender.client.post("/v1/pings", json=[row])).json()["stored"] == 1
-    zero = {"device_id": f"device-{asset_id}", "fixed_at": NOW.isoformat(), "lon": 0, "lat": 0, "coord_system": "wgs84"}
+    zero = {
+        "device_id": f"device-{asset_id}",
+        "fixed_at": NOW.isoformat(),
+        "lon": 0,
+        "lat": 0,
+        "coord_system": "wgs84",
+    }
     assert (await fleet.lessor.post("/v1/pings", json=[zero])).json()["doubted"] == 1
     session = fleet.matter.session
     await session.execute(text("UPDATE asset SET lessee_name = :name"), {"name": LESSEE})
