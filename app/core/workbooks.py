@@ -4,7 +4,7 @@ import io
 import re
 import zipfile
 from typing import Final
-from xml.etree.ElementTree import Element, ParseError  # nosec B405 names only; defusedxml parses
+from xml.etree.ElementTree import Element, ParseError  # nosec B405
 
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring

@@ -64,7 +64,7 @@ _STORED: Final = text(f"""
     LEFT JOIN raw_body r USING (batch_id)
     LEFT JOIN feed f ON f.feed_id = b.feed_id
     LEFT JOIN later_doubt l ON (l.device_id, l.variant, l.fixed_at) = (p.device_id, p.variant, p.fixed_at)
-    GROUP BY 1, 2, 3 ORDER BY 1, 2""")  # noqa: S608 only the bits of doubts are composed  # nosec B608
+    GROUP BY 1, 2, 3 ORDER BY 1, 2""")  # noqa: S608 only the bits of doubts are composed
 
 
 async def stored_of(session: AsyncSession, asset_ids: Sequence[int]) -> dict[int, list[FromFeed]]:
