@@ -98,7 +98,8 @@ async def principal_in_force(
                 ApiKeyRow,
                 and_(ApiKeyRow.principal_id == PrincipalRow.principal_id, ApiKeyRow.api_key_id == api_key_id),
             )
-            .where(PrincipalRow.principal_id == principal_id)
+            .outerjoin(AccountRow, AccountRow.principal_id == PrincipalRow.principal_id)
+            .where(PrincipalRow.principal_id == principal_id, AccountRow.disabled_at.is_(None))
         )
     ).one_or_none()
     if row is None:
