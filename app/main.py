@@ -61,7 +61,6 @@ def create_app(settings: Settings, clock: Clock | None = None, companion: Compan
         async with Ingest(context, locators) as ingest:
             application.state.locators = locators
             application.state.ingest = ingest
-            application.state.keyring = Keyring(context.database, context.clock)
             async with companion(context, locators, ingest) if companion else nullcontext():
                 yield
         await context.database.close()
@@ -76,6 +75,7 @@ def create_app(settings: Settings, clock: Clock | None = None, companion: Compan
         redoc_url=None,
     )
     application.state.context = context
+    application.state.keyring = Keyring(context.database, context.clock)
     application.include_router(router)
     account = Account(context.metrics, settings.max_body_bytes)
     application.add_middleware(RequestContext, account=account)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from app.core.errors import PurposeRequired
+
 
 class PrincipalKind(StrEnum):
     """For whom somebody acts; what it may do is said by its role."""
@@ -135,6 +137,17 @@ class Visibility:
 
     principal: Principal
     case_id: int | None = None
+
+    @property
+    def purpose(self) -> int:
+        """The case that was stated.
+
+        Raises:
+            PurposeRequired: None was.
+        """
+        if self.case_id is None:
+            raise PurposeRequired("case: say for which case you read positions", field="case")
+        return self.case_id
 
     @property
     def sees_everything(self) -> bool:

@@ -69,6 +69,8 @@ class May:
             NotPermitted: It may not.
         """
         if not principal.may(self.permission):
+            if principal.post_only:
+                raise NotPermitted("This key can only post pings.")
             role = principal.role.replace("_", " ")
             raise NotPermitted(f"This needs the permission {self.permission}; you ({role}) do not have it.")
         return principal
@@ -172,12 +174,29 @@ CasePositionSight = Annotated[Visibility, Depends(case_position_sight)]
 """The same where the path names the case."""
 
 
+def named_case_sight(
+    principal: MayReadPositions,
+    case: Annotated[Key, Query(description="The case; it is also the purpose of reading positions.")],
+) -> Visibility:
+    """Return what the principal may see of the positions of the case that the query must name."""
+    return Visibility(principal, case_id=case)
+
+
+NamedCaseSight = Annotated[Visibility, Depends(named_case_sight)]
+"""The same where the query must name the case, whoever asks."""
+
+
 async def _looking(visibility: PositionSight, context: InContext) -> AsyncIterator[AsyncSession]:
     async with _position_session(visibility, context) as session:
         yield session
 
 
 async def _looking_at_case(visibility: CasePositionSight, context: InContext) -> AsyncIterator[AsyncSession]:
+    async with _position_session(visibility, context) as session:
+        yield session
+
+
+async def _looking_at_named(visibility: NamedCaseSight, context: InContext) -> AsyncIterator[AsyncSession]:
     async with _position_session(visibility, context) as session:
         yield session
 
@@ -194,3 +213,6 @@ PositionSession = Annotated[AsyncSession, Depends(_looking, scope="function")]
 
 CasePositionSession = Annotated[AsyncSession, Depends(_looking_at_case, scope="function")]
 """The same where the path names the case."""
+
+NamedCaseSession = Annotated[AsyncSession, Depends(_looking_at_named, scope="function")]
+"""The same where the query must name the case."""

@@ -2,9 +2,11 @@
 
 from typing import Annotated, Literal
 
+import psycopg
 from fastapi import APIRouter, Depends, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel
+from sqlalchemy.exc import ProgrammingError
 
 from app.core.database import SERVICE
 from app.core.errors import Unavailable
@@ -40,6 +42,10 @@ async def _checks(context: InContext) -> list[Check]:
             return [*await check_database(session), await boundaries_loaded(session)]
     except Unavailable:
         raise
+    except ProgrammingError as error:
+        if not isinstance(error.orig, psycopg.errors.InsufficientPrivilege):
+            raise
+        return [Check(name="role", ok=False, detail="may not look; see `leasetrace database-roles`")]
     except OSError as error:
         raise Unavailable("The database does not answer.") from error
 

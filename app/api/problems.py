@@ -107,10 +107,8 @@ async def _validation(request: Request, error: Exception) -> JSONResponse:
     if any(e["type"] == "json_invalid" for e in found):
         detail = "The body is not valid JSON."
         return problem_response(request, 400, "malformed", errors.MalformedRequest.title, detail)
-    fields = [
-        FieldProblem(field=".".join(str(part) for part in e["loc"][1:]) or str(e["loc"][0]), message=e["msg"])
-        for e in found
-    ]
+    told = [(".".join(str(part) for part in e["loc"][1:]) or str(e["loc"][0]), e["msg"]) for e in found]
+    fields = [FieldProblem(field=f, message=m) for f, m in dict.fromkeys(told)]  # shared dependencies tell it twice
     detail = "; ".join(f"{f.field}: {f.message}" for f in fields[:3])
     return problem_response(request, 422, "invalid_input", errors.InvalidInput.title, detail, fields)
 

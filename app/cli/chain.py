@@ -1,13 +1,17 @@
 """``leasetrace batches verify``: walk the chain of batches and say whether it holds."""
 
+from typing import Final
+
 import psycopg
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from app.core.database import libpq_url
+from app.core.database import Database
 from app.core.errors import AppError
 from app.core.settings import Settings
 from app.telemetry.batches import FIRST_LINK, ChainFault, head_of, verify
+
+_STATEMENT_TIMEOUT_S: Final = 3600
 
 
 async def verify_batches(settings: Settings, console: Console, kept: str | None) -> None:
@@ -22,8 +26,8 @@ async def verify_batches(settings: Settings, console: Console, kept: str | None)
         AppError: The chain does not hold; the message names the first batch at fault.
     """
     number, link = _kept(kept)
-    url = libpq_url(settings.database_url.get_secret_value())
-    async with await psycopg.AsyncConnection.connect(url) as connection:
+    async with Database(settings).direct("leasetrace verify", statement_timeout_s=_STATEMENT_TIMEOUT_S) as connection:
+        await connection.set_autocommit(False)
         await connection.set_isolation_level(psycopg.IsolationLevel.REPEATABLE_READ)  # batches come in meanwhile
         total, head = await head_of(connection)
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())

@@ -22,7 +22,7 @@ from app.access.domain import Role
 from app.cli import background, bringing_in
 from app.cli.benchmarks import bench_app
 from app.cli.chain import verify_batches
-from app.cli.cluster import ClusterUrls, LocalCluster, database_urls, service_url
+from app.cli.cluster import APPLICATION, ClusterUrls, LocalCluster, database_urls, service_url
 from app.cli.feeds import feeds_app
 from app.cli.keys import make_key
 from app.cli.postgres import ClusterError
@@ -33,6 +33,7 @@ from app.core.logging import configure_logging
 from app.core.schema import migrate as migrate_schema
 from app.core.sealing import new_key
 from app.core.settings import Settings
+from app.core.sight_roles import roles_sql
 from app.main import create_app
 from app.telemetry.ping_files import Reading
 from app.worker.process import background_work, work_until_stopped
@@ -125,6 +126,14 @@ def migrate(
     where = urls()
     migrate_schema(where.owner_url, where.app_url, revision=revision)
     console.print("The schema is up to date." if revision == "head" else f"The schema is at {revision}.")
+
+
+@cli.command("database-roles")
+def database_roles(
+    application: Annotated[str, typer.Argument(help="The role that the application connects with.")] = APPLICATION,
+) -> None:
+    """Print the SQL that a superuser runs once for a server: the roles that row-level security is written for."""
+    console.print(roles_sql(application), soft_wrap=True, markup=False)
 
 
 @cli.command()

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final, Literal
 from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import JSONResponse, Response
 
-from app.access.http import CasePositionSession, CasePositionSight, PositionSession, PositionSight
+from app.access.http import CasePositionSession, CasePositionSight, NamedCaseSession, NamedCaseSight
 from app.clusters import service
 from app.clusters.domain import RollUpLevel
 from app.clusters.examples import CLUSTERS, DISTRIBUTION
@@ -104,9 +104,8 @@ async def get_case_distribution(
 )
 async def list_clusters(
     request: Request,
-    case: Annotated[Key, Query(description="The case; it is also the purpose of reading positions.")],
-    visibility: PositionSight,
-    session: PositionSession,
+    visibility: NamedCaseSight,
+    session: NamedCaseSession,
     context: InContext,
     court: Annotated[
         Key | None, Query(description="Only clusters in the area of this court (its id), of any level.")
@@ -147,7 +146,7 @@ async def list_clusters(
         near_border_m=context.settings.border_near_m,
     )
     layer = await locators_of(request).current()
-    found = await service.clusters_in(session, visibility, case, context, layer, parameters)
+    found = await service.clusters_in(session, visibility, visibility.purpose, context, layer, parameters)
     body = await asyncio.to_thread(to_json, found)
     return Response(body, media_type=GeoJSONResponse.media_type)
 

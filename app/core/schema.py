@@ -5,16 +5,13 @@ from alembic import command
 from psycopg.conninfo import conninfo_to_dict
 
 from app.core.database import libpq_url
-from app.core.errors import AppError
+from app.core.errors import Unavailable
 from app.core.readiness import alembic_config
 from app.core.sight_roles import SIGHT_ROLES
 
 
-class RolesMissing(AppError):
+class RolesMissing(Unavailable):
     """The server lacks the roles that policies are written for, or the application's role is no member of them."""
-
-    code = "roles_missing"
-    title = "The database is not prepared"
 
 
 def migrate(owner_url: str, app_url: str, *, revision: str = "head") -> None:

@@ -355,6 +355,7 @@ async def insert_extras(connection: AsyncConnection, extras: Sequence[ExtraValue
     """Keep what senders told beyond the columns of a ping."""
     if extras:
         await connection.execute(
-            "INSERT INTO ping_extra SELECT * FROM unnest(%s::int8[], %s::int2[], %s::int4[], %s::int4[], %s::jsonb[])",
+            "INSERT INTO ping_extra"
+            " SELECT * FROM unnest(%s::int8[], %s::int2[], %s::int4[], %s::int4[], %s::jsonb[])",
             [list(column) for column in zip(*extras, strict=True)],
         )

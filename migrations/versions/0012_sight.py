@@ -80,7 +80,7 @@ POLICIES: tuple[tuple[str, ...], ...] = (
     ("ping", WRITER, ALL, OWN),
     ("ping", LESSOR, "SELECT", OWN),
     ("ping", GRANTEE, "SELECT", POSITIONS),
-    ("current_position", WRITER, ALL, OWN),
+    ("current_position", WRITER, ALL, f"lessor_id IS NULL OR {OWN}"),  # null: its constraint tells of a move meanwhile
     ("current_position", LESSOR, "SELECT", OWN),
     ("current_position", GRANTEE, "SELECT", POSITIONS),
     ("current_position", ADMINISTRATOR, f"SELECT ({HEARD})", "true"),  # when it was heard, not where
@@ -93,6 +93,7 @@ POLICIES: tuple[tuple[str, ...], ...] = (
     ("ping_extra", WRITER, ALL, OWN),
     ("ping_batch", WRITER, ALL, OWN),
     ("ping_batch", LESSOR, "SELECT", OWN),
+    ("ping_batch", GRANTEE, "SELECT (batch_id, lessor_id, received_at)", "lessor_id = ANY (ARRAY(SELECT lessor_id FROM asset))"),
     ("ping_batch", ADMINISTRATOR, "SELECT", "true"),
     ("raw_body", WRITER, "INSERT", "true"),
     ("batch_chain", WRITER, "SELECT, INSERT, UPDATE", "true"),
@@ -217,6 +218,9 @@ def upgrade() -> None:
         op.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
         op.execute(f"CREATE POLICY service ON {table} TO {SERVICE} USING (true) WITH CHECK (true)")
     _on_partitions("ENABLE")
+    # The worker looks at what waits for its day; every other partition is read through its table only.
+    op.execute(f"CREATE POLICY service ON ping_default TO {SERVICE} USING (true) WITH CHECK (true)")
+    op.execute(f"GRANT SELECT, DELETE ON ping_default TO {SERVICE}")
     attach = "EXECUTE format('ALTER TABLE public.ping ATTACH"
     _edit_ensure(attach, f"{ENABLE_ON_PARTITION}\n            {attach}")
     for table, role, rights, seen, *written in POLICIES:
@@ -263,6 +267,7 @@ def downgrade() -> None:
     for table in tables:
         op.execute(f"DROP POLICY service ON {table}")
         op.execute(f"ALTER TABLE {table} DISABLE ROW LEVEL SECURITY")
+    op.execute("DROP POLICY service ON ping_default")
     _on_partitions("DISABLE")
     _edit_ensure(f"{ENABLE_ON_PARTITION}\n            ", "")
     for what in ("TABLES", "SEQUENCES", "FUNCTIONS"):

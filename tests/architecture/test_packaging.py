@@ -16,6 +16,7 @@ import yaml
 
 from app.cli.cluster import THROWAWAY_SETTINGS
 from app.cli.postgres import HOST, Instance, find_server, server_user
+from app.core.sight_roles import SIGHT_ROLES
 
 ROOT = Path(__file__).resolve().parents[2]
 LOCKS = ("requirements.lock", "requirements-dev.lock")
@@ -145,6 +146,9 @@ def test_compose_makes_the_roles_that_its_addresses_name() -> None:
             role = re.match(r"postgresql://(\w+):", url)
             assert role
             assert f"CREATE ROLE {role[1]} LOGIN" in roles
+    for name in SIGHT_ROLES:
+        assert f"CREATE ROLE {name} NOLOGIN NOINHERIT" in roles
+    assert "NOINHERIT PASSWORD" in roles
     assert "NOSUPERUSER" in roles
     assert "NOBYPASSRLS" in roles
 
@@ -165,6 +169,12 @@ def test_compose_script_makes_the_roles_in_a_real_server() -> None:
             with psycopg.connect(f"postgresql://leasetrace_owner:o'1{where}") as owner:
                 owner.execute("CREATE TABLE public.theirs (a int)")
             with psycopg.connect(f"postgresql://leasetrace_app:a2{where}") as app:
+                membership = app.execute(
+                    "SELECT bool_and(pg_has_role(oid, 'MEMBER')), bool_or(pg_has_role(oid, 'USAGE'))"
+                    " FROM pg_roles WHERE rolname = ANY(%s)",
+                    (list(SIGHT_ROLES),),
+                )
+                assert membership.fetchone() == (True, False)
                 rights = app.execute("SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user")
                 assert rights.fetchone() == (False,)
                 with pytest.raises(psycopg.errors.InsufficientPrivilege):

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, Phase, settings
 from pydantic import SecretStr
 from schemathesis.checks import CHECKS
 
-from app.access.domain import Role
+from app.access.domain import KINDS_WITH_SUBJECT, Role
 from app.access.service import create_key, create_principal
 from app.cli.background import free_port
 from app.cli.cluster import ClusterUrls
@@ -53,10 +53,10 @@ async def _make_keys(where: Settings) -> dict[str, str]:
     database, clock = Database(where), SystemClock()
     keys: dict[str, str] = {}
     async with database.writing(SERVICE) as session:
-        for kind in Role:
-            subject_id = 1 if kind in {Role.LESSOR_MANAGER, Role.ENFORCEMENT_OFFICER} else None
-            principal_id = await create_principal(session, kind, str(kind), clock, subject_id=subject_id)
-            keys[kind] = await create_key(session, principal_id, "contract", clock)
+        for role in Role:
+            subject_id = 1 if role.kind in KINDS_WITH_SUBJECT else None
+            principal_id = await create_principal(session, role, str(role), clock, subject_id=subject_id)
+            keys[role] = await create_key(session, principal_id, "contract", clock)
     await database.close()
     return keys
 

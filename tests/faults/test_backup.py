@@ -24,6 +24,7 @@ from app.cli.postgres import Instance
 from app.cli.torture import Stand, lessors_key, service_on
 from app.core.clock import SystemClock
 from app.core.schema import migrate
+from app.core.sight_roles import roles_sql
 from tests.faults.support import archive_settings, documented
 
 PROGRESS_S = 60
@@ -91,6 +92,7 @@ def another_role(up: Stand) -> Iterator[str]:
     """The login of an application's role that no dump knows."""
     with psycopg.connect(up.made.superuser_url, autocommit=True) as connection:
         connection.execute("CREATE ROLE another_app LOGIN PASSWORD 'another' NOSUPERUSER NOBYPASSRLS")
+        connection.execute(roles_sql("another_app"))
         yield "another_app:another"
 
 

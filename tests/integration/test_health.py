@@ -19,7 +19,13 @@ async def test_a_ready_service_says_why(client: httpx.AsyncClient) -> None:
     assert (await client.get("/livez")).json() == {"status": "live"}
     answer = await client.get("/readyz")
     assert answer.status_code == 200, answer.text
-    assert [check["name"] for check in answer.json()["checks"]] == ["database", "migrations", "role", "boundaries"]
+    assert [check["name"] for check in answer.json()["checks"]] == [
+        "database",
+        "migrations",
+        "role",
+        "row_security",
+        "boundaries",
+    ]
 
 
 async def ask(url: str, path: str) -> httpx.Response:

@@ -49,8 +49,11 @@ def test_up_check_down_up(own: ClusterUrls) -> None:
         assert connection.execute("SELECT version_num FROM alembic_version").fetchone() == (newest_revision(),)
 
 
-def test_the_applications_role_reads_and_writes_but_owns_nothing(own: ClusterUrls) -> None:
+def test_the_applications_role_reads_nothing_by_itself_and_owns_nothing(own: ClusterUrls) -> None:
     with psycopg.connect(own.app_url, autocommit=True) as connection:
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute("SELECT count(*) FROM ping")
+        connection.execute("SET ROLE leasetrace_service")
         connection.execute("SELECT count(*) FROM ping")
         for statement in (
             "CREATE TABLE mine (n integer)",

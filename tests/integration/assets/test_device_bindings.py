@@ -24,7 +24,7 @@ from app.cli.cluster import ClusterUrls
 from app.core.clock import FixedClock
 from app.core.database import SERVICE
 from app.core.errors import NotFound
-from tests.support import Doors, counted_queries, problem_fields
+from tests.support import AS_SERVICE, Doors, counted_queries, problem_fields
 
 MARCH, APRIL, MAY = ("2025-03-01T00:00:00+08:00", "2025-04-01T00:00:00+08:00", "2025-05-01T00:00:00+08:00")
 BIND: LiteralString = (
@@ -132,7 +132,7 @@ async def test_two_bindings_at_once_leave_one(doors: Doors) -> None:
 async def test_the_database_itself_keeps_lessors_apart(doors: Doors, urls: ClusterUrls) -> None:
     own, other = await doors.lessor("own"), await doors.lessor("other")
     digger, tracker = await asset(own.client, "D"), await device(other.client, "861")
-    async with await psycopg.AsyncConnection.connect(urls.app_url) as connection:
+    async with await psycopg.AsyncConnection.connect(urls.app_url, options=AS_SERVICE) as connection:
         for lessor_id in (own.subject_id, other.subject_id):
             with pytest.raises(psycopg.errors.ForeignKeyViolation):
                 await connection.execute(BIND, (lessor_id, tracker, digger))
@@ -158,7 +158,7 @@ async def test_the_index_says_who_was_where(doors: Doors, session: AsyncSession,
     at = np.array([us(MARCH) - 1, us(MARCH), us(APRIL) - 1, us(APRIL), us(APRIL) + 1, us(MARCH)], dtype=np.int64)
     who = np.array([tracker] * 5 + [spare], dtype=np.int32)
     assert index.asset_at(who, at).tolist() == [NONE, digger, digger, NONE, crane, NONE]
-    with psycopg.connect(urls.app_url) as connection:
+    with psycopg.connect(urls.app_url, options=AS_SERVICE) as connection:
         row = connection.execute(DEVICE_INDEX_SQL, {"lessor_id": lessor.subject_id}).fetchone()
     assert DeviceIndex.from_row(row).device_ids == index.device_ids
 
@@ -190,7 +190,9 @@ async def test_every_change_of_the_fleet_is_noticed_and_only_at_its_commit(
         ("DELETE FROM device WHERE identifier = '863'", ()),
     )
     elsewhere = await version(other.subject_id)
-    async with await psycopg.AsyncConnection.connect(urls.app_url) as connection:  # as another process would
+    async with await psycopg.AsyncConnection.connect(
+        urls.app_url, options=AS_SERVICE
+    ) as connection:  # as another process would
         for change, values in changes:
             before = await version()
             await connection.execute(change, values)

@@ -7,6 +7,7 @@ import pytest
 from app.cli.cluster import ClusterUrls
 from app.clusters.dbscan import NOISE, Points, dbscan
 from app.core.geodesy import destination
+from tests.support import AS_SERVICE
 
 CENTRE = (121.5, 31.2)
 PLANE = f"+proj=aeqd +lon_0={CENTRE[0]} +lat_0={CENTRE[1]} +R=6371008.8 +units=m"
@@ -33,7 +34,7 @@ def test_cores_are_grouped_as_postgis_groups_them(
     lon, lat = scattered(seed, n)
     points = Points(lon, lat, np.zeros(n, dtype=np.int64), np.arange(1, n + 1))
     ours = dbscan(points, radius_m=radius_m, min_assets=min_assets)
-    with psycopg.connect(urls.app_url) as connection:
+    with psycopg.connect(urls.app_url, options=AS_SERVICE) as connection:
         rows = connection.execute(
             """
             WITH spot AS (

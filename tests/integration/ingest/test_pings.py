@@ -18,7 +18,7 @@ from app.core.datum import CoordSystem, everywhere, from_wgs84
 from tests.conftest import NOW
 from tests.integration.ingest.fleet import CHANGNING, ping
 from tests.integration.ingest.fleet import position as the_asset
-from tests.support import Doors, Holder
+from tests.support import AS_SERVICE, Doors, Holder
 
 
 async def post(lessor: Holder, *rows: object, **more: Any) -> httpx.Response:
@@ -250,5 +250,5 @@ async def test_what_waits_in_the_default_partition_moves_when_its_day_gets_one(
 
 async def test_an_acknowledged_ping_is_committed(application: FastAPI, lessor: Holder, urls: ClusterUrls) -> None:
     await post(lessor, ping(5))
-    with psycopg.connect(urls.app_url) as connection:
+    with psycopg.connect(urls.app_url, options=AS_SERVICE) as connection:
         assert connection.execute("SELECT count(*) FROM ping").fetchone() == (1,)

@@ -19,7 +19,7 @@ from app.core.sealing import new_key
 from app.ingest.signatures import SIGNATURE_HEADER, TIME_HEADER, signature_of
 from tests.conftest import NOW, context_of
 from tests.integration.ingest.fleet import CHANGNING, DEVICE, make_feed, ping
-from tests.support import Doors, Holder, problem_fields
+from tests.support import AS_SERVICE, Doors, Holder, problem_fields
 
 TIME = round(NOW.timestamp())
 LON, LAT = CHANGNING
@@ -144,7 +144,7 @@ async def test_the_secret_is_sealed_and_bound_to_its_feed(
     lessor: Holder, gateway: Holder, feed_id: int, secret: str, doors: Doors, urls: ClusterUrls
 ) -> None:
     other_id = await make_feed(lessor, "other")
-    with psycopg.connect(urls.app_url) as connection:
+    with psycopg.connect(urls.app_url, options=AS_SERVICE) as connection:
         row = connection.execute("SELECT hmac_secret_sealed FROM feed WHERE feed_id = %s", (feed_id,)).fetchone()
         assert row is not None
         assert secret.encode() not in row[0]

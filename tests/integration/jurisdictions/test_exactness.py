@@ -11,11 +11,12 @@ from app.core.geodesy import FloatArray, destination
 from app.jurisdictions.loading_queries import active_county_areas
 from app.jurisdictions.locator import Locator
 from app.jurisdictions.raster import OUTSIDE
+from tests.support import AS_SERVICE
 
 
 @pytest.fixture(scope="module")
 def locator(urls: ClusterUrls) -> Locator:
-    with psycopg.connect(urls.app_url) as connection:
+    with psycopg.connect(urls.app_url, options=AS_SERVICE) as connection:
         stored = active_county_areas(connection)
     assert stored is not None
     return Locator.from_parts(*stored)
@@ -23,7 +24,7 @@ def locator(urls: ClusterUrls) -> Locator:
 
 @pytest.fixture(scope="module")
 def codes(urls: ClusterUrls) -> NDArray[np.int64]:
-    with psycopg.connect(urls.app_url) as connection:
+    with psycopg.connect(urls.app_url, options=AS_SERVICE) as connection:
         rows = connection.execute(
             "SELECT d.adcode FROM division d JOIN boundary_layer l USING (layer_id)"
             " WHERE l.active AND d.level = 'county' ORDER BY d.adcode"
@@ -35,7 +36,7 @@ def st_covers(url: str, points: FloatArray) -> NDArray[np.int64]:
     """The lowest code of the counties for which ``ST_Covers`` is true, -1 for none."""
     found = np.full(len(points), OUTSIDE)
     ewkb = shapely.to_wkb(shapely.set_srid(shapely.points(points), 4326), hex=True, include_srid=True)
-    with psycopg.connect(url) as connection:
+    with psycopg.connect(url, options=AS_SERVICE) as connection:
         connection.execute("CREATE TEMPORARY TABLE asked (n integer, geom geometry(Point, 4326)) ON COMMIT DROP")
         with connection.cursor().copy("COPY asked FROM STDIN") as rows:
             for row in enumerate(ewkb):
@@ -79,7 +80,7 @@ def test_metres_to_the_border_are_those_of_the_ellipsoid_to_one_metre_within_5_k
     lon, lat = lon[inside], lat[inside]
     county = codes[locator.locate(lon, lat)]
     metres = locator.border_distance_m(lon, lat).distance_m
-    with psycopg.connect(urls.app_url) as connection:
+    with psycopg.connect(urls.app_url, options=AS_SERVICE) as connection:
         # Distances between points only: that of PostGIS's geography to a line is up to 1.5 m wrong.
         right = [
             row[0]

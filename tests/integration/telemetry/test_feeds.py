@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from app.cli.cluster import ClusterUrls
 from app.ingest.senders import REMEMBERED_S
 from tests.integration.ingest.fleet import make_feed, ping, register_truck
-from tests.support import Doors, Holder, problem_fields
+from tests.support import AS_SERVICE, Doors, Holder, problem_fields
 
 
 @pytest.fixture
@@ -126,7 +126,7 @@ async def test_another_datum_clears_the_suspicion_of_devices_that_sent_through_t
     gateway, other = await doors.lessor(feed_id=feed_id), await doors.lessor(feed_id=other_id)
     await gateway.client.post("/v1/pings", json=[ping(9), ping(9, device_id="moved")])
     await other.client.post("/v1/pings", json=[ping(8, device_id="second"), ping(8, device_id="moved")])
-    with psycopg.connect(urls.app_url) as connection:
+    with psycopg.connect(urls.app_url, options=AS_SERVICE) as connection:
         connection.execute("UPDATE device SET datum_suspect = true")
 
     async def doubted() -> list[str]:
@@ -136,11 +136,11 @@ async def test_another_datum_clears_the_suspicion_of_devices_that_sent_through_t
 
     assert await doubted() == ["datum_suspect"] * 3
     assert (await change(lessor, feed_id, name="renamed")).status_code == 200
-    with psycopg.connect(urls.app_url) as connection:
+    with psycopg.connect(urls.app_url, options=AS_SERVICE) as connection:
         connection.execute("DELETE FROM ping")
     assert await doubted() == ["datum_suspect"] * 3
     assert (await change(lessor, feed_id, coord_system="cgcs2000")).status_code == 200
-    with psycopg.connect(urls.app_url) as connection:
+    with psycopg.connect(urls.app_url, options=AS_SERVICE) as connection:
         suspects = connection.execute("SELECT identifier FROM device WHERE datum_suspect ORDER BY 1").fetchall()
         connection.execute("DELETE FROM ping")
     assert suspects == [("moved",), ("second",)]

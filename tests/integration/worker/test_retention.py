@@ -15,7 +15,7 @@ from app.worker.jobs import JOBS
 from app.worker.loop import Surroundings
 from tests.conftest import NOW
 from tests.integration.worker.conftest import CHANGNING, DAY, PUDONG, Fleet, Runs, Tables
-from tests.support import Doors
+from tests.support import AS_SERVICE, Doors
 
 HANGZHOU = (120.1551, 30.2741)
 YEAR = 366 * DAY
@@ -230,7 +230,7 @@ async def test_the_applications_role_cannot_drop_a_young_day(
     await fleet.post(("d", 20 * DAY, CHANGNING), ("d", 4 * YEAR, CHANGNING))
     await run("partitions")
     assert partition(tables, FOUR_YEARS_AGO)
-    with psycopg.connect(urls.app_url, autocommit=True) as connection:
+    with psycopg.connect(urls.app_url, options=AS_SERVICE, autocommit=True) as connection:
 
         def drop(day: object, before: object) -> Any:
             return connection.execute("SELECT ping_partition_drop(%s, %s)", (day, before)).fetchone()
