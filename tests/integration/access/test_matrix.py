@@ -233,7 +233,13 @@ async def test_matrix(scene: Scene, operation_id: str) -> None:
     operation = operations_of(scene.application)[operation_id]
     wrong, leaked = [], []
     parts = list(parts_for(scene, operation))
-    answers = await asyncio.gather(*(ask(scene, operation_id, operation, part) for part in parts))
+    few = asyncio.Semaphore(4)  # below the size of the pool
+
+    async def asked(part: Part) -> httpx.Response:
+        async with few:
+            return await ask(scene, operation_id, operation, part)
+
+    answers = await asyncio.gather(*(asked(part) for part in parts))
     for part, answer in zip(parts, answers, strict=True):
         expected = status_for(TABLE[operation_id], part)
         if answer.status_code != expected:
