@@ -382,4 +382,26 @@ def _what_work_leaves_behind(scene: Scene) -> None:
                 connection.execute(statement, side.values)
 
 
-BACKGROUND: Final[Sequence[str]] = ()
+BACKGROUND: Final[Sequence[str]] = (
+    "INSERT INTO aemp_cursor (source_id, identifier, last_fixed_at) VALUES (%(source_id)s, %(asset_vin)s, now())",
+    """INSERT INTO daily_position (asset_id, device_id, day, fixed_at, received_at, batch_id, lessor_id, lon_e7, lat_e7,
+                                   doubts, source)
+       SELECT asset_id, device_id, fixed_at::date, fixed_at, received_at, batch_id, lessor_id, lon_e7, lat_e7, 0, source
+       FROM current_position WHERE asset_id IN (%(asset_id)s, %(spare_id)s) ON CONFLICT DO NOTHING""",
+    """INSERT INTO feed_alert (feed_id, lessor_id, kind, raised_at, last_batch_at)
+       VALUES (%(feed_id)s, %(lessor_id)s, 'silent', now(), now())""",
+    """INSERT INTO feed_hour (lessor_id, feed_id, hour, batches, received, stored, duplicates, doubted, rejected, doubts,
+                              lag_s, lag_max_s, last_at)
+       VALUES (%(lessor_id)s, %(feed_id)s, date_trunc('hour', now()), 1, 1, 1, 0, 0, 0, '{}', 0, 0, now())""",
+    """INSERT INTO late_window (device_id, lessor_id, from_at, until_at)
+       VALUES (%(device_id)s, %(lessor_id)s, now(), now() + interval '1 day')""",
+    """INSERT INTO later_doubt (device_id, variant, fixed_at, lessor_id, doubts, found_at)
+       VALUES (%(device_id)s, 0, now(), %(lessor_id)s, 4, now()), (%(spare_device_id)s, 0, now(), %(lessor_id)s, 4, now())""",
+    "INSERT INTO ping_extra VALUES (%(batch_id)s, 0, %(device_id)s, %(lessor_id)s, '{}') ON CONFLICT DO NOTHING",
+    "INSERT INTO binding_change SELECT FROM generate_series(1, 0)",
+    """INSERT INTO seizure_renewal (measure_id, previous_ends_on, ends_on, renewed_at, renewed_by)
+       SELECT measure_id, ends_on, ends_on + 365, now(), created_by FROM seizure_measure WHERE measure_id = %(measure_id)s""",
+    "INSERT INTO retention_log (class, at, rows, held_rows) VALUES ('ping', now(), 1, 0)",
+    "INSERT INTO worker_cursor (job, chain_no) VALUES ('a job', 1) ON CONFLICT DO NOTHING",
+)
+"""Rows as background work leaves them, for one side each."""
