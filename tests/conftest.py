@@ -5,6 +5,7 @@
 
 import os
 import secrets
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -140,7 +141,15 @@ class clone_of:  # noqa: N801 reads as what it does
         return self._urls
 
     def __exit__(self, *_: object) -> None:
-        self._execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(self._name))
+        for _attempt in range(50):
+            try:
+                self._execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(self._name))
+            except (
+                psycopg.errors.InsufficientPrivilege
+            ):  # a session is still on its way out
+                time.sleep(0.1)
+            else:
+                return
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import ARRAY, BigInteger, DateTime, ForeignKey, Index, Text
+from sqlalchemy import ARRAY, BigInteger, DateTime, ForeignKey, Index, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.database import Base
@@ -50,6 +50,7 @@ class GrantRow(Base):
             "case_id",
             postgresql_include=["asset_id", "valid_from", "valid_until"],
         ),
+        Index("access_grant_beyond_idx", "grantee_kind", "grantee_id", postgresql_where=text("ground <> 'case'")),
     )
 
     grant_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, init=False)

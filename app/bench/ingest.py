@@ -13,6 +13,7 @@ from app.bench.load_process import Job, LoadProcess, Outcome
 from app.bench.numbers import percentile_ms
 from app.bench.pings import MINUTE_US, Fleet, Timeline
 from app.bench.processes import cpu_s, postmaster_pid, rss_mib
+from app.bench.row_security import side_by_side
 from app.bench.sizes import sizes
 from app.core.clock import Clock
 from app.core.errors import AppError
@@ -59,6 +60,7 @@ class Extent:
         pings: Pings in batches; a fifth as many go before, to warm up.
         singles: Requests of one ping each, and at most as many in OsmAnd's protocol.
         scheduled_s: Seconds of load by schedule at half the measured rate.
+        row_security_rounds: How often batches are measured with and without row-level security, beside each other.
         growth: Numbers of stored pings at which the batches are measured again.
         soak_minutes: Minutes of constant load at half the measured rate; 0 for none.
     """
@@ -66,6 +68,7 @@ class Extent:
     pings: int = 500_000
     singles: int = 20_000
     scheduled_s: float = 12.0
+    row_security_rounds: int = 2
     growth: Sequence[int] = ()
     soak_minutes: float = 0.0
 
@@ -182,6 +185,19 @@ class Bench:
             wanted, nowhere = (client.post(each) for each in (path, f"{path}-that-does-not-exist"))
         return wanted.status_code not in _NO_ROUTE or _unnumbered(wanted) != _unnumbered(nowhere)
 
+    def row_security(self) -> dict[str, Any]:
+        """Measure the batches with and without row-level security, in turns."""
+        pings, rounds = self._extent.pings, self._extent.row_security_rounds
+        if not rounds:
+            return {}
+        self._tell(f"{2 * rounds} times {pings:,} pings, with and without row-level security …")
+
+        def pings_per_s() -> float:
+            return pings / self._load.run(self._batches(pings)).elapsed_s
+
+        found = side_by_side(self._target.owner_url, pings_per_s, rounds=rounds, more_is_better=True)
+        return {"row_security_pings_per_s": found}
+
     def growth(self) -> dict[str, Any]:
         """Measure the batches again with more and more pings stored."""
         found = []
@@ -258,6 +274,7 @@ def measure(target: Target, extent: Extent, clock: Clock, tell: Callable[[str], 
         numbers |= bench.scheduled(numbers["pings_per_s"])
         numbers |= bench.singles()
         numbers |= bench.osmand(numbers["single_requests_per_s"])
+        numbers |= bench.row_security()
         numbers |= bench.growth()
         numbers |= bench.soak(numbers["pings_per_s"])
         return numbers | bench.memory()

@@ -21,6 +21,7 @@ from app.access.domain import Role
 from app.bench import answers, locate
 from app.bench.growth import STEPS, steps_to
 from app.bench.ingest import BATCH_ROWS, Extent, Target, measure
+from app.bench.row_security import side_by_side
 from app.bench.torture import run as torture
 from app.cli.cluster import ClusterUrls, throwaway
 from app.cli.stage import Stage, staged, tell
@@ -37,6 +38,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON only.")]
 CASE_ASSETS = 671
 COURT_ASSETS = 10_000
 _SOAK_MINUTES = 10.0
+_ROUNDS = 3
 
 
 def _print(name: str, numbers: dict[str, Any], *, as_json: bool) -> None:
@@ -139,6 +141,12 @@ def _bench_answer(name: str, assets: int, path: Callable[[int], str], *, spread:
             places = answers.yards_in(everywhere[len(everywhere) // 2], assets)
         case_id = answers.open_bench_case(stage.urls.owner_url, stage.registered, row[0] if row else 0, 1, places)
         numbers = {"assets": assets, **answers.time_answers(stage.service.address, key, path(case_id))}
+
+        def p50_ms() -> float:
+            return float(answers.time_answers(stage.service.address, key, path(case_id))["p50_ms"])
+
+        beside = side_by_side(stage.urls.owner_url, p50_ms, rounds=_ROUNDS, more_is_better=False)
+        numbers |= {"row_security_p50_ms": beside}
     _print(name, numbers, as_json=as_json)
 
 

@@ -94,14 +94,16 @@ def target(stage: Stage) -> Target:
 
 
 def test_everything_is_measured_once(target: Target) -> None:
-    extent = Extent(pings=3_000, singles=200, scheduled_s=0.2, growth=(12_000,), soak_minutes=0.005)
+    extent = Extent(
+        pings=3_000, singles=200, scheduled_s=0.2, row_security_rounds=1, growth=(12_000,), soak_minutes=0.005
+    )
     told: list[str] = []
     numbers = measure(target, extent, SystemClock(), told.append)
     assert set(numbers) == {
         "pings", "devices", "batch_rows", "connections", "pings_per_s", "copy_rows_per_s", "ratio", "p50_ms",
         "p99_ms", "p99_ms_half_load", "single_requests_per_s", "single_p99_ms", "single_cpu", "osmand_requests_per_s",
         "growth", "bytes_per_ping", "raw_bytes_per_ping", "heap_bytes_per_ping", "index_bytes_per_ping", "rss_mib",
-        "soak", "cpu", "load_cpu_s",
+        "soak", "cpu", "load_cpu_s", "row_security_pings_per_s",
     }  # fmt: skip
     assert set(numbers["cpu"]) == {"service_s", "postgres_s", "load_s"}
     assert [set(step) for step in numbers["growth"]] == [{"stored", "pings_per_s"}]
