@@ -16,9 +16,8 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 from sqlalchemy import text
 
-from app.access.domain import Permission, Role
+from app.access.domain import Role
 from app.access.keyring import Keyring
-from app.access.service import create_key, create_principal
 from app.cli.cluster import ClusterUrls
 from app.core.clock import FixedClock
 from app.core.database import SERVICE
@@ -126,7 +125,7 @@ def forget_keys(application: FastAPI) -> None:
 
 @contextmanager
 def taken_back(application: FastAPI) -> Iterator[None]:
-    """Take back every transaction of a request at the moment of its commit, after all deferred constraints are checked.
+    """Take back every transaction of a request when it would commit, after its deferred constraints are checked.
 
     So a request is answered as it would be, and the next one finds the scene as it was.
     """
@@ -139,7 +138,7 @@ def taken_back(application: FastAPI) -> Iterator[None]:
         cursor.close()
         dialect.do_rollback(connection)
 
-    dialect.do_commit = check_and_roll_back  # type: ignore[method-assign]
+    dialect.do_commit = check_and_roll_back  # type: ignore[method-assign, assignment]
     try:
         yield
     finally:
@@ -242,7 +241,9 @@ async def _sides(people: dict[str, Holder], courts: dict[str, int]) -> dict[str,
         "theirs": await _side(
             "theirs", 2, people["their_manager"], people["their_officer"], theirs, people["their_dispatcher"]
         ),
-        "closed": await _side("closed", 3, people[Role.LESSOR_MANAGER], people["officer"], ours, people["dispatcher"]),
+        "closed": await _side(
+            "closed", 3, people[Role.LESSOR_MANAGER], people["officer"], ours, people["dispatcher"]
+        ),
     }
 
 
@@ -288,7 +289,7 @@ async def _register(side: Side, lessor: Holder) -> None:
     values, name, number = side.values, side.name, side["number"]
     for index, asset in enumerate(("asset", "released", "offered", "spare")):
         vin = f"LZZ5CLVB{number}{index:08}"
-        body = {
+        body: Values = {
             "asset_type": "vehicle",
             "kind": "heavy_truck",
             "vin": vin,
@@ -318,9 +319,7 @@ async def _register(side: Side, lessor: Holder) -> None:
     ]
     side.private |= {feed["name"], depot["name"], f"maker-{name}", free["identifier"]}
     side.marks |= side.private
-    pings = [
-        ping(f"dev-{name}-{i}", NOW - timedelta(days=4, hours=h), number) for i in range(4) for h in (1, 2)
-    ]
+    pings = [ping(f"dev-{name}-{i}", NOW - timedelta(days=4, hours=h), number) for i in range(4) for h in (1, 2)]
     receipt = await made(lessor.client, "/v1/pings", pings)
     assert receipt["stored"] == len(pings), receipt
     values["batch_id"] = receipt["batch_id"]
@@ -384,23 +383,25 @@ def _what_work_leaves_behind(scene: Scene) -> None:
 
 BACKGROUND: Final[Sequence[str]] = (
     "INSERT INTO aemp_cursor (source_id, identifier, last_fixed_at) VALUES (%(source_id)s, %(asset_vin)s, now())",
-    """INSERT INTO daily_position (asset_id, device_id, day, fixed_at, received_at, batch_id, lessor_id, lon_e7, lat_e7,
-                                   doubts, source)
-       SELECT asset_id, device_id, fixed_at::date, fixed_at, received_at, batch_id, lessor_id, lon_e7, lat_e7, 0, source
+    """INSERT INTO daily_position (asset_id, device_id, day, fixed_at, received_at, batch_id, lessor_id, lon_e7,
+                                   lat_e7, doubts, source)
+       SELECT asset_id, device_id, fixed_at::date, fixed_at, received_at, batch_id, lessor_id, lon_e7, lat_e7, 0,
+              source
        FROM current_position WHERE asset_id IN (%(asset_id)s, %(spare_id)s) ON CONFLICT DO NOTHING""",
     """INSERT INTO feed_alert (feed_id, lessor_id, kind, raised_at, last_batch_at)
        VALUES (%(feed_id)s, %(lessor_id)s, 'silent', now(), now())""",
-    """INSERT INTO feed_hour (lessor_id, feed_id, hour, batches, received, stored, duplicates, doubted, rejected, doubts,
-                              lag_s, lag_max_s, last_at)
+    """INSERT INTO feed_hour (lessor_id, feed_id, hour, batches, received, stored, duplicates, doubted, rejected,
+                              doubts, lag_s, lag_max_s, last_at)
        VALUES (%(lessor_id)s, %(feed_id)s, date_trunc('hour', now()), 1, 1, 1, 0, 0, 0, '{}', 0, 0, now())""",
     """INSERT INTO late_window (device_id, lessor_id, from_at, until_at)
        VALUES (%(device_id)s, %(lessor_id)s, now(), now() + interval '1 day')""",
     """INSERT INTO later_doubt (device_id, variant, fixed_at, lessor_id, doubts, found_at)
-       VALUES (%(device_id)s, 0, now(), %(lessor_id)s, 4, now()), (%(spare_device_id)s, 0, now(), %(lessor_id)s, 4, now())""",
+       SELECT id, 0, now(), %(lessor_id)s, 4, now()
+       FROM unnest(ARRAY[%(device_id)s::int, %(spare_device_id)s::int]) AS id""",
     "INSERT INTO ping_extra VALUES (%(batch_id)s, 0, %(device_id)s, %(lessor_id)s, '{}') ON CONFLICT DO NOTHING",
-    "INSERT INTO binding_change SELECT FROM generate_series(1, 0)",
     """INSERT INTO seizure_renewal (measure_id, previous_ends_on, ends_on, renewed_at, renewed_by)
-       SELECT measure_id, ends_on, ends_on + 365, now(), created_by FROM seizure_measure WHERE measure_id = %(measure_id)s""",
+       SELECT measure_id, ends_on, ends_on + 365, now(), created_by
+       FROM seizure_measure WHERE measure_id = %(measure_id)s""",
     "INSERT INTO retention_log (class, at, rows, held_rows) VALUES ('ping', now(), 1, 0)",
     "INSERT INTO worker_cursor (job, chain_no) VALUES ('a job', 1) ON CONFLICT DO NOTHING",
 )

@@ -28,9 +28,9 @@ MANAGER, OFFICER, DISPATCHER, CREW = "lessor_manager", "enforcement_officer", "d
 PLATFORM = "platform_administrator"
 NEED_PURPOSE: Final = frozenset({Role.ENFORCEMENT_OFFICER, Role.DISPATCHER, Role.CREW})
 
-# Relations, beside `own` and `other`: `superior` (an intermediate and a high court above the case's), `entrusted` and
-# `expired` (a court or a dispatcher that was let in, until yesterday), `closed` (of the same people, the case closed),
-# `unstated` (a read of positions without its case).
+# Relations, beside `own` and `other`: `superior` (an intermediate and a high court above the case's), `entrusted`,
+# `expired` (a court or a dispatcher that was let in, until yesterday), `closed` (of the same people, the case
+# closed), `unstated` (a read of positions without its case).
 OWN = "200 own closed, 404 other"
 OWN_201 = "201 own closed, 404 other"
 OWN_204 = "204 own closed, 404 other"
@@ -166,7 +166,7 @@ class Operation:
 
 def operations_of(application: FastAPI) -> dict[str, Operation]:
     """Return the operations of an application's OpenAPI document by their ids."""
-    found = {}
+    found: dict[str, Operation] = {}
     for path, methods in application.openapi()["paths"].items():
         for method, told in methods.items():
             optional = {p["name"] for p in told.get("parameters", ()) if p["in"] == "query" and not p.get("required")}
@@ -243,7 +243,9 @@ async def test_matrix(scene: Scene, operation_id: str) -> None:
     for part, answer in zip(parts, answers, strict=True):
         expected = status_for(TABLE[operation_id], part)
         if answer.status_code != expected:
-            wrong.append(f"{part.who} {part.relation}: {answer.status_code}, expected {expected}: {answer.text[:200]}")
+            wrong.append(
+                f"{part.who} {part.relation}: {answer.status_code}, expected {expected}: {answer.text[:200]}"
+            )
         leaked += [f"{part.who} {part.relation}: {m}" for m in not_for(scene, part, answer) if m in answer.text]
     assert wrong == []
     assert leaked == []
@@ -264,7 +266,7 @@ async def ask(scene: Scene, operation_id: str, operation: Operation, part: Part)
 
 
 def not_for(scene: Scene, part: Part, answer: httpx.Response) -> set[str]:
-    """Return what must not stand in an answer: marks of what is out of somebody's sight, but for what it sent itself."""
+    """Return what must not stand in an answer: marks of what is out of its sight, but for what it sent itself."""
     sent = answer.request.content.decode(errors="replace") + unquote(str(answer.request.url))
     ours, theirs, closed = (scene.sides[name] for name in ("ours", "theirs", "closed"))
     if part.who == PLATFORM:

@@ -127,12 +127,12 @@ class Looker:
 
 async def lookers(scene: Scene, stored: Mapping[str, Rows]) -> list[Looker]:
     """Return everybody without a case and with each case of the scene."""
-    found = []
+    found: list[Looker] = []
     async with context_of(scene.application).database.reading(SERVICE) as session:
         for name, holder in scene.people.items():
             principal = (await authenticate(session, holder.key, scene.clock)).principal
-            for case_id in (None, *(side["case_id"] for side in scene.sides.values())):
-                found.append(_looker(f"{name}, case {case_id}", principal, case_id, stored))
+            cases = (None, *(side["case_id"] for side in scene.sides.values()))
+            found += [_looker(f"{name}, case {case_id}", principal, case_id, stored) for case_id in cases]
     writer = Sight(WRITER_ROLE, lessor_ids=(scene.sides["ours"]["lessor_id"],))
     return [*found, Looker("writer", writer, lessors=frozenset(writer.lessor_ids))]
 
@@ -500,7 +500,7 @@ def _delete_one(name: str, row: Row) -> sql.Composed:
 
 
 def _insert(connection: Connection, name: str, row: Row) -> psycopg.Error | None:
-    """Insert a copy of a row; policies are asked before any constraint, so the error says which of them refused it."""
+    """Insert a copy of a row; policies are asked before constraints, so the error says which of them refused it."""
     columns = list(row)
     statement = sql.SQL("INSERT INTO {} ({}) OVERRIDING SYSTEM VALUE SELECT {} ").format(
         sql.Identifier(name),
@@ -526,7 +526,7 @@ _STATE: Final = text("""
 
 
 async def test_what_a_transaction_was_told_ends_with_it(scene: Scene) -> None:
-    """On one pooled connection: after a commit, a rollback, a failed statement, and after lifting and lowering roles."""
+    """On one pooled connection: after a commit, a rollback, a failed statement, and a role lifted and lowered."""
     database = Database(settings_of(scene.urls).model_copy(update={"pool_size": 1}))
     principal = scene.sides["ours"]
     told = Sight("leasetrace_lessor", (principal["lessor_id"],), "court", 7, (8, 9), principal["case_id"], NOW)
