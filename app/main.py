@@ -12,6 +12,11 @@ from fastapi_offline import FastAPIOffline
 
 import app as package
 from app.access.keyring import Keyring
+from app.access.oidc import registration_of
+from app.access.oidc_client import OidcProvider
+from app.access.passwords import Passwords
+from app.access.sign_in import SignIn
+from app.access.trail_writing import TrailWriter
 from app.api import fast_lane, openapi, problems
 from app.api.requests import Account, RequestContext
 from app.api.router import router
@@ -55,14 +60,18 @@ def create_app(settings: Settings, clock: Clock | None = None, companion: Compan
     configure_logging(settings.log_level)
     context = Context(settings, clock or SystemClock(), Database(settings), Metrics())
 
+    keyring, passwords = Keyring(context), Passwords()
+
     @asynccontextmanager
     async def lifespan(application: FastAPI) -> AsyncIterator[None]:
         locators = LocatorProvider(context.database)
-        async with Ingest(context, locators) as ingest:
+        async with TrailWriter(context.database) as trail, Ingest(context, locators) as ingest:
+            application.state.trail = trail
             application.state.locators = locators
             application.state.ingest = ingest
-            async with companion(context, locators, ingest) if companion else nullcontext():
+            async with keyring.kept(), companion(context, locators, ingest) if companion else nullcontext():
                 yield
+        passwords.close()
         await context.database.close()
 
     application = FastAPIOffline(  # its page loads nothing from elsewhere: a court's machine may have no way out
@@ -75,7 +84,10 @@ def create_app(settings: Settings, clock: Clock | None = None, companion: Compan
         redoc_url=None,
     )
     application.state.context = context
-    application.state.keyring = Keyring(context.database, context.clock)
+    registration = registration_of(settings)
+    application.state.oidc = OidcProvider(registration, context.clock) if registration else None
+    application.state.keyring = keyring
+    application.state.sign_in = SignIn(context, passwords)
     application.include_router(router)
     account = Account(context.metrics, settings.max_body_bytes)
     application.add_middleware(RequestContext, account=account)

@@ -12,12 +12,12 @@ ADVISORY_LOCK = 7_153_001
 """Any number nobody else uses: two migrations at once would each see half of the other's work."""
 
 load_tables()
-CHILD_TABLES = "ping_"
-"""Partitions and the default partition of ``ping`` are made by a function, not by the models."""
+CHILD_TABLES = ("ping_", "trail_2", "trail_default")
+"""Partitions and the default partitions of ``ping`` and ``trail`` are made by functions, not by the models."""
 
 
 def include_object(object_: object, name: str | None, type_: str, reflected: bool, compare_to: object) -> bool:
-    """Leave out what PostGIS owns and the partitions of ``ping``."""
+    """Leave out what PostGIS owns and the partitions of ``ping`` and ``trail``."""
     if type_ == "table" and reflected and name and name.startswith(CHILD_TABLES) and name != "ping_batch":
         return False
     return bool(alembic_helpers.include_object(object_, name, type_, reflected, compare_to))

@@ -144,9 +144,7 @@ class clone_of:  # noqa: N801 reads as what it does
         for _attempt in range(50):
             try:
                 self._execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(self._name))
-            except (
-                psycopg.errors.InsufficientPrivilege
-            ):  # a session is still on its way out
+            except psycopg.errors.InsufficientPrivilege:  # a session is still on its way out
                 time.sleep(0.1)
             else:
                 return
@@ -186,7 +184,7 @@ async def application(running: FastAPI, urls: ClusterUrls, clock: FixedClock) ->
     async with await psycopg.AsyncConnection.connect(urls.owner_url, autocommit=True) as connection:
         cursor = await connection.execute(
             "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND NOT tablename LIKE 'ping\\_2%%'"
-            " AND NOT tablename LIKE 'ping\\_1%%' AND NOT tablename = ANY(%s)",
+            " AND NOT tablename LIKE 'ping\\_1%%' AND NOT tablename LIKE 'trail%%' AND NOT tablename = ANY(%s)",
             (list(_KEPT),),
         )
         tables = sql.SQL(", ").join(sql.Identifier(row[0]) for row in await cursor.fetchall())

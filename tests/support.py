@@ -83,6 +83,7 @@ class Doors:
         *,
         feed_id: int | None = None,
         post_only: bool = False,
+        scopes: frozenset[Permission] | None = None,
     ) -> Holder:
         """Return a new principal in a role with a key of its own."""
         async with self._context.database.writing(SERVICE) as session:
@@ -94,7 +95,7 @@ class Doors:
                 "test",
                 clock,
                 feed_id=feed_id,
-                scopes={Permission.PINGS_POST} if post_only else None,
+                scopes={Permission.PINGS_POST} if post_only else scopes,
             )
         client = httpx.AsyncClient(
             transport=httpx.ASGITransport(self._application, raise_app_exceptions=False),

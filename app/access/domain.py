@@ -3,6 +3,7 @@
 import hashlib
 import secrets
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
@@ -87,6 +88,7 @@ class Permission(StrEnum):
     """What is stored of an asset or a lessee, and who looked."""
     TRAIL_READ = "trail:read"
     PEOPLE_WRITE = "people:write"
+    KEYS_WRITE = "keys:write"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,7 @@ class Principal:
         feed_id: The lessor's feed that the key belongs to, if it does.
         permissions: What it may: its role's permissions, or those of them that its key is narrowed to.
         lower_courts: For a court, the courts below it, whose own cases it sees too.
+        session_id: The session of a person that has signed in; None with a key.
     """
 
     principal_id: int
@@ -110,6 +113,7 @@ class Principal:
     feed_id: int | None = None
     permissions: frozenset[Permission] = frozenset()
     lower_courts: tuple[int, ...] = ()
+    session_id: int | None = None
 
     @property
     def kind(self) -> PrincipalKind:
@@ -163,6 +167,55 @@ class Visibility:
     def court_id(self) -> int | None:
         """The court whose cases are in sight, for a court's key."""
         return self.principal.subject_id if self.principal.kind is PrincipalKind.COURT else None
+
+    @property
+    def courts(self) -> tuple[int, ...]:
+        """The courts whose own cases are in sight: that of a court's key and those below it; none for others."""
+        court_id = self.court_id
+        return () if court_id is None else (court_id, *self.principal.lower_courts)
+
+
+class SignInMethod(StrEnum):
+    """How a person proved who it is."""
+
+    PASSWORD = "password"  # noqa: S105 # nosec B105 a word, not a secret
+    OIDC = "oidc"
+
+
+class SignInStep(StrEnum):
+    """What a person that has signed in must still do before anything else is answered, in this order."""
+
+    PASSWORD = "password"  # noqa: S105 # nosec B105 a word, not a secret
+    TOTP = "totp"
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """A session of a person.
+
+    Attributes:
+        session_id: Its row.
+        principal: Who it is.
+        name: What it is called.
+        method: How it signed in.
+        created_at: When it signed in, UTC.
+        last_seen_at: When it was last seen, to the minute, UTC.
+        expires_at: When the session ends in any case, UTC.
+        pending: What must be done before anything else is answered.
+    """
+
+    session_id: int
+    principal: Principal
+    name: str
+    method: SignInMethod
+    created_at: datetime
+    last_seen_at: datetime
+    expires_at: datetime
+    pending: tuple[SignInStep, ...] = ()
+
+    def is_over(self, now: datetime, idle_after: timedelta) -> bool:
+        """Tell whether it has ended by itself: too old, or unused for too long."""
+        return now >= self.expires_at or now >= self.last_seen_at + idle_after
 
 
 KEY_MARK: Final = "lt"

@@ -1,6 +1,7 @@
 """Who makes a request, as parameters of a route: principal, visibility, and the session that shows it its rows.
 
-A route says what one must be permitted to do; without a valid key, or without the permission, nothing is answered.
+A route says what one must be permitted to do; without a valid key or session, or without the permission, nothing is
+answered.
 """
 
 from collections.abc import AsyncIterator
@@ -8,18 +9,27 @@ from contextlib import asynccontextmanager
 from typing import Annotated, Final, cast
 
 from fastapi import Depends, Query, Request
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.access.domain import Permission, Principal, PrincipalKind, Visibility
+from app.access.cookies import COOKIE, must_be_ours, session_token
+from app.access.domain import Permission, Principal, PrincipalKind, SignedIn, Visibility
+from app.access.errors import SignInIncomplete
 from app.access.keyring import Keyring
+from app.access.sessions import SESSION_REFUSED
 from app.access.sight import sight_of
-from app.core.errors import NotPermitted, PurposeRequired
+from app.access.trail import author_of, notes_of
+from app.access.trail_writing import TrailWriter, append, entries_of
+from app.core.errors import NotAuthenticated, NotPermitted, PurposeRequired
 from app.core.http import Context, InContext
 from app.core.wire import Key
 
 bearer = HTTPBearer(auto_error=False, description="A key: `Authorization: Bearer lt_…`.")
 """How a key is sent, for the document of the API."""
+cookie = APIKeyCookie(
+    name=COOKIE, auto_error=False, description="The session of a person: `POST /v1/session` sets it."
+)
+"""How a session is sent, for the document of the API."""
 _NEED_PURPOSE: Final = frozenset({PrincipalKind.COURT, PrincipalKind.DISPATCHER, PrincipalKind.CREW})
 
 
@@ -34,22 +44,57 @@ def keyring_of(request: Request) -> Keyring:
     return cast("Keyring", request.app.state.keyring)
 
 
+async def _signed_in(request: Request, token: str) -> SignedIn:
+    signed_in = await keyring_of(request).signed_in(token)
+    request.state.principal = signed_in.principal
+    must_be_ours(request, token)
+    return signed_in
+
+
+async def signed_in_of(request: Request, _document: Annotated[str | None, Depends(cookie)]) -> SignedIn:
+    """Return the session of this request, whatever its person must still do: for routes about the session itself.
+
+    Raises:
+        NotAuthenticated: There is none in force.
+        CrossSite: It would change something and does not come from our own page.
+    """
+    token = session_token(request)
+    if token is None or bearer_key(request) is not None:
+        raise NotAuthenticated(SESSION_REFUSED)
+    return await _signed_in(request, token)
+
+
+InSession = Annotated[SignedIn, Depends(signed_in_of)]
+"""Somebody who has signed in, with something to do first or not."""
+
+
 async def principal_of(
     request: Request,
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
+    _document: Annotated[str | None, Depends(cookie)],
 ) -> Principal:
-    """Return who makes this request; the reason of a refusal is never told.
+    """Return who makes this request, by its key or its session; the reason of a refusal is never told.
 
     Raises:
-        NotAuthenticated: There is no valid key.
+        NotAuthenticated: There is neither a valid key nor a session in force, or there are both.
+        CrossSite: It came with a session, would change something and does not come from our own page.
+        SignInIncomplete: The person must do something else first.
     """
-    principal = await keyring_of(request).principal(credentials.credentials if credentials else None)
-    request.state.principal = principal
-    return principal
+    token = session_token(request)
+    if token is None or credentials is not None:
+        if token is not None:
+            raise NotAuthenticated("Send a key or the cookie of a session, not both.")
+        principal = await keyring_of(request).principal(credentials.credentials if credentials else None)
+        request.state.principal = principal
+        return principal
+    signed_in = await _signed_in(request, token)
+    if signed_in.pending:
+        raise SignInIncomplete(signed_in.pending)
+    return signed_in.principal
 
 
 AnyPrincipal = Annotated[Principal, Depends(principal_of)]
-"""Anybody with a valid key; what it may do is still to be asked."""
+"""Anybody with a valid key or session; what it may do is still to be asked."""
 
 
 class May:
@@ -76,21 +121,37 @@ class May:
         return principal
 
 
-async def _reading(principal: AnyPrincipal, context: InContext) -> AsyncIterator[AsyncSession]:
+async def write_trail(request: Request, session: AsyncSession, principal: Principal, context: Context) -> None:
+    """Write what was noted in a session that only read, and return when it is committed.
+
+    Raises:
+        Unavailable: It could not be written; nothing may be answered.
+    """
+    writer = cast("TrailWriter", request.app.state.trail)
+    await writer.write(entries_of(session, author_of(principal), context.clock, request.state.request_id))
+
+
+async def _reading(request: Request, principal: AnyPrincipal, context: InContext) -> AsyncIterator[AsyncSession]:
     async with context.database.reading(sight_of(principal, context.clock.now())) as session:
         yield session
+    await write_trail(request, session, principal, context)
 
 
-async def _writing(principal: AnyPrincipal, context: InContext) -> AsyncIterator[AsyncSession]:
+async def _writing(request: Request, principal: AnyPrincipal, context: InContext) -> AsyncIterator[AsyncSession]:
     async with context.database.writing(sight_of(principal, context.clock.now())) as session:
         yield session
+        await append(session, entries_of(session, author_of(principal), context.clock, request.state.request_id))
 
 
 ReadSession = Annotated[AsyncSession, Depends(_reading, scope="function")]
-"""A READ ONLY transaction that sees what the principal sees of registers, ended before the answer is sent."""
+"""A READ ONLY transaction that sees what the principal sees of registers, ended before the answer is sent.
+
+What was noted in it for the trail is committed then, too: no trail, no answer."""
 
 WriteSession = Annotated[AsyncSession, Depends(_writing, scope="function")]
-"""A transaction with the principal's sight, committed before the answer is sent: what fails then is no 201."""
+"""A transaction with the principal's sight, committed before the answer is sent: what fails then is no 201.
+
+What was noted in it for the trail is its last statement: a change and its entry are one."""
 
 MayPostPings = Annotated[Principal, Depends(May(Permission.PINGS_POST))]
 MayReadPlaces = Annotated[Principal, Depends(May(Permission.PLACES_READ))]
@@ -113,6 +174,7 @@ MayReadEntrustments = Annotated[Principal, Depends(May(Permission.ENTRUSTMENTS_R
 MayWriteEntrustments = Annotated[Principal, Depends(May(Permission.ENTRUSTMENTS_WRITE))]
 MayReadHolds = Annotated[Principal, Depends(May(Permission.HOLDS_READ))]
 MayWriteHolds = Annotated[Principal, Depends(May(Permission.HOLDS_WRITE))]
+MayWriteKeys = Annotated[Principal, Depends(May(Permission.KEYS_WRITE))]
 MayWriteShares = Annotated[Principal, Depends(May(Permission.SHARES_WRITE))]
 MayWriteTransfers = Annotated[Principal, Depends(May(Permission.TRANSFERS_WRITE))]
 MayReadSubjects = Annotated[Principal, Depends(May(Permission.SUBJECT_READ))]
@@ -186,30 +248,46 @@ NamedCaseSight = Annotated[Visibility, Depends(named_case_sight)]
 """The same where the query must name the case, whoever asks."""
 
 
-async def _looking(visibility: PositionSight, context: InContext) -> AsyncIterator[AsyncSession]:
-    async with _position_session(visibility, context) as session:
+async def _looking(request: Request, visibility: PositionSight, context: InContext) -> AsyncIterator[AsyncSession]:
+    async with _position_session(request, visibility, context) as session:
         yield session
 
 
-async def _looking_at_case(visibility: CasePositionSight, context: InContext) -> AsyncIterator[AsyncSession]:
-    async with _position_session(visibility, context) as session:
+async def _looking_at_case(
+    request: Request, visibility: CasePositionSight, context: InContext
+) -> AsyncIterator[AsyncSession]:
+    async with _position_session(request, visibility, context) as session:
         yield session
 
 
-async def _looking_at_named(visibility: NamedCaseSight, context: InContext) -> AsyncIterator[AsyncSession]:
-    async with _position_session(visibility, context) as session:
+async def _looking_at_named(
+    request: Request, visibility: NamedCaseSight, context: InContext
+) -> AsyncIterator[AsyncSession]:
+    async with _position_session(request, visibility, context) as session:
         yield session
 
 
 @asynccontextmanager
-async def _position_session(visibility: Visibility, context: Context) -> AsyncIterator[AsyncSession]:
+async def _position_session(
+    request: Request, visibility: Visibility, context: Context
+) -> AsyncIterator[AsyncSession]:
     sight = sight_of(visibility.principal, context.clock.now(), visibility.case_id)
     async with context.database.reading(sight) as session:
         yield session
+    if not notes_of(session):
+        msg = f"positions were read and nothing was noted for the trail: {request.url.path}"
+        raise NothingNoted(msg)
+    await write_trail(request, session, visibility.principal, context)
+
+
+class NothingNoted(RuntimeError):
+    """Positions were read without a note for the trail: a fault of ours, so nothing is answered but 500."""
 
 
 PositionSession = Annotated[AsyncSession, Depends(_looking, scope="function")]
-"""A READ ONLY transaction that sees positions too, of the case that is named."""
+"""A READ ONLY transaction that sees positions too, of the case that is named.
+
+Whoever takes it notes what was looked at (``trail.note``): an answer without a note is not sent."""
 
 CasePositionSession = Annotated[AsyncSession, Depends(_looking_at_case, scope="function")]
 """The same where the path names the case."""

@@ -1,16 +1,19 @@
 """All SQL of this room."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from sqlalchemy import (
+    ARRAY,
     ColumnElement,
+    DateTime,
     Integer,
     Select,
     and_,
     case,
+    cast,
     column,
     func,
     insert,
@@ -24,7 +27,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.domain import Permission, Principal, PrincipalKind, Role, Visibility
 from app.access.roles import permissions_of
-from app.access.tables import ApiKeyRow, GrantRow, PrincipalRow
+from app.access.tables import AccountRow, ApiKeyRow, GrantRow, PrincipalRow
 
 _LOWER: Final = table("lower_court", column("court_id", Integer), column("lower_court_id", Integer))
 """The view of migration 0012: of each court, the courts below it."""
@@ -49,18 +52,20 @@ async def find_key(session: AsyncSession, prefix: str, now: datetime) -> FoundKe
     """Return the key of a prefix if it is in force."""
     row = (
         await session.execute(
-            select(ApiKeyRow, PrincipalRow, _lower_courts())
+            select(ApiKeyRow, PrincipalRow, lower_courts())
             .join(PrincipalRow, PrincipalRow.principal_id == ApiKeyRow.principal_id)
+            .outerjoin(AccountRow, AccountRow.principal_id == ApiKeyRow.principal_id)
             .where(
                 ApiKeyRow.prefix == prefix,
                 ApiKeyRow.revoked_at.is_(None),
+                AccountRow.disabled_at.is_(None),
                 or_(ApiKeyRow.expires_at.is_(None), ApiKeyRow.expires_at > now),
             )
         )
     ).one_or_none()
     if row is None:
         return None
-    key, holder, lower_courts = row
+    key, holder, lower = row
     role = Role(holder.role)
     scopes = None if key.scopes is None else frozenset(Permission(scope) for scope in key.scopes)
     principal = Principal(
@@ -70,13 +75,13 @@ async def find_key(session: AsyncSession, prefix: str, now: datetime) -> FoundKe
         key.api_key_id,
         key.feed_id,
         permissions_of(role, scopes),
-        tuple(lower_courts),
+        tuple(lower),
     )
     return FoundKey(key.secret_sha256, principal, key.expires_at)
 
 
-def _lower_courts() -> ColumnElement[list[int]]:
-    """Return the courts below that of an officer; nothing for anybody else."""
+def lower_courts() -> ColumnElement[list[int]]:
+    """Return the column of the courts below that of an officer; nothing for anybody else."""
     lower = select(_LOWER.c.lower_court_id).where(
         _LOWER.c.court_id == PrincipalRow.subject_id, PrincipalRow.role == Role.ENFORCEMENT_OFFICER
     )
@@ -84,11 +89,12 @@ def _lower_courts() -> ColumnElement[list[int]]:
 
 
 async def principal_named(session: AsyncSession, role: Role, name: str) -> PrincipalRow | None:
-    """Return the first principal in a role with this name."""
+    """Return the first principal in a role with this name that is no person: no key opens somebody's account."""
+    persons = select(AccountRow.principal_id).where(AccountRow.principal_id == PrincipalRow.principal_id)
     return (
         await session.scalars(
             select(PrincipalRow)
-            .where(PrincipalRow.role == role, PrincipalRow.name == name)
+            .where(PrincipalRow.role == role, PrincipalRow.name == name, ~persons.exists())
             .order_by(PrincipalRow.principal_id)
             .limit(1)
         )
@@ -133,8 +139,33 @@ async def insert_grants(session: AsyncSession, rows: Sequence[GrantRow]) -> None
         await session.execute(insert(GrantRow), [{c: getattr(row, c) for c in columns} for row in rows])
 
 
-async def end_grants(session: AsyncSession, case_id: int, asset_ids: Sequence[int] | None, at: datetime) -> None:
-    """End the grants of a case (of some of its assets, or of all) at a moment; those that ended earlier stay so.
+async def in_open_case(session: AsyncSession, asset_id: int, at: datetime) -> bool:
+    """Tell whether the court of some case sees an asset at a moment."""
+    query = select(GrantRow.grant_id).where(
+        GrantRow.asset_id == asset_id,
+        GrantRow.ground == "case",
+        GrantRow.valid_from <= at,
+        or_(GrantRow.valid_until.is_(None), GrantRow.valid_until > at),
+    )
+    return (await session.scalar(query.limit(1))) is not None
+
+
+async def seen_assets(
+    session: AsyncSession, visibility: Visibility, asset_ids: Collection[int], at: datetime
+) -> set[int]:
+    """Return those of some assets that are granted."""
+    query = granted_assets(visibility, at).where(GrantRow.asset_id == func.any(list(asset_ids)))
+    return set((await session.scalars(query)).all())
+
+
+async def end_grants(
+    session: AsyncSession,
+    case_id: int,
+    asset_ids: Sequence[int] | None,
+    ground: tuple[str, int] | None,
+    at: datetime,
+) -> None:
+    """End the grants of a case (of some of its assets, on one ground) at a moment; what ended earlier stays so.
 
     A grant that would begin later than ``at`` never opens: its end is put at its beginning.
     """
@@ -143,6 +174,22 @@ async def end_grants(session: AsyncSession, case_id: int, asset_ids: Sequence[in
     )
     if asset_ids is not None:
         grants = grants.where(GrantRow.asset_id == func.any(list(asset_ids)))
+    if ground is not None:
+        grants = grants.where(GrantRow.ground == ground[0], GrantRow.ground_id == ground[1])
     await session.execute(
         grants.values(valid_until=case((GrantRow.valid_from > at, GrantRow.valid_from), else_=literal(at)))
+    )
+
+
+async def note_uses(session: AsyncSession, uses: Mapping[int, datetime]) -> None:
+    """Keep when keys were used last; a later moment that is kept already stays."""
+    ids, moments = cast(list(uses), ARRAY(Integer)), cast(list(uses.values()), ARRAY(DateTime(timezone=True)))
+    used = func.unnest(ids, moments).table_valued("api_key_id", "at", name="used").render_derived()
+    await session.execute(
+        update(ApiKeyRow)
+        .where(
+            ApiKeyRow.api_key_id == used.c.api_key_id,
+            or_(ApiKeyRow.last_used_at.is_(None), ApiKeyRow.last_used_at < used.c.at),
+        )
+        .values(last_used_at=used.c.at)
     )

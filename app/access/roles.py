@@ -32,6 +32,7 @@ PERMISSIONS: Final[Mapping[Role, frozenset[Permission]]] = {
         Permission.CASES_OFFER,
         Permission.TRANSFERS_WRITE,
         Permission.SUBJECT_READ,
+        Permission.KEYS_WRITE,
     },
     Role.ENFORCEMENT_OFFICER: frozenset(
         {
@@ -84,10 +85,25 @@ PERMISSIONS: Final[Mapping[Role, frozenset[Permission]]] = {
             Permission.TRANSFERS_WRITE,
             Permission.SUBJECT_READ,
             Permission.PEOPLE_WRITE,
+            Permission.KEYS_WRITE,
         }
     ),
 }
 """A platform administrator runs the registers and sees no position; an auditor sees the trail and no position."""
+
+TOTP_ROLES: Final = frozenset(
+    {Role.ENFORCEMENT_OFFICER, Role.COURT_ADMINISTRATOR, Role.AUDITOR, Role.PLATFORM_ADMINISTRATOR}
+)
+"""Who has to give a code of an authenticator besides the password; others may."""
+
+ROLES_OF_PEOPLE: Final = frozenset(Role) - {Role.LESSOR_FEED}
+"""Whom an account can be made for; a feed is a machine and has a key."""
+
+ADMINISTERED_BY: Final[Mapping[Role, frozenset[Role]]] = {
+    Role.COURT_ADMINISTRATOR: frozenset({Role.ENFORCEMENT_OFFICER, Role.COURT_ADMINISTRATOR}),
+    Role.PLATFORM_ADMINISTRATOR: ROLES_OF_PEOPLE,
+}
+"""Whose accounts somebody may look after; a court's administrator only those of its own court."""
 
 
 def permissions_of(role: Role, scopes: frozenset[Permission] | None = None) -> frozenset[Permission]:

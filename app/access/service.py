@@ -113,15 +113,18 @@ async def create_key(
     return key.text
 
 
-async def is_dispatcher(session: AsyncSession, principal_id: int) -> bool:
-    """Tell whether a principal exists and is a dispatcher."""
+async def is_in_role(session: AsyncSession, principal_id: int, role: Role) -> bool:
+    """Tell whether a principal exists and has a role."""
     async with as_service(session):
-        return await queries.principal_exists(session, principal_id, Role.DISPATCHER)
+        return await queries.principal_exists(session, principal_id, role)
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """That someone may see an asset for a case, from when and (if known) until when, and on what ground."""
+    """That someone may see an asset for a case, from when and (if known) until when, and on what ground.
+
+    ``ground_id`` is the entrustment, the assignment or the mission that is the ground; a case is named anyway.
+    """
 
     grantee_kind: str
     grantee_id: int
@@ -130,6 +133,7 @@ class Grant:
     ground: str
     valid_from: datetime
     valid_until: datetime | None = None
+    ground_id: int | None = None
 
 
 async def write_grants(session: AsyncSession, grants: Iterable[Grant], granted_by: Principal) -> None:
@@ -141,6 +145,7 @@ async def write_grants(session: AsyncSession, grants: Iterable[Grant], granted_b
             case_id=g.case_id,
             asset_id=g.asset_id,
             ground=g.ground,
+            ground_id=g.ground_id,
             valid_from=g.valid_from,
             valid_until=g.valid_until,
             granted_by=granted_by.principal_id,
@@ -152,11 +157,37 @@ async def write_grants(session: AsyncSession, grants: Iterable[Grant], granted_b
 
 
 async def end_grants(
-    session: AsyncSession, case_id: int, at: datetime, *, asset_ids: list[int] | None = None
+    session: AsyncSession,
+    case_id: int,
+    at: datetime,
+    *,
+    asset_ids: list[int] | None = None,
+    ground: tuple[str, int] | None = None,
 ) -> None:
-    """End what a case opened to anybody's sight, for some of its assets or for all."""
+    """End what a case opened to anybody's sight, for some of its assets or for all, on one ground or on any.
+
+    Args:
+        session: A writing transaction.
+        case_id: The case.
+        at: From when on, aware.
+        asset_ids: Only of these assets.
+        ground: Only what rests on this: the ground and its id, for example ``("entrustment", 7)``.
+    """
     async with as_service(session):
-        await queries.end_grants(session, case_id, asset_ids, at)
+        await queries.end_grants(session, case_id, asset_ids, ground, at)
+
+
+async def in_open_case(session: AsyncSession, asset_id: int, at: datetime) -> bool:
+    """Tell whether an open case has confirmed an asset and not released it; whoever asks learns no more."""
+    async with as_service(session):
+        return await queries.in_open_case(session, asset_id, at)
+
+
+async def seen_assets(
+    session: AsyncSession, visibility: Visibility, asset_ids: Collection[int], at: datetime
+) -> set[int]:
+    """Return those of some assets that grants open to a court or a dispatcher at a moment."""
+    return await queries.seen_assets(session, visibility, asset_ids, at)
 
 
 def granted_assets(visibility: Visibility, at: datetime) -> Select[int]:

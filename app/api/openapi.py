@@ -9,7 +9,7 @@ from app.api.problems import MEDIA_TYPE, Problem
 
 PROBLEM_STATUSES = {
     "400": "The request cannot be read.",
-    "401": "A valid key is needed.",
+    "401": "A valid key or session is needed.",
     "403": "This key may not do that, or the case is not named.",
     "404": "Does not exist, or is out of sight.",
     "409": "Contradicts what is stored.",

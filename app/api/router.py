@@ -2,6 +2,8 @@
 
 from fastapi import APIRouter
 
+from app.access.router import router as access
+from app.access.trail_router import router as trail
 from app.api import health
 from app.assets.router import router as assets
 from app.clusters.router import router as clusters
@@ -13,6 +15,6 @@ from app.telemetry.router import router as telemetry
 from app.tracking.router import router as tracking
 
 router = APIRouter()
-for room in (ingest, clusters, tracking, enforcement, assets, telemetry, aemp, jurisdictions):
+for room in (ingest, clusters, tracking, enforcement, assets, telemetry, aemp, jurisdictions, access, trail):
     router.include_router(room, prefix="/v1")
 router.include_router(health.router)

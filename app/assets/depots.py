@@ -5,6 +5,7 @@ from typing import Final
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.domain import Visibility
+from app.access.trail import Note, note
 from app.assets import queries
 from app.assets.schemas import DepotInput, DepotOutput
 from app.assets.service import flush, owner
@@ -46,6 +47,7 @@ async def create_depot(session: AsyncSession, visibility: Visibility, depot: Dep
     )
     session.add(row)
     await flush(session)
+    note(session, Note("depot.create", detail=f"depot {row.depot_id} of lessor {row.lessor_id}"))
     return described(row)
 
 
@@ -60,3 +62,4 @@ async def delete_depot(session: AsyncSession, visibility: Visibility, depot_id: 
         raise NotFound("There is no such depot.")
     await session.delete(row)
     await flush(session)
+    note(session, Note("depot.delete", detail=f"depot {depot_id} of lessor {row.lessor_id}"))

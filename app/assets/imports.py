@@ -10,6 +10,7 @@ from sqlalchemy import Row
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.access.trail import Note, note
 from app.assets import queries
 from app.assets.csv_import import AssetLine, LineError, ParsedFile, parse_assets_csv
 from app.assets.domain import UNIQUE_IDENTIFIERS, ImportMode, ImportReport, LineResult, LineStatus, period
@@ -52,6 +53,7 @@ class _Store:
     assets: Mapping[tuple[str, str], Row[Any]]
     devices: Mapping[str, Row[int, str, str]]
     bindings: Mapping[int, Sequence[_Binding]]
+    transferred: Mapping[int, datetime]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +105,11 @@ async def import_assets(
         done = await _write(session, lessor_id, plan)
     except IntegrityError as error:
         raise Conflict("The register changed while the file was read; send it again.") from error
-    return _report(parsed, plan.errors, done, written=True)
+    report = _report(parsed, plan.errors, done, written=True)
+    told = f"lessor {lessor_id}: {report.lines} lines, {report.rejected} rejected, {report.bound} devices bound"
+    created = [line.asset_id for line in done if line.status is LineStatus.CREATED and line.asset_id]
+    note(session, Note("asset.import", asset_ids=created, results=report.created, detail=told))
+    return report
 
 
 async def _look_up(session: AsyncSession, lessor_id: int, lines: Sequence[AssetLine]) -> _Store:
@@ -116,7 +122,8 @@ async def _look_up(session: AsyncSession, lessor_id: int, lines: Sequence[AssetL
     bindings: dict[int, list[_Binding]] = {}
     for binding in await queries.bindings_of_devices(session, [row.device_id for row in devices.values()]):
         bindings.setdefault(binding.device_id, []).append(binding)
-    return _Store(assets, devices, bindings)
+    transferred = await queries.transferred(session, [row.asset_id for row in assets.values()])
+    return _Store(assets, devices, bindings, transferred)
 
 
 def _plan(parsed: ParsedFile, store: _Store, lessor_id: int, now: datetime) -> _Plan:
@@ -148,7 +155,11 @@ def _judge(line: AssetLine, store: _Store, now: datetime) -> _Planned | LineErro
         asset_id = row.asset_id
     if line.device.device_id is None:
         return _Planned(line, asset_id, None, now)
-    return _judge_device(line, line.device.device_id, asset_id, store, now)
+    planned = _judge_device(line, line.device.device_id, asset_id, store, now)
+    since = store.transferred.get(asset_id)
+    if since is None or isinstance(planned, LineError) or planned.device_id is None:
+        return planned
+    return LineError(line.line, "device_id", f"asset {asset_id} was transferred at {since.isoformat()}")
 
 
 def _judge_device(

@@ -3,11 +3,12 @@
 import asyncio
 import json
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
-from typing import Any, Literal
+from datetime import date, datetime
+from typing import Any, Final, Literal
 
 from sqlalchemy import (
     ColumnElement,
+    Integer,
     Row,
     Select,
     Text,
@@ -17,8 +18,11 @@ from sqlalchemy import (
     column,
     func,
     insert,
+    not_,
     or_,
     select,
+    table,
+    text,
     true,
     update,
 )
@@ -28,7 +32,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.access.domain import Visibility
 from app.access.service import asset_in_sight
 from app.assets.domain import UNIQUE_IDENTIFIERS, AssetIdentity, IdentifierKind, Lessor
-from app.assets.tables import AssetRow, BindingRow, DepotRow, DeviceRow, LessorRow
+from app.assets.tables import AssetRow, BindingRow, DepotRow, DeviceRow, LessorRow, TransferRow
 
 _IDENTITY = select(
     AssetRow.asset_id,
@@ -38,6 +42,8 @@ _IDENTITY = select(
     AssetRow.serial_no,
     AssetRow.lease_contract_no,
 )
+
+_HELD: Final = table("held_asset", column("asset_id", Integer))
 
 
 def _own(visibility: Visibility, lessor_id: Any) -> ColumnElement[bool]:
@@ -94,12 +100,43 @@ async def assets(
     wanted: Mapping[str, object],
     after: int,
     limit: int,
+    *,
+    seized: tuple[bool, date] | None = None,
 ) -> Sequence[AssetRow]:
-    """Return a page of the assets in sight whose columns have the wanted values."""
+    """Return a page of the assets in sight whose columns have the wanted values.
+
+    ``seized`` wants those with a measure in force on a day (or without one), in whatever case.
+    """
     query = _seen_assets(visibility, at).where(
         *(AssetRow.__table__.c[column] == value for column, value in wanted.items()), AssetRow.asset_id > after
     )
+    if seized is not None:
+        is_seized, day = seized
+        on_some = AssetRow.asset_id.in_(select(func.unnest(func.sight_seized(day))))
+        query = query.where(on_some if is_seized else not_(on_some))
     return (await session.scalars(query.order_by(AssetRow.asset_id).limit(limit + 1))).all()
+
+
+async def transfer(session: AsyncSession, asset_id: int) -> TransferRow | None:
+    """Return the transfer of an asset, if there is one in sight."""
+    return await session.get(TransferRow, asset_id)
+
+
+async def transferred(session: AsyncSession, asset_ids: Collection[int]) -> dict[int, datetime]:
+    """Return those of some assets that were transferred, and when."""
+    query = select(TransferRow.asset_id, TransferRow.transferred_at)
+    of_these = query.where(TransferRow.asset_id == func.any(list(asset_ids)))
+    return dict((await session.execute(of_these)).all())
+
+
+async def is_held(session: AsyncSession, asset_id: int) -> bool:
+    """Tell whether a legal hold is on an asset, and let none be placed until the transaction ends.
+
+    The view of migration 0016 is the contract with `enforcement`; only the service itself sees all of it.
+    """
+    await session.execute(text("LOCK TABLE legal_hold, case_asset IN SHARE MODE"))
+    query = select(_HELD.c.asset_id).where(_HELD.c.asset_id == asset_id)
+    return (await session.scalar(query)) is not None
 
 
 async def identities(session: AsyncSession, asset_ids: Collection[int]) -> list[AssetIdentity]:
@@ -225,8 +262,8 @@ async def _insert_many(
     if not rows:
         return []
     columns = [into.__table__.c[name] for name in rows[0]]
-    text = await asyncio.to_thread(json.dumps, rows)
-    given = func.jsonb_to_recordset(cast(bindparam("rows", text, Text), JSONB)).table_valued(
+    given_rows = await asyncio.to_thread(json.dumps, rows)
+    given = func.jsonb_to_recordset(cast(bindparam("rows", given_rows, Text), JSONB)).table_valued(
         *(column(c.name, c.type) for c in columns), name="given"
     )
     statement = insert(into).from_select([c.name for c in columns], select(*given.render_derived(with_types=True).c))

@@ -15,6 +15,7 @@ from app.access.http import (
     ReadSession,
     WriteSession,
 )
+from app.access.trail import Note, note_for_grantee
 from app.assets import queries, service
 from app.assets.depot_router import router as depots
 from app.assets.domain import AssetKind, ImportMode, ImportReport
@@ -40,6 +41,8 @@ from app.assets.schemas import (
     SerialNo,
     Vin,
 )
+from app.assets.transfer_router import router as transfers
+from app.core.clock import SHANGHAI
 from app.core.errors import MalformedRequest, TooLarge, UnsupportedMedia
 from app.core.http import InContext
 from app.core.paging import After, Limit, Page, decode_token, page_of
@@ -47,6 +50,7 @@ from app.core.wire import Key
 
 router = APIRouter(tags=["assets"])
 router.include_router(depots)
+router.include_router(transfers)
 
 OfLessor = Annotated[Key | None, Query(description="Only this lessor's; an administrator's import names one.")]
 MAX_ERRORS: Final = 1000
@@ -107,10 +111,14 @@ async def list_assets(
     lease_contract_no: Annotated[ContractNo | None, Query()] = None,
     kind: AssetKind | None = None,
     lessor_id: OfLessor = None,
+    seized: Annotated[
+        bool | None, Query(description="Only those with (or without) a measure in force today, in any case.")
+    ] = None,
     limit: Limit = 100,
     after: After = None,
 ) -> Page[AssetOutput]:
     """List the assets in sight; identifiers are compared whole, in their normal form."""
+    now = context.clock.now()
     named = {
         "plate_no": plate_no,
         "vin": vin,
@@ -120,8 +128,12 @@ async def list_assets(
         "lessor_id": lessor_id,
     }
     wanted = {column: value for column, value in named.items() if value is not None}
-    rows = await queries.assets(session, sight, context.clock.now(), wanted, decode_token(after), limit)
-    return page_of([AssetOutput.model_validate(row) for row in rows], limit, lambda row: row.asset_id)
+    today = None if seized is None else (seized, now.astimezone(SHANGHAI).date())
+    rows = await queries.assets(session, sight, now, wanted, decode_token(after), limit, seized=today)
+    page = page_of([AssetOutput.model_validate(row) for row in rows], limit, lambda row: row.asset_id)
+    ids = [asset.asset_id for asset in page.items]
+    note_for_grantee(session, sight, Note("asset.list", asset_ids=ids, results=len(ids)))
+    return page
 
 
 @router.post(
@@ -204,7 +216,9 @@ def _faults(report: ImportReport) -> list[dict[str, Any]]:
 @router.get("/assets/{asset_id}", summary="Read a leased asset")
 async def read_asset(session: ReadSession, context: InContext, asset_id: Key, sight: AssetsInSight) -> AssetOutput:
     """Read an asset: a lessor its own, a court or a dispatcher those that a case opens to them."""
-    return AssetOutput.model_validate(await service.asset_in_sight(session, sight, asset_id, context.clock.now()))
+    found = await service.asset_in_sight(session, sight, asset_id, context.clock.now())
+    note_for_grantee(session, sight, Note("asset.read", asset_ids=(asset_id,), results=1))
+    return AssetOutput.model_validate(found)
 
 
 @router.patch("/assets/{asset_id}", summary="Change a leased asset")
@@ -230,7 +244,9 @@ async def list_asset_bindings(
     """List the bindings of an asset, in the order in which they were registered."""
     await service.asset_in_sight(session, sight, asset_id, context.clock.now())
     rows = await queries.bindings(session, "asset_id", asset_id, decode_token(after), limit)
-    return page_of([BindingOutput.model_validate(row) for row in rows], limit, lambda row: row.binding_id)
+    page = page_of([BindingOutput.model_validate(row) for row in rows], limit, lambda row: row.binding_id)
+    note_for_grantee(session, sight, Note("binding.list", asset_ids=(asset_id,), results=len(page.items)))
+    return page
 
 
 @router.post("/devices", status_code=201, summary="Register a tracker")
@@ -305,15 +321,25 @@ async def create_binding(
 
 @router.patch("/device-bindings/{binding_id}", summary="Say when a tracker came off")
 async def change_binding(
-    session: WriteSession, binding_id: Key, body: BindingChange, principal: MayWriteRegisters
+    session: WriteSession, context: InContext, binding_id: Key, body: BindingChange, principal: MayWriteRegisters
 ) -> BindingOutput:
-    """Set the end of a binding; null says that the device is still on."""
-    return BindingOutput.model_validate(
-        await service.change_binding(session, Visibility(principal), binding_id, body.bound_until)
+    """Set the end of a binding; null says that the device is still on.
+
+    What was sent from an asset under a legal hold or in an open case stays with it: there the end is now or later. Of
+    an asset that was transferred a lessor changes no binding.
+    """
+    changed = await service.change_binding(
+        session, Visibility(principal), binding_id, body.bound_until, context.clock.now()
     )
+    return BindingOutput.model_validate(changed)
 
 
 @router.delete("/device-bindings/{binding_id}", status_code=204, summary="Take back a binding")
-async def delete_binding(session: WriteSession, binding_id: Key, principal: MayWriteRegisters) -> None:
-    """Delete a binding that was made by mistake; its pings follow within seconds. To end one, set its end instead."""
-    await service.delete_binding(session, Visibility(principal), binding_id)
+async def delete_binding(
+    session: WriteSession, context: InContext, binding_id: Key, principal: MayWriteRegisters
+) -> None:
+    """Delete a binding that was made by mistake; its pings follow within seconds. To end one, set its end instead.
+
+    Not where the asset would lose what was sent from it while a court or a legal hold needs that.
+    """
+    await service.delete_binding(session, Visibility(principal), binding_id, context.clock.now())

@@ -198,6 +198,28 @@ class BindingOutput(Stored):
     bound_until: datetime | None
 
 
+class TransferInput(Wire):
+    """That an asset went from its lessor to somebody else."""
+
+    to_name: Text
+    """To whom."""
+    transferred_at: Moment
+    """Since when it is no longer the lessor's; not in the future."""
+    ground: Text
+    """Why: a sale, an assignment of the lease, a judgment."""
+
+
+class TransferOutput(Stored):
+    """That an asset went from its lessor to somebody else."""
+
+    asset_id: int
+    from_lessor_id: int
+    to_name: str
+    ground: str
+    transferred_at: datetime
+    recorded_at: datetime
+
+
 class LineOutput(Stored):
     """What became of a line of a file; the header is line 1."""
 

@@ -8,7 +8,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.domain import Visibility
-from app.assets import queries
+from app.access.trail import Note, note
+from app.assets import guards, queries
 from app.assets.bindings import DeviceIndex, load_device_index
 from app.assets.domain import UNIDENTIFIED, UNIQUE_IDENTIFIERS, AssetIdentity, DeviceKind, Lessor, period
 from app.assets.imports import import_assets
@@ -69,6 +70,10 @@ def _apply(row: AssetRow | DeviceRow | LessorRow, changes: Mapping[str, object])
         setattr(row, column, value)
 
 
+def _told(what: str, changes: Mapping[str, object]) -> str:
+    return f"{what}: {', '.join(sorted(changes))}"
+
+
 async def owner(session: AsyncSession, visibility: Visibility, lessor_id: int | None) -> int:
     """Return the lessor that something is registered for: the key's own, or the one that an administrator names.
 
@@ -93,6 +98,7 @@ async def create_lessor(session: AsyncSession, lessor: LessorInput, clock: Clock
     row = LessorRow(**lessor.model_dump(), created_at=clock.now())
     session.add(row)
     await flush(session)
+    note(session, Note("lessor.create", detail=f"lessor {row.lessor_id}"))
     return row
 
 
@@ -121,6 +127,7 @@ async def change_lessor(
     row = await lessor_in_sight(session, visibility, lessor_id, for_change=True)
     _apply(row, changes)
     await flush(session)
+    note(session, Note("lessor.change", detail=_told(f"lessor {lessor_id}", changes)))
     return row
 
 
@@ -152,6 +159,7 @@ async def create_asset(session: AsyncSession, lessor_id: int, asset: AssetFields
     row = AssetRow(**values, lessor_id=lessor_id, created_at=now, changed_at=now)
     session.add(row)
     await flush(session)
+    note(session, Note("asset.create", asset_ids=(row.asset_id,), detail=f"lessor {lessor_id}"))
     return row
 
 
@@ -188,6 +196,7 @@ async def change_asset(
     if session.is_modified(row):
         row.changed_at = now
     await flush(session)
+    note(session, Note("asset.change", asset_ids=(asset_id,), detail=_told(f"lessor {row.lessor_id}", changes)))
     return row
 
 
@@ -206,6 +215,7 @@ async def create_device(session: AsyncSession, lessor_id: int, device: DeviceFie
     row = DeviceRow(**values, lessor_id=lessor_id, created_at=clock.now())
     session.add(row)
     await flush(session)
+    note(session, Note("device.create", detail=f"device {row.device_id} of lessor {lessor_id}"))
     return row
 
 
@@ -221,14 +231,14 @@ async def register_devices(
     wanted = list(dict.fromkeys(identifiers))
     known = {row.identifier for row in await queries.devices_identified(session, lessor_id, wanted)}
     now = clock.now().isoformat()
-    await queries.insert_devices(
-        session,
-        [
-            {"lessor_id": lessor_id, "identifier": identifier, "kind": kind, "created_at": now}
-            for identifier in wanted
-            if identifier not in known
-        ],
-    )
+    fresh = [
+        {"lessor_id": lessor_id, "identifier": identifier, "kind": kind, "created_at": now}
+        for identifier in wanted
+        if identifier not in known
+    ]
+    await queries.insert_devices(session, fresh)
+    if fresh:
+        note(session, Note("device.import", results=len(fresh), detail=f"lessor {lessor_id}"))
 
 
 async def device_in_sight(
@@ -257,6 +267,7 @@ async def change_device(
     row = await device_in_sight(session, visibility, device_id, for_change=True)
     _apply(row, changes)
     await flush(session)
+    note(session, Note("device.change", detail=_told(f"device {device_id}", changes)))
     return row
 
 
@@ -284,7 +295,8 @@ async def bind_device(
     Raises:
         NotFound: The device or the asset is not in sight.
         InvalidInput: They belong to different lessors, or the period is empty.
-        Conflict: The device is bound for a part of this time already; the message names that period.
+        Conflict: The device is bound for a part of this time already; the message names that period. Or the asset
+            was transferred.
     """
     device = await queries.device(session, visibility, binding.device_id)
     if device is None:
@@ -294,43 +306,56 @@ async def bind_device(
         raise NotFound("asset_id: there is no such asset", field="asset_id")
     if asset.lessor_id != device.lessor_id:
         raise InvalidInput("asset_id: expected an asset of the device's lessor", field="asset_id")
+    await guards.refuse_transferred(session, visibility, asset.asset_id)
     row = BindingRow(lessor_id=device.lessor_id, **binding.model_dump())
     await _check_period(session, row, "bound_from")
     session.add(row)
     await flush(session)
+    _note_binding(session, "binding.create", row)
     return row
 
 
 async def change_binding(
-    session: AsyncSession, visibility: Visibility, binding_id: int, bound_until: datetime | None
+    session: AsyncSession, visibility: Visibility, binding_id: int, bound_until: datetime | None, now: datetime
 ) -> BindingRow:
     """Say when a device came off its asset; None says that it is still on. Stored pings follow, by the worker.
 
     Raises:
         NotFound: The binding is not in sight.
         InvalidInput: The period would be empty.
-        Conflict: The device is bound for a part of the new period already; the message names that period.
+        Conflict: The device is bound for a part of the new period already; the message names that period. Or the
+            asset must not lose what was sent from it (``guards``).
     """
     row = await queries.binding(session, visibility, binding_id)
     if row is None:
         raise NotFound("There is no such binding.")
+    await guards.refuse_loss(session, visibility, row, bound_until or guards.FOREVER, now)
     row.bound_until = bound_until
     await _check_period(session, row, "bound_until")
     await flush(session)
+    _note_binding(session, "binding.change", row)
     return row
 
 
-async def delete_binding(session: AsyncSession, visibility: Visibility, binding_id: int) -> None:
+async def delete_binding(session: AsyncSession, visibility: Visibility, binding_id: int, now: datetime) -> None:
     """Take back a binding that was made by mistake. Stored pings follow, by the worker.
 
     Raises:
         NotFound: The binding is not in sight.
+        Conflict: The asset must not lose what was sent from it (``guards``).
     """
     row = await queries.binding(session, visibility, binding_id)
     if row is None:
         raise NotFound("There is no such binding.")
+    await guards.refuse_loss(session, visibility, row, row.bound_from, now)
     await session.delete(row)
     await flush(session)
+    _note_binding(session, "binding.delete", row)
+
+
+def _note_binding(session: AsyncSession, action: str, row: BindingRow) -> None:
+    told = f"binding {row.binding_id} of device {row.device_id}"
+    note(session, Note(action, asset_ids=(row.asset_id,), window=(row.bound_from, row.bound_until), detail=told))
 
 
 async def _check_period(session: AsyncSession, binding: BindingRow, field: str) -> None:

@@ -128,3 +128,17 @@ class DepotRow(Base):
     lat_e7: Mapped[int]
     radius_m: Mapped[float] = mapped_column(REAL)
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+
+
+class TransferRow(Base):
+    """That an asset is no longer its lessor's, since a moment."""
+
+    __tablename__ = "asset_transfer"
+
+    asset_id: Mapped[int] = mapped_column(ForeignKey("asset.asset_id"), primary_key=True, autoincrement=False)
+    from_lessor_id: Mapped[int] = mapped_column(ForeignKey("lessor.lessor_id"), index=True)
+    to_name: Mapped[str]
+    ground: Mapped[str]
+    transferred_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    recorded_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    recorded_by: Mapped[int] = mapped_column(ForeignKey("principal.principal_id"))

@@ -5,6 +5,6 @@ from collections.abc import Sequence
 import numpy as np
 
 
-def percentile_ms(seconds: Sequence[float], percent: float) -> float:
-    """Return a percentile of durations in milliseconds, with two decimals."""
-    return round(float(np.percentile(np.asarray(seconds), percent)) * 1000, 2)
+def percentile_ms(seconds: Sequence[float], percent: float, decimals: int = 2) -> float:
+    """Return a percentile of durations in milliseconds, with so many decimals."""
+    return round(float(np.percentile(np.asarray(seconds), percent)) * 1000, decimals)

@@ -18,7 +18,7 @@ from pydantic import SecretStr
 from rich.console import Console
 
 from app.access.domain import Role
-from app.bench import answers, locate
+from app.bench import answers, keys, locate, trail
 from app.bench.growth import STEPS, steps_to
 from app.bench.ingest import BATCH_ROWS, Extent, Target, measure
 from app.bench.row_security import side_by_side
@@ -164,6 +164,27 @@ def bench_clusters(as_json: AsJson = False) -> None:
     _bench_answer("clusters", COURT_ASSETS, lambda case: f"/v1/clusters?case={case}", spread=False, as_json=as_json)
 
 
+@bench_app.command("trail")
+def bench_trail(
+    as_json: AsJson = False,
+    seconds: Annotated[float, typer.Option(help="How long each measure takes.", min=0.2, max=600)] = 10,
+) -> None:
+    """Entries a second of the audit trail, and the milliseconds that a read waits for its own."""
+    with throwaway(durable=True) as urls:
+        migrate(urls.owner_url, urls.app_url)
+        numbers = asyncio.run(trail.measure(urls.app_url, SystemClock(), seconds))
+    _print("trail", numbers, as_json=as_json)
+
+
+@bench_app.command("keys")
+def bench_keys(as_json: AsJson = False) -> None:
+    """Milliseconds to check a key or a session, remembered and asked of the database, and to sign in."""
+    with throwaway(durable=True) as urls:
+        migrate(urls.owner_url, urls.app_url)
+        numbers = asyncio.run(keys.measure(urls.app_url))
+    _print("keys", numbers, as_json=as_json)
+
+
 @bench_app.command("torture")
 def bench_torture(
     as_json: AsJson = False,
@@ -185,6 +206,8 @@ def bench_torture(
 def bench_all(as_json: AsJson = False) -> None:
     """All of them but the torture, one JSON object a line."""
     bench_locate(as_json=as_json)
+    bench_keys(as_json=as_json)
     bench_distribution(as_json=as_json)
     bench_clusters(as_json=as_json)
+    bench_trail(as_json=as_json)
     bench_ingest(as_json=as_json)

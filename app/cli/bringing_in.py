@@ -9,6 +9,8 @@ from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, Te
 from app.access.domain import Principal, Role
 from app.access.roles import permissions_of
 from app.access.service import principal_for
+from app.access.trail import COMMAND_LINE
+from app.access.trail_writing import writing_as
 from app.assets import service as assets
 from app.cli.cluster import ClusterUrls
 from app.core.clock import Clock, SystemClock
@@ -103,7 +105,7 @@ async def import_assets(
     """
     database = Database(settings)
     try:
-        async with database.writing(SERVICE) as session:
+        async with writing_as(database, COMMAND_LINE, clock) as session:
             lessor_id = (await assets.lessor_named(session, lessor)).lessor_id
             report = await assets.import_assets(session, lessor_id, file.read_bytes(), mode, clock)
     finally:
@@ -161,7 +163,7 @@ async def import_pings(
                 )
                 for body, identifiers in batches:
                     if register_devices:
-                        async with context.database.writing(SERVICE) as session:
+                        async with writing_as(context.database, COMMAND_LINE, clock) as session:
                             await assets.register_devices(session, lessor_id, identifiers, clock)
                     receipt = await ingest.take_in(principal, Body(body, "application/x-ndjson"))
                     if receipt is None:

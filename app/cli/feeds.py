@@ -1,52 +1,27 @@
 """``leasetrace feeds``: the sources of pings, and how well they work, for whoever runs the service."""
 
-import asyncio
-import os
 import sys
-from collections.abc import Awaitable, Callable
-from datetime import datetime, timedelta
-from typing import Annotated, Final, TypeVar
+from datetime import timedelta
+from typing import Annotated, Final
 
 import typer
-from pydantic import SecretStr
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.access.domain import Principal, Role, Visibility
+from app.access.domain import Visibility
 from app.assets.service import lessor_by_id, lessor_named
-from app.cli.cluster import database_urls
-from app.core.clock import SHANGHAI, SystemClock
-from app.core.database import SERVICE, Database
+from app.cli.operator import OPERATOR, ask, moment
 from app.core.datum import CoordSystem
 from app.core.http import Context
-from app.core.metrics import Metrics
-from app.core.settings import Settings
 from app.telemetry import quality, service
 from app.telemetry.schemas import Feed, FeedIn, FeedQuality
 
 feeds_app = typer.Typer(help="Sources of pings, and how well they work.", no_args_is_help=True)
 console = Console(highlight=False, width=None if sys.stdout.isatty() else 118)
-_OPERATOR: Final = Principal(0, Role.PLATFORM_ADMINISTRATOR, None, api_key_id=None)
 _UNITS: Final = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
 Lessor = Annotated[str, typer.Option(help="The lessor's code.")]
-Answer = TypeVar("Answer")
-
-
-def _ask(use: Callable[[AsyncSession, Context], Awaitable[Answer]]) -> Answer:
-    """Run a use case in one transaction on the database that the environment names."""
-    settings = Settings(database_url=SecretStr(database_urls(os.environ).app_url))
-
-    async def run() -> Answer:
-        context = Context(settings, SystemClock(), Database(settings), Metrics())
-        try:
-            async with context.database.writing(SERVICE) as session:
-                return await use(session, context)
-        finally:
-            await context.database.close()
-
-    return asyncio.run(run())
 
 
 @feeds_app.command("create")
@@ -60,9 +35,9 @@ def create(
     async def use(session: AsyncSession, context: Context) -> Feed:
         lessor_id = (await lessor_named(session, lessor)).lessor_id
         wanted = FeedIn(name=name, coord_system=datum, lessor_id=lessor_id)
-        return await service.create_feed(session, _OPERATOR, wanted, context)
+        return await service.create_feed(session, OPERATOR, wanted, context)
 
-    console.print(f"feed {_ask(use).feed_id}")
+    console.print(f"feed {ask(use).feed_id}")
 
 
 @feeds_app.command("list")
@@ -79,7 +54,7 @@ def list_all(lessor: Annotated[str | None, typer.Option(help="Only this lessor's
             table.add_row(str(row.feed_id), *map(escape, words))
         return table
 
-    console.print(_ask(use))
+    console.print(ask(use))
 
 
 @feeds_app.command("quality")
@@ -92,9 +67,9 @@ def show_quality(
     async def use(session: AsyncSession, context: Context) -> FeedQuality:
         now = context.clock.now()
         window = quality.hours_of(now - timedelta(days=days) + timedelta(hours=1), None, now)
-        return await quality.quality_of(session, Visibility(_OPERATOR), feed_id, window, context)
+        return await quality.quality_of(session, Visibility(OPERATOR), feed_id, window, context)
 
-    print_quality(console, _ask(use))
+    print_quality(console, ask(use))
 
 
 def print_quality(to: Console, found: FeedQuality) -> None:
@@ -133,8 +108,3 @@ def length(seconds: float) -> str:
     """Return a length of time in the largest unit that it fills, rounded to tenths of it."""
     unit, size = next(((unit, size) for unit, size in _UNITS if abs(seconds) >= size), _UNITS[-1])
     return f"{seconds / size:,.1f}".removesuffix(".0") + f" {unit}"
-
-
-def moment(at: datetime | None) -> str:
-    """Return a time to the minute, Asia/Shanghai; a dash where there is none."""
-    return "–" if at is None else at.astimezone(SHANGHAI).strftime("%Y-%m-%d %H:%M")

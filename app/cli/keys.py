@@ -6,8 +6,11 @@ from datetime import timedelta
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.domain import Permission, PrincipalKind, Role
+from app.access.keys import check_scopes
 from app.access.roles import PERMISSIONS
 from app.access.service import authenticate, create_key, principal_for
+from app.access.trail import COMMAND_LINE, Note, note
+from app.access.trail_writing import writing_as
 from app.assets.service import lessor_named
 from app.core.clock import Clock
 from app.core.database import SERVICE, Database
@@ -36,6 +39,7 @@ async def make_key(
     feed_id: int | None = None,
     lifetime: timedelta | None = None,
     post_only: bool = False,
+    scopes: frozenset[Permission] | None = None,
 ) -> MadeKey:
     """Create a key for a principal of this role and name, which is made if there is none.
 
@@ -49,6 +53,7 @@ async def make_key(
         feed_id: The lessor's feed whose declarations hold for the key.
         lifetime: How long it is valid; for ever when left out.
         post_only: Whether it opens nothing but the entrances for pings; for a lessor's key.
+        scopes: What it is narrowed to; all that the role may when left out.
 
     Raises:
         InvalidInput: The lessor, court or feed is not named or does not exist, the feed is another lessor's, or a key
@@ -56,9 +61,13 @@ async def make_key(
     """
     if post_only and Permission.PINGS_POST not in PERMISSIONS[role]:
         raise InvalidInput("Only lessors post pings: --post-only is for their keys", field="post_only")
+    if post_only and scopes:
+        raise InvalidInput("--post-only is a scope by itself: leave out --scope", field="scope")
+    scopes = frozenset({Permission.PINGS_POST}) if post_only else scopes
+    check_scopes(role, scopes)
     database = Database(settings)
     try:
-        async with database.writing(SERVICE) as session:
+        async with writing_as(database, COMMAND_LINE, clock) as session:
             subject_id = await _subject_of(session, role, lessor, court)
             if feed_id is not None:
                 await must_be_feed_of(session, feed_id, subject_id if role.kind is PrincipalKind.LESSOR else None)
@@ -72,8 +81,9 @@ async def make_key(
                 clock,
                 feed_id=feed_id,
                 expires_at=expires_at,
-                scopes={Permission.PINGS_POST} if post_only else None,
+                scopes=scopes,
             )
+            note(session, Note("key.create", detail=f"key of principal {principal_id}, {role}"))
         return MadeKey(text, principal_id)
     finally:
         await database.close()

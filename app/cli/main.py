@@ -18,14 +18,16 @@ from pydantic import SecretStr, ValidationError
 from rich.console import Console
 from sqlalchemy.exc import DBAPIError
 
-from app.access.domain import Role
-from app.cli import background, bringing_in
+from app.access.domain import Permission, Role
+from app.cli import background, bringing_in, identities, key_care
+from app.cli.audit import audit_app
 from app.cli.benchmarks import bench_app
 from app.cli.chain import verify_batches
 from app.cli.cluster import APPLICATION, ClusterUrls, LocalCluster, database_urls, service_url
 from app.cli.feeds import feeds_app
 from app.cli.keys import make_key
 from app.cli.postgres import ClusterError
+from app.cli.users import users_app
 from app.core.clock import SystemClock
 from app.core.datum import CoordSystem
 from app.core.errors import AppError
@@ -62,10 +64,14 @@ cli.add_typer(boundaries_app, name="boundaries")
 cli.add_typer(assets_app, name="assets")
 cli.add_typer(pings_app, name="pings")
 cli.add_typer(keys_app, name="keys")
+identities.add_to(users_app)
+cli.add_typer(users_app, name="users")
 cli.add_typer(batches_app, name="batches")
 cli.add_typer(secrets_app, name="secrets")
 cli.add_typer(feeds_app, name="feeds")
+cli.add_typer(audit_app, name="audit")
 cli.add_typer(bench_app, name="bench")
+key_care.add_to(keys_app)
 console = Console(highlight=False, width=None if sys.stdout.isatty() else 118)
 
 
@@ -254,6 +260,9 @@ def keys_create(
     feed: Annotated[int | None, typer.Option(help="The feed whose declarations hold for the key.", min=1)] = None,
     days: Annotated[int | None, typer.Option(help="Days until it expires; never when left out.", min=1)] = None,
     post_only: Annotated[bool, typer.Option("--post-only", help="It can post pings and nothing else.")] = False,
+    scope: Annotated[
+        list[Permission] | None, typer.Option(help="It can do this and nothing else; may be repeated.")
+    ] = None,
 ) -> None:
     """Create a key and print it, this once: it is stored only as a hash."""
     settings = settings_for(urls().app_url)
@@ -269,6 +278,7 @@ def keys_create(
             feed_id=feed,
             lifetime=lifetime,
             post_only=post_only,
+            scopes=frozenset(scope) if scope else None,
         )
     )
     console.print(key.text)

@@ -57,21 +57,24 @@ _FIX_AT: Final = len(CaseAsset._fields) - 1
 _WITHHELD_AT: Final = _FIX_AT - 1
 
 
-async def case_assets(session: AsyncSession, visibility: Visibility, case_id: int, at: datetime) -> list[CaseAsset]:
+async def case_assets(
+    session: AsyncSession, visibility: Visibility, case_id: int, at: datetime, *, whole: bool
+) -> list[CaseAsset]:
     """Return the confirmed assets of a case with their current positions, in the order of ids.
 
     A court counts every asset that it has confirmed: of one whose sight has ended (released, case closed) the
-    position does not leave the database, by row-level security and here. To anybody else an
-    asset out of sight does not exist.
+    position does not leave the database, by row-level security and here. To anybody else, an entrusted court among
+    them, an asset out of sight does not exist.
 
     Args:
         session: A transaction.
         visibility: Who looks.
         case_id: The case.
         at: The moment of looking, UTC; grants are dated.
+        whole: Whether the court that looks sees the whole case: it handles it, or is above the court that does.
     """
     view = _VIEW.c
-    if visibility.court_id is None:
+    if not whole:
         statement = select(*_COLUMNS, literal(value=False), *(view[name] for name in LastFix._fields)).where(
             asset_in_sight(visibility, view.asset_id, view.lessor_id, at)
         )

@@ -1,12 +1,14 @@
 """Distributions and clusters over HTTP."""
 
 import asyncio
+import hashlib
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import JSONResponse, Response
 
 from app.access.http import CasePositionSession, CasePositionSight, NamedCaseSession, NamedCaseSight
+from app.access.trail import note_export
 from app.clusters import service
 from app.clusters.domain import RollUpLevel
 from app.clusters.examples import CLUSTERS, DISTRIBUTION
@@ -89,6 +91,7 @@ async def get_case_distribution(
         return Response(to_json(answer), media_type="application/json")
     letter = compose(answer, service.asked_by(visibility, answer))
     body = await asyncio.to_thread(to_csv if wanted == "csv" else to_xlsx, letter)
+    note_export(session, "distribution.export", f"{wanted} sha256 {hashlib.sha256(body).hexdigest()}")
     day = answer.as_of.astimezone(SHANGHAI).strftime("%Y%m%d-%H%M")
     name = f"distribution-{case_id}-{level.value}-{day}.{wanted}"
     media_type = f"{CSV}; charset=utf-8" if wanted == "csv" else XLSX

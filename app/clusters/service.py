@@ -11,6 +11,8 @@ import shapely
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.domain import PrincipalKind, Visibility
+from app.access.trail import Note, note
+from app.assets.transfers import transferred
 from app.clusters import queries
 from app.clusters.clustering import Cluster, clusters_of
 from app.clusters.dbscan import IntArray
@@ -62,7 +64,10 @@ async def distribution_of(
         InvalidInput: ``as_of`` is in the future.
     """
     scene = await scene_of(session, visibility, case_id, context, layer, fresh_within=fresh_within, as_of=as_of)
-    return distribution_out(scene, distribute(scene, level))
+    answer = distribution_out(scene, distribute(scene, level))
+    past = None if as_of is None else (as_of, as_of)
+    note(session, Note("distribution.read", case_id, _looked_at(scene), past, results=len(answer.rows)))
+    return answer
 
 
 async def clusters_in(
@@ -95,7 +100,14 @@ async def clusters_in(
     scene = await scene_of(session, visibility, case_id, context, layer, fresh_within=parameters.fresh_within)
     if parameters.court is not None:
         await _court_must_exist(session, parameters.court)
-    return await asyncio.to_thread(_cluster, scene, parameters, polygon)
+    found = await asyncio.to_thread(_cluster, scene, parameters, polygon)
+    note(session, Note("clusters.read", case_id, _looked_at(scene), results=len(found.features)))
+    return found
+
+
+def _looked_at(scene: CaseScene) -> list[int]:
+    """Return the assets whose positions took part in an answer: all of the case but those that are withheld."""
+    return [asset.asset_id for asset in scene.assets if not asset.withheld]
 
 
 async def scene_of(
@@ -128,7 +140,12 @@ async def scene_of(
     if at > now:
         raise InvalidInput("as_of: expected a moment that has passed; leave it out for now", field="as_of")
     case = await case_in_sight(session, visibility, case_id, now)
-    assets = await queries.case_assets(session, visibility, case_id, now)
+    whole = case.court_id in visibility.courts
+    assets = await queries.case_assets(session, visibility, case_id, now, whole=whole)
+    gone = await transferred(session, visibility, [asset.asset_id for asset in assets])
+    lost = {asset_id for asset_id, since in gone.items() if since <= at}
+    if lost:
+        assets = [a._replace(withheld=True, position=None) if a.asset_id in lost else a for a in assets]
     if as_of is not None:
         assets = await _moved_back(session, assets, as_of)
     limit = context.settings.fresh_within if fresh_within is None else fresh_within

@@ -1,11 +1,22 @@
 """Settings, read once by whoever starts the service; nothing reads the environment at import."""
 
 from datetime import timedelta
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Self
 
-from pydantic import AliasChoices, Field, NonNegativeInt, PositiveInt, SecretStr, field_validator
+from pydantic import (
+    AliasChoices,
+    Field,
+    FilePath,
+    NonNegativeInt,
+    PositiveInt,
+    SecretStr,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from app.core.outbound import check_url
 from app.core.sealing import Sealer, parse_keys
 
 
@@ -103,6 +114,33 @@ class Settings(BaseSettings):
     aemp_allow_private: bool = False
     """Let makers' interfaces be at loopback, private and link-local addresses, and at loopback without TLS; for tests
     and for a gateway in the same network."""
+
+    public_url: str | None = None
+    """The address by which people's browsers reach the service, such as ``https://leasetrace.court.example``; needed
+    to sign in through an institution's provider, which sends them back there."""
+
+    oidc_issuer: str | None = None
+    """The OpenID provider of the one institution whose people sign in here: its issuer, letter by letter as its
+    discovery document says it. Without one nobody signs in that way."""
+
+    oidc_client_id: str | None = None
+    """As whom the service is registered at the provider."""
+
+    oidc_client_secret: SecretStr | None = None
+    """Its secret there; a public client has none."""
+
+    oidc_scopes: str = "openid profile email"
+    """What the provider is asked for, separated by spaces; ``openid`` is always among it."""
+
+    oidc_name: str = "your institution"
+    """What the page calls the provider."""
+
+    oidc_ca_file: FilePath | None = None
+    """Authorities (PEM) that may vouch for the provider besides the public ones: an institution's own."""
+
+    oidc_allow_private: bool = False
+    """Let the provider be at a private address, and at loopback without TLS: it is often in the same network."""
+
     worker_in_process: bool = True
     """Whether ``leasetrace serve`` does the background work too; if not, ``leasetrace worker`` must run somewhere."""
 
@@ -118,8 +156,62 @@ class Settings(BaseSettings):
     retention_derived_days: NonNegativeInt = 1825
     """The last position of each day is deleted after so many days; 0 keeps it for ever."""
 
+    anchor_dir: Path | None = None
+    """A folder, best on another machine's disk, into which the head of the audit trail is written once a day."""
+
+    tsa_url: str | None = None
+    """A time stamp authority (RFC 3161) that stamps the head of the audit trail once a day."""
+
+    session_idle: Annotated[timedelta, Field(ge=timedelta(minutes=2), le=timedelta(days=1))] = timedelta(minutes=30)
+    """A person that does nothing for so long is signed out."""
+
+    session_lifetime: Annotated[timedelta, Field(ge=timedelta(minutes=2), le=timedelta(days=30))] = timedelta(
+        hours=12
+    )
+    """A person is signed out so long after signing in, whatever it does."""
+
+    session_cookie_over_http: bool = False
+    """Let the session's cookie go over plain http to ``localhost`` and other names of loopback; for development."""
+
+    sign_in_attempts_per_minute: PositiveInt = 30
+    """So many attempts to sign in each process looks at from one address in a minute; past it 429. An address of IPv6
+    counts by its network of 64 bits."""
+
     log_level: str = "INFO"
     """Least severity that is logged: DEBUG, INFO, WARNING, ERROR."""
+
+    @field_validator(
+        "public_url", "oidc_issuer", "oidc_client_id", "oidc_client_secret", "oidc_ca_file", mode="before"
+    )
+    @classmethod
+    def _empty_is_unset(cls, value: object) -> object:
+        return None if value == "" else value
+
+    @field_validator("public_url")
+    @classmethod
+    def _public_url_is_an_address(cls, value: str | None) -> str | None:
+        return None if value is None else check_url(value, allow_private=True)
+
+    @model_validator(mode="after")
+    def _oidc_is_whole(self) -> Self:
+        """Refuse to start with half a provider: people would only learn of it when they want to sign in."""
+        if self.oidc_issuer is None:
+            return self
+        try:
+            check_url(self.oidc_issuer, allow_private=self.oidc_allow_private)
+        except ValueError as error:
+            msg = f"oidc_issuer: {error}"
+            raise ValueError(msg) from error
+        needed = {
+            "oidc_client_id": self.oidc_client_id,
+            "public_url": self.public_url,
+            "secret_keys": self.secret_keys,  # what a browser holds while it is at the provider is sealed
+        }
+        missing = [name for name, value in needed.items() if value is None]
+        if missing:
+            msg = f"oidc_issuer needs {', '.join(missing)} too"
+            raise ValueError(msg)
+        return self
 
     def sealer(self) -> Sealer:
         """Return what seals and opens secrets.

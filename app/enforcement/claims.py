@@ -9,6 +9,7 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.domain import Visibility
+from app.access.trail import Note, note
 from app.assets import service as assets
 from app.assets.domain import AssetIdentity, IdentifierKind, normalise_identifier
 from app.core.database import as_service
@@ -40,6 +41,7 @@ async def offer_assets(
         else:
             outcome = Outcome.ALREADY_OFFERED if asset_id in known else Outcome.NOT_FOUND
             results.append(RowResult(index, outcome, (asset_id,)))
+    note(session, Note("case.offer", case_id, sorted(fresh), results=len(fresh)))
     return OfferReport(len(fresh), tuple(results))
 
 
@@ -72,6 +74,8 @@ async def confirm_assets(
         async with as_service(session):
             await queries.confirm(session, case_id, matched, visibility.principal.principal_id, now)
         await grant_sight(session, case, list(matched), visibility.principal, now)
+    told = f"{len(identifiers)} identifiers"
+    note(session, Note("case.confirm", case_id, list(matched), results=len(matched), detail=told))
     return ConfirmationReport(len(matched), tuple(results))
 
 

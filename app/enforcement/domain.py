@@ -31,10 +31,14 @@ __all__ = [
     "CaseView",
     "ClaimMode",
     "ConfirmationReport",
+    "Deadline",
+    "EntrustmentKind",
+    "EntrustmentView",
     "Measure",
     "MeasureKind",
     "MeasureView",
     "NewCase",
+    "NewEntrustment",
     "NewMeasure",
     "OfferReport",
     "Outcome",
@@ -45,6 +49,7 @@ __all__ = [
     "RowFault",
     "RowResult",
     "Seizability",
+    "SeizureView",
     "State",
     "day_in_shanghai",
     "seizable",
@@ -186,6 +191,104 @@ class AssignmentView:
     starts_at: datetime
     ends_at: datetime
     given_at: datetime
+
+
+class EntrustmentKind(StrEnum):
+    """What another court is asked for: to enforce (委托执行), or to do one thing in the case (事项委托)."""
+
+    CASE = "case"
+    MATTER = "matter"
+
+
+@dataclass(frozen=True, slots=True)
+class NewEntrustment:
+    """An entrustment to be given; without ``asset_ids`` all assets of the case, also those confirmed later.
+
+    Moments are UTC; it begins now where ``starts_at`` is left out.
+    """
+
+    court_id: int
+    kind: EntrustmentKind
+    matters: str
+    letter_number: str
+    asset_ids: tuple[int, ...] | None
+    starts_at: datetime | None
+    ends_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """A day by which something is due, Asia/Shanghai, and the clause that says so."""
+
+    what: str
+    due_on: date
+    clause: str
+
+
+@dataclass(frozen=True, slots=True)
+class EntrustmentView:
+    """An entrustment as it stands; moments are UTC.
+
+    Attributes:
+        entrustment_id: Its row.
+        case_id: The case.
+        court_id: The court that is entrusted ...
+        court_code: ... its code ...
+        court_name: ... and its name.
+        kind: The whole case, or one matter.
+        matters: What for, in words.
+        letter_number: The number of the letter.
+        asset_ids: The assets entrusted; None for all of the case, also those confirmed later.
+        starts_at: From when on the assets are in its sight ...
+        ends_at: ... and until when, unless it is withdrawn, the case closes or an asset is released.
+        given_at: When it was recorded.
+        withdrawn_at: When it was withdrawn, if it was.
+        deadlines: What the law asks of the entrusted court and when; no ruling.
+    """
+
+    entrustment_id: int
+    case_id: int
+    court_id: int
+    court_code: str
+    court_name: str
+    kind: EntrustmentKind
+    matters: str
+    letter_number: str
+    asset_ids: tuple[int, ...] | None
+    starts_at: datetime
+    ends_at: datetime
+    given_at: datetime
+    withdrawn_at: datetime | None
+    deadlines: tuple[Deadline, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SeizureView:
+    """That an asset is or was seized, as somebody hears of it who may not see the whole case.
+
+    Attributes:
+        measure_id: The measure.
+        kind: On paper, in fact, or left in use.
+        rank: Its place in the register when it was entered; 1 is first.
+        starts_on: The first day of its term, Asia/Shanghai ...
+        ends_on: ... and the last.
+        released_on: The day from which it is lifted, if it is.
+        effective_on: The day on which a waiting measure took effect as the first, if it has.
+        in_force: Whether it is in force today.
+        case_number: The case; None for a court or a dispatcher that does not see it: another case.
+        court_name: Its court; None likewise.
+    """
+
+    measure_id: int
+    kind: MeasureKind
+    rank: int
+    starts_on: date
+    ends_on: date
+    released_on: date | None
+    effective_on: date | None
+    in_force: bool
+    case_number: str | None
+    court_name: str | None
 
 
 @dataclass(frozen=True, slots=True)

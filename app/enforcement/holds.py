@@ -5,6 +5,7 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.domain import Visibility
+from app.access.trail import Note, note
 from app.assets import service as assets
 from app.core.errors import Conflict, InvalidInput, NotFound
 from app.enforcement import queries
@@ -39,7 +40,45 @@ async def place(session: AsyncSession, visibility: Visibility, wanted: HoldInput
     )
     session.add(row)
     await session.flush()
+    note(session, Note("hold.place", row.case_id, (wanted.asset_id,), detail=f"hold {row.hold_id}"))
     return row
+
+
+async def place_on_case(
+    session: AsyncSession, visibility: Visibility, case_id: int, reason: str, now: datetime
+) -> LegalHoldRow:
+    """Hold all assets of a case, also those that are confirmed later and those that it releases.
+
+    Raises:
+        NotFound: The case is out of sight.
+        NotPermitted: Another court handles it.
+        Conflict: The case is closed, or held already.
+    """
+    await case_to_change(session, visibility, case_id, now)
+    standing = await queries.hold_of_case(session, case_id)
+    if standing is not None:
+        raise Conflict(f"The whole case is held already, by hold {standing.hold_id}.")
+    row = LegalHoldRow(
+        asset_id=None, case_id=case_id, reason=reason, from_at=now, placed_by=visibility.principal.principal_id
+    )
+    session.add(row)
+    await session.flush()
+    note(session, Note("hold.place", case_id, detail=f"hold {row.hold_id} on the whole case"))
+    return row
+
+
+async def release_case(session: AsyncSession, visibility: Visibility, case_id: int, now: datetime) -> LegalHoldRow:
+    """Release the hold on a whole case, closed or not; holds on single assets stay.
+
+    Raises:
+        NotFound: The case is out of sight, or not held as a whole.
+        NotPermitted: Another court handles it.
+    """
+    await case_to_change(session, visibility, case_id, now, closed_too=True)
+    row = await queries.hold_of_case(session, case_id)
+    if row is None:
+        raise NotFound("There is no legal hold on this whole case.")
+    return await _release(session, row, now)
 
 
 async def release(session: AsyncSession, visibility: Visibility, hold_id: int, now: datetime) -> LegalHoldRow:
@@ -54,6 +93,12 @@ async def release(session: AsyncSession, visibility: Visibility, hold_id: int, n
         raise NotFound("There is no such legal hold.")
     if row.until_at is not None:
         raise Conflict(f"The hold was released at {row.until_at.isoformat()}.")
+    return await _release(session, row, now)
+
+
+async def _release(session: AsyncSession, row: LegalHoldRow, now: datetime) -> LegalHoldRow:
     row.until_at = now
     await session.flush()
+    assets_held = [] if row.asset_id is None else [row.asset_id]
+    note(session, Note("hold.release", row.case_id, assets_held, detail=f"hold {row.hold_id}"))
     return row

@@ -9,13 +9,24 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access import service as access
 from app.access.domain import Visibility
-from app.core.database import violated_constraint
-from app.core.errors import Conflict, InvalidInput, NotFound
+from app.access.trail import Note, note
+from app.assets import service as assets
+from app.core.database import as_service, violated_constraint
+from app.core.errors import Conflict, InvalidInput, NotFound, NotPermitted
 from app.enforcement import queries, terms
-from app.enforcement.domain import MeasureKind, MeasureView, NewMeasure, Renewal, RowFault, day_in_shanghai
+from app.enforcement.domain import (
+    MeasureKind,
+    MeasureView,
+    NewMeasure,
+    Renewal,
+    RowFault,
+    SeizureView,
+    day_in_shanghai,
+)
 from app.enforcement.errors import RowsRefused
-from app.enforcement.service import case_in_sight, case_to_change, grant_sight
+from app.enforcement.service import READ_ONLY, case_in_sight, case_to_change, grant_sight, lent_only
 from app.enforcement.tables import MeasureRow, RenewalRow
+from app.jurisdictions import service as jurisdictions
 
 _OVERLAP: Final = "seizure_measure_overlap_excl"
 
@@ -43,6 +54,10 @@ async def order_measures(
     added = {"case_id": case_id, "created_at": now, "created_by": visibility.principal.principal_id}
     ids = await queries.add_measures(session, [_columns(order) | added for order in orders])
     await grant_sight(session, case, sorted(released), visibility.principal, now)
+    note(
+        session,
+        Note("measure.record", case_id, asset_ids, results=len(ids), detail=f"from measure {min(ids, default=0)}"),
+    )
     return ids
 
 
@@ -109,12 +124,15 @@ async def change_measure(
         now: The present.
 
     Raises:
-        NotFound: It does not exist, or its case is not the court's.
+        NotFound: It does not exist, or is out of sight.
+        NotPermitted: It is in the sight of a court that does not handle its case.
         Conflict: It is lifted or lapsed, or renewed into another measure of its kind.
         InvalidInput: A day does not fit.
     """
     row = await queries.lock_measure(session, visibility, measure_id, now)
     if row is None:
+        if await queries.measure_in_sight(session, visibility, measure_id, now):
+            raise NotPermitted(READ_ONLY)
         raise NotFound("There is no such measure in your sight.")
     today = day_in_shanghai(now)
     over = terms.over_reason(row.ends_on, row.released_on, today)
@@ -132,7 +150,15 @@ async def change_measure(
     if changes.get("released_on") is not None:
         await _release(session, row, changes["released_on"], now)
     await session.flush()
+    told = f"measure {measure_id}: {', '.join(sorted(changes))}"
+    note(session, Note(_action(changes), row.case_id, (row.asset_id,), detail=told))
     return (await _views(session, [row]))[0]
+
+
+def _action(changes: Mapping[str, Any]) -> str:
+    if changes.get("released_on") is not None:
+        return "measure.lift"
+    return "measure.renew" if changes.get("ends_on") is not None else "measure.change"
 
 
 async def _renew(
@@ -185,10 +211,46 @@ async def list_measures(
     Raises:
         NotFound: The case does not exist or is out of sight.
     """
-    await case_in_sight(session, visibility, case_id, now)
-    return await _views(
-        session, await queries.find_measures(session, case_id, asset_id=asset_id, after=after, limit=limit)
-    )
+    case = await case_in_sight(session, visibility, case_id, now)
+    only = lent_only(visibility, case, now)
+    found = await queries.find_measures(session, case_id, asset_id=asset_id, only=only, after=after, limit=limit)
+    return await _views(session, found)
+
+
+async def seizures_of(
+    session: AsyncSession, visibility: Visibility, asset_id: int, now: datetime, *, after: int, limit: int
+) -> list[SeizureView]:
+    """Return the measures of all cases on an asset after a key, one more than ``limit`` if there are so many.
+
+    The owner and an administrator learn by which court and in which case; a court or a dispatcher only where that
+    case is in its own sight: of the rest it hears as of another case.
+
+    Raises:
+        NotFound: There is no such asset in sight.
+    """
+    await assets.asset_in_sight(session, visibility, asset_id, now)
+    async with as_service(session):
+        rows = await queries.seizures_of(session, asset_id, after=after, limit=limit)
+        courts = await jurisdictions.courts_by_id(session, {court_id for _, _, court_id in rows})
+        told = {row.case_id for row, _, _ in rows}
+        if visibility.lessor_id is None:
+            told = await queries.cases_seen(session, visibility, list(told), now)
+    today = day_in_shanghai(now)
+    return [
+        SeizureView(
+            measure_id=row.measure_id,
+            kind=MeasureKind(row.kind),
+            rank=row.rank,
+            starts_on=row.starts_on,
+            ends_on=row.ends_on,
+            released_on=row.released_on,
+            effective_on=row.effective_on,
+            in_force=row.starts_on <= today and terms.over_reason(row.ends_on, row.released_on, today) is None,
+            case_number=case_number if row.case_id in told else None,
+            court_name=courts[court_id].name if row.case_id in told else None,
+        )
+        for row, case_number, court_id in rows
+    ]
 
 
 async def _views(session: AsyncSession, rows: Sequence[MeasureRow]) -> list[MeasureView]:

@@ -14,6 +14,7 @@ from sqlalchemy import (
     exists,
     func,
     insert,
+    or_,
     select,
     true,
     update,
@@ -24,7 +25,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.domain import Visibility
 from app.assets.domain import IdentifierKind
-from app.enforcement.tables import AssignmentRow, CaseAssetRow, CaseRow, LegalHoldRow, MeasureRow, RenewalRow
+from app.enforcement.tables import (
+    AssignmentRow,
+    CaseAssetRow,
+    CaseRow,
+    EntrustmentRow,
+    LegalHoldRow,
+    MeasureRow,
+    RenewalRow,
+)
 
 
 def cases_in_sight(visibility: Visibility, at: datetime) -> ColumnElement[bool]:
@@ -32,7 +41,8 @@ def cases_in_sight(visibility: Visibility, at: datetime) -> ColumnElement[bool]:
     if visibility.sees_everything:
         return true()
     if visibility.court_id is not None:
-        return CaseRow.court_id.in_((visibility.court_id, *visibility.principal.lower_courts))
+        handled = CaseRow.court_id.in_(visibility.courts)
+        return or_(handled, and_(_entrusted(visibility.court_id, at), CaseRow.closed_on.is_(None)))
     if visibility.lessor_id is not None:
         return CaseRow.applicant_lessor_id == visibility.lessor_id
     assigned = exists().where(
@@ -42,6 +52,16 @@ def cases_in_sight(visibility: Visibility, at: datetime) -> ColumnElement[bool]:
         AssignmentRow.ends_at > at,
     )
     return and_(assigned, CaseRow.closed_on.is_(None))
+
+
+def _entrusted(court_id: int, at: datetime) -> ColumnElement[bool]:
+    return exists().where(
+        EntrustmentRow.case_id == CaseRow.case_id,
+        EntrustmentRow.court_id == court_id,
+        EntrustmentRow.withdrawn_at.is_(None),
+        EntrustmentRow.starts_at <= at,
+        EntrustmentRow.ends_at > at,
+    )
 
 
 def cases_to_change(visibility: Visibility, at: datetime) -> ColumnElement[bool]:
@@ -127,13 +147,19 @@ async def confirm(
     )
 
 
+LentOnly = Select[int] | None
+"""The query of the assets that somebody sees of a case; None for who sees all of it."""
+
+
 async def case_assets(
-    session: AsyncSession, case_id: int, *, confirmed_only: bool, after: int, limit: int
+    session: AsyncSession, case_id: int, *, confirmed_only: bool, only: LentOnly, after: int, limit: int
 ) -> Sequence[CaseAssetRow]:
     """Return the assets of a case after a key, one more than ``limit`` if there are so many."""
     query = select(CaseAssetRow).where(CaseAssetRow.case_id == case_id, CaseAssetRow.asset_id > after)
     if confirmed_only:
         query = query.where(CaseAssetRow.confirmed_at.is_not(None))
+    if only is not None:
+        query = query.where(CaseAssetRow.asset_id.in_(only))
     return (await session.scalars(query.order_by(CaseAssetRow.asset_id).limit(limit + 1))).all()
 
 
@@ -181,12 +207,14 @@ async def add_measures(session: AsyncSession, rows: Sequence[Mapping[str, Any]])
 
 
 async def find_measures(
-    session: AsyncSession, case_id: int, *, asset_id: int | None, after: int, limit: int
+    session: AsyncSession, case_id: int, *, asset_id: int | None, only: LentOnly, after: int, limit: int
 ) -> Sequence[MeasureRow]:
     """Return the measures of a case after a key, one more than ``limit`` if there are so many."""
     query = select(MeasureRow).where(MeasureRow.case_id == case_id, MeasureRow.measure_id > after)
     if asset_id is not None:
         query = query.where(MeasureRow.asset_id == asset_id)
+    if only is not None:
+        query = query.where(MeasureRow.asset_id.in_(only))
     return (await session.scalars(query.order_by(MeasureRow.measure_id).limit(limit + 1))).all()
 
 
@@ -196,10 +224,40 @@ async def renewals_of(session: AsyncSession, measure_ids: Sequence[int]) -> Sequ
     return (await session.scalars(query.order_by(RenewalRow.renewal_id))).all()
 
 
+async def seizures_of(
+    session: AsyncSession, asset_id: int, *, after: int, limit: int
+) -> Sequence[Row[MeasureRow, str, int]]:
+    """Return measure, number and court of its case, of the measures of all cases on an asset, after a key."""
+    query = (
+        select(MeasureRow, CaseRow.case_number, CaseRow.court_id)
+        .join(CaseRow, CaseRow.case_id == MeasureRow.case_id)
+        .where(MeasureRow.asset_id == asset_id, MeasureRow.measure_id > after)
+    )
+    return (await session.execute(query.order_by(MeasureRow.measure_id).limit(limit + 1))).all()
+
+
+async def cases_seen(
+    session: AsyncSession, visibility: Visibility, case_ids: Sequence[int], at: datetime
+) -> set[int]:
+    """Return those of some cases that are in sight."""
+    query = select(CaseRow.case_id).where(CaseRow.case_id == func.any(list(case_ids)), cases_in_sight(visibility, at))
+    return set((await session.scalars(query)).all())
+
+
+async def measure_in_sight(session: AsyncSession, visibility: Visibility, measure_id: int, at: datetime) -> bool:
+    """Tell whether a measure is in sight; of a case that was only lent, row-level security leaves out the rest."""
+    query = (
+        select(MeasureRow.measure_id)
+        .join(CaseRow, CaseRow.case_id == MeasureRow.case_id)
+        .where(MeasureRow.measure_id == measure_id, cases_in_sight(visibility, at))
+    )
+    return (await session.scalar(query)) is not None
+
+
 async def lock_measure(
     session: AsyncSession, visibility: Visibility, measure_id: int, at: datetime
 ) -> MeasureRow | None:
-    """Return a measure, if its case is in sight, and lock both until the transaction ends."""
+    """Return a measure, if its case may be changed, and lock both until the transaction ends."""
     query = (
         select(MeasureRow)
         .join(CaseRow, CaseRow.case_id == MeasureRow.case_id)
@@ -277,6 +335,29 @@ async def open_assignments(session: AsyncSession, case_id: int, at: datetime) ->
     return (await session.scalars(query)).all()
 
 
+async def open_entrustments(session: AsyncSession, case_id: int, at: datetime) -> Sequence[EntrustmentRow]:
+    """Return the entrustments of a case that have neither ended nor been withdrawn."""
+    query = select(EntrustmentRow).where(
+        EntrustmentRow.case_id == case_id, EntrustmentRow.ends_at > at, EntrustmentRow.withdrawn_at.is_(None)
+    )
+    return (await session.scalars(query)).all()
+
+
+async def entrustments_of(
+    session: AsyncSession, case_id: int, *, to_court: int | None, after: int, limit: int
+) -> Sequence[EntrustmentRow]:
+    """Return the entrustments of a case (to one court) after a key, one more than ``limit`` if so many."""
+    query = select(EntrustmentRow).where(EntrustmentRow.case_id == case_id, EntrustmentRow.entrustment_id > after)
+    if to_court is not None:
+        query = query.where(EntrustmentRow.court_id == to_court)
+    return (await session.scalars(query.order_by(EntrustmentRow.entrustment_id).limit(limit + 1))).all()
+
+
+async def entrustment(session: AsyncSession, entrustment_id: int) -> EntrustmentRow | None:
+    """Return an entrustment."""
+    return await session.get(EntrustmentRow, entrustment_id)
+
+
 def _holds_in_sight(visibility: Visibility) -> ColumnElement[bool]:
     """Return the condition for the holds that an administrator (all) or a court (of its cases) sees."""
     if visibility.sees_everything:
@@ -291,8 +372,20 @@ async def find_holds(
     """Return the legal holds in sight after a key, one more than ``limit`` if there are so many."""
     query = select(LegalHoldRow).where(_holds_in_sight(visibility), LegalHoldRow.hold_id > after)
     if asset_id is not None:
-        query = query.where(LegalHoldRow.asset_id == asset_id)
+        cases = select(CaseAssetRow.case_id).where(
+            CaseAssetRow.asset_id == asset_id, CaseAssetRow.confirmed_at.is_not(None)
+        )
+        whole_case = and_(LegalHoldRow.asset_id.is_(None), LegalHoldRow.case_id.in_(cases))
+        query = query.where(or_(LegalHoldRow.asset_id == asset_id, whole_case))
     return (await session.scalars(query.order_by(LegalHoldRow.hold_id).limit(limit + 1))).all()
+
+
+async def hold_of_case(session: AsyncSession, case_id: int) -> LegalHoldRow | None:
+    """Return the hold on a whole case that is in force, locked until the transaction ends."""
+    query = select(LegalHoldRow).where(
+        LegalHoldRow.case_id == case_id, LegalHoldRow.asset_id.is_(None), LegalHoldRow.until_at.is_(None)
+    )
+    return (await session.scalars(query.with_for_update())).one_or_none()
 
 
 async def lock_hold(session: AsyncSession, visibility: Visibility, hold_id: int) -> LegalHoldRow | None:

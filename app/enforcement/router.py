@@ -1,4 +1,4 @@
-"""HTTP of this room: cases, offers, confirmations, measures, assignments."""
+"""HTTP of this room: cases, offers, confirmations, measures, legal holds."""
 
 from typing import Annotated
 
@@ -10,16 +10,15 @@ from app.access.http import (
     CasesInSight,
     MayConfirm,
     MayOffer,
-    MayReadAssignments,
     MayReadHolds,
     MayRecordCases,
-    MayWriteAssignments,
     MayWriteCases,
     MayWriteHolds,
     MayWriteMeasures,
     ReadSession,
     WriteSession,
 )
+from app.access.trail import Note, note_for_grantee
 from app.core.errors import InvalidInput
 from app.core.http import InContext
 from app.core.paging import After, Limit, Page, decode_token, page_of
@@ -27,11 +26,11 @@ from app.core.wire import Key
 from app.enforcement import claims, holds, measures, queries, service
 from app.enforcement.domain import CaseNumber, NewCase, NewMeasure, Outcome, Phase
 from app.enforcement.errors import RowsRefused
+from app.enforcement.lending_router import router as lending
 from app.enforcement.schemas import (
-    AssignmentInput,
-    AssignmentOutput,
     CaseAssetOutput,
     CaseChange,
+    CaseHoldInput,
     CaseInput,
     CaseNumberText,
     CaseOutput,
@@ -47,9 +46,11 @@ from app.enforcement.schemas import (
     OfferInput,
     OfferOutput,
     OfferRow,
+    SeizureOutput,
 )
 
 router = APIRouter(tags=["enforcement"])
+router.include_router(lending)
 
 
 @router.post("/cases", status_code=201, summary="Record a case")
@@ -90,7 +91,11 @@ async def list_cases(
     limit: Limit = 100,
     after: After = None,
 ) -> Page[CaseOutput]:
-    """A court sees its cases, a lessor those that it applied for, a dispatcher those of its assignments."""
+    """List the cases in sight, in the order in which they were recorded.
+
+    A court sees its own, those of the courts below it and those that it is entrusted with, a lessor those that it
+    applied for, a dispatcher those of its assignments.
+    """
     found = await service.list_cases(
         session,
         visibility,
@@ -170,7 +175,10 @@ async def list_case_assets(
     """Confirmed assets with what the rule says of each today; the applicant also sees what it has only offered."""
     now = context.clock.now()
     found = await service.list_case_assets(session, visibility, case_id, now, after=decode_token(after), limit=limit)
-    return page_of([CaseAssetOutput.model_validate(a) for a in found], limit, lambda asset: asset.asset_id)
+    page = page_of([CaseAssetOutput.model_validate(a) for a in found], limit, lambda asset: asset.asset_id)
+    ids = [asset.asset_id for asset in page.items]
+    note_for_grantee(session, visibility, Note("case.assets", case_id, ids, results=len(ids)))
+    return page
 
 
 @router.post("/cases/{case_id}/measures", status_code=201, summary="Record seizure measures")
@@ -223,38 +231,41 @@ async def change_measure(
     return MeasureOutput.model_validate(changed)
 
 
-@router.post("/cases/{case_id}/assignments", status_code=201, summary="Let a dispatcher plan for a case")
-async def create_assignment(
-    case_id: Key, body: AssignmentInput, principal: MayWriteAssignments, session: WriteSession, context: InContext
-) -> AssignmentOutput:
-    """The case's confirmed assets come into the dispatcher's sight for the time of the assignment."""
-    given = await service.assign(
-        session,
-        Visibility(principal),
-        case_id,
-        body.dispatcher_id,
-        body.starts_at,
-        body.ends_at,
-        context.clock.now(),
-    )
-    return AssignmentOutput.model_validate(given)
-
-
-@router.get("/cases/{case_id}/assignments", summary="List the assignments of a case")
-async def list_assignments(
-    case_id: Key,
-    principal: MayReadAssignments,
+@router.get("/assets/{asset_id}/seizures", summary="By which courts is this asset seized?")
+async def list_seizures(
+    asset_id: Key,
+    visibility: CasesInSight,
     session: ReadSession,
     context: InContext,
     limit: Limit = 100,
     after: After = None,
-) -> Page[AssignmentOutput]:
-    """A dispatcher sees its own."""
-    now = context.clock.now()
-    found = await service.list_assignments(
-        session, Visibility(principal), case_id, now, after=decode_token(after), limit=limit
-    )
-    return page_of([AssignmentOutput.model_validate(a) for a in found], limit, lambda a: a.assignment_id)
+) -> Page[SeizureOutput]:
+    """Measures of all cases on an asset, past ones too, in the order in which they were recorded.
+
+    A lessor learns of its own assets by which court and in which case, and nothing more of a case that it did not
+    apply for. For a court or a dispatcher a case out of sight has no number and no court: it is another case.
+    """
+    now, key = context.clock.now(), decode_token(after)
+    found = await measures.seizures_of(session, visibility, asset_id, now, after=key, limit=limit)
+    return page_of([SeizureOutput.model_validate(s) for s in found], limit, lambda seizure: seizure.measure_id)
+
+
+@router.post("/cases/{case_id}/legal-hold", status_code=201, summary="Keep everything of a case from deletion")
+async def place_case_hold(
+    case_id: Key, body: CaseHoldInput, principal: MayWriteHolds, session: WriteSession, context: InContext
+) -> HoldOutput:
+    """One hold for all assets of the case: also for those that are confirmed later, and those that it releases."""
+    hold = await holds.place_on_case(session, Visibility(principal), case_id, body.reason, context.clock.now())
+    return HoldOutput.model_validate(hold)
+
+
+@router.post("/cases/{case_id}/legal-hold/release", summary="Release the legal hold on a case")
+async def release_case_hold(
+    case_id: Key, principal: MayWriteHolds, session: WriteSession, context: InContext
+) -> HoldOutput:
+    """Release what was placed on the whole case, closed or not; holds on single assets stay."""
+    hold = await holds.release_case(session, Visibility(principal), case_id, context.clock.now())
+    return HoldOutput.model_validate(hold)
 
 
 @router.post("/legal-holds", status_code=201, summary="Keep everything of an asset from deletion")
@@ -277,7 +288,10 @@ async def list_holds(
     limit: Limit = 100,
     after: After = None,
 ) -> Page[HoldOutput]:
-    """List the holds of a court's cases, released ones too; an administrator sees all."""
+    """List the holds of a court's cases, released ones too; an administrator sees all.
+
+    A hold without an asset is one on its whole case; those of an asset's cases are listed for `asset_id` too.
+    """
     found = await queries.find_holds(
         session, Visibility(principal), asset_id=asset_id, after=decode_token(after), limit=limit
     )

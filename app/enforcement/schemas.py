@@ -10,7 +10,16 @@ from app.assets.domain import IdentifierKind
 from app.core.http import Moment
 from app.core.wire import Day, Id, Stored, Text, Wire
 from app.enforcement.case_number import EXAMPLE
-from app.enforcement.domain import CaseNumber, ClaimMode, MeasureKind, Outcome, Phase, ReasonCode, State
+from app.enforcement.domain import (
+    CaseNumber,
+    ClaimMode,
+    EntrustmentKind,
+    MeasureKind,
+    Outcome,
+    Phase,
+    ReasonCode,
+    State,
+)
 
 MAX_ROWS: Final = 10_000
 """As many rows as a list in a request may have."""
@@ -256,6 +265,69 @@ class AssignmentOutput(Stored):
     given_at: datetime
 
 
+class EntrustmentInput(Wire):
+    """Which court is entrusted, with what, what for and for how long."""
+
+    court_id: Id
+    kind: EntrustmentKind
+    matters: Text
+    """What for: to seize, to investigate, to serve."""
+    letter_number: Text
+    asset_ids: Annotated[list[Id], Field(min_length=1, max_length=MAX_ROWS)] | None = None
+    """Confirmed assets of the case; all of them, also those confirmed later, if left out."""
+    starts_at: Moment | None = None
+    """Now, if left out."""
+    ends_at: Moment
+
+
+class DeadlineOutput(Stored):
+    """A day by which something is due, Asia/Shanghai, and the clause that says so; no ruling."""
+
+    what: str
+    due_on: date
+    clause: str
+
+
+class EntrustmentOutput(Stored):
+    """An entrustment; ``asset_ids`` is null where all assets of the case are entrusted."""
+
+    entrustment_id: int
+    case_id: int
+    court_id: int
+    court_code: str
+    court_name: str
+    kind: EntrustmentKind
+    matters: str
+    letter_number: str
+    asset_ids: list[int] | None
+    starts_at: datetime
+    ends_at: datetime
+    given_at: datetime
+    withdrawn_at: datetime | None
+    deadlines: list[DeadlineOutput]
+
+
+class SeizureOutput(Stored):
+    """That an asset is or was seized; number and court are null for another case, out of sight."""
+
+    measure_id: int
+    kind: MeasureKind
+    rank: int
+    starts_on: date
+    ends_on: date
+    released_on: date | None
+    effective_on: date | None
+    in_force: bool
+    case_number: str | None
+    court_name: str | None
+
+
+class CaseHoldInput(Wire):
+    """Why nothing of any asset of the case may be deleted until the hold is released."""
+
+    reason: Text
+
+
 class HoldInput(Wire):
     """That nothing of an asset may be deleted until the hold is released."""
 
@@ -266,10 +338,10 @@ class HoldInput(Wire):
 
 
 class HoldOutput(Stored):
-    """A legal hold; in force until it is released at ``until_at``."""
+    """A legal hold; in force until it is released at ``until_at``. Without ``asset_id`` it is on the whole case."""
 
     hold_id: int
-    asset_id: int
+    asset_id: int | None
     case_id: int | None
     reason: str
     from_at: datetime

@@ -1,6 +1,7 @@
-"""Use cases of cases: open, read, change, close, entrust to a dispatcher; who sees what; what may be seized.
+"""Use cases of cases: open, read, change, close; who sees what; what may be seized.
 
-Offers and confirmations stand in ``claims``, measures in ``measures``.
+Offers and confirmations stand in ``claims``, measures in ``measures``, what is lent to others (dispatchers, crews,
+other courts) in ``lending``.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,20 +10,21 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any, Final
 
+from sqlalchemy import Select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access import service as access
-from app.access.domain import Principal, PrincipalKind, Visibility
+from app.access.domain import Principal, Visibility
+from app.access.trail import Note, note
 from app.assets import service as assets
 from app.assets.domain import IdentifierKind
 from app.core.database import as_service, violated_constraint
-from app.core.errors import Conflict, InvalidInput, NotFound
+from app.core.errors import Conflict, InvalidInput, NotFound, NotPermitted
 from app.enforcement import queries
 from app.enforcement.domain import (
     ENDED_PHASES,
     AssetFacts,
-    AssignmentView,
     CaseAssetView,
     CaseNumber,
     CaseView,
@@ -35,10 +37,12 @@ from app.enforcement.domain import (
     day_in_shanghai,
     seizable,
 )
-from app.enforcement.tables import AssignmentRow, CaseRow
+from app.enforcement.tables import AssignmentRow, CaseRow, EntrustmentRow
 from app.jurisdictions import service as jurisdictions
 
 _NOT_FOUND: Final = "There is no such case in your sight."
+READ_ONLY: Final = "Only the court that handles the case may do this; you may read what is in your sight."
+"""Said to a court that sees a case as a superior or an entrusted one."""
 _REFUSALS: Final[Mapping[str, type[Conflict | InvalidInput]]] = {
     "case_number": Conflict,
     "court_id": InvalidInput,
@@ -87,6 +91,7 @@ async def open_case(session: AsyncSession, new: NewCase, now: datetime) -> CaseV
         if field is None:
             raise
         raise _REFUSALS[field](f"{field}: {_EXPLANATIONS[field]}", field=field) from error
+    note(session, Note("case.record", row.case_id, detail=row.case_number))
     return (await _views(session, [row]))[0]
 
 
@@ -95,8 +100,9 @@ async def case_in_sight(session: AsyncSession, visibility: Visibility, case_id: 
 
     Args:
         session: Any transaction.
-        visibility: Who looks: a court sees its own cases, a lessor those that it applied for, a dispatcher those of
-            its assignments in force while the case is open.
+        visibility: Who looks: a court sees its own cases and those of the courts below it, a lessor those that it
+            applied for; a court that was entrusted and a dispatcher that was assigned see a case while that is in
+            force and the case open.
         case_id: Which.
         at: The moment of looking (not the moment that is asked about).
 
@@ -145,10 +151,13 @@ async def case_to_change(
 
     Raises:
         NotFound: It does not exist or is out of sight.
+        NotPermitted: It is in the sight of a court that does not handle it.
         Conflict: It is closed, and ``closed_too`` does not say that this matters not.
     """
     row = await queries.lock_case(session, visibility, case_id, now)
     if row is None:
+        if await queries.find_case(session, visibility, case_id, now) is not None:
+            raise NotPermitted(READ_ONLY)
         raise NotFound(_NOT_FOUND)
     if row.closed_on is not None and not closed_too:
         raise Conflict(f"The case was closed on {row.closed_on}; what resumes it has a number of its own.")
@@ -181,10 +190,14 @@ async def change_case(
             setattr(row, name, changes[name])
     _change_phase(row, changes, now)
     await session.flush()
+    action = "case.change"
     if row.closed_on is not None and not was_closed:
+        action = "case.close"
         await access.end_grants(session, case_id, now)
     elif row.closed_on is None and was_closed:
-        await grant_sight(session, row, await _in_play(session, case_id), visibility.principal, now)
+        action = "case.reopen"
+        await grant_sight(session, row, await in_play(session, case_id), visibility.principal, now)
+    note(session, Note(action, case_id, detail=", ".join(sorted(changes))))
     return (await _views(session, [row]))[0]
 
 
@@ -207,20 +220,49 @@ def _change_phase(row: CaseRow, changes: Mapping[str, Any], now: datetime) -> No
 async def grant_sight(
     session: AsyncSession, case: CaseRow, asset_ids: Sequence[int], granted_by: Principal, now: datetime
 ) -> None:
-    """Open assets of a case to the sight of its court and of the dispatchers whose assignments have not ended."""
+    """Open assets of a case to the sight of its court and of whom it lent them to, where that has not ended."""
     if not asset_ids:
         return
     assignments = await queries.open_assignments(session, case.case_id, now)
+    entrustments = await queries.open_entrustments(session, case.case_id, now)
     grants = [access.Grant("court", case.court_id, case.case_id, a, "case", now) for a in asset_ids]
-    grants += [
-        access.Grant("principal", x.dispatcher_id, case.case_id, a, "assignment", max(x.starts_at, now), x.ends_at)
-        for x in assignments
-        for a in asset_ids
-    ]
+    grants += [grant for row in assignments for grant in assignment_grants(row, asset_ids, now)]
+    grants += [grant for row in entrustments for grant in entrustment_grants(row, asset_ids, now)]
     await access.write_grants(session, grants, granted_by)
 
 
-async def _in_play(session: AsyncSession, case_id: int) -> list[int]:
+def assignment_grants(row: AssignmentRow, asset_ids: Iterable[int], now: datetime) -> list[access.Grant]:
+    """Return what an assignment opens of some assets of its case."""
+    to, since = row.dispatcher_id, max(row.starts_at, now)
+    return [
+        access.Grant("principal", to, row.case_id, a, "assignment", since, row.ends_at, row.assignment_id)
+        for a in asset_ids
+    ]
+
+
+def entrustment_grants(row: EntrustmentRow, asset_ids: Iterable[int], now: datetime) -> list[access.Grant]:
+    """Return what an entrustment opens of some assets of its case: those that it covers."""
+    to, since = row.court_id, max(row.starts_at, now)
+    covered = asset_ids if row.asset_ids is None else sorted(set(row.asset_ids) & set(asset_ids))
+    return [
+        access.Grant("court", to, row.case_id, a, "entrustment", since, row.ends_at, row.entrustment_id)
+        for a in covered
+    ]
+
+
+def handles(visibility: Visibility, court_id: int) -> bool:
+    """Tell whether a court's own cases are seen whole: by the court itself, one above it, and an administrator."""
+    return visibility.sees_everything or court_id in visibility.courts
+
+
+def lent_only(visibility: Visibility, case: CaseView, now: datetime) -> Select[int] | None:
+    """Return the query of the assets of a case in sight of whom it was lent to; None for who sees all of it."""
+    if visibility.lessor_id is not None or handles(visibility, case.court_id):
+        return None
+    return access.granted_assets(Visibility(visibility.principal, case.case_id), now)
+
+
+async def in_play(session: AsyncSession, case_id: int) -> list[int]:
     """Return the confirmed assets of a case, but for those whose measures are all lifted."""
     released = await queries.released_assets(session, case_id)
     return [a for a in await queries.confirmed_assets(session, case_id) if a not in released]
@@ -231,14 +273,22 @@ async def list_case_assets(
 ) -> list[CaseAssetView]:
     """Return the assets of a case after a key, one more than ``limit`` if there are so many.
 
-    The applicant and an administrator see all that was offered; others what is confirmed: an offer opens nothing.
+    The applicant and an administrator see all that was offered; others what is confirmed: an offer opens nothing. An
+    entrusted court and a dispatcher see what was lent to them.
 
     Raises:
         NotFound: The case does not exist or is out of sight.
     """
-    await case_in_sight(session, visibility, case_id, now)
+    case = await case_in_sight(session, visibility, case_id, now)
     sees_offers = visibility.sees_everything or visibility.lessor_id is not None
-    rows = await queries.case_assets(session, case_id, confirmed_only=not sees_offers, after=after, limit=limit)
+    rows = await queries.case_assets(
+        session,
+        case_id,
+        confirmed_only=not sees_offers,
+        only=lent_only(visibility, case, now),
+        after=after,
+        limit=limit,
+    )
     ids = [row.asset_id for row in rows]
     identities = await assets.assets_by_id(session, ids)
     states = await seizability_of_case(session, case_id, now, asset_ids=ids)
@@ -295,65 +345,6 @@ async def seizability_of_case(
 
 def _measures(history: Iterable[tuple[Any, ...]]) -> Iterable[Measure]:
     return (Measure(MeasureKind(kind), *rest) for kind, *rest in history if kind is not None)
-
-
-async def assign(
-    session: AsyncSession,
-    visibility: Visibility,
-    case_id: int,
-    dispatcher_id: int,
-    starts_at: datetime | None,
-    ends_at: datetime,
-    now: datetime,
-) -> AssignmentView:
-    """Let a dispatcher plan for a case for a while: its confirmed assets come into the dispatcher's sight.
-
-    Raises:
-        NotFound: The case does not exist or is out of sight.
-        Conflict: The case is closed.
-        InvalidInput: No such dispatcher, or a window that has passed or ends before it begins.
-    """
-    await case_to_change(session, visibility, case_id, now)
-    starts_at = starts_at or now
-    if ends_at <= max(starts_at, now):
-        raise InvalidInput("ends_at: expected a moment in the future, later than starts_at", field="ends_at")
-    if not await access.is_dispatcher(session, dispatcher_id):
-        raise InvalidInput("dispatcher_id: there is no such dispatcher", field="dispatcher_id")
-    row = AssignmentRow(
-        case_id=case_id,
-        dispatcher_id=dispatcher_id,
-        starts_at=starts_at,
-        ends_at=ends_at,
-        given_by=visibility.principal.principal_id,
-        given_at=now,
-    )
-    session.add(row)
-    await session.flush()
-    grants = [
-        access.Grant("principal", dispatcher_id, case_id, a, "assignment", starts_at, ends_at)
-        for a in await _in_play(session, case_id)
-    ]
-    await access.write_grants(session, grants, visibility.principal)
-    return _assignment(row)
-
-
-async def list_assignments(
-    session: AsyncSession, visibility: Visibility, case_id: int, now: datetime, *, after: int, limit: int
-) -> list[AssignmentView]:
-    """Return the assignments of a case after a key, one more than ``limit`` if so many; a dispatcher sees its own.
-
-    Raises:
-        NotFound: The case does not exist or is out of sight.
-    """
-    await case_in_sight(session, visibility, case_id, now)
-    principal = visibility.principal
-    own = principal.principal_id if principal.kind is PrincipalKind.DISPATCHER else None
-    rows = await queries.assignments_of(session, case_id, dispatcher_id=own, after=after, limit=limit)
-    return [_assignment(row) for row in rows]
-
-
-def _assignment(row: AssignmentRow) -> AssignmentView:
-    return AssignmentView(row.assignment_id, row.case_id, row.dispatcher_id, row.starts_at, row.ends_at, row.given_at)
 
 
 async def _views(session: AsyncSession, rows: Sequence[CaseRow]) -> list[CaseView]:

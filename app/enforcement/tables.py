@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from decimal import Decimal
 
-from sqlalchemy import DateTime, ForeignKey, ForeignKeyConstraint, Numeric, text
+from sqlalchemy import ARRAY, DateTime, ForeignKey, ForeignKeyConstraint, Index, Integer, Numeric, text
 from sqlalchemy.dialects.postgresql import ExcludeConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -101,13 +101,41 @@ class AssignmentRow(Base):
     given_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
 
 
+class EntrustmentRow(Base):
+    """That a court was entrusted with a case or a matter of it, from a moment until another or its withdrawal."""
+
+    __tablename__ = "entrustment"
+
+    entrustment_id: Mapped[int] = mapped_column(primary_key=True, init=False)
+    case_id: Mapped[int] = mapped_column(ForeignKey("enforcement_case.case_id"), index=True)
+    court_id: Mapped[int] = mapped_column(ForeignKey("court.court_id"), index=True)
+    kind: Mapped[str]
+    matters: Mapped[str]
+    letter_number: Mapped[str]
+    asset_ids: Mapped[list[int] | None] = mapped_column(ARRAY(Integer))
+    starts_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    ends_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    given_by: Mapped[int] = mapped_column(ForeignKey("principal.principal_id"))
+    given_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    withdrawn_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True), default=None)
+    withdrawn_by: Mapped[int | None] = mapped_column(ForeignKey("principal.principal_id"), default=None)
+
+
 class LegalHoldRow(Base):
-    """That nothing of an asset is deleted until the hold is released, however old it grows."""
+    """That nothing of an asset, or of any of a case, is deleted until the hold is released, however old it grows."""
 
     __tablename__ = "legal_hold"
+    __table_args__ = (
+        Index(
+            "legal_hold_case_wide_idx",
+            "case_id",
+            unique=True,
+            postgresql_where=text("asset_id IS NULL AND until_at IS NULL"),
+        ),
+    )
 
     hold_id: Mapped[int] = mapped_column(primary_key=True, init=False)
-    asset_id: Mapped[int] = mapped_column(ForeignKey("asset.asset_id"), index=True)
+    asset_id: Mapped[int | None] = mapped_column(ForeignKey("asset.asset_id"), index=True)
     case_id: Mapped[int | None] = mapped_column(ForeignKey("enforcement_case.case_id"), index=True)
     reason: Mapped[str]
     from_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))

@@ -1,13 +1,20 @@
 """The clocks of a seizure measure: how long it may run, when it is renewed or lifted; pure, days of Asia/Shanghai.
 
-Each function returns what is wrong as a sentence for a person, or None.
+Each function returns what is wrong as a sentence for a person, or None; the last one tells an entrusted court's days.
 """
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Final
+
+from app.enforcement.domain import Deadline, EntrustmentKind
 
 MAX_TERM_YEARS: Final = 2
 """How long a seizure of movables may run, and each renewal of it (interpretation of the CPL, article 485)."""
+
+
+ENTRUSTMENT_PROVISIONS: Final = "Entrusted enforcement provisions (2020), article"
+MATTER_WITHIN_DAYS: Final = 14
+"""Ten working days as calendar days; for a single matter, from a notice that was not confirmed (法发〔2017〕27号)."""
 
 
 def latest_end(begins_on: date) -> date:
@@ -66,3 +73,28 @@ def over_reason(ends_on: date, released_on: date | None, today: date) -> str | N
             "instead (seizure provisions, article 27)."
         )
     return None
+
+
+def entrustment_deadlines(kind: EntrustmentKind, given_on: date) -> tuple[Deadline, ...]:
+    """Return what is due after a court was entrusted on a day, earliest first.
+
+    Days are counted from the day on which the letter was recorded here; when it arrived the service does not know.
+    """
+    if kind is EntrustmentKind.MATTER:
+        due = given_on + timedelta(days=MATTER_WITHIN_DAYS)
+        return (Deadline("the matter is done and answered", due, "法发〔2017〕27号 (unconfirmed: 10 working days)"),)
+    return (
+        Deadline("the entrusted court opens a case", given_on + timedelta(days=7), f"{ENTRUSTMENT_PROVISIONS} 7"),
+        Deadline("enforcement has begun", given_on + timedelta(days=15), "Civil Procedure Law (2023), article 240"),
+        Deadline("missing papers are supplied", given_on + timedelta(days=30), f"{ENTRUSTMENT_PROVISIONS} 8"),
+        Deadline("done, or reported how it stands", given_on + timedelta(days=30), f"{ENTRUSTMENT_PROVISIONS} 7"),
+        Deadline("the applicant may ask the court above", _months_on(given_on, 6), f"{ENTRUSTMENT_PROVISIONS} 11"),
+    )
+
+
+def _months_on(day: date, months: int) -> date:
+    """Return the same day some months on, or the last one of a shorter month."""
+    year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
+    first_of_next = date(year + (month + 1) // 12, (month + 1) % 12 + 1, 1)
+    last = (first_of_next - timedelta(days=1)).day
+    return date(year, month + 1, min(day.day, last))

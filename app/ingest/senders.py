@@ -11,8 +11,8 @@ from app.core.database import SERVICE
 from app.core.datum import CoordSystem
 from app.core.errors import TooManyRequests
 from app.core.http import Context
+from app.core.limits import Bucket
 from app.core.remembered import Remembered
-from app.ingest.limits import Bucket
 from app.telemetry.service import feed_by_id, hmac_secret_of
 
 REMEMBERED_S: Final = 0.5

@@ -7,6 +7,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.domain import Visibility
+from app.access.trail import Note, note
 from app.core.errors import Conflict, InvalidInput, NotFound
 from app.core.outbound import check_url
 from app.core.paging import Page, page_of
@@ -61,6 +62,7 @@ async def create_source(
         raise Conflict(f"name: this lessor has a source named {wanted.name!r} already", field="name") from error
     row.secret_sealed = sealer.seal(wanted.secret.get_secret_value(), bound_to(row.source_id))
     await session.flush()
+    note(session, Note("source.create", detail=f"source {row.source_id} of feed {row.feed_id}"))
     return AempSource.model_validate(row)
 
 
@@ -133,6 +135,7 @@ async def change_source(
         row.revision += 1
         row.next_poll_at = now if row.last_polled_at is None else max(now, row.last_polled_at + row.min_interval)
     await session.flush()
+    note(session, Note("source.change", detail=f"source {source_id}: {', '.join(sorted(change.model_fields_set))}"))
     return AempSource.model_validate(row)
 
 
@@ -144,6 +147,7 @@ async def delete_source(session: AsyncSession, visibility: Visibility, source_id
     """
     await _in_sight(session, visibility, source_id)
     await queries.delete_aemp_source(session, source_id)
+    note(session, Note("source.delete", detail=f"source {source_id}"))
 
 
 async def _in_sight(session: AsyncSession, visibility: Visibility, source_id: int) -> AempSourceRow:

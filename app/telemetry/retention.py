@@ -22,7 +22,7 @@ AT_ONCE: Final = 50
 """So many such transactions are done in a run at most."""
 DAYS: Final = 7
 """So many days are dropped or thinned out in a run."""
-HOLDS: Final = "LOCK TABLE legal_hold IN SHARE MODE"
+HOLDS: Final = "LOCK TABLE legal_hold, case_asset IN SHARE MODE"
 """First in every transaction that deletes: no hold is placed while it lasts."""
 HELD: Final = "SELECT asset_id FROM held_asset ORDER BY asset_id"
 LOG: Final = """

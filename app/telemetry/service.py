@@ -9,6 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.domain import Principal, Visibility
+from app.access.trail import Note, note
 from app.assets.service import datum_suspects, trust_datum_of
 from app.core.database import violated_constraint
 from app.core.datum import CoordSystem
@@ -57,6 +58,7 @@ async def create_feed(session: AsyncSession, principal: Principal, wanted: FeedI
     row = FeedRow(**values, lessor_id=lessor_id, created_at=context.clock.now())
     session.add(row)
     await _flush(session, wanted.name)
+    note(session, Note("feed.create", detail=f"feed {row.feed_id} of lessor {lessor_id}"))
     return _feed(row)
 
 
@@ -126,6 +128,7 @@ async def change_feed(
     if row.coord_system != declared_before:
         suspects = await datum_suspects(session, row.lessor_id)
         await trust_datum_of(session, await queries.heard_through(session, feed_id, suspects) if suspects else ())
+    note(session, Note("feed.change", detail=f"feed {feed_id}: {', '.join(sorted(changes))}"))
     return _feed(row)
 
 
@@ -188,6 +191,7 @@ async def make_hmac_secret(
     secret = secrets.token_hex(_SECRET_BYTES)
     row.hmac_secret_sealed = settings.sealer().seal(secret, _bound(feed_id))
     await session.flush()
+    note(session, Note("feed.secret", detail=f"feed {feed_id}"))
     return FeedSecret(feed_id=feed_id, secret=secret)
 
 

@@ -9,6 +9,8 @@ FROM (
     SELECT asset_id, device_id FROM daily_position WHERE asset_id = ANY(:asset_ids) AND day <= :day
     UNION
     SELECT asset_id, device_id FROM current_position WHERE asset_id = ANY(:asset_ids)
+    UNION  -- a lessor does not see the current position of what it has transferred, but the past
+    SELECT asset_id, device_id FROM transferred_device WHERE asset_id = ANY(:asset_ids)
 ) seen
 CROSS JOIN LATERAL (
     SELECT * FROM (

@@ -50,7 +50,8 @@ class PositionOut(BaseModel):
     """Where an asset is, how old and how sure that is."""
 
     asset_id: int
-    state: Literal["fresh", "stale", "outside", "never_located"]
+    state: Literal["fresh", "stale", "outside", "never_located", "transferred"]
+    """``transferred``, to its former lessor: the rest is of the last fix before that, if there is one."""
     point: PointOut | None
     fixed_at: datetime | None
     received_at: datetime | None

@@ -6,7 +6,9 @@ from datetime import datetime, timedelta
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.domain import Visibility
+from app.access.trail import Note, note
 from app.assets.service import asset_in_sight, devices_ever_on
+from app.assets.transfers import transferred
 from app.core.errors import InvalidInput
 from app.core.http import Context
 from app.core.paging import decode_key, encode_key
@@ -53,15 +55,30 @@ async def position_of(
 ) -> PositionOut:
     """Return where an asset is now, with age, doubts and reasons.
 
+    A lessor that has transferred it hears where it was last before that.
+
     Raises:
         NotFound: There is no such asset in sight.
     """
     now = context.clock.now()
     await asset_in_sight(session, visibility, asset_id, now)
-    positions = await queries.current(session, asset_id)
+    since = (await transferred(session, visibility, [asset_id])).get(asset_id)
+    if since is None:
+        positions = await queries.current(session, asset_id)
+    else:
+        positions = await queries.as_of(session, [asset_id], since - queries.INSTANT)
+    note(session, Note("position.read", visibility.case_id, (asset_id,), results=len(positions)))
     if not positions:
-        return _never_located(asset_id, now)
-    return _described(positions, now, fresh_within, layer, context.settings.border_near_m)
+        found = _never_located(asset_id, now)
+    else:
+        found = _described(positions, now, fresh_within, layer, context.settings.border_near_m)
+    return found if since is None else _of_before(found, since)
+
+
+def _of_before(found: PositionOut, since: datetime) -> PositionOut:
+    """Say of a position that it is the last one before the asset was transferred."""
+    reason = f"transferred at {since.isoformat()}: where it is from then on is out of your sight"
+    return found.model_copy(update={"state": "transferred", "reasons": [reason, *found.reasons]})
 
 
 def _never_located(asset_id: int, now: datetime) -> PositionOut:
@@ -173,6 +190,8 @@ async def track_of(
 ) -> TrackOut:
     """Return the pings of an asset in a window ``[from, to)``, with gaps and doubts, a page at a time.
 
+    To a lessor that has transferred it, the track ends there.
+
     Raises:
         NotFound: There is no such asset in sight.
         InvalidInput: The window is turned round or longer than a year, or the page token is not ours.
@@ -186,9 +205,13 @@ async def track_of(
     if after is not None:
         moment, device_id, lon_e7, lat_e7 = decode_key(after, 4)
         key = (moment, device_id, lon_e7, lat_e7)
+    since = (await transferred(session, visibility, [asset_id])).get(asset_id)
+    if since is not None:  # row-level security would leave the rest out too
+        window = (starts_at, min(ends_at, since))
     devices = await devices_ever_on(session, asset_id)
     points = await queries.track(session, asset_id, devices, window, key, limit + 1)
     page = points[:limit]
+    note(session, Note("track.read", visibility.case_id, (asset_id,), window, results=len(page)))
     return TrackOut(
         asset_id=asset_id,
         window_from=starts_at,

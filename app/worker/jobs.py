@@ -6,6 +6,9 @@ from typing import Final
 
 from psycopg import AsyncConnection
 
+from app.access import trail_daily
+from app.access.sessions import forget_ended
+from app.access.trail_writing import ensure_partitions
 from app.core.database import SERVICE
 from app.ingest.aemp_poller import poll_due
 from app.jurisdictions.errors import BoundariesNotLoaded
@@ -30,6 +33,14 @@ async def _partitions(around: Surroundings, now: datetime) -> bool:
     async with _connection(around) as connection, alone(connection, "partitions") as mine:
         if mine:
             await partitions.ensure(connection, now)
+            await ensure_partitions(connection, now)
+    return False
+
+
+async def _trail_anchor(around: Surroundings, now: datetime) -> bool:
+    async with _connection(around) as connection, alone(connection, "trail_anchor") as mine:
+        if mine:
+            await trail_daily.anchor(connection, around.core.settings, now)
     return False
 
 
@@ -83,6 +94,12 @@ async def _silence(around: Surroundings, now: datetime) -> bool:
     return False
 
 
+async def _sign_ins(around: Surroundings, now: datetime) -> bool:
+    async with around.core.database.writing(SERVICE) as session:
+        await forget_ended(session, now)
+    return False
+
+
 JOBS: Final = (
     Job("partitions", timedelta(minutes=10), _partitions),
     Job("late_data", timedelta(seconds=5), _late_data),
@@ -91,5 +108,7 @@ JOBS: Final = (
     Job("aemp", timedelta(minutes=1), _aemp),
     Job("datum_check", timedelta(minutes=1), _datum_check),
     Job("retention", timedelta(hours=1), _retention),
+    Job("trail_anchor", timedelta(minutes=10), _trail_anchor),
+    Job("sign_ins", timedelta(hours=1), _sign_ins),
 )
 """Every job that a worker runs."""

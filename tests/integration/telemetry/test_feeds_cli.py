@@ -8,8 +8,9 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from app.cli.cluster import ClusterUrls
-from app.cli.feeds import length, moment, percent, print_quality
+from app.cli.feeds import length, percent, print_quality
 from app.cli.main import cli
+from app.cli.operator import moment
 from app.telemetry.schemas import FeedQuality
 from tests.conftest import NOW
 from tests.integration.ingest.fleet import make_feed, ping, register_truck

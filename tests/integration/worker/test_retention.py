@@ -14,6 +14,7 @@ from app.tracking.service import positions_as_of
 from app.worker.jobs import JOBS
 from app.worker.loop import Surroundings
 from tests.conftest import NOW
+from tests.integration.enforcement.conftest import open_case
 from tests.integration.worker.conftest import CHANGNING, DAY, PUDONG, Fleet, Runs, Tables
 from tests.support import AS_SERVICE, Doors
 
@@ -32,6 +33,22 @@ async def hold(doors: Doors, asset_id: int) -> int:
     answer = await admin.post("/v1/legal-holds", json={"asset_id": asset_id, "reason": "诉讼保全"})
     assert answer.status_code == 201, answer.text
     return int(answer.json()["hold_id"])
+
+
+async def hold_case_of(doors: Doors, fleet: Fleet, asset_id: int) -> str:
+    """Confirm an asset in a case that is held as a whole already; return the path of the case."""
+    court = await doors.court()
+    case_id = await open_case(court, fleet.lessor)
+    path = f"/v1/cases/{case_id}"
+    placed = await court.client.post(f"{path}/legal-hold", json={"reason": "诉讼保全"})
+    assert placed.status_code == 201, placed.text
+    await fleet.lessor.client.post(f"{path}/offers", json={"asset_ids": [asset_id]})
+    serial = (await fleet.lessor.client.get(f"/v1/assets/{asset_id}")).json()["serial_no"]
+    rows = {"rows": [{"matched_by": "serial_no", "value": serial}]}
+    confirmed = await court.client.post(f"{path}/confirmations", json=rows)
+    assert confirmed.json()["assets_confirmed"] == 1, confirmed.text
+    assert (await court.client.patch(path, json={"phase": "closed"})).status_code == 200
+    return path
 
 
 async def release(doors: Doors, hold_id: int) -> None:
@@ -125,6 +142,24 @@ async def test_a_day_goes_whole_with_what_hangs_on_it(fleet: Fleet, run: Runs, t
     assert counts(tables) == [1, 1, 1]
     assert logged(tables, "ping") == [(FOUR_YEARS_AGO.date(), 2, 0)]
     assert (await fleet.post(("d", 4 * YEAR, CHANGNING)))["stored"] == 1  # such a day can come again
+
+
+async def test_nothing_of_an_asset_of_a_held_case_goes(fleet: Fleet, run: Runs, tables: Tables, doors: Doors) -> None:
+    held, _ = await fleet.truck("a"), await fleet.truck("b")
+    await fleet.post(("a", 4 * YEAR, CHANGNING), ("b", 4 * YEAR, CHANGNING))
+    await fleet.post(("a", 4 * YEAR - DAY, CHANGNING), ("b", 4 * YEAR - DAY, CHANGNING))
+    await fleet.post(("a", 10, CHANGNING), ("b", 10, CHANGNING))
+    await run("partitions")
+    grow_old(tables)
+    path = await hold_case_of(doors, fleet, held)
+    await run("retention")
+    old = tables.rows("SELECT DISTINCT asset_id FROM ping WHERE fixed_at < now() - interval '3 years'")
+    assert [r["asset_id"] for r in old] == [held]
+    assert bodies(tables) == [True] * 3
+    court = await doors.court()
+    assert (await court.client.post(f"{path}/legal-hold/release")).status_code == 200
+    await run("retention")
+    assert tables.one("SELECT count(*) FROM ping WHERE fixed_at < now() - interval '3 years'") == 0
 
 
 async def test_nothing_of_a_held_asset_goes(fleet: Fleet, run: Runs, tables: Tables, doors: Doors) -> None:

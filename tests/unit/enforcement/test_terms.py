@@ -1,11 +1,12 @@
 """The clocks of a measure, at their edges."""
 
-from datetime import date
+from datetime import date, timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from app.enforcement import terms
+from app.enforcement.domain import EntrustmentKind
 
 days = st.dates(date(1990, 1, 1), date(2100, 12, 31))
 
@@ -57,3 +58,23 @@ def test_every_day_up_to_the_latest_is_a_term_and_no_other(starts_on: date, ends
     allowed = terms.term_fault(starts_on, ends_on) is None
     assert allowed == (starts_on <= ends_on <= terms.latest_end(starts_on))
     assert terms.latest_end(starts_on).year == starts_on.year + 2
+
+
+def test_an_entrusted_court_has_its_days() -> None:
+    due = {d.what: (d.due_on, d.clause) for d in terms.entrustment_deadlines(EntrustmentKind.CASE, date(2026, 8, 31))}
+    assert [day for day, _ in due.values()] == sorted(day for day, _ in due.values())
+    assert due["the entrusted court opens a case"] == (
+        date(2026, 9, 7),
+        "Entrusted enforcement provisions (2020), article 7",
+    )
+    assert due["enforcement has begun"][0] == date(2026, 9, 15)
+    assert due["the applicant may ask the court above"][0] == date(2027, 2, 28)
+    (only,) = terms.entrustment_deadlines(EntrustmentKind.MATTER, date(2026, 11, 23))
+    assert (only.due_on, "unconfirmed" in only.clause) == (date(2026, 12, 7), True)
+
+
+@given(days)
+def test_six_months_on_is_a_day_of_the_sixth_month(day: date) -> None:
+    on = terms.entrustment_deadlines(EntrustmentKind.CASE, day)[-1].due_on
+    assert (on.year * 12 + on.month) - (day.year * 12 + day.month) == 6
+    assert on.day == day.day or (on + timedelta(days=1)).day == 1

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.ingest.limits import BURST_S, Bucket
+from app.core.limits import BURST_S, Bucket
 
 
 def test_a_full_bucket_is_let_through_at_once_and_then_the_rate() -> None:

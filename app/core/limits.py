@@ -8,15 +8,20 @@ BURST_S: Final = 2.0
 
 
 class Bucket:
-    """Counts what one sender takes; full at the beginning."""
+    """Counts what one sender takes; full at the beginning.
 
-    __slots__ = ("_at_s", "_tokens")
+    Args:
+        burst_s: What was not used in this time may be used at once, seconds.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_at_s", "_burst_s", "_tokens")
+
+    def __init__(self, burst_s: float = BURST_S) -> None:
         self._at_s = 0.0
+        self._burst_s = burst_s
         self._tokens = math.inf
 
-    def take(self, n: int, per_s: int, now_s: float) -> float:
+    def take(self, n: int, per_s: float, now_s: float) -> float:
         """Take ``n`` if so many are there; more than a full bucket holds are lent when it is full.
 
         Args:
@@ -27,7 +32,7 @@ class Bucket:
         Returns:
             0.0, or nothing was taken and this is after how many seconds it is worth trying again.
         """
-        full = per_s * BURST_S
+        full = per_s * self._burst_s
         tokens = self._tokens + (now_s - self._at_s) * per_s
         self._at_s = now_s
         self._tokens = tokens = min(tokens, full)

@@ -1,0 +1,71 @@
+"""Looking after keys over HTTP."""
+
+from fastapi import APIRouter, Request
+
+from app.access import keys
+from app.access.http import MayWriteKeys, ReadSession, WriteSession, keyring_of
+from app.access.people_router import subject_of
+from app.access.schemas import KeyInput, KeyMade, KeyOutput, Prefix, RotationInput
+from app.core.database import as_service
+from app.core.http import InContext
+from app.core.paging import After, Limit, Page, decode_token, encode_key
+
+router = APIRouter()
+
+
+@router.get("/keys", summary="List keys")
+async def list_keys(
+    session: ReadSession, principal: MayWriteKeys, limit: Limit = 100, after: After = None
+) -> Page[KeyOutput]:
+    """List keys in the order of their making, ended ones too; a lessor's manager sees its lessor's."""
+    async with as_service(session):
+        rows = await keys.list_keys(session, principal, decode_token(after), limit)
+    following = encode_key(rows[limit - 1].api_key_id) if len(rows) > limit else None
+    return Page(items=[KeyOutput.model_validate(row) for row in rows[:limit]], next=following)
+
+
+@router.post("/keys", status_code=201, summary="Make a key")
+async def create_key(session: WriteSession, context: InContext, body: KeyInput, principal: MayWriteKeys) -> KeyMade:
+    """Make a key; its text is told this once. A narrowed key makes none that opens more than itself."""
+    wanted = keys.NewKeyWanted(
+        role=body.role,
+        holder=body.holder,
+        label=body.label,
+        subject_id=subject_of(body.court_id, body.lessor_id),
+        scopes=None if body.scopes is None else frozenset(body.scopes),
+        feed_id=body.feed_id,
+        expires_at=body.expires_at,
+    )
+    async with as_service(session):
+        return _made(await keys.make_key(session, principal, wanted, context.clock))
+
+
+@router.post("/keys/{prefix}/rotate", status_code=201, summary="Rotate a key")
+async def rotate_key(
+    request: Request,
+    session: WriteSession,
+    context: InContext,
+    prefix: Prefix,
+    body: RotationInput,
+    principal: MayWriteKeys,
+) -> KeyMade:
+    """Make a key that opens the same for the same holder; the old one ends after the overlap."""
+    overlap = keys.OVERLAP if body.overlap is None else body.overlap
+    async with as_service(session):
+        made = await keys.rotate_key(session, principal, prefix, overlap, context.clock)
+    keyring_of(request).forget_after(session, principal_id=made.facts.principal_id)
+    return _made(made)
+
+
+@router.delete("/keys/{prefix}", status_code=204, summary="Revoke a key")
+async def revoke_key(
+    request: Request, session: WriteSession, context: InContext, prefix: Prefix, principal: MayWriteKeys
+) -> None:
+    """End a key at once, everywhere."""
+    async with as_service(session):
+        holder_id = await keys.revoke_key(session, principal, prefix, context.clock)
+    keyring_of(request).forget_after(session, principal_id=holder_id)
+
+
+def _made(made: keys.MadeKey) -> KeyMade:
+    return KeyMade(**KeyOutput.model_validate(made.facts).model_dump(), key=made.text)

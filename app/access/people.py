@@ -1,0 +1,336 @@
+"""Looking after people: their accounts, one-time passwords, lost authenticators.
+
+A court's administrator looks after officers and administrators of its own court, a platform administrator after
+everybody. Whoever is out of sight does not exist. Nobody changes its own account here: another one does it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.access import people_queries as queries
+from app.access import session_queries
+from app.access.domain import Principal, PrincipalKind, Role
+from app.access.passwords import Passwords, check_new_password, login_digest, make_one_time_password, normalise_login
+from app.access.roles import ADMINISTERED_BY, PERMISSIONS, ROLES_OF_PEOPLE
+from app.access.service import create_principal
+from app.access.sessions import end_sessions
+from app.access.tables import AccountRow, PrincipalRow
+from app.access.trail import Note, note
+from app.core.clock import Clock
+from app.core.database import violated_constraint
+from app.core.errors import Conflict, InvalidInput, NotFound, NotPermitted
+
+ONE_TIME_FOR: Final = timedelta(days=7)
+"""So long a one-time password can be used."""
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody who signs in.
+
+    Attributes:
+        principal_id: Its row.
+        login: What it types, normalised.
+        name: What it is called.
+        role: What it does.
+        subject_id: The lessor or court that it acts for, if any.
+        totp_enrolled: Whether it gives a code besides.
+        must_change_password: Whether its password is a one-time password.
+        password_until: Until when that can be used, UTC.
+        last_sign_in_at: When it signed in last, UTC.
+        disabled_at: Since when it is shut out, UTC.
+        created_at: Since when there is an account, UTC.
+        locked_until: Until when its login is locked after failures, UTC.
+    """
+
+    principal_id: int
+    login: str
+    name: str
+    role: Role
+    subject_id: int | None
+    totp_enrolled: bool
+    must_change_password: bool
+    password_until: datetime | None
+    last_sign_in_at: datetime | None
+    disabled_at: datetime | None
+    created_at: datetime
+    locked_until: datetime | None
+
+    @property
+    def court_id(self) -> int | None:
+        """The court that it acts for, if for one."""
+        return self.subject_id if self.role.kind is PrincipalKind.COURT else None
+
+    @property
+    def lessor_id(self) -> int | None:
+        """The lessor that it acts for, if for one."""
+        return self.subject_id if self.role.kind is PrincipalKind.LESSOR else None
+
+
+@dataclass(frozen=True, slots=True)
+class NewPerson:
+    """An account that is to be made.
+
+    Attributes:
+        login: What it will type.
+        name: What it is called.
+        role: What it does.
+        subject_id: The court or the lessor that it acts for; for an administrator of a court its own when left out.
+        password: What it has chosen itself, at the command line; a one-time password is made when left out.
+    """
+
+    login: str
+    name: str
+    role: Role
+    subject_id: int | None = None
+    password: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GivenPassword:
+    """A one-time password at the only moment when it is known."""
+
+    password: str
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What is to be changed of an account; None leaves a thing as it is."""
+
+    name: str | None = None
+    role: Role | None = None
+    disabled: bool | None = None
+
+
+def scope_of(principal: Principal) -> queries.Scope:
+    """Return whose accounts a principal looks after."""
+    roles = ADMINISTERED_BY.get(principal.role, frozenset())
+    return queries.Scope(roles, principal.subject_id if principal.kind is PrincipalKind.COURT else None)
+
+
+def must_not_widen(principal: Principal, role: Role) -> None:
+    """Refuse that a narrowed key makes, or opens, a way in to more than it has itself.
+
+    Raises:
+        NotPermitted: The key is narrowed, and the role may something that the key may not.
+    """
+    narrowed = principal.permissions != PERMISSIONS[principal.role]
+    if narrowed and not PERMISSIONS[role] <= principal.permissions:
+        raise NotPermitted("A narrowed key cannot open a way in to more than it has itself.")
+
+
+async def list_people(
+    session: AsyncSession, principal: Principal, after: int, limit: int, now: datetime
+) -> list[Person]:
+    """Return one more than a page of the people that somebody looks after, in the order of their ids."""
+    rows = await queries.people(session, scope_of(principal), after, limit, now)
+    return [_person(account, holder, locked) for account, holder, locked in rows]
+
+
+async def create_person(
+    session: AsyncSession, principal: Principal, wanted: NewPerson, passwords: Passwords, clock: Clock
+) -> tuple[Person, GivenPassword | None]:
+    """Make an account, and the one-time password with which its person signs in first.
+
+    Args:
+        session: A transaction of the service itself.
+        principal: Who makes it.
+        wanted: The account.
+        passwords: Hashes.
+        clock: The time.
+
+    Raises:
+        InvalidInput: The role is a machine's, the court or lessor is missing, or the password is not good enough.
+        NotPermitted: The role is not the principal's to give.
+        NotFound: There is no such court or lessor in sight.
+        Conflict: The login is taken.
+    """
+    subject_id = await _subject_for(session, principal, wanted)
+    login = normalise_login(wanted.login)
+    given = None if wanted.password else GivenPassword(make_one_time_password(), clock.now() + ONE_TIME_FOR)
+    if wanted.password:
+        check_new_password(wanted.password, login)
+    stored = await passwords.hash(given.password if given else wanted.password or "")
+    principal_id = await create_principal(session, wanted.role, wanted.name, clock, subject_id=subject_id)
+    account = AccountRow(
+        principal_id=principal_id,
+        login=login,
+        password_hash=stored,
+        must_change_password=given is not None,
+        password_until=given.until if given else None,
+        created_at=clock.now(),
+    )
+    session.add(account)
+    try:
+        await session.flush()
+    except IntegrityError as error:
+        if violated_constraint(error) == "account_login_key":
+            raise Conflict("login: somebody has this login already; choose another", field="login") from error
+        raise
+    note(session, Note("account.create", detail=f"principal {principal_id}, {wanted.role}"))
+    holder = PrincipalRow(role=wanted.role, subject_id=subject_id, name=wanted.name, created_at=clock.now())
+    return _person(account, holder, None), given
+
+
+async def change_person(
+    session: AsyncSession, principal: Principal, principal_id: int, change: Change, clock: Clock
+) -> Person:
+    """Rename, shut out, let in again, or give another role of the same kind; a new role ends every session.
+
+    Raises:
+        NotFound: Out of sight.
+        NotPermitted: It is one's own account, or the role is not the principal's to give.
+        InvalidInput: The role is of another kind.
+    """
+    account, holder = await _in_sight(session, principal, principal_id)
+    now = clock.now()
+    if change.name is not None:
+        holder.name = change.name
+    if change.disabled is not None or change.role is not None:
+        _must_be_another(principal, principal_id)
+    if change.role is not None and change.role != holder.role:
+        _must_be_given_by(principal, change.role)
+        if change.role.kind is not Role(holder.role).kind:
+            raise InvalidInput("role: this changes whom somebody acts for; make a new account", field="role")
+        holder.role = change.role
+        await end_sessions(session, principal_id, now)
+        note(session, Note("account.role", detail=f"principal {principal_id}, {change.role}"))
+    if change.disabled is not None and change.disabled != (account.disabled_at is not None):
+        account.disabled_at = now if change.disabled else None
+        await end_sessions(session, principal_id, now)
+        action = "account.disable" if change.disabled else "account.enable"
+        note(session, Note(action, detail=f"principal {principal_id}"))
+    await session.flush()
+    return await _with_lock(session, account, holder, now)
+
+
+async def reset_password(
+    session: AsyncSession, principal: Principal, principal_id: int, passwords: Passwords, clock: Clock
+) -> GivenPassword:
+    """Give somebody a one-time password, end its sessions, and lift the lock after failures.
+
+    Raises:
+        NotFound: Out of sight.
+        NotPermitted: It is one's own account.
+    """
+    account, _ = await _in_sight(session, principal, principal_id)
+    _must_be_another(principal, principal_id)
+    given = GivenPassword(make_one_time_password(), clock.now() + ONE_TIME_FOR)
+    account.password_hash = await passwords.hash(given.password)
+    account.must_change_password, account.password_until = True, given.until
+    await session_queries.clear_failures(session, login_digest(account.login))
+    await end_sessions(session, principal_id, clock.now())
+    note(session, Note("password.reset", detail=f"principal {principal_id}"))
+    return given
+
+
+async def reset_totp(session: AsyncSession, principal: Principal, principal_id: int, clock: Clock) -> None:
+    """Forget somebody's authenticator, and end its sessions; where its role needs one, it enrols another.
+
+    Raises:
+        NotFound: Out of sight.
+        NotPermitted: It is one's own account.
+    """
+    account, _ = await _in_sight(session, principal, principal_id)
+    _must_be_another(principal, principal_id)
+    account.totp_sealed = account.totp_pending = account.totp_last_step = None
+    account.recovery_sha256 = []
+    await end_sessions(session, principal_id, clock.now())
+    note(session, Note("totp.reset", detail=f"principal {principal_id}"))
+
+
+async def person_with_login(session: AsyncSession, login: str) -> int:
+    """Return the id of the person that has a login; for the command line.
+
+    Raises:
+        NotFound: Nobody has it.
+    """
+    account = await queries.account_by_login(session, normalise_login(login))
+    if account is None:
+        raise NotFound(f"nobody has the login {login!r}", field="login")
+    return account.principal_id
+
+
+async def subject_codes(session: AsyncSession, holders: Sequence[tuple[Role, int | None]]) -> list[str]:
+    """Return for each role and subject the code of the court or lessor; empty where there is none."""
+    return [await queries.subject_code(session, role.kind, subject_id) or "" for role, subject_id in holders]
+
+
+async def _in_sight(session: AsyncSession, principal: Principal, principal_id: int) -> queries.Person:
+    found = await queries.locked_account(session, principal_id)
+    scope = scope_of(principal)
+    if found is None or Role(found[1].role) not in scope.roles:
+        raise NotFound("There is no such person.")
+    if scope.subject_id is not None and found[1].subject_id != scope.subject_id:
+        raise NotFound("There is no such person.")
+    must_not_widen(principal, Role(found[1].role))
+    return found
+
+
+def _must_be_another(principal: Principal, principal_id: int) -> None:
+    if principal.principal_id == principal_id:
+        raise NotPermitted("This is your own account; another administrator does this for you.")
+
+
+def _must_be_given_by(principal: Principal, role: Role) -> None:
+    if role not in ADMINISTERED_BY.get(principal.role, frozenset()):
+        allowed = ", ".join(sorted(ADMINISTERED_BY.get(principal.role, frozenset()))) or "none"
+        raise NotPermitted(f"role: you may give {allowed}", field="role")
+    must_not_widen(principal, role)
+
+
+async def _subject_for(session: AsyncSession, principal: Principal, wanted: NewPerson) -> int | None:
+    if wanted.role not in ROLES_OF_PEOPLE:
+        raise InvalidInput("role: a feed is a machine; make a key for it", field="role")
+    _must_be_given_by(principal, wanted.role)
+    if principal.kind is PrincipalKind.COURT:
+        if wanted.subject_id not in {None, principal.subject_id}:
+            raise NotFound("court_id: there is no such court in your sight", field="court_id")
+        return principal.subject_id
+    kind = wanted.role.kind
+    if kind not in {PrincipalKind.COURT, PrincipalKind.LESSOR}:
+        return None
+    return await existing_subject(session, kind, wanted.subject_id)
+
+
+async def existing_subject(session: AsyncSession, kind: PrincipalKind, subject_id: int | None) -> int:
+    """Return the id of a court or a lessor that must exist.
+
+    Raises:
+        InvalidInput: None was named.
+        NotFound: There is none with this id.
+    """
+    field = f"{kind}_id"
+    if subject_id is None:
+        raise InvalidInput(f"{field}: say for which {kind}", field=field)
+    if not await queries.subject_exists(session, kind, subject_id):
+        raise NotFound(f"{field}: there is no such {kind}", field=field)
+    return subject_id
+
+
+async def _with_lock(session: AsyncSession, account: AccountRow, holder: PrincipalRow, now: datetime) -> Person:
+    until = await session_queries.locked_until(session, login_digest(account.login))
+    return _person(account, holder, until if until is not None and until > now else None)
+
+
+def _person(account: AccountRow, holder: PrincipalRow, locked_until: datetime | None) -> Person:
+    return Person(
+        principal_id=account.principal_id,
+        login=account.login,
+        name=holder.name,
+        role=Role(holder.role),
+        subject_id=holder.subject_id,
+        totp_enrolled=account.totp_sealed is not None,
+        must_change_password=account.must_change_password,
+        password_until=account.password_until,
+        last_sign_in_at=account.last_sign_in_at,
+        disabled_at=account.disabled_at,
+        created_at=account.created_at,
+        locked_until=locked_until,
+    )

@@ -1,0 +1,93 @@
+"""Looking after people over HTTP."""
+
+from typing import Final
+
+from fastapi import APIRouter, Request
+
+from app.access import people
+from app.access.http import MayWritePeople, ReadSession, WriteSession, keyring_of
+from app.access.schemas import OneTimePassword, PersonChange, PersonInput, PersonMade, PersonOutput
+from app.access.session_router import sign_in_of
+from app.core.database import as_service
+from app.core.errors import InvalidInput
+from app.core.http import InContext
+from app.core.paging import After, Limit, Page, decode_token, page_of
+from app.core.wire import Key
+
+router = APIRouter()
+_ONE_SUBJECT: Final = "court_id: name a court or a lessor, not both"
+
+
+def subject_of(court_id: int | None, lessor_id: int | None) -> int | None:
+    """Return the one of both that was named.
+
+    Raises:
+        InvalidInput: Both were.
+    """
+    if court_id is not None and lessor_id is not None:
+        raise InvalidInput(_ONE_SUBJECT, field="court_id")
+    return court_id if court_id is not None else lessor_id
+
+
+@router.get("/people", summary="List people")
+async def list_people(
+    session: ReadSession, context: InContext, principal: MayWritePeople, limit: Limit = 100, after: After = None
+) -> Page[PersonOutput]:
+    """List the people that one looks after, in the order in which their accounts were made."""
+    async with as_service(session):
+        rows = await people.list_people(session, principal, decode_token(after), limit, context.clock.now())
+    return page_of([PersonOutput.model_validate(row) for row in rows], limit, lambda row: row.principal_id)
+
+
+@router.post("/people", status_code=201, summary="Make an account")
+async def create_person(
+    request: Request, session: WriteSession, context: InContext, body: PersonInput, principal: MayWritePeople
+) -> PersonMade:
+    """Make an account; its one-time password is told this once and has to be changed at the first sign-in."""
+    wanted = people.NewPerson(body.login, body.name, body.role, subject_of(body.court_id, body.lessor_id))
+    async with as_service(session):
+        made, given = await people.create_person(
+            session, principal, wanted, sign_in_of(request).passwords, context.clock
+        )
+    out = PersonOutput.model_validate(made)
+    return PersonMade(**out.model_dump(), password=given.password if given else "")
+
+
+@router.patch("/people/{principal_id}", summary="Change an account")
+async def change_person(
+    request: Request,
+    session: WriteSession,
+    context: InContext,
+    principal_id: Key,
+    body: PersonChange,
+    principal: MayWritePeople,
+) -> PersonOutput:
+    """Rename somebody, shut it out, let it in again, or give it another role; all but the name ends its sessions."""
+    change = people.Change(body.name, body.role, body.disabled)
+    async with as_service(session):
+        changed = await people.change_person(session, principal, principal_id, change, context.clock)
+    keyring_of(request).forget_after(session, principal_id=principal_id)
+    return PersonOutput.model_validate(changed)
+
+
+@router.post("/people/{principal_id}/password-reset", summary="Give somebody a one-time password")
+async def reset_password(
+    request: Request, session: WriteSession, context: InContext, principal_id: Key, principal: MayWritePeople
+) -> OneTimePassword:
+    """Replace somebody's password by one that is told this once; its sessions end, a lock after failures too."""
+    async with as_service(session):
+        given = await people.reset_password(
+            session, principal, principal_id, sign_in_of(request).passwords, context.clock
+        )
+    keyring_of(request).forget_after(session, principal_id=principal_id)
+    return OneTimePassword(password=given.password, until=given.until)
+
+
+@router.post("/people/{principal_id}/totp-reset", status_code=204, summary="Forget somebody's authenticator")
+async def reset_totp(
+    request: Request, session: WriteSession, context: InContext, principal_id: Key, principal: MayWritePeople
+) -> None:
+    """Forget somebody's authenticator and recovery codes; its sessions end."""
+    async with as_service(session):
+        await people.reset_totp(session, principal, principal_id, context.clock)
+    keyring_of(request).forget_after(session, principal_id=principal_id)

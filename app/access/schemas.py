@@ -1,0 +1,213 @@
+"""What this room takes and answers over HTTP."""
+
+from datetime import datetime
+from typing import Annotated, Final
+
+from pydantic import Field, SecretStr, StringConstraints
+
+from app.access.domain import Permission, Role, SignInMethod, SignInStep
+from app.core.http import Moment
+from app.core.wire import PLAIN, Duration, Id, Stored, Text, Wire
+
+_MAX_TYPED: Final = 512
+Login = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100), *PLAIN]
+"""What somebody types to say who it is; case and width of letters do not matter."""
+Password = Annotated[SecretStr, Field(min_length=1, max_length=_MAX_TYPED)]
+Code = Annotated[str, StringConstraints(strip_whitespace=True, min_length=6, max_length=40), *PLAIN]
+"""Six digits of an authenticator, or a recovery code."""
+Prefix = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{12}$")]
+"""The middle part of a key, by which it is named."""
+
+
+class SignInInput(Wire):
+    """What somebody signs in with."""
+
+    login: Login
+    password: Password
+    totp: Code | None = None
+    """The code that the authenticator shows, or a recovery code; for accounts that have an authenticator."""
+
+
+class SessionOutput(Stored):
+    """Who is asking."""
+
+    principal_id: int
+    name: str | None
+    """What a person is called; null for a key."""
+    role: Role
+    court_id: int | None
+    lessor_id: int | None
+    permissions: list[Permission]
+    method: SignInMethod | None
+    """How a person signed in; null for a key."""
+    pending: list[SignInStep]
+    """What must be done before anything else is answered: `password` (choose one), `totp` (enrol one)."""
+    signed_in_at: datetime | None
+    idle_after_s: int | None
+    """So long unused the session ends, seconds; null for a key."""
+    expires_at: datetime | None
+    """When the session ends whatever is done; null for a key."""
+    csrf_token: str | None
+    """Goes into the header `X-CSRF-Token` of every request that changes something; null for a key."""
+
+
+class InstitutionOutput(Stored):
+    """The provider through which people of an institution sign in."""
+
+    name: str
+    """What people call it."""
+    start: str
+    """Where a page sends the browser; `return_to=` says where it comes back to."""
+
+
+class WaysOutput(Stored):
+    """How one can sign in here."""
+
+    password: bool
+    """With a login and a password; always."""
+    institution: InstitutionOutput | None
+    """Through an institution; null where none is set up."""
+
+
+class PasswordInput(Wire):
+    """Another password for oneself."""
+
+    old_password: Password
+    new_password: Password
+    """12 to 128 characters, not the login and not one of the commonest."""
+
+
+class TotpBegin(Wire):
+    """Begin to enrol an authenticator."""
+
+    password: Password | None = None
+    """Needed unless enrolling is all that the session can do."""
+
+
+class TotpBegun(Stored):
+    """The secret of an authenticator, told only now."""
+
+    otpauth_uri: str
+    """For a QR code."""
+    secret: str
+    """The same to be typed, base32."""
+
+
+class TotpConfirm(Wire):
+    """The first code of an authenticator."""
+
+    code: Code
+
+
+class RenewedOutput(Stored):
+    """The session has another cookie, and with it another token against cross-site requests."""
+
+    csrf_token: str
+
+
+class TotpEnrolled(RenewedOutput):
+    """An authenticator is in use."""
+
+    recovery_codes: list[str]
+    """Each stands in once for the authenticator; told only now."""
+
+
+class PersonInput(Wire):
+    """An account to be made."""
+
+    login: Login
+    name: Text
+    role: Role
+    court_id: Id | None = None
+    lessor_id: Id | None = None
+
+
+class PersonChange(Wire):
+    """What is to be changed of an account."""
+
+    name: Text | None = None
+    role: Role | None = None
+    """Another of the same kind; every session of the person ends."""
+    disabled: bool | None = None
+
+
+class PersonOutput(Stored):
+    """Somebody who signs in."""
+
+    principal_id: int
+    login: str
+    name: str
+    role: Role
+    court_id: int | None
+    lessor_id: int | None
+    totp_enrolled: bool
+    must_change_password: bool
+    password_until: datetime | None
+    """Until when a one-time password can be used."""
+    last_sign_in_at: datetime | None
+    disabled_at: datetime | None
+    locked_until: datetime | None
+    """The login is locked until then, after failures."""
+    created_at: datetime
+
+
+class OneTimePassword(Stored):
+    """A one-time password, told only now; it has to be changed at the first sign-in."""
+
+    password: str
+    until: datetime
+
+
+class PersonMade(PersonOutput):
+    """A new account, with its one-time password."""
+
+    password: str
+    """Told only now; it has to be changed at the first sign-in."""
+
+
+class KeyInput(Wire):
+    """A key to be made."""
+
+    role: Role
+    holder: Text
+    """What its holder is called, for example the system that will send it; its keys belong together."""
+    label: Text
+    """What the key is for."""
+    court_id: Id | None = None
+    lessor_id: Id | None = None
+    scopes: Annotated[list[Permission], Field(min_length=1, max_length=len(Permission))] | None = None
+    """What the key is narrowed to; all that the role may when left out."""
+    feed_id: Id | None = None
+    expires_at: Moment | None = None
+
+
+class RotationInput(Wire):
+    """How a key is rotated."""
+
+    overlap: Duration | None = None
+    """So long both keys are in force; seven days when left out."""
+
+
+class KeyOutput(Stored):
+    """A key, without its secret."""
+
+    prefix: str
+    principal_id: int
+    holder: str
+    role: Role
+    court_id: int | None
+    lessor_id: int | None
+    label: str
+    scopes: list[Permission] | None
+    feed_id: int | None
+    created_at: datetime
+    expires_at: datetime | None
+    last_used_at: datetime | None
+    revoked_at: datetime | None
+
+
+class KeyMade(KeyOutput):
+    """A new key, with its text."""
+
+    key: str
+    """What its holder sends: `Authorization: Bearer lt_…`; told only now."""

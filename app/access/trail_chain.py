@@ -1,0 +1,223 @@
+"""The chain of the trail: what its links are made of, and the walk that finds where it does not hold.
+
+``link = sha256(link before | bytes of the entry)``; the first follows 32 zero bytes. The bytes of an entry are its
+fields, in the order of ``Link.fields``, each as its length in bytes (int32) and its content; an absent one is the
+length -1 alone. Numbers are int64, times int64 microseconds since 1970 in UTC, integers big-endian, text UTF-8. The
+first field is ``FORMAT``. The database computes the same in ``trail_append``; here it is computed anew from
+the columns.
+"""
+
+import hashlib
+import struct
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final, NamedTuple, Self
+
+from psycopg import AsyncConnection
+from psycopg.rows import class_row
+
+FIRST_LINK: Final = bytes(32)
+FORMAT: Final = "leasetrace/trail/1"
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+_ROWS_AT_ONCE: Final = 2_000
+_WALK: Final = """
+    SELECT trail_no, at, written_at, principal_id, role, subject_id, api_key_id, session_id, case_id, action,
+           asset_count, assets_sha256, window_from, window_until, results, request_id, detail, link
+    FROM trail ORDER BY trail_no"""
+_SETS: Final = "SELECT assets_sha256, asset_ids FROM trail_assets"
+_FIRST_ABOUT: Final = "SELECT min(trail_no) FROM trail WHERE assets_sha256 = %s"
+_FIRST_WITHOUT_SET: Final = """
+    SELECT min(t.trail_no) FROM trail t LEFT JOIN trail_assets a USING (assets_sha256)
+    WHERE t.assets_sha256 IS NOT NULL AND a.asset_ids IS NULL"""
+_FIRST_MISCOUNTED: Final = """
+    SELECT min(t.trail_no) FROM trail t LEFT JOIN trail_assets a USING (assets_sha256)
+    WHERE t.asset_count <> coalesce(cardinality(a.asset_ids), 0)"""
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One entry as it is stored, the names those of the columns."""
+
+    trail_no: int
+    at: datetime
+    written_at: datetime
+    principal_id: int
+    role: str
+    subject_id: int | None
+    api_key_id: int | None
+    session_id: int | None
+    case_id: int | None
+    action: str
+    asset_count: int
+    assets_sha256: bytes | None
+    window_from: datetime | None
+    window_until: datetime | None
+    results: int | None
+    request_id: str | None
+    detail: str | None
+    link: bytes
+
+    def fields(self) -> tuple[str | int | datetime | bytes | None, ...]:
+        """Return what is linked, in its order."""
+        return (
+            FORMAT,
+            self.trail_no,
+            self.at,
+            self.written_at,
+            self.principal_id,
+            self.role,
+            self.subject_id,
+            self.api_key_id,
+            self.session_id,
+            self.case_id,
+            self.action,
+            self.asset_count,
+            self.assets_sha256,
+            self.window_from,
+            self.window_until,
+            self.results,
+            self.request_id,
+            self.detail,
+        )
+
+    def follows(self, before: bytes) -> bool:
+        """Tell whether the stored link is that of this entry after another's link."""
+        return self.link == hashlib.sha256(before + b"".join(map(_field, self.fields()))).digest()
+
+
+def _field(value: str | int | datetime | bytes | None) -> bytes:
+    if value is None:
+        return b"\xff\xff\xff\xff"
+    if isinstance(value, str):
+        content = value.encode()
+    elif isinstance(value, int):
+        content = struct.pack(">q", value)
+    elif isinstance(value, datetime):
+        content = struct.pack(">q", (value - _EPOCH) // _MICROSECOND)
+    else:
+        content = value
+    return struct.pack(">i", len(content)) + content
+
+
+def digest_of(asset_ids: Sequence[int]) -> bytes:
+    """Return the SHA-256 under which a set of assets is kept: of the ids as int32, each once, in order."""
+    ids = sorted(set(asset_ids))
+    return hashlib.sha256(struct.pack(f">{len(ids)}i", *ids)).digest()
+
+
+class Head(NamedTuple):
+    """Up to where a trail leads: the number of an entry and its link."""
+
+    trail_no: int
+    link: bytes
+
+    def __str__(self) -> str:
+        """Write it as it is kept elsewhere: ``NUMBER:SHA256``."""
+        return f"{self.trail_no}:{self.link.hex()}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Return the head that was written as ``NUMBER:SHA256``.
+
+        Raises:
+            ValueError: It is none.
+        """
+        number, colon, link = text.strip().partition(":")
+        if not (colon and number.isascii() and number.isdigit() and len(link) == 2 * len(FIRST_LINK)):
+            msg = f"{text!r} is no anchor: expected NUMBER:SHA256"
+            raise ValueError(msg)
+        return cls(int(number), bytes.fromhex(link))
+
+
+@dataclass(frozen=True, slots=True)
+class TrailFault:
+    """The first place at which the trail does not hold.
+
+    Attributes:
+        trail_no: The number of the entry.
+        reason: What is wrong, as a sentence.
+    """
+
+    trail_no: int
+    reason: str
+
+
+async def head_of(connection: AsyncConnection) -> Head:
+    """Return up to where the database says that the trail leads."""
+    row = await (await connection.execute("SELECT trail_no, link FROM trail_head")).fetchone()
+    return Head(row[0], bytes(row[1])) if row else Head(0, FIRST_LINK)
+
+
+async def walk(connection: AsyncConnection, anchors: Mapping[int, bytes]) -> AsyncIterator[Head | TrailFault]:
+    """Walk the trail from its beginning; yields a head now and then and at the end, or the first fault and no more.
+
+    Memory does not grow with the trail.
+
+    Args:
+        connection: In a transaction of one snapshot (REPEATABLE READ): entries are added meanwhile.
+        anchors: Links by number that were kept elsewhere.
+    """
+    reached = Head(0, FIRST_LINK)
+    async with connection.cursor(name="trail", row_factory=class_row(Link)) as cursor:
+        cursor.itersize = _ROWS_AT_ONCE
+        await cursor.execute(_WALK)
+        async for entry in cursor:
+            fault = _fault(reached, entry, anchors)
+            if fault is not None:
+                yield fault
+                return
+            reached = Head(entry.trail_no, entry.link)
+            if entry.trail_no % _ROWS_AT_ONCE == 0:
+                yield reached
+    yield await _tail_fault(connection, reached, anchors) or reached
+
+
+def _fault(reached: Head, entry: Link, anchors: Mapping[int, bytes]) -> TrailFault | None:
+    expected = reached.trail_no + 1
+    if entry.trail_no < expected:
+        return TrailFault(entry.trail_no, "it is there twice: one was put in afterwards")
+    if entry.trail_no > expected:
+        return TrailFault(expected, "it is missing")
+    if not entry.follows(reached.link):
+        return TrailFault(expected, "it does not follow from the one before: it was changed, moved or put in")
+    if anchors.get(expected, entry.link) != entry.link:
+        return TrailFault(expected, "it is not the one that the anchor names: what leads up to it was written anew")
+    return None
+
+
+async def _tail_fault(connection: AsyncConnection, reached: Head, anchors: Mapping[int, bytes]) -> TrailFault | None:
+    head = await head_of(connection)
+    if head.trail_no > reached.trail_no:
+        return TrailFault(reached.trail_no + 1, f"it is missing, with all up to the head, number {head.trail_no}")
+    if head != reached:
+        return TrailFault(reached.trail_no, "the head does not name it: it was put in or the head was changed")
+    last = max(anchors, default=0)
+    if last > reached.trail_no:
+        return TrailFault(
+            reached.trail_no + 1, f"it is missing, with all up to the anchor, number {last}: it was cut"
+        )
+    return await _set_fault(connection)
+
+
+async def _set_fault(connection: AsyncConnection) -> TrailFault | None:
+    """Look at the sets of assets: each must have the digest that it is kept under, and none may be missing."""
+    faults: list[TrailFault] = []
+    changed: bytes | None = None
+    async with connection.cursor(name="sets") as cursor:
+        cursor.itersize = _ROWS_AT_ONCE
+        await cursor.execute(_SETS)
+        async for digest, asset_ids in cursor:
+            if digest_of(asset_ids) != digest:
+                changed = digest
+                break
+    for query, arguments, reason in (
+        (_FIRST_ABOUT, (changed,), "the list of its assets was changed"),
+        (_FIRST_WITHOUT_SET, (), "the list of its assets is missing"),
+        (_FIRST_MISCOUNTED, (), "its assets are not as many as it says"),
+    ):
+        row = await (await connection.execute(query, arguments)).fetchone()
+        if row and row[0]:
+            faults.append(TrailFault(row[0], reason))
+    return min(faults, key=lambda fault: fault.trail_no, default=None)

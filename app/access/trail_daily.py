@@ -1,0 +1,41 @@
+"""What the worker does for the trail: partitions ahead, and an anchor a day."""
+
+import asyncio
+from datetime import datetime
+
+import structlog
+from psycopg import AsyncConnection
+
+from app.access import trail_stamp
+from app.access.trail_anchor import write_day
+from app.access.trail_chain import head_of
+from app.core.settings import Settings
+
+_log = structlog.get_logger("leasetrace.trail")
+
+
+async def anchor(connection: AsyncConnection, settings: Settings, now: datetime) -> None:
+    """Put the head where the settings say, once a day (UTC) each: into a folder, and before an authority.
+
+    Args:
+        connection: In autocommit, as the service itself.
+        settings: ``anchor_dir`` and ``tsa_url``.
+        now: The present, UTC.
+
+    Raises:
+        OSError: The folder cannot be written.
+        Unavailable: The authority gave no stamp.
+    """
+    if settings.anchor_dir is None and settings.tsa_url is None:
+        return
+    head = await head_of(connection)
+    if settings.anchor_dir is not None:
+        written = await asyncio.to_thread(write_day, settings.anchor_dir, head, now)
+        if written is not None:
+            _log.info("trail_anchored", trail_no=head.trail_no, file=written.name)
+    if settings.tsa_url is not None and head.trail_no:
+        last = await trail_stamp.last_kept_at(connection)
+        if last is None or last.astimezone(now.tzinfo).date() < now.date():
+            made = await trail_stamp.stamp(head, settings.tsa_url)
+            await trail_stamp.keep(connection, made, settings.tsa_url, now)
+            _log.info("trail_stamped", trail_no=head.trail_no)

@@ -1,0 +1,97 @@
+"""What is asked of the trail."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import ColumnElement, Row, and_, case, func, select, true
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.access.domain import PrincipalKind, Role, Visibility
+from app.access.tables import TrailAssetsRow, TrailRow
+
+MOST_ASSETS: Final = 1_000
+"""The assets of an entry are listed up to so many."""
+_COURT_ROLES: Final = [str(role) for role in Role if role.kind is PrincipalKind.COURT]
+
+
+@dataclass(frozen=True, slots=True)
+class TrailFilter:
+    """Which entries are wanted; what is None does not matter.
+
+    Attributes:
+        starts_at: First moment, aware.
+        ends_at: First moment after the window, aware.
+        principal_id: Who did it.
+        case_id: For which case.
+        asset_id: Which asset was among those looked at or changed.
+        action: What was done, whole.
+        request_id: In which request.
+    """
+
+    starts_at: datetime | None = None
+    ends_at: datetime | None = None
+    principal_id: int | None = None
+    case_id: int | None = None
+    asset_id: int | None = None
+    action: str | None = None
+    request_id: str | None = None
+
+    def told(self) -> str:
+        """Return what is asked for in words, without the window."""
+        named = (
+            (name, getattr(self, name)) for name in ("principal_id", "case_id", "asset_id", "action", "request_id")
+        )
+        return ", ".join(f"{name}={value}" for name, value in named if value is not None)
+
+
+TrailRows = Sequence[Row[TrailRow, list[int] | None]]
+
+
+async def entries(
+    session: AsyncSession, visibility: Visibility, wanted: TrailFilter, after: int, limit: int
+) -> TrailRows:
+    """Return entries in sight after a number, with their assets up to 1,000, one more than ``limit`` if so many.
+
+    Args:
+        session: A transaction of an auditor, a court's administrator, or the service itself.
+        visibility: Who looks: a court's administrator sees what its court's people did.
+        wanted: Which.
+        after: Entries with greater numbers.
+        limit: So many, and one more.
+    """
+    listed = case((TrailRow.asset_count <= MOST_ASSETS, TrailAssetsRow.asset_ids))
+    query = (
+        select(TrailRow, listed)
+        .outerjoin(TrailAssetsRow, TrailAssetsRow.assets_sha256 == TrailRow.assets_sha256)
+        .where(TrailRow.trail_no > after, _in_sight(visibility), *_conditions(wanted))
+    )
+    if wanted.asset_id is not None:
+        sets = await session.scalar(select(func.sight_trail_sets(wanted.asset_id)))
+        query = query.where(TrailRow.assets_sha256 == func.any(sets or []))
+    return (await session.execute(query.order_by(TrailRow.trail_no).limit(limit + 1))).all()
+
+
+def _in_sight(visibility: Visibility) -> ColumnElement[bool]:
+    """The policy says the same; said here, an index serves it."""
+    if visibility.court_id is None:
+        return true()
+    return and_(TrailRow.subject_id == visibility.court_id, TrailRow.role == func.any(_COURT_ROLES))
+
+
+def _conditions(wanted: TrailFilter) -> list[ColumnElement[bool]]:
+    columns = {
+        TrailRow.principal_id: wanted.principal_id,
+        TrailRow.case_id: wanted.case_id,
+        TrailRow.action: wanted.action,
+        TrailRow.request_id: wanted.request_id,
+    }
+    conditions: list[ColumnElement[bool]] = [
+        column == value for column, value in columns.items() if value is not None
+    ]
+    if wanted.starts_at is not None:
+        conditions.append(TrailRow.at >= wanted.starts_at)
+    if wanted.ends_at is not None:
+        conditions.append(TrailRow.at < wanted.ends_at)
+    return conditions

@@ -1,0 +1,53 @@
+"""The trail over HTTP."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from app.access.domain import Visibility
+from app.access.http import MayReadTrail, ReadSession
+from app.access.tables import TrailRow
+from app.access.trail import Note, note
+from app.access.trail_queries import TrailFilter, entries
+from app.access.trail_schemas import TrailEntryOut
+from app.core.http import Moment
+from app.core.paging import After, Limit, Page, decode_token, page_of
+from app.core.wire import PLAIN, Key
+
+router = APIRouter(tags=["audit"])
+
+Word = Annotated[str, Query(min_length=1, max_length=64), *PLAIN]
+
+
+@router.get("/audit", summary="Who looked at what, and who changed what?")
+async def list_trail(
+    principal: MayReadTrail,
+    session: ReadSession,
+    from_: Annotated[Moment | None, Query(alias="from", description="First moment, with offset.")] = None,
+    to: Annotated[Moment | None, Query(description="First moment after the window, with offset.")] = None,
+    principal_id: Annotated[int | None, Query(ge=0, le=2**31 - 1, description="0: the command line.")] = None,
+    case_id: Annotated[Key | None, Query()] = None,
+    asset_id: Annotated[Key | None, Query(description="Entries in which this asset is among others, too.")] = None,
+    action: Annotated[Word | None, Query(description="Whole, for example `position.read`.")] = None,
+    request_id: Annotated[Word | None, Query(description="As in the header `X-Request-ID`.")] = None,
+    limit: Limit = 100,
+    after: After = None,
+) -> Page[TrailEntryOut]:
+    """List entries of the audit trail in the order in which they were committed.
+
+    An auditor sees all, a court's administrator those of its court's own people. This look is an entry itself.
+    """
+    wanted = TrailFilter(from_, to, principal_id, case_id, asset_id, action, request_id)
+    rows = await entries(session, Visibility(principal), wanted, decode_token(after), limit)
+    page = page_of([_out(row, asset_ids) for row, asset_ids in rows], limit, lambda entry: entry.trail_no)
+    about = () if asset_id is None else (asset_id,)
+    told = wanted.told() or None
+    note(session, Note("trail.read", case_id, about, (from_, to), results=len(page.items), detail=told))
+    return page
+
+
+def _out(row: TrailRow, asset_ids: list[int] | None) -> TrailEntryOut:
+    told = {name: getattr(row, name) for name in TrailEntryOut.model_fields if name != "asset_ids"}
+    digest = row.assets_sha256
+    told |= {"link": row.link.hex(), "assets_sha256": None if digest is None else digest.hex()}
+    return TrailEntryOut(**told, asset_ids=asset_ids if row.asset_count else [])

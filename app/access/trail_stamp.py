@@ -1,0 +1,161 @@
+"""Time stamps on the head of the trail by an authority outside (RFC 3161).
+
+What is stamped is the text ``NUMBER:SHA256`` of the head. The answer is kept whole: with the authority's root
+certificate anybody can check it without us.
+
+References:
+    RFC 3161, section 2.4 (request, response) and 3.4 (over HTTP).
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha512
+from pathlib import Path
+from typing import Final
+
+import httpx
+from cryptography import x509
+from psycopg import AsyncConnection
+from rfc3161_client import (
+    HashAlgorithm,
+    TimestampRequestBuilder,
+    TimeStampResponse,
+    VerificationError,
+    VerifierBuilder,
+    decode_timestamp_response,
+)
+
+from app.access.trail_chain import Head
+from app.core.errors import InvalidInput, Unavailable
+
+_TIMEOUT_S: Final = 20.0
+_MOST_BYTES: Final = 1024 * 1024
+_GRANTED: Final = 0
+_KEEP: Final = """
+    INSERT INTO trail_anchor (made_at, trail_no, link, authority, token) VALUES (%s, %s, %s, %s, %s)"""
+_KEPT: Final = "SELECT trail_no, link, token FROM trail_anchor ORDER BY anchor_id"
+_LAST: Final = "SELECT max(made_at) FROM trail_anchor"
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """A head with an authority's time stamp.
+
+    Attributes:
+        head: What was stamped.
+        token: The authority's answer, DER.
+        stamped_at: The authority's time, aware.
+    """
+
+    head: Head
+    token: bytes
+    stamped_at: datetime
+
+
+def _read(head: Head, token: bytes) -> Stamp:
+    """Return a stamp if it is one on this head; whose it is remains to be checked.
+
+    Raises:
+        ValueError: It is none.
+    """
+    answer: TimeStampResponse = decode_timestamp_response(token)
+    if answer.status != _GRANTED:
+        msg = f"the authority did not grant it (status {answer.status})"
+        raise ValueError(msg)
+    if answer.tst_info.message_imprint.message != sha512(str(head).encode()).digest():
+        msg = "it is a stamp on something else"
+        raise ValueError(msg)
+    return Stamp(head, token, answer.tst_info.gen_time)
+
+
+async def stamp(head: Head, url: str) -> Stamp:
+    """Have a head stamped by an authority.
+
+    Args:
+        head: The head.
+        url: The authority; ``http://`` will do, for its answer is signed.
+
+    Raises:
+        Unavailable: It did not answer with a stamp on this head.
+    """
+    request = (
+        TimestampRequestBuilder()
+        .data(str(head).encode())
+        .hash_algorithm(HashAlgorithm.SHA512)
+        .nonce(nonce=True)
+        .cert_request(cert_request=True)
+        .build()
+    )
+    headers = {"Content-Type": "application/timestamp-query", "Accept": "application/timestamp-reply"}
+    try:
+        async with httpx.AsyncClient(timeout=_TIMEOUT_S) as client:
+            answer = await client.post(url, content=request.as_bytes(), headers=headers)
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise Unavailable(f"The time stamp authority did not answer ({type(error).__name__}).") from error
+    if not answer.is_success or len(answer.content) > _MOST_BYTES:
+        raise Unavailable(f"The time stamp authority answered with HTTP {answer.status_code}.")
+    try:
+        found = _read(head, answer.content)
+        nonce = decode_timestamp_response(answer.content).tst_info.nonce
+    except ValueError as error:
+        raise Unavailable(f"The time stamp authority's answer is of no use: {error}.") from error
+    if nonce != request.nonce:
+        raise Unavailable("The time stamp authority's answer is one to another request.")
+    return found
+
+
+async def keep(connection: AsyncConnection, made: Stamp, authority: str, at: datetime) -> None:
+    """Keep a stamp.
+
+    Args:
+        connection: As the service itself.
+        made: The stamp.
+        authority: Whom we asked.
+        at: When, by our clock.
+    """
+    await connection.execute(_KEEP, (at, made.head.trail_no, made.head.link, authority, made.token))
+
+
+async def last_kept_at(connection: AsyncConnection) -> datetime | None:
+    """Return when the newest stamp was made, by our clock; None where there is none."""
+    row = await (await connection.execute(_LAST)).fetchone()
+    return row[0] if row else None
+
+
+async def kept(connection: AsyncConnection) -> list[Stamp]:
+    """Return the stamps that are kept, the oldest first; each is on the head that stands beside it.
+
+    Raises:
+        InvalidInput: One is not.
+    """
+    stamps = []
+    for trail_no, link, token in await (await connection.execute(_KEPT)).fetchall():
+        head = Head(trail_no, link)
+        try:
+            stamps.append(_read(head, token))
+        except ValueError as error:
+            raise InvalidInput(f"The time stamp on number {trail_no} of the trail does not hold: {error}.") from error
+    return stamps
+
+
+def check_signatures(stamps: list[Stamp], roots: Path) -> None:
+    """Check that stamps are signed by an authority that one trusts.
+
+    Args:
+        stamps: The stamps.
+        roots: A file of root certificates, PEM.
+
+    Raises:
+        InvalidInput: One is not, or the file holds no certificate.
+    """
+    try:
+        certificates = x509.load_pem_x509_certificates(roots.read_bytes())
+    except (OSError, ValueError) as error:
+        raise InvalidInput(f"{roots} cannot be read as PEM certificates.", field="tsa_roots") from error
+    verifier = VerifierBuilder(roots=certificates).build()
+    for made in stamps:
+        try:
+            verifier.verify_message(decode_timestamp_response(made.token), str(made.head).encode())
+        except (VerificationError, ValueError) as error:
+            words = f"The time stamp on number {made.head.trail_no} of the trail is not the authority's: {error}."
+            raise InvalidInput(words) from error

@@ -1,0 +1,281 @@
+"""Writing the trail: with a change in its own transaction, or for reads in groups, before anything is answered."""
+
+import asyncio
+import json
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from types import TracebackType
+from typing import Final, Self
+
+import psycopg
+import structlog
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.access.trail import Author, Entry, notes_of
+from app.access.trail_chain import digest_of
+from app.core.clock import Clock
+from app.core.database import SERVICE, Database
+from app.core.errors import Unavailable
+
+_log = structlog.get_logger("leasetrace.trail")
+_APPEND: Final = text("SELECT trail_append(CAST(:entries AS jsonb))")
+_APPEND_DIRECTLY: Final = "SELECT trail_append(%s::jsonb)"
+_STATEMENT_TIMEOUT_S: Final = 10
+_GROUP_ENTRIES: Final = 500
+_MAX_WAITING: Final = 20_000
+"""Past so many waiting entries a read is refused with 503."""
+_WAIT_S: Final = 15.0
+"""So long a read waits for its entry; then it is refused with 503."""
+_AWAY: Final = (psycopg.OperationalError, psycopg.InterfaceError, OSError)
+
+
+def _told(entry: Entry) -> dict[str, object]:
+    noted, author = entry.note, entry.author
+    ids = sorted(set(noted.asset_ids))
+    starts_at, ends_at = noted.window or (None, None)
+    return {
+        "at": entry.at.isoformat(),
+        "principal_id": author.principal_id,
+        "role": str(author.role),
+        "subject_id": author.subject_id,
+        "api_key_id": author.api_key_id,
+        "session_id": author.session_id,
+        "case_id": noted.case_id,
+        "action": noted.action,
+        "assets_sha256": digest_of(ids).hex() if ids else None,
+        "asset_ids": "{" + ",".join(map(str, ids)) + "}",  # as text: parsed only where the set is new
+        "window_from": None if starts_at is None else starts_at.isoformat(),
+        "window_until": None if ends_at is None else ends_at.isoformat(),
+        "results": noted.results,
+        "request_id": entry.request_id,
+        "detail": None if noted.detail is None else _storable(noted.detail),
+    }
+
+
+def _storable(words: str) -> str:
+    """Return text without what PostgreSQL cannot store: NUL and halves of surrogate pairs."""
+    return words.replace("\0", "\N{REPLACEMENT CHARACTER}").encode(errors="replace").decode()
+
+
+def _as_json(entries: Sequence[Entry]) -> str:
+    return json.dumps([_told(entry) for entry in entries], separators=(",", ":"))
+
+
+async def append(session: AsyncSession, entries: Sequence[Entry]) -> None:
+    """Append entries in the transaction of a session; let nothing but the commit follow, for others wait for it.
+
+    Raises:
+        Unavailable: They cannot be written; the transaction is lost, and what it changed with it.
+    """
+    if entries:
+        await session.flush()
+        try:
+            await session.execute(_APPEND, {"entries": _as_json(entries)})
+        except DBAPIError as error:
+            _log.warning("trail_unavailable", error=type(error).__name__, exc_info=error)
+            raise _unavailable() from error
+
+
+def entries_of(session: AsyncSession, author: Author, clock: Clock, request_id: str | None = None) -> list[Entry]:
+    """Return what was noted in a session, as entries of an author at this moment."""
+    now = clock.now()
+    return [Entry(noted, author, now, request_id) for noted in notes_of(session)]
+
+
+@asynccontextmanager
+async def writing_as(database: Database, author: Author, clock: Clock) -> AsyncIterator[AsyncSession]:
+    """Open a transaction of the service itself that writes its notes too, in a request or outside of one."""
+    async with database.writing(SERVICE) as session:
+        yield session
+        request_id = structlog.contextvars.get_contextvars().get("request_id")
+        await append(session, entries_of(session, author, clock, request_id))
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    entries: Sequence[Entry]
+    done: "asyncio.Future[None]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+
+
+class TrailWriter:
+    """Writes the entries of this process's reads, group after group; an asynchronous context manager.
+
+    While one group is being committed the next gathers: many readers share a commit, and one alone does not wait.
+    Leaving it writes what still waits.
+
+    Args:
+        database: Where the trail is.
+        gather_s: So long it waits for more entries before it begins a group, seconds.
+    """
+
+    def __init__(self, database: Database, *, gather_s: float = 0.0) -> None:
+        self._database = database
+        self._gather_s = gather_s
+        self._queue: deque[_Waiting] = deque()
+        self._waiting = 0
+        self._arrived = asyncio.Event()
+        self._closing = False
+        self._task: asyncio.Task[None] | None = None
+        self._link = AsyncExitStack()
+        self._connection: psycopg.AsyncConnection | None = None
+        self._months: set[date] = set()
+
+    async def __aenter__(self) -> Self:
+        """Start writing; the connection is made when the first entry comes."""
+        self._task = asyncio.create_task(self._work(), name="trail-writer")
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Write what still waits, then stop."""
+        self._closing = True
+        self._arrived.set()
+        if self._task is not None:
+            await self._task
+        await self._disconnect()
+
+    async def write(self, entries: Sequence[Entry]) -> None:
+        """Return when the entries are committed. Nothing may be answered before.
+
+        Raises:
+            Unavailable: They could not be written, or too much is waiting: the read must not be answered.
+        """
+        if not entries:
+            return
+        if self._closing or self._waiting >= _MAX_WAITING:
+            raise _unavailable()
+        waiting = _Waiting(entries)
+        self._queue.append(waiting)
+        self._waiting += len(entries)
+        self._arrived.set()
+        try:
+            async with asyncio.timeout(_WAIT_S):
+                await waiting.done
+        except TimeoutError as error:
+            raise _unavailable() from error
+
+    async def _work(self) -> None:
+        while True:
+            while not self._queue:
+                if self._closing:
+                    return
+                self._arrived.clear()
+                await self._arrived.wait()
+            if self._gather_s and not self._closing:
+                await asyncio.sleep(self._gather_s)
+            group, size = [self._queue.popleft()], 0
+            size = len(group[0].entries)
+            while self._queue and size + len(self._queue[0].entries) <= _GROUP_ENTRIES:
+                group.append(self._queue.popleft())
+                size += len(group[-1].entries)
+            await self._write_or_refuse([one for one in group if not one.done.done()])
+            self._waiting -= size
+
+    async def _write_or_refuse(self, group: Sequence[_Waiting]) -> None:
+        """Write a group; where one entry makes it fail, each alone. Whatever happens, the writer goes on."""
+        if not group:
+            return
+        try:
+            await self._append([entry for one in group for entry in one.entries])
+        except _AWAY as error:
+            await self._disconnect()
+            self._settle(group, error)
+        except Exception as error:  # noqa: BLE001 one entry that cannot be stored must not stop the others' answers
+            await self._disconnect()
+            if len(group) == 1:
+                _log.error("trail_entry_failed", error=type(error).__name__, exc_info=error)
+                self._settle(group, error)
+            else:
+                for one in group:
+                    await self._write_or_refuse([one])
+        else:
+            self._settle(group, None)
+
+    @staticmethod
+    def _settle(group: Sequence[_Waiting], error: Exception | None) -> None:
+        if error is not None:
+            _log.warning("trail_unavailable", error=type(error).__name__, requests=len(group))
+        for one in group:
+            if one.done.done():
+                continue  # its reader has gone away
+            if error is None:
+                one.done.set_result(None)
+            else:
+                one.done.set_exception(_unavailable())
+
+    async def _append(self, entries: Sequence[Entry]) -> None:
+        connection, fresh = await self._connected()
+        told = (_as_json(entries),)
+        try:
+            await self._ensure_months(connection, entries)
+            await connection.execute(_APPEND_DIRECTLY, told)  # alone in its transaction: committed when it returns
+        except psycopg.OperationalError:
+            if fresh or not connection.closed:
+                raise
+            # The server was restarted since. Should it have died just after the commit, an entry stands there twice.
+            await self._disconnect()
+            connection, _ = await self._connected()
+            await connection.execute(_APPEND_DIRECTLY, told)
+
+    async def _connected(self) -> tuple[psycopg.AsyncConnection, bool]:
+        if self._connection is not None and not self._connection.closed:
+            return self._connection, False
+        await self._disconnect()
+        opening = self._database.direct("leasetrace trail", statement_timeout_s=_STATEMENT_TIMEOUT_S)
+        self._connection = await self._link.enter_async_context(opening)
+        return self._connection, True
+
+    async def _disconnect(self) -> None:
+        self._connection = None
+        link, self._link = self._link, AsyncExitStack()
+        try:
+            await link.aclose()
+        except _AWAY as error:
+            _log.info("trail_disconnected", error=type(error).__name__)
+
+    async def _ensure_months(self, connection: psycopg.AsyncConnection, entries: Sequence[Entry]) -> None:
+        for month in {entry.at.astimezone(UTC).date().replace(day=1) for entry in entries} - self._months:
+            self._months.add(month)  # where it cannot be made, its entries go to the default partition
+            await ensure_month(connection, month)
+
+
+async def ensure_month(connection: psycopg.AsyncConnection, month: date) -> bool:
+    """Make the partition of a month (UTC) if it is not there, and tell whether that was done now.
+
+    Args:
+        connection: In autocommit, as the service itself.
+        month: Any day of it.
+    """
+    try:
+        cursor = await connection.execute("SELECT trail_partition_ensure(%s)", (month,))
+    except (
+        psycopg.errors.LockNotAvailable,
+        psycopg.errors.DeadlockDetected,
+        psycopg.errors.CheckViolation,  # the application's clock is months from the database's
+    ) as error:
+        _log.warning("trail_partition_left", month=f"{month:%Y-%m}", error=type(error).__name__)
+        return False
+    row = await cursor.fetchone()
+    return bool(row and row[0])
+
+
+async def ensure_partitions(connection: psycopg.AsyncConnection, now: datetime) -> None:
+    """Make the partitions of this month and the two that follow.
+
+    Args:
+        connection: In autocommit, as the service itself.
+        now: The present, UTC.
+    """
+    for ahead in range(3):
+        years, month = divmod(now.month - 1 + ahead, 12)
+        await ensure_month(connection, date(now.year + years, month + 1, 1))
+
+
+def _unavailable() -> Unavailable:
+    return Unavailable("The audit trail cannot be written, so nothing is answered; ask again.")

@@ -1,0 +1,95 @@
+"""How long the check of a key and of a session takes, remembered and not, and how long signing in takes."""
+
+import asyncio
+import secrets
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from pydantic import SecretStr
+
+from app.access import people
+from app.access.domain import Principal, Role
+from app.access.keyring import Keyring
+from app.access.passwords import Passwords
+from app.access.roles import permissions_of
+from app.access.service import create_key, principal_for
+from app.access.sign_in import Came, Credentials, SignIn
+from app.bench.numbers import percentile_ms
+from app.core.clock import SystemClock
+from app.core.database import SERVICE, Database
+from app.core.http import Context
+from app.core.metrics import Metrics
+from app.core.settings import Settings
+
+REMEMBERED_CHECKS: Final = 20_000
+COLD_CHECKS: Final = 500
+SIGN_INS: Final = 20
+_LISTENS_WITHIN_S: Final = 10
+_DECIMALS: Final = 4
+_OPERATOR: Final = Principal(
+    0, Role.PLATFORM_ADMINISTRATOR, None, api_key_id=None, permissions=permissions_of(Role.PLATFORM_ADMINISTRATOR)
+)
+
+
+async def measure(app_url: str) -> dict[str, Any]:
+    """Measure in one process, as the service checks keys, on a migrated database.
+
+    Args:
+        app_url: The database, as the application's role.
+
+    Returns:
+        Milliseconds: ``key_check_ms`` and ``session_check_ms`` remembered, ``key_check_cold_ms`` asked of the
+        database each time, ``sign_in_ms`` with argon2id at the library's recommended cost.
+    """
+    settings = Settings(database_url=SecretStr(app_url))
+    context = Context(settings, SystemClock(), Database(settings), Metrics())
+    keyring, passwords = Keyring(context), Passwords()
+    try:
+        async with keyring.kept():
+            await _until_it_hears(keyring)
+            return await _numbers(context, keyring, passwords)
+    finally:
+        passwords.close()
+        await context.database.close()
+
+
+async def _numbers(context: Context, keyring: Keyring, passwords: Passwords) -> dict[str, Any]:
+    password, door = secrets.token_hex(16), SignIn(context, passwords)
+    async with context.database.writing(SERVICE) as session:
+        holder_id = await principal_for(session, Role.DISPATCHER, "bench", context.clock)
+        key = await create_key(session, holder_id, "bench", context.clock)
+        wanted = people.NewPerson("bench", "bench", Role.DISPATCHER, None, password)
+        await people.create_person(session, _OPERATOR, wanted, passwords, context.clock)
+    opened = await door.open(Credentials("bench", password), Came("bench"), time.monotonic())
+
+    async def cold() -> None:
+        keyring.forget()
+        await keyring.principal(key)
+
+    async def sign_in() -> None:
+        await door.open(Credentials("bench", password), Came(secrets.token_hex(8)), time.monotonic())
+
+    return {
+        "remembered_checks": REMEMBERED_CHECKS,
+        "key_check_ms": await _timed(REMEMBERED_CHECKS, lambda: keyring.principal(key)),
+        "session_check_ms": await _timed(REMEMBERED_CHECKS, lambda: keyring.signed_in(opened.token)),
+        "key_check_cold_ms": await _timed(COLD_CHECKS, cold),
+        "sign_in_ms": await _timed(SIGN_INS, sign_in),
+    }
+
+
+async def _timed(times: int, what: Callable[[], Awaitable[object]]) -> dict[str, float]:
+    await what()
+    seconds = []
+    for _ in range(times):
+        began = time.perf_counter()
+        await what()
+        seconds.append(time.perf_counter() - began)
+    return {"p50": percentile_ms(seconds, 50, _DECIMALS), "p99": percentile_ms(seconds, 99, _DECIMALS)}
+
+
+async def _until_it_hears(keyring: Keyring) -> None:
+    async with asyncio.timeout(_LISTENS_WITHIN_S):
+        while not keyring.hears:  # noqa: ASYNC110 the service itself has no use for an event
+            await asyncio.sleep(0.01)

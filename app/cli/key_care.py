@@ -1,0 +1,81 @@
+"""``leasetrace keys list|rotate|revoke``: keys that were made, for whoever runs the service."""
+
+import re
+from datetime import timedelta
+from typing import Annotated, Final
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.access import keys
+from app.cli.operator import OPERATOR, ask, console, moment
+from app.core.http import Context
+from app.core.paging import MAX_LIMIT
+
+Prefix = Annotated[str, typer.Argument(help="The middle part of the key, as `keys list` shows it.")]
+_DURATION: Final = re.compile(r"(\d{1,5})(d|h|min|s)")
+_UNIT_S: Final = {"d": 86_400, "h": 3_600, "min": 60, "s": 1}
+
+
+def duration(text: str) -> timedelta:
+    """Return a duration such as ``7d``, ``12h``, ``30min`` or ``0s``.
+
+    Raises:
+        BadParameter: It is not written so.
+    """
+    found = _DURATION.fullmatch(text)
+    if found is None:
+        raise typer.BadParameter(f"{text!r}: expected a duration such as 7d, 12h or 30min")
+    return timedelta(seconds=int(found[1]) * _UNIT_S[found[2]])
+
+
+def list_all() -> None:
+    """List keys, ended ones too."""
+
+    async def use(session: AsyncSession, context: Context) -> Table:
+        del context
+        table = Table("prefix", "holder", "role", "label", "scopes", "created", "expires", "last used", "revoked")
+        after = 0
+        while True:
+            found = await keys.list_keys(session, OPERATOR, after, MAX_LIMIT)
+            for key in found[:MAX_LIMIT]:
+                scopes = "all" if key.scopes is None else " ".join(key.scopes)
+                times = map(moment, (key.created_at, key.expires_at, key.last_used_at, key.revoked_at))
+                table.add_row(*map(escape, (key.prefix, key.holder, key.role, key.label, scopes, *times)))
+            if len(found) <= MAX_LIMIT:
+                return table
+            after = found[MAX_LIMIT - 1].api_key_id
+
+    console.print(ask(use))
+
+
+def rotate(
+    prefix: Prefix,
+    overlap: Annotated[str, typer.Option(help="So long both keys are in force: 7d, 12h, 30min, 0s.")] = "7d",
+) -> None:
+    """Print a key that opens the same for the same holder; the old one ends after the overlap."""
+    both_for = duration(overlap)
+
+    async def use(session: AsyncSession, context: Context) -> keys.MadeKey:
+        return await keys.rotate_key(session, OPERATOR, prefix, both_for, context.clock)
+
+    console.print(ask(use).text, markup=False, soft_wrap=True)
+
+
+def revoke(prefix: Prefix) -> None:
+    """End a key at once, on every process within a second."""
+
+    async def use(session: AsyncSession, context: Context) -> int:
+        return await keys.revoke_key(session, OPERATOR, prefix, context.clock)
+
+    ask(use)
+    console.print(f"{prefix} is revoked.", markup=False)
+
+
+def add_to(group: typer.Typer) -> None:
+    """Add these commands to the group ``keys``."""
+    group.command("list")(list_all)
+    group.command("rotate")(rotate)
+    group.command("revoke")(revoke)

@@ -1,0 +1,49 @@
+"""Whoever can reach the database runs the service: one use case in one transaction, as the service itself."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Final, TypeVar
+
+from pydantic import SecretStr
+from rich.console import Console
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.access.domain import Principal, Role
+from app.access.roles import permissions_of
+from app.access.trail import COMMAND_LINE
+from app.access.trail_writing import writing_as
+from app.cli.cluster import database_urls
+from app.core.clock import SHANGHAI, SystemClock
+from app.core.database import Database
+from app.core.http import Context
+from app.core.metrics import Metrics
+from app.core.settings import Settings
+
+OPERATOR: Final = Principal(
+    0, Role.PLATFORM_ADMINISTRATOR, None, api_key_id=None, permissions=permissions_of(Role.PLATFORM_ADMINISTRATOR)
+)
+console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
+Answer = TypeVar("Answer")
+
+
+def ask(use: Callable[[AsyncSession, Context], Awaitable[Answer]]) -> Answer:
+    """Run a use case in one transaction on the database that the environment names."""
+    settings = Settings(database_url=SecretStr(database_urls(os.environ).app_url))
+
+    async def run() -> Answer:
+        context = Context(settings, SystemClock(), Database(settings), Metrics())
+        try:
+            async with writing_as(context.database, COMMAND_LINE, context.clock) as session:
+                return await use(session, context)
+        finally:
+            await context.database.close()
+
+    return asyncio.run(run())
+
+
+def moment(at: datetime | None) -> str:
+    """Return a time to the minute, Asia/Shanghai; a dash where there is none."""
+    return "–" if at is None else at.astimezone(SHANGHAI).strftime("%Y-%m-%d %H:%M")

@@ -1,0 +1,129 @@
+"""``leasetrace users``: the accounts of people, for whoever runs the service; the first administrator is made here.
+
+Passwords are typed at a prompt or printed this once; none is ever taken from an option, where others could read it.
+"""
+
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.access import people
+from app.access.domain import PrincipalKind, Role
+from app.access.passwords import Passwords
+from app.assets.service import lessor_named
+from app.cli.operator import OPERATOR, ask, console, moment
+from app.core.http import Context
+from app.core.paging import MAX_LIMIT
+from app.jurisdictions.service import court_by_code
+
+users_app = typer.Typer(help="People who sign in.", no_args_is_help=True)
+Login = Annotated[str, typer.Argument(help="What the person types to sign in.")]
+
+
+@users_app.command("create")
+def create(
+    login: Login,
+    role: Annotated[Role, typer.Option(help="What the person does.")],
+    name: Annotated[str | None, typer.Option(help="What the person is called; the login when left out.")] = None,
+    court: Annotated[str | None, typer.Option(help="The court's code such as 沪0105, for people of a court.")] = None,
+    lessor: Annotated[str | None, typer.Option(help="The lessor's code, for people of a lessor.")] = None,
+    ask_password: Annotated[
+        bool, typer.Option("--ask-password", help="Type the password now, instead of a one-time password.")
+    ] = False,
+) -> None:
+    """Make an account and print its one-time password, this once: it has to be changed at the first sign-in."""
+    password = typer.prompt("Password", hide_input=True, confirmation_prompt=True) if ask_password else None
+
+    async def use(session: AsyncSession, context: Context) -> people.GivenPassword | None:
+        subject_id = None
+        if role.kind is PrincipalKind.COURT and court is not None:
+            subject_id = (await court_by_code(session, court)).court_id
+        elif role.kind is PrincipalKind.LESSOR and lessor is not None:
+            subject_id = (await lessor_named(session, lessor)).lessor_id
+        wanted = people.NewPerson(login, name or login, role, subject_id, password)
+        return (await people.create_person(session, OPERATOR, wanted, Passwords(), context.clock))[1]
+
+    _print_password(ask(use))
+
+
+@users_app.command("list")
+def list_all() -> None:
+    """List people, with when each signed in last and what keeps it out."""
+
+    async def use(session: AsyncSession, context: Context) -> Table:
+        table = Table("login", "name", "role", "of", "authenticator", "last sign-in", "state")
+        after = 0
+        while True:
+            found = await people.list_people(session, OPERATOR, after, MAX_LIMIT, context.clock.now())
+            page = found[:MAX_LIMIT]
+            codes = await people.subject_codes(session, [(one.role, one.subject_id) for one in page])
+            for one, code in zip(page, codes, strict=True):
+                totp = "yes" if one.totp_enrolled else ""
+                words = (one.login, one.name, one.role, code, totp, moment(one.last_sign_in_at), _state(one))
+                table.add_row(*map(escape, words))
+            if len(found) <= MAX_LIMIT:
+                return table
+            after = page[-1].principal_id
+
+    console.print(ask(use))
+
+
+def _state(one: people.Person) -> str:
+    if one.disabled_at is not None:
+        return f"disabled {moment(one.disabled_at)}"
+    if one.locked_until is not None:
+        return f"locked until {moment(one.locked_until)}"
+    return f"one-time password until {moment(one.password_until)}" if one.must_change_password else ""
+
+
+@users_app.command("disable")
+def disable(login: Login) -> None:
+    """Shut somebody out at once: its sessions and keys end within a second."""
+    _change(login, people.Change(disabled=True))
+    console.print(f"{login} is shut out.", markup=False)
+
+
+@users_app.command("enable")
+def enable(login: Login) -> None:
+    """Let somebody in again that was shut out."""
+    _change(login, people.Change(disabled=False))
+    console.print(f"{login} may sign in again.", markup=False)
+
+
+def _change(login: str, change: people.Change) -> None:
+    async def use(session: AsyncSession, context: Context) -> people.Person:
+        principal_id = await people.person_with_login(session, login)
+        return await people.change_person(session, OPERATOR, principal_id, change, context.clock)
+
+    ask(use)
+
+
+@users_app.command("reset-password")
+def reset_password(login: Login) -> None:
+    """Print a one-time password for somebody; its sessions end, and a lock after failures."""
+
+    async def use(session: AsyncSession, context: Context) -> people.GivenPassword:
+        principal_id = await people.person_with_login(session, login)
+        return await people.reset_password(session, OPERATOR, principal_id, Passwords(), context.clock)
+
+    _print_password(ask(use))
+
+
+@users_app.command("reset-totp")
+def reset_totp(login: Login) -> None:
+    """Forget somebody's authenticator: where its role needs one, it enrols another at the next sign-in."""
+
+    async def use(session: AsyncSession, context: Context) -> None:
+        await people.reset_totp(session, OPERATOR, await people.person_with_login(session, login), context.clock)
+
+    ask(use)
+    console.print(f"{login} has no authenticator any more.", markup=False)
+
+
+def _print_password(given: people.GivenPassword | None) -> None:
+    if given is not None:
+        console.print(given.password, markup=False)
+        typer.echo(f"to be changed at the first sign-in, until {moment(given.until)} (Asia/Shanghai)", err=True)

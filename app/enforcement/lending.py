@@ -1,0 +1,280 @@
+"""What a case lends to others for a while: to dispatchers, to other courts, and to crews the stops of a mission.
+
+All of it ends by itself: at its end, with the case, and for an asset with its release.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.access import service as access
+from app.access.domain import PrincipalKind, Role, Visibility
+from app.access.trail import Note, note
+from app.core.errors import Conflict, InvalidInput, NotFound, NotPermitted
+from app.enforcement import queries, terms
+from app.enforcement.domain import AssignmentView, EntrustmentKind, EntrustmentView, NewEntrustment, day_in_shanghai
+from app.enforcement.service import (
+    READ_ONLY,
+    assignment_grants,
+    case_in_sight,
+    case_to_change,
+    entrustment_grants,
+    handles,
+    in_play,
+)
+from app.enforcement.tables import AssignmentRow, EntrustmentRow
+from app.jurisdictions import service as jurisdictions
+
+_NO_ENTRUSTMENT: Final = "There is no such entrustment in your sight."
+_INSTANT: Final = timedelta(microseconds=1)
+
+
+async def assign(
+    session: AsyncSession,
+    visibility: Visibility,
+    case_id: int,
+    dispatcher_id: int,
+    starts_at: datetime | None,
+    ends_at: datetime,
+    now: datetime,
+) -> AssignmentView:
+    """Let a dispatcher plan for a case for a while: its confirmed assets come into the dispatcher's sight.
+
+    Raises:
+        NotFound: The case does not exist or is out of sight.
+        NotPermitted: Another court handles it.
+        Conflict: The case is closed.
+        InvalidInput: No such dispatcher, or a window that has passed or ends before it begins.
+    """
+    await case_to_change(session, visibility, case_id, now)
+    starts_at = starts_at or now
+    _refuse_window(starts_at, ends_at, now)
+    if not await access.is_in_role(session, dispatcher_id, Role.DISPATCHER):
+        raise InvalidInput("dispatcher_id: there is no such dispatcher", field="dispatcher_id")
+    row = AssignmentRow(
+        case_id=case_id,
+        dispatcher_id=dispatcher_id,
+        starts_at=starts_at,
+        ends_at=ends_at,
+        given_by=visibility.principal.principal_id,
+        given_at=now,
+    )
+    session.add(row)
+    await session.flush()
+    assets = await in_play(session, case_id)
+    await access.write_grants(session, assignment_grants(row, assets, now), visibility.principal)
+    detail = f"assignment {row.assignment_id} to principal {dispatcher_id} until {ends_at.isoformat()}"
+    note(session, Note("assignment.create", case_id, assets, detail=detail))
+    return _assignment(row)
+
+
+def _refuse_window(starts_at: datetime, ends_at: datetime, now: datetime) -> None:
+    if ends_at <= max(starts_at, now):
+        raise InvalidInput("ends_at: expected a moment in the future, later than starts_at", field="ends_at")
+
+
+async def list_assignments(
+    session: AsyncSession, visibility: Visibility, case_id: int, now: datetime, *, after: int, limit: int
+) -> list[AssignmentView]:
+    """Return the assignments of a case after a key, one more than ``limit`` if so many; a dispatcher sees its own.
+
+    Raises:
+        NotFound: The case does not exist or is out of sight.
+        NotPermitted: The case is in sight of a court that was only entrusted.
+    """
+    case = await case_in_sight(session, visibility, case_id, now)
+    principal = visibility.principal
+    own = principal.principal_id if principal.kind is PrincipalKind.DISPATCHER else None
+    if own is None and not handles(visibility, case.court_id):
+        raise NotPermitted(READ_ONLY)
+    rows = await queries.assignments_of(session, case_id, dispatcher_id=own, after=after, limit=limit)
+    return [_assignment(row) for row in rows]
+
+
+def _assignment(row: AssignmentRow) -> AssignmentView:
+    return AssignmentView(row.assignment_id, row.case_id, row.dispatcher_id, row.starts_at, row.ends_at, row.given_at)
+
+
+async def entrust(
+    session: AsyncSession, visibility: Visibility, case_id: int, new: NewEntrustment, now: datetime
+) -> EntrustmentView:
+    """Entrust another court: the case and the assets come into its sight for a while, and nothing else.
+
+    Raises:
+        NotFound: The case does not exist or is out of sight.
+        NotPermitted: Another court handles it: what was entrusted is not entrusted on.
+        Conflict: The case is closed.
+        InvalidInput: No such court, the court itself, one of another level, an asset that is not confirmed in the
+            case, or a window that has passed.
+    """
+    case = await case_to_change(session, visibility, case_id, now)
+    starts_at = new.starts_at or now
+    _refuse_window(starts_at, new.ends_at, now)
+    await _refuse_court(session, case.court_id, new.court_id)
+    wanted = None if new.asset_ids is None else list(dict.fromkeys(new.asset_ids))
+    if wanted is not None:
+        confirmed = set(await queries.confirmed_assets(session, case_id, wanted))
+        for index, asset_id in enumerate(new.asset_ids or ()):
+            if asset_id not in confirmed:
+                field = f"asset_ids.{index}"
+                raise InvalidInput(f"{field}: expected a confirmed asset of this case", field=field)
+    row = EntrustmentRow(
+        case_id=case_id,
+        court_id=new.court_id,
+        kind=new.kind,
+        matters=new.matters,
+        letter_number=new.letter_number,
+        asset_ids=wanted,
+        starts_at=starts_at,
+        ends_at=new.ends_at,
+        given_by=visibility.principal.principal_id,
+        given_at=now,
+    )
+    session.add(row)
+    await session.flush()
+    grants = entrustment_grants(row, await in_play(session, case_id), now)
+    await access.write_grants(session, grants, visibility.principal)
+    detail = f"entrustment {row.entrustment_id} ({new.letter_number}) to court {new.court_id}"
+    note(
+        session,
+        Note("entrustment.give", case_id, [g.asset_id for g in grants], (starts_at, new.ends_at), detail=detail),
+    )
+    return (await _entrustments(session, [row]))[0]
+
+
+async def _refuse_court(session: AsyncSession, own_id: int, court_id: int) -> None:
+    courts = await jurisdictions.courts_by_id(session, {own_id, court_id})
+    if court_id not in courts:
+        raise InvalidInput("court_id: there is no such court", field="court_id")
+    if court_id == own_id:
+        raise InvalidInput("court_id: expected another court than the one that handles the case", field="court_id")
+    own, other = courts[own_id], courts[court_id]
+    if own.level is not other.level:
+        raise InvalidInput(
+            f"court_id: expected a court of the same level ({own.level}); {other.name} is {other.level} "
+            f"({terms.ENTRUSTMENT_PROVISIONS} 3)",
+            field="court_id",
+        )
+
+
+async def withdraw(
+    session: AsyncSession, visibility: Visibility, entrustment_id: int, now: datetime
+) -> EntrustmentView:
+    """Withdraw an entrustment: at once nothing of it is in the other court's sight.
+
+    Raises:
+        NotFound: There is none in sight.
+        NotPermitted: Another court handles the case.
+        Conflict: It has ended or was withdrawn before.
+    """
+    row = await queries.entrustment(session, entrustment_id)
+    if row is None:
+        raise NotFound(_NO_ENTRUSTMENT)
+    await case_to_change(session, visibility, row.case_id, now, closed_too=True)
+    await session.refresh(row)  # as it stands now that the case is locked
+    if row.withdrawn_at is not None:
+        raise Conflict(f"The entrustment was withdrawn at {row.withdrawn_at.isoformat()}.")
+    if row.ends_at <= now:
+        raise Conflict(f"The entrustment ended at {row.ends_at.isoformat()}.")
+    row.withdrawn_at, row.withdrawn_by = now, visibility.principal.principal_id
+    await session.flush()
+    await access.end_grants(session, row.case_id, now, ground=("entrustment", entrustment_id))
+    detail = f"entrustment {entrustment_id} ({row.letter_number}) to court {row.court_id}"
+    note(session, Note("entrustment.withdraw", row.case_id, detail=detail))
+    return (await _entrustments(session, [row]))[0]
+
+
+async def list_entrustments(
+    session: AsyncSession, visibility: Visibility, case_id: int, now: datetime, *, after: int, limit: int
+) -> list[EntrustmentView]:
+    """Return the entrustments of a case after a key, one more than ``limit`` if so many.
+
+    An entrusted court sees its own.
+
+    Raises:
+        NotFound: The case does not exist or is out of sight.
+    """
+    case = await case_in_sight(session, visibility, case_id, now)
+    to_court = None if handles(visibility, case.court_id) else visibility.court_id
+    rows = await queries.entrustments_of(session, case_id, to_court=to_court, after=after, limit=limit)
+    return await _entrustments(session, rows)
+
+
+async def _entrustments(session: AsyncSession, rows: Sequence[EntrustmentRow]) -> list[EntrustmentView]:
+    courts = await jurisdictions.courts_by_id(session, {row.court_id for row in rows})
+    return [
+        EntrustmentView(
+            entrustment_id=row.entrustment_id,
+            case_id=row.case_id,
+            court_id=row.court_id,
+            court_code=courts[row.court_id].code,
+            court_name=courts[row.court_id].name,
+            kind=EntrustmentKind(row.kind),
+            matters=row.matters,
+            letter_number=row.letter_number,
+            asset_ids=None if row.asset_ids is None else tuple(row.asset_ids),
+            starts_at=row.starts_at,
+            ends_at=row.ends_at,
+            given_at=row.given_at,
+            withdrawn_at=row.withdrawn_at,
+            deadlines=terms.entrustment_deadlines(EntrustmentKind(row.kind), day_in_shanghai(row.given_at)),
+        )
+        for row in rows
+    ]
+
+
+async def grant_stops(
+    session: AsyncSession,
+    visibility: Visibility,
+    case_id: int,
+    crew_id: int,
+    asset_ids: Sequence[int],
+    mission_id: int,
+    starts_at: datetime,
+    ends_at: datetime,
+    now: datetime,
+) -> None:
+    """Show a crew where the assets of its stops are, from a moment until another; it sees no case and nothing else.
+
+    Whoever sends the crew gives no more than it has: its own sight of the assets must last as long.
+
+    Args:
+        session: A writing transaction.
+        visibility: The officer or the dispatcher who sends the crew.
+        case_id: The case for which it goes.
+        crew_id: The crew, a principal in that role.
+        asset_ids: The assets of its stops.
+        mission_id: What the grants rest on; ``end_stops`` ends them by it.
+        starts_at: From when on, aware ...
+        ends_at: ... until when.
+        now: The present.
+
+    Raises:
+        NotFound: The case is out of sight, or an asset is, now or before the mission ends.
+        Conflict: The case is closed.
+        InvalidInput: No such crew, or a window that has passed.
+    """
+    case = await case_in_sight(session, visibility, case_id, now)
+    if case.closed_on is not None:
+        raise Conflict(f"The case was closed on {case.closed_on}.")
+    _refuse_window(starts_at, ends_at, now)
+    if not await access.is_in_role(session, crew_id, Role.CREW):
+        raise InvalidInput("crew_id: there is no such crew", field="crew_id")
+    for_case, stops = Visibility(visibility.principal, case_id), dict.fromkeys(asset_ids)
+    since = max(starts_at, now)
+    for moment in (now, since, ends_at - _INSTANT):
+        unseen = stops.keys() - await access.seen_assets(session, for_case, stops, moment)
+        if unseen:
+            raise NotFound(f"asset_ids: {min(unseen)} is not in your sight until the mission ends", field="asset_ids")
+    grants = [access.Grant("principal", crew_id, case_id, a, "mission", since, ends_at, mission_id) for a in stops]
+    await access.write_grants(session, grants, visibility.principal)
+    detail = f"mission {mission_id} of crew {crew_id}"
+    note(session, Note("mission.grant", case_id, list(stops), (since, ends_at), detail=detail))
+
+
+async def end_stops(session: AsyncSession, case_id: int, mission_id: int, now: datetime) -> None:
+    """End what a mission opened: the crew has come home, or does not go."""
+    await access.end_grants(session, case_id, now, ground=("mission", mission_id))
+    note(session, Note("mission.end", case_id, detail=f"mission {mission_id}"))

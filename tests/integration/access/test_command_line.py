@@ -1,0 +1,95 @@
+"""``leasetrace users`` and ``leasetrace keys``, as whoever runs the service types them."""
+
+import re
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from app.cli.cluster import ClusterUrls
+from app.cli.key_care import duration
+from app.cli.main import cli
+from app.core.settings import Settings
+from tests.integration.access.people_support import People
+
+Command = Callable[..., Result]
+
+
+@pytest.fixture
+def run(settings: Settings, urls: ClusterUrls, monkeypatch: pytest.MonkeyPatch) -> Command:
+    """Run a command in a thread of its own, since the test has a loop already."""
+    monkeypatch.setenv("DATABASE_URL", settings.database_url.get_secret_value())
+    monkeypatch.setenv("DATABASE_OWNER_URL", urls.owner_url)
+
+    def command(*words: str, typed: str | None = None) -> Result:
+        with ThreadPoolExecutor(1) as one:
+            return one.submit(lambda: CliRunner().invoke(cli, list(words), input=typed)).result()
+
+    return command
+
+
+async def test_the_first_administrator_is_made_signs_in_and_is_looked_after(people: People, run: Command) -> None:
+    made = run("users", "create", "Li.Lei", "--role", "platform_administrator", "--name", "李雷")
+    assert made.exit_code == 0, made.output
+    password = made.stdout.strip()
+    assert re.fullmatch(r"([a-z2-9]{5}-){3}[a-z2-9]{5}", password)
+    browser = await people.browser()
+    assert (await browser.sign_in("li.lei", password)).json()["pending"] == ["password", "totp"]
+    assert run("users", "disable", "li.lei").exit_code == 0
+    assert (await browser.sign_in("li.lei", password)).status_code == 401
+    assert "disabled" in run("users", "list").stdout
+    assert run("users", "enable", "LI.LEI").exit_code == 0
+    again = run("users", "reset-password", "li.lei").stdout.strip()
+    assert again != password
+    assert (await browser.sign_in("li.lei", password)).status_code == 401
+    assert (await browser.sign_in("li.lei", again)).status_code == 201
+    assert run("users", "reset-totp", "li.lei").exit_code == 0
+    unknown = run("users", "disable", "nobody")
+    assert unknown.exit_code == 1
+    assert "nobody" in str(unknown.exception)
+
+
+async def test_a_password_may_be_typed_and_is_no_option(people: People, run: Command) -> None:
+    words = ("users", "create", "han", "--role", "court_administrator", "--court", "沪0105")
+    short = run(*words, "--ask-password", typed="short\nshort\n")
+    assert short.exit_code == 1
+    made = run(*words, "--ask-password", typed="a long enough one\na long enough one\n")
+    assert made.exit_code == 0, made.output
+    assert "a long enough one" not in made.output
+    assert (await (await people.browser()).sign_in("han", "a long enough one")).json()["pending"] == ["totp"]
+    assert run(*words, "--password", "a long enough one").exit_code == 2
+
+
+async def test_keys_are_listed_rotated_and_revoked(people: People, run: Command) -> None:
+    made = run("keys", "create", "auditor", "--name", "watch", "--scope", "places:read", "--days", "10")
+    assert made.exit_code == 0, made.output
+    key = made.stdout.strip()
+    prefix = key.split("_")[1]
+    client = (await people.browser()).client
+
+    async def told(text: str) -> int:
+        return (await client.get("/v1/session", headers={"Authorization": f"Bearer {text}"})).status_code
+
+    listed = run("keys", "list").stdout
+    assert prefix in listed
+    assert "places:read" in listed
+    rotated = run("keys", "rotate", prefix, "--overlap", "0s").stdout.strip()
+    assert await people.scalar("SELECT scopes FROM api_key ORDER BY api_key_id DESC LIMIT 1") == ["places:read"]
+    assert run("keys", "revoke", rotated.split("_")[1]).exit_code == 0
+    assert run("keys", "revoke", "0" * 12).exit_code == 1
+    assert await told(rotated) == 401
+    assert key.split("_")[2] not in listed
+    foreign = run("keys", "create", "auditor", "--name", "watch", "--scope", "cases:read")
+    assert foreign.exit_code == 1
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("7d", 604_800), ("12h", 43_200), ("30min", 1_800), ("0s", 0)])
+def test_durations(text: str, seconds: int) -> None:
+    assert duration(text).total_seconds() == seconds
+
+
+@pytest.mark.parametrize("text", ["", "7", "d", "-1d", "7 d", "1.5h"])
+def test_what_is_no_duration_is_refused(text: str) -> None:
+    with pytest.raises(Exception, match="expected a duration"):
+        duration(text)
