@@ -88,6 +88,8 @@ class Permission(StrEnum):
     """What is stored of an asset or a lessee, and who looked."""
     TRAIL_READ = "trail:read"
     PEOPLE_WRITE = "people:write"
+    SERVICE_READ = "service:read"
+    """What the service counts about itself, and the details of its readiness."""
     KEYS_WRITE = "keys:write"
 
 

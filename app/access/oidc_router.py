@@ -15,6 +15,7 @@ from app.access.oidc_errors import OidcNotSetUp
 from app.access.oidc_service import FLOW_COOKIE, MAX_FLOWS, Answered, begin, finish, flow_cookie
 from app.access.schemas import InstitutionOutput, WaysOutput
 from app.access.session_router import PAUSED, sign_in_of
+from app.core.clients import client_address
 from app.core.http import InContext
 
 PATH = "/session/oidc"
@@ -102,7 +103,7 @@ async def finish_oidc_sign_in(
     cookie = flow_cookie(state)
     sealed = None if cookie is None else request.cookies.get(cookie)
     answered = Answered(state, code, error, iss, sealed)
-    sign_in_of(request).count_address(request.client.host if request.client else "", time.monotonic())
+    sign_in_of(request).count_address(str(client_address(request) or ""), time.monotonic())
     arrived = await finish(provider, context, answered, request.headers.get("user-agent"))
     request.state.principal = (await keyring_of(request).signed_in(arrived.opened.token)).principal
     answer = HTMLResponse(_page(arrived.return_to))

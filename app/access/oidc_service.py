@@ -23,7 +23,8 @@ from app.access.oidc_client import OidcProvider, Redeemed
 from app.access.oidc_errors import OidcFlowLost, OidcRefused
 from app.access.passwords import normalise_login
 from app.access.sessions import Opened, open_session, token_digest
-from app.access.trail import Note, note
+from app.access.trail import Author, Note, note
+from app.access.trail_writing import writing_as
 from app.core.clock import Clock
 from app.core.database import SERVICE
 from app.core.errors import Conflict, InvalidInput, NotFound
@@ -136,7 +137,7 @@ async def finish(provider: OidcProvider, context: Context, answered: Answered, u
         known = await queries.find_identity(session, issuer, redeemed.claimed.subject)
         ask = known is None and await queries.somebody_is_awaited(session, issuer)
     logins = await _logins(provider, redeemed) if ask else ()
-    async with context.database.writing(SERVICE) as session:
+    async with writing_as(context.database, Author(0, "signing_in"), context.clock) as session:
         principal_id = await _recognised(session, issuer, redeemed.claimed, logins, context.clock)
         if principal_id is None:  # what is noted is committed all the same
             note(session, Note("sign_in.failed", detail="oidc"))

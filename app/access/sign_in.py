@@ -9,7 +9,6 @@ import math
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from datetime import datetime
-from ipaddress import ip_address
 from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -23,6 +22,7 @@ from app.access.sessions import Opened, end_session_of, open_session
 from app.access.tables import AccountRow
 from app.access.trail import Author, Note, note
 from app.access.trail_writing import writing_as
+from app.core.clients import limit_key, parse_address
 from app.core.database import SERVICE
 from app.core.errors import AppError
 from app.core.http import Context
@@ -31,7 +31,6 @@ from app.core.limits import Bucket
 _MINUTE_S: Final = 60.0
 _ADDRESSES: Final = 10_000
 _SHOWN_BYTES: Final = 8
-_NETWORK_BITS: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +138,7 @@ class SignIn:
         Raises:
             SignInPaused: Too many.
         """
-        whose = _network_of(address)
+        whose = limit_key(parse_address(address))
         bucket = self._addresses.setdefault(whose, Bucket(_MINUTE_S))
         self._addresses.move_to_end(whose)
         if len(self._addresses) > _ADDRESSES:
@@ -219,14 +218,3 @@ def _is_open(account: AccountRow, begun: _Begun, now: datetime) -> bool:
     """Tell whether an account lets its person in: the hash is the compared one, and nothing is shut or expired."""
     in_time = account.password_until is None or account.password_until > now
     return account.password_hash == begun.password_hash and account.disabled_at is None and in_time
-
-
-def _network_of(address: str) -> str:
-    """Return what attempts are counted by: an address, of IPv6 the first 64 bits, which one customer has."""
-    try:
-        parsed = ip_address(address)
-    except ValueError:
-        return address
-    if parsed.version == 4:  # noqa: PLR2004 the version
-        return address
-    return f"{int(parsed) >> (128 - _NETWORK_BITS):x}"

@@ -14,8 +14,9 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from app.core.clients import LOOPBACK, IpNetwork, parse_networks
 from app.core.outbound import check_url
 from app.core.sealing import Sealer, parse_keys
 
@@ -45,6 +46,49 @@ class Settings(BaseSettings):
 
     max_body_bytes: PositiveInt = 8 * 1024 * 1024
     """A request's body, unpacked, may be this large."""
+
+    body_pause_s: Annotated[float, Field(gt=0)] = 20.0
+    """So long a client may pause in the middle of a body, seconds; then 408."""
+
+    body_within_s: Annotated[float, Field(gt=0)] = 120.0
+    """A whole body must come within so many seconds; then 408."""
+
+    head_within_s: Annotated[float, Field(gt=0)] = 15.0
+    """A request's first line and headers must come within so many seconds; then 408, and the connection is closed."""
+
+    answer_pause_s: Annotated[float, Field(gt=0)] = 60.0
+    """A client that takes nothing of its answer for so long is cut off, seconds."""
+
+    max_url_bytes: PositiveInt = 8192
+    """Path and query of a request together, bytes; past it 414."""
+
+    max_query_bytes: PositiveInt = 6144
+    """The query alone, bytes; past it 414."""
+
+    max_headers: PositiveInt = 100
+    """Headers of a request; past it 431."""
+
+    max_head_bytes: PositiveInt = 32 * 1024
+    """A request's first line and headers, bytes; past it 431 or 414."""
+
+    max_connections: PositiveInt = 4000
+    """Connections to a process; more are answered 503 and closed."""
+
+    hosts: Annotated[tuple[str, ...], NoDecode] = ()
+    """Names by which the service may be asked for, comma-separated, without ports; any when left out. ``/livez`` and
+    ``/readyz`` are answered by any name."""
+
+    trusted_proxies: Annotated[tuple[IpNetwork, ...], NoDecode] = ()
+    """Networks of the proxies whose ``X-Forwarded-For`` and ``X-Forwarded-Proto`` are believed, comma-separated."""
+
+    watch_networks: Annotated[tuple[IpNetwork, ...], NoDecode] = LOOPBACK
+    """From here ``/metrics`` and the details of ``/readyz`` are shown without a key, comma-separated networks."""
+
+    hsts_s: NonNegativeInt = 365 * 86_400
+    """So long browsers shall come by TLS only (Strict-Transport-Security), seconds."""
+
+    failures_per_minute: NonNegativeInt = 120
+    """So many refused keys a minute from one address (IPv6: one /64); past it 429. 0: no limit."""
 
     max_batch_rows: Annotated[int, Field(ge=1, le=32_767)] = 10_000
     """A batch of pings may have this many rows."""
@@ -220,6 +264,17 @@ class Settings(BaseSettings):
             NoSecretKey: No key is set.
         """
         return Sealer.of(self.secret_keys.get_secret_value() if self.secret_keys else None)
+
+    @field_validator("trusted_proxies", "watch_networks", mode="before")
+    @classmethod
+    def _networks_of_text(cls, value: object) -> object:
+        return parse_networks(value) if isinstance(value, str) else value
+
+    @field_validator("hosts", mode="before")
+    @classmethod
+    def _hosts_of_text(cls, value: object) -> object:
+        names = value.split(",") if isinstance(value, str) else value
+        return tuple(n.strip().lower() for n in names if n.strip()) if isinstance(names, list | tuple) else value
 
     @field_validator("secret_keys")
     @classmethod
