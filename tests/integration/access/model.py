@@ -1,0 +1,103 @@
+"""The rules of who may see what, in plain Python: what the service is held against, written without looking at it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+
+ABOVE = {"court": ("court", "intermediate", "high"), "far_court": ("far_court",)}
+"""Of each court that handles cases, those that see them: itself and its superiors."""
+LESSORS = ("lessor", "rival")
+DISPATCHERS = ("dispatcher", "second_dispatcher")
+COURTS = ("court", "intermediate", "high", "far_court", "entrusted_court")
+OTHERS = ("auditor", "platform")
+PEOPLE = (*LESSORS, *COURTS, *DISPATCHERS, *OTHERS)
+
+
+@dataclass(slots=True)
+class ModelKey:
+    """A key: whose, what it opens, and until when."""
+
+    text: str
+    holder: str
+    api_key_id: int = 0
+    pings_only: bool = False
+    expires_at: datetime | None = None
+    revoked: bool = False
+
+    def opens(self, now: datetime) -> bool:
+        """Tell whether it is in force."""
+        return not self.revoked and (self.expires_at is None or self.expires_at > now)
+
+
+@dataclass(slots=True)
+class Lent:
+    """That somebody was let into a case from a moment until (not including) another."""
+
+    to: str
+    starts_at: datetime
+    ends_at: datetime
+
+    def holds(self, now: datetime) -> bool:
+        """Tell whether it has begun and not ended."""
+        return self.starts_at <= now < self.ends_at
+
+
+@dataclass(slots=True)
+class ModelCase:
+    """A case: who handles it, who applied for it, and what became of each asset."""
+
+    case_id: int
+    court: str
+    applicant: str
+    open: bool = True
+    offered: set[int] = field(default_factory=set)
+    confirmed: set[int] = field(default_factory=set)
+    standing: dict[int, int] = field(default_factory=dict)
+    """The measure in force by asset."""
+    seized_once: set[int] = field(default_factory=set)
+    lent: list[Lent] = field(default_factory=list)
+
+    def in_play(self) -> set[int]:
+        """Return the assets that the case opens: confirmed, and not released from every measure; none once closed."""
+        return {a for a in self.confirmed if a in self.standing or a not in self.seized_once} if self.open else set()
+
+    def handled_by(self, who: str) -> bool:
+        """Tell whether a court handles it or stands above the one that does."""
+        return who in ABOVE[self.court]
+
+    def lent_to(self, who: str, now: datetime) -> bool:
+        """Tell whether a dispatcher or an entrusted court is let in now."""
+        return self.open and any(x.to == who and x.holds(now) for x in self.lent)
+
+    def seen_by(self, who: str, now: datetime) -> bool:
+        """Tell whether somebody sees that there is such a case, and what is recorded of it."""
+        return who in {self.applicant, "platform"} or self.handled_by(who) or self.lent_to(who, now)
+
+    def positions_for(self, who: str, now: datetime) -> set[int]:
+        """Return the assets whose positions a court or a dispatcher may read for this case."""
+        return self.in_play() if self.handled_by(who) or self.lent_to(who, now) else set()
+
+
+@dataclass(slots=True)
+class Model:
+    """Everything that the rules depend on."""
+
+    now: datetime
+    assets: dict[int, str]
+    """Whose each asset is."""
+    cases: list[ModelCase] = field(default_factory=list)
+
+    def own(self, who: str) -> set[int]:
+        """Return a lessor's assets."""
+        return {asset for asset, lessor in self.assets.items() if lessor == who}
+
+    def registered(self, who: str) -> set[int]:
+        """Return the assets that somebody sees in the register."""
+        if who == "platform":
+            return set(self.assets)
+        opened = (case.positions_for(who, self.now) for case in self.cases)
+        return self.own(who).union(*opened)
+
+    def cases_of(self, who: str) -> Iterator[ModelCase]:
+        """Yield the cases that somebody sees."""
+        return (case for case in self.cases if case.seen_by(who, self.now))

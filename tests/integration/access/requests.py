@@ -1,0 +1,147 @@
+"""A valid request for every operation that needs more than its path, so that its status is decided by right alone.
+
+Whatever stands in a path is taken from the side by name (``case_id``, ``asset_id``, …); ``key`` is the asker's own.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, Final
+
+from tests.conftest import NOW
+from tests.integration.access.scene import FIRST_DAY, Part, Side, Values, ping, source_of
+
+NO_KEY: Final = f"lt_{'0' * 12}_{'0' * 64}"
+"""Well-formed and nobody's."""
+LATER: Final = (NOW + timedelta(days=1)).isoformat()
+EARLIER: Final = NOW - timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a request carries besides its path."""
+
+    json: Any = None
+    content: bytes | None = None
+    content_type: str | None = None
+    query: Values = field(default_factory=dict)
+
+
+def _json(build: Callable[[Side], Any]) -> Callable[[Side], Asked]:
+    return lambda side: Asked(json=build(side))
+
+
+def _query(build: Callable[[Side], Values]) -> Callable[[Side], Asked]:
+    return lambda side: Asked(query=build(side))
+
+
+def _owned(**values: Any) -> Callable[[Side], Asked]:
+    """Return a body that says whose the new thing is."""
+    return lambda side: Asked(json={**values, "lessor_id": side["lessor_id"]})
+
+
+def _purpose(**more: Any) -> Callable[[Side], Asked]:
+    return lambda side: Asked(query={**more, "case": side["case_id"]})
+
+
+def _osmand(side: Side) -> Asked:
+    told = {"id": side["identifier"], "lat": 31.2205, "lon": 121.4241, "timestamp": round(EARLIER.timestamp())}
+    return Asked(query=told)
+
+
+def _owntracks(side: Side) -> Asked:
+    told = {"_type": "location", "topic": f"owntracks/x/{side['identifier']}", "tid": "xx"}
+    return Asked(json={**told, "lat": 31.2205, "lon": 121.4241, "tst": round(EARLIER.timestamp())})
+
+
+def _traccar(side: Side) -> Asked:
+    at = EARLIER.isoformat()
+    position = {"fixTime": at, "deviceTime": at, "latitude": 31.2205, "longitude": 121.4241, "valid": True}
+    return Asked(json={"position": position, "device": {"uniqueId": side["identifier"]}})
+
+
+def _flespi(side: Side) -> Asked:
+    row = {"ident": side["identifier"], "timestamp": round(EARLIER.timestamp())}
+    return Asked(json=[{**row, "position.latitude": 31.2205, "position.longitude": 121.4241}])
+
+
+def _new_case(side: Side) -> Values:
+    return {
+        "case_number": f"(2026)浙0106执{9000 + side['number']}号",
+        "court_id": side["court_id"],
+        "applicant_lessor_id": side["lessor_id"],
+        "judgment_debtor": "a debtor",
+        "claim_mode": "money",
+        "opened_on": "2026-03-18",
+    }
+
+
+def _new_measure(side: Side) -> Values:
+    order = {"asset_id": side["asset_id"], "kind": "living_seizure"}
+    return {"measures": [{**order, "starts_on": "2026-03-20", "ends_on": "2028-03-19"}]}
+
+
+ASKED: Final[Mapping[str, Callable[[Side], Asked]]] = {
+    "post_pings": _json(lambda s: [ping(s["identifier"], EARLIER)]),
+    "post_traccar": _traccar,
+    "post_traccar_by_path": _traccar,
+    "get_osmand": _osmand,
+    "post_osmand": _osmand,
+    "get_osmand_by_path": _osmand,
+    "post_osmand_by_path": _osmand,
+    "post_owntracks": _owntracks,
+    "post_owntracks_by_path": _owntracks,
+    "post_flespi": _flespi,
+    "post_flespi_by_path": _flespi,
+    "list_clusters": _purpose(),
+    "get_position": _purpose(),
+    "get_track": _purpose(**{"from": (NOW - timedelta(days=5)).isoformat(), "to": NOW.isoformat()}),
+    "create_case": _json(_new_case),
+    "change_case": _json(lambda _: {"judgment_debtor": "another debtor"}),
+    "offer_assets": _json(lambda s: {"asset_ids": [s["spare_id"]]}),
+    "confirm_assets": _json(lambda s: {"rows": [{"matched_by": "vin", "value": s["offered_vin"]}]}),
+    "create_measures": _json(_new_measure),
+    "change_measure": _json(lambda _: {"custodian": "a yard"}),
+    "create_assignment": _json(lambda s: {"dispatcher_id": s["dispatcher_id"], "ends_at": LATER}),
+    "place_hold": _json(lambda s: {"asset_id": s["asset_id"], "case_id": s["case_id"], "reason": "evidence"}),
+    "create_depot": _owned(name="another yard", lon=121.5, lat=31.3),
+    "create_lessor": _json(lambda _: {"code": "newcomer", "name": "a newcomer"}),
+    "change_lessor": _json(lambda _: {"name": "another name"}),
+    "create_asset": _owned(asset_type="vehicle", kind="heavy_truck", plate_no="沪A99999", lease_contract_no="ZL-new"),
+    "import_assets": lambda s: Asked(
+        content="asset_type,kind,plate_no,lease_contract_no\nvehicle,heavy_truck,沪A99998,ZL-new\n".encode(),
+        content_type="text/csv",
+        query={"lessor_id": s["lessor_id"]},
+    ),
+    "change_asset": _json(lambda _: {"make": "another make"}),
+    "create_device": _owned(identifier="dev-new", kind="wired"),
+    "change_device": _json(lambda _: {"make": "another make"}),
+    "create_binding": _json(
+        lambda s: {"device_id": s["free_device_id"], "asset_id": s["spare_id"], "bound_from": FIRST_DAY}
+    ),
+    "change_binding": _json(lambda _: {"bound_until": NOW.isoformat()}),
+    "create_feed": _owned(name="another feed", coord_system="wgs84"),
+    "change_feed": _json(lambda _: {"name": "another name"}),
+    "create_aemp_source": _json(lambda s: source_of(s, "another maker")),
+    "change_aemp_source": _json(lambda _: {"enabled": False}),
+    "locate_point_in_courts": _query(lambda _: {"lon": 121.4241, "lat": 31.2205}),
+    "read_division": _query(lambda _: {}),
+}
+"""By operation; one that is not here carries nothing."""
+
+PLACES: Final[Values] = {"level": "county", "adcode": 310105}
+"""What stands in the paths of public registers."""
+
+
+def asked_of(operation: str, part: Part) -> Asked:
+    """Return what a request carries when somebody asks about a side."""
+    build = ASKED.get(operation)
+    asked = build(part.side) if build else Asked()
+    if part.relation == "unstated":
+        del asked.query["case"]
+    return asked
+
+
+def path_values(part: Part) -> Values:
+    """Return what may stand in a path."""
+    return {**PLACES, **part.side.values, "key": part.holder.key if part.holder else NO_KEY}

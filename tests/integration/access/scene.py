@@ -1,0 +1,408 @@
+"""One scene for the proofs of who sees what: two lessors, courts of two provinces, cases open and closed, everybody.
+
+It is made once for a module, on a database of its own, through the real entrances. ``Scene.cast`` says who stands in
+which relation to which side; the matrix and the test of the database's own policies go through it.
+"""
+
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Final, Literal
+
+import httpx
+import psycopg
+from fastapi import FastAPI
+from pydantic import SecretStr
+from sqlalchemy import text
+
+from app.access.domain import Role
+from app.access.keyring import Keyring
+from app.cli.cluster import ClusterUrls
+from app.core.clock import FixedClock
+from app.core.database import SERVICE
+from app.core.sealing import new_key
+from app.core.settings import Settings
+from app.main import create_app
+from tests.conftest import NOW, clone_of, context_of
+from tests.support import Doors, Holder
+
+BEGAN: Final = NOW - timedelta(days=3)
+"""When the scene's cases were opened; what has expired ended between then and now."""
+FIRST_DAY: Final = "2026-01-01T00:00:00Z"
+COURTS: Final = {"ours": "浙0106", "theirs": "沪0105", "entrusted": "苏0583", "expired": "鲁0202"}
+"""Basic courts of four provinces; ours has an intermediate and a high court above it."""
+
+SideName = Literal["ours", "theirs", "closed"]
+Values = dict[str, Any]
+
+
+@dataclass(slots=True)
+class Side:
+    """One lessor, one court and a case between them, with an id of everything that can be asked for.
+
+    Attributes:
+        name: Which side.
+        values: Ids by the name that they have in paths and bodies, and what else a request needs.
+        marks: Texts that stand nowhere but in what belongs to this side.
+        private: Those of them that belong to the lessor alone: what it has not brought into the case.
+    """
+
+    name: SideName
+    values: Values
+    marks: set[str] = field(default_factory=set)
+    private: set[str] = field(default_factory=set)
+
+    def __getitem__(self, name: str) -> Any:
+        return self.values[name]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Somebody, and how it stands to a side: one column of the matrix.
+
+    Attributes:
+        who: The role, or ``nobody``, or ``narrowed``: a manager's key narrowed to posting pings.
+        relation: How it stands to the side, for example ``own`` or ``expired``.
+        side: The side that is asked about.
+        holder: Who asks; None for nobody.
+    """
+
+    who: str
+    relation: str
+    side: Side
+    holder: Holder | None
+
+
+@dataclass(slots=True)
+class Scene:
+    """Everybody and everything, at noon of 2026-11-23 in Shanghai."""
+
+    application: FastAPI
+    urls: ClusterUrls
+    clock: FixedClock
+    nobody: httpx.AsyncClient
+    people: dict[str, Holder]
+    sides: dict[str, Side]
+
+    def cast(self) -> list[Part]:
+        """Return everybody in every relation that makes sense for the role."""
+        ours, theirs, closed = (self.sides[name] for name in ("ours", "theirs", "closed"))
+        parts = [Part("nobody", "own", ours, None), Part("narrowed", "own", ours, self.people["narrowed"])]
+        for role in (Role.LESSOR_FEED, Role.LESSOR_READER, Role.LESSOR_MANAGER):
+            for relation, side in (("own", ours), ("other", theirs), ("closed", closed)):
+                parts.append(Part(role, relation, side, self.people[role]))
+        courts = (
+            ("own", ours, "officer"),
+            ("other", theirs, "officer"),
+            ("superior", ours, "intermediate"),
+            ("superior", ours, "high"),
+            ("entrusted", ours, "entrusted"),
+            ("expired", ours, "expired"),
+            ("closed", closed, "officer"),
+        )
+        parts += [Part(Role.ENFORCEMENT_OFFICER, relation, side, self.people[n]) for relation, side, n in courts]
+        dispatchers = (
+            ("own", ours, "dispatcher"),
+            ("other", theirs, "dispatcher"),
+            ("expired", ours, "expired_dispatcher"),
+            ("closed", closed, "dispatcher"),
+        )
+        parts += [Part(Role.DISPATCHER, relation, side, self.people[n]) for relation, side, n in dispatchers]
+        parts += [
+            Part(role, relation, side, self.people[role])
+            for role in (Role.COURT_ADMINISTRATOR, Role.CREW, Role.AUDITOR, Role.PLATFORM_ADMINISTRATOR)
+            for relation, side in (("own", ours), ("other", theirs), ("closed", closed))
+        ]
+        return parts
+
+
+def forget_keys(application: FastAPI) -> None:
+    """Let an application forget the keys that it checked a moment ago; how soon it does so itself is tested apart."""
+    context = context_of(application)
+    application.state.keyring = Keyring(context.database, context.clock)
+
+
+@contextmanager
+def taken_back(application: FastAPI) -> Iterator[None]:
+    """Take back every transaction of a request when it would commit, after its deferred constraints are checked.
+
+    So a request is answered as it would be, and the next one finds the scene as it was.
+    """
+    dialect = context_of(application).database.engine.sync_engine.dialect
+    commits = dialect.do_commit
+
+    def check_and_roll_back(connection: Any) -> None:
+        cursor = connection.cursor()
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.close()
+        dialect.do_rollback(connection)
+
+    dialect.do_commit = check_and_roll_back  # type: ignore[method-assign, assignment]
+    try:
+        yield
+    finally:
+        dialect.do_commit = commits  # type: ignore[method-assign]
+
+
+def settings_of(urls: ClusterUrls) -> Settings:
+    """Return the settings of an application that can seal secrets."""
+    return Settings(
+        database_url=SecretStr(urls.app_url), log_level="CRITICAL", secret_keys=SecretStr(new_key()), pool_size=5
+    )
+
+
+@asynccontextmanager
+async def scene_on(template: ClusterUrls, name: str) -> AsyncIterator[Scene]:
+    """Make the scene on a new database for as long as the block lasts.
+
+    Args:
+        template: The migrated template with the boundaries.
+        name: The database's name.
+    """
+    clock = FixedClock(BEGAN)
+    with clone_of(template, name) as urls:
+        application = create_app(settings_of(urls), clock)
+        async with (
+            aclosing_pool(application),
+            application.router.lifespan_context(application),
+            Doors(application) as doors,
+            httpx.AsyncClient(
+                transport=httpx.ASGITransport(application, raise_app_exceptions=False),
+                base_url="http://leasetrace.test",
+            ) as nobody,
+        ):
+            people = await _people(application, doors)
+            sides = await _sides(people, await court_ids(application))
+            scene = Scene(application, urls, clock, nobody, people, sides)
+            await _grants(scene)
+            clock.set(NOW)
+            await _end(scene)
+            _what_work_leaves_behind(scene)
+            forget_keys(application)
+            yield scene
+
+
+@asynccontextmanager
+async def aclosing_pool(application: FastAPI) -> AsyncIterator[None]:
+    """Close an application's connections at the end of the block, also where something failed in it."""
+    try:
+        yield
+    finally:
+        await context_of(application).database.close()
+
+
+async def court_ids(application: FastAPI) -> dict[str, int]:
+    """Return the scene's courts by name: the basic ones, and those above our own."""
+    async with context_of(application).database.reading(SERVICE) as session:
+        rows = (await session.execute(text("SELECT code, court_id, parent_court_id FROM court"))).all()
+    by_code, parent = {row[0]: row[1] for row in rows}, {row[1]: row[2] for row in rows}
+    found = {name: by_code[code] for name, code in COURTS.items()}
+    found["intermediate"] = parent[found["ours"]]
+    found["high"] = parent[found["intermediate"]]
+    return found
+
+
+async def _people(application: FastAPI, doors: Doors) -> dict[str, Holder]:
+    """Make everybody, in every role."""
+    courts = await court_ids(application)
+    manager, their_manager = await doors.lessor("yuanhai"), await doors.lessor("beishan")
+    people = {
+        Role.LESSOR_MANAGER: manager,
+        "their_manager": their_manager,
+        "narrowed": await doors.lessor("yuanhai", post_only=True),
+        "dispatcher": await doors.holder(Role.DISPATCHER),
+        "expired_dispatcher": await doors.holder(Role.DISPATCHER),
+        "their_dispatcher": await doors.holder(Role.DISPATCHER),
+        "officer": await doors.holder(Role.ENFORCEMENT_OFFICER, courts["ours"]),
+        "their_officer": await doors.holder(Role.ENFORCEMENT_OFFICER, courts["theirs"]),
+        Role.COURT_ADMINISTRATOR: await doors.holder(Role.COURT_ADMINISTRATOR, courts["ours"]),
+    }
+    people |= {
+        name: await doors.holder(Role.ENFORCEMENT_OFFICER, courts[name])
+        for name in ("intermediate", "high", "entrusted", "expired")
+    }
+    people |= {role: await doors.holder(role, manager.subject_id) for role in (Role.LESSOR_FEED, Role.LESSOR_READER)}
+    people |= {role: await doors.holder(role) for role in (Role.CREW, Role.AUDITOR, Role.PLATFORM_ADMINISTRATOR)}
+    return people
+
+
+async def made(client: httpx.AsyncClient, path: str, body: Any) -> Values:
+    """Post something that must be taken, and return the answer."""
+    answer = await client.post(path, json=body)
+    assert answer.status_code in {200, 201}, (path, answer.text)
+    return dict(answer.json())
+
+
+async def _sides(people: dict[str, Holder], courts: dict[str, int]) -> dict[str, Side]:
+    ours, theirs = courts["ours"], courts["theirs"]
+    return {
+        "ours": await _side("ours", 1, people[Role.LESSOR_MANAGER], people["officer"], ours, people["dispatcher"]),
+        "theirs": await _side(
+            "theirs", 2, people["their_manager"], people["their_officer"], theirs, people["their_dispatcher"]
+        ),
+        "closed": await _side(
+            "closed", 3, people[Role.LESSOR_MANAGER], people["officer"], ours, people["dispatcher"]
+        ),
+    }
+
+
+async def _side(
+    name: SideName, number: int, lessor: Holder, officer: Holder, court_id: int, dispatcher: Holder
+) -> Side:
+    """Make a side: everything that a lessor registers, and a case with a confirmed, a lifted and an offered asset."""
+    side = Side(name, {"lessor_id": lessor.subject_id, "court_id": court_id, "number": number})
+    values = side.values
+    await _register(side, lessor)
+    code = COURTS["theirs" if name == "theirs" else "ours"]
+    case = {
+        "case_number": f"(2026){code}执{1000 + number}号",
+        "applicant_lessor_id": lessor.subject_id,
+        "judgment_debtor": f"debtor-{name}",
+        "claim_mode": "money",
+        "opened_on": "2026-03-18",
+    }
+    values["case_id"] = (await made(officer.client, "/v1/cases", case))["case_id"]
+    side.marks |= {f"执{1000 + number}号", f"debtor-{name}"}
+    path = f"/v1/cases/{values['case_id']}"
+    offered = [values[n] for n in ("asset_id", "released_id", "offered_id")]
+    await made(lessor.client, f"{path}/offers", {"asset_ids": offered})
+    rows = [{"matched_by": "vin", "value": values[f"{n}_vin"]} for n in ("asset", "released")]
+    await made(officer.client, f"{path}/confirmations", {"rows": rows})
+    term = {"kind": "register_seizure", "starts_on": "2026-03-20", "ends_on": "2028-03-19"}
+    orders = [{"asset_id": values[n], **term} for n in ("asset_id", "released_id")]
+    measures = (await made(officer.client, f"{path}/measures", {"measures": orders}))["measure_ids"]
+    values["measure_id"], values["released_measure_id"] = measures
+    lifted = await officer.client.patch(f"/v1/measures/{measures[1]}", json={"released_on": "2026-11-19"})
+    assert lifted.status_code == 200, lifted.text
+    hold = {"asset_id": values["asset_id"], "case_id": values["case_id"], "reason": f"hold-{name}"}
+    values["hold_id"] = (await made(officer.client, "/v1/legal-holds", hold))["hold_id"]
+    side.marks.add(f"hold-{name}")
+    values["dispatcher_id"] = dispatcher.principal_id
+    until = {"dispatcher_id": dispatcher.principal_id, "ends_at": (NOW + timedelta(days=7)).isoformat()}
+    values["assignment_id"] = (await made(officer.client, f"{path}/assignments", until))["assignment_id"]
+    return side
+
+
+async def _register(side: Side, lessor: Holder) -> None:
+    """Register four assets of a lessor, devices on them, a feed, a depot and a polled source; post pings."""
+    values, name, number = side.values, side.name, side["number"]
+    for index, asset in enumerate(("asset", "released", "offered", "spare")):
+        vin = f"LZZ5CLVB{number}{index:08}"
+        body: Values = {
+            "asset_type": "vehicle",
+            "kind": "heavy_truck",
+            "vin": vin,
+            "plate_no": f"沪A{number}{index:04}",
+            "lease_contract_no": f"ZL-{name}-{index}",
+        }
+        asset_id = (await made(lessor.client, "/v1/assets", body))["asset_id"]
+        values |= {f"{asset}_id": asset_id, f"{asset}_vin": vin}
+        device = {"identifier": f"dev-{name}-{index}", "kind": "wired"}
+        device_id = (await made(lessor.client, "/v1/devices", device))["device_id"]
+        bound = {"device_id": device_id, "asset_id": asset_id, "bound_from": FIRST_DAY}
+        binding_id = (await made(lessor.client, "/v1/device-bindings", bound))["binding_id"]
+        values |= {f"{asset}_device_id": device_id, f"{asset}_binding_id": binding_id}
+        side.marks |= {vin, body["plate_no"], body["lease_contract_no"], device["identifier"]}
+        if asset in {"offered", "spare"}:
+            side.private |= {vin, body["plate_no"], body["lease_contract_no"], device["identifier"]}
+    values |= {"device_id": values["asset_device_id"], "binding_id": values["spare_binding_id"]}
+    values["identifier"] = f"dev-{name}-0"
+    free = {"identifier": f"dev-{name}-free", "kind": "wired"}
+    values["free_device_id"] = (await made(lessor.client, "/v1/devices", free))["device_id"]
+    feed = {"name": f"feed-{name}", "coord_system": "wgs84"}
+    values["feed_id"] = (await made(lessor.client, "/v1/feeds", feed))["feed_id"]
+    depot = {"name": f"depot-{name}", "lon": 121.4, "lat": 31.2}
+    values["depot_id"] = (await made(lessor.client, "/v1/depots", depot))["depot_id"]
+    values["source_id"] = (await made(lessor.client, "/v1/aemp-sources", source_of(side, f"maker-{name}")))[
+        "source_id"
+    ]
+    side.private |= {feed["name"], depot["name"], f"maker-{name}", free["identifier"]}
+    side.marks |= side.private
+    pings = [ping(f"dev-{name}-{i}", NOW - timedelta(days=4, hours=h), number) for i in range(4) for h in (1, 2)]
+    receipt = await made(lessor.client, "/v1/pings", pings)
+    assert receipt["stored"] == len(pings), receipt
+    values["batch_id"] = receipt["batch_id"]
+
+
+def source_of(side: Side, name: str) -> Values:
+    """Return a polled source to be registered for a side."""
+    return {
+        "name": name,
+        "feed_id": side["feed_id"],
+        "base_url": "https://services.maker.example/iso15143",
+        "auth": "bearer",
+        "secret": "not-a-secret",
+    }
+
+
+def ping(device: str, fixed_at: datetime, number: int = 1, **more: Any) -> Values:
+    """Return a ping in Changning, a little apart for each side."""
+    place = {"lon": 121.4241 + number * 0.001, "lat": 31.2205, "coord_system": "wgs84"}
+    return {"device_id": device, "fixed_at": fixed_at.isoformat(), **place, **more}
+
+
+async def _grants(scene: Scene) -> None:
+    """Give what has no endpoint of its own yet: entrustments, a crew's stop; and an assignment that will expire."""
+    ours = scene.sides["ours"]
+    path = f"/v1/cases/{ours['case_id']}/assignments"
+    expired = scene.people["expired_dispatcher"].principal_id
+    until = {"dispatcher_id": expired, "ends_at": (NOW - timedelta(days=1)).isoformat()}
+    await made(scene.people["officer"].client, path, until)
+    courts = await court_ids(scene.application)
+    crew = scene.people[Role.CREW].principal_id
+    given = (
+        ("court", courts["entrusted"], "entrustment", None),
+        ("court", courts["expired"], "entrustment", NOW - timedelta(days=1)),
+        ("principal", crew, "assignment", NOW + timedelta(hours=8)),
+    )
+    with psycopg.connect(scene.urls.owner_url, autocommit=True) as connection:
+        for kind, grantee_id, ground, ends_at in given:
+            connection.execute(
+                "INSERT INTO access_grant (grantee_kind, grantee_id, case_id, asset_id, ground, valid_from,"
+                " valid_until, granted_by) VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
+                (kind, grantee_id, ours["case_id"], ours["asset_id"], ground, BEGAN, ends_at,
+                 scene.people["officer"].principal_id),
+            )  # fmt: skip
+
+
+async def _end(scene: Scene) -> None:
+    """Close the case that is closed."""
+    closed = scene.sides["closed"]
+    answer = await scene.people["officer"].client.patch(f"/v1/cases/{closed['case_id']}", json={"phase": "closed"})
+    assert answer.status_code == 200, answer.text
+
+
+def _what_work_leaves_behind(scene: Scene) -> None:
+    """Put a row of each side into tables that only background work fills, so that no table is empty."""
+    with psycopg.connect(scene.urls.owner_url, autocommit=True) as connection:
+        for side in scene.sides.values():
+            for statement in BACKGROUND:
+                connection.execute(statement, side.values)
+
+
+BACKGROUND: Final[Sequence[str]] = (
+    "INSERT INTO aemp_cursor (source_id, identifier, last_fixed_at) VALUES (%(source_id)s, %(asset_vin)s, now())",
+    """INSERT INTO daily_position (asset_id, device_id, day, fixed_at, received_at, batch_id, lessor_id, lon_e7,
+                                   lat_e7, doubts, source)
+       SELECT asset_id, device_id, fixed_at::date, fixed_at, received_at, batch_id, lessor_id, lon_e7, lat_e7, 0,
+              source
+       FROM current_position WHERE asset_id IN (%(asset_id)s, %(spare_id)s) ON CONFLICT DO NOTHING""",
+    """INSERT INTO feed_alert (feed_id, lessor_id, kind, raised_at, last_batch_at)
+       VALUES (%(feed_id)s, %(lessor_id)s, 'silent', now(), now())""",
+    """INSERT INTO feed_hour (lessor_id, feed_id, hour, batches, received, stored, duplicates, doubted, rejected,
+                              doubts, lag_s, lag_max_s, last_at)
+       VALUES (%(lessor_id)s, %(feed_id)s, date_trunc('hour', now()), 1, 1, 1, 0, 0, 0, '{}', 0, 0, now())""",
+    """INSERT INTO late_window (device_id, lessor_id, from_at, until_at)
+       VALUES (%(device_id)s, %(lessor_id)s, now(), now() + interval '1 day')""",
+    """INSERT INTO later_doubt (device_id, variant, fixed_at, lessor_id, doubts, found_at)
+       SELECT id, 0, now(), %(lessor_id)s, 4, now()
+       FROM unnest(ARRAY[%(device_id)s::int, %(spare_device_id)s::int]) AS id""",
+    "INSERT INTO ping_extra VALUES (%(batch_id)s, 0, %(device_id)s, %(lessor_id)s, '{}') ON CONFLICT DO NOTHING",
+    """INSERT INTO seizure_renewal (measure_id, previous_ends_on, ends_on, renewed_at, renewed_by)
+       SELECT measure_id, ends_on, ends_on + 365, now(), created_by
+       FROM seizure_measure WHERE measure_id = %(measure_id)s""",
+    "INSERT INTO retention_log (class, at, rows, held_rows) VALUES ('ping', now(), 1, 0)",
+    "INSERT INTO worker_cursor (job, chain_no) VALUES ('a job', 1) ON CONFLICT DO NOTHING",
+)
+"""Rows as background work leaves them, for one side each."""

@@ -1,0 +1,110 @@
+"""What ends on one process ends on all of them within a second: keys, cases, assignments.
+
+Two applications on one database, each with its own pool and its own memory, as two processes have.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from sqlalchemy import text
+
+from app.access.domain import Role
+from app.cli.cluster import ClusterUrls
+from app.core.database import SERVICE
+from app.main import create_app
+from tests.conftest import NOW, context_of
+from tests.integration.access.scene import Scene, aclosing_pool, scene_on, settings_of
+from tests.support import Holder
+
+WITHIN_S: Final = 1.0
+ENDLESS_S: Final = 5.0
+
+
+@dataclass(slots=True)
+class Two:
+    """The scene's own application, and another one beside it."""
+
+    scene: Scene
+    other: FastAPI
+    clients: AsyncExitStack
+
+    async def there(self, holder: Holder) -> httpx.AsyncClient:
+        """Return somebody's client of the other application."""
+        return await self.clients.enter_async_context(
+            httpx.AsyncClient(
+                transport=httpx.ASGITransport(self.other, raise_app_exceptions=False),
+                base_url="http://leasetrace.test",
+                headers={"Authorization": f"Bearer {holder.key}"},
+            )
+        )
+
+
+@pytest.fixture
+async def two(template_urls: ClusterUrls, worker_id: str) -> AsyncIterator[Two]:
+    async with scene_on(template_urls, f"leasetrace_two_{worker_id}") as scene:
+        other = create_app(settings_of(scene.urls), scene.clock)
+        async with (
+            aclosing_pool(other),
+            other.router.lifespan_context(other),
+            AsyncExitStack() as clients,
+        ):
+            yield Two(scene, other, clients)
+
+
+async def seconds_until(client: httpx.AsyncClient, path: str, status: int, began: float) -> float:
+    """Return how long after a moment a read is first answered so; it is asked all the time, so caches stay warm."""
+    while time.monotonic() - began < ENDLESS_S:
+        answer = await client.get(path)
+        if answer.status_code == status:
+            return time.monotonic() - began
+        assert answer.status_code == 200, answer.text
+        await asyncio.sleep(0.02)
+    return ENDLESS_S
+
+
+async def test_a_revoked_key_a_closed_case_and_an_ended_assignment_stop_reads_everywhere(two: Two) -> None:
+    scene, ours = two.scene, two.scene.sides["ours"]
+    position = f"/v1/assets/{ours['asset_id']}/position?case={ours['case_id']}"
+    distribution = f"/v1/cases/{ours['case_id']}/distribution"
+    reader = await two.there(scene.people[Role.LESSOR_READER])
+    dispatcher = await two.there(scene.people["dispatcher"])
+    superior = await two.there(scene.people["high"])
+    entrusted = await two.there(scene.people["entrusted"])
+    for client in (reader, dispatcher, superior, entrusted):
+        assert (await client.get(position)).status_code == 200
+
+    began = time.monotonic()
+    await revoke(scene.application, scene.people[Role.LESSOR_READER])
+    assert await seconds_until(reader, position, 401, began) < WITHIN_S
+
+    scene.clock.set(NOW + timedelta(days=7))  # the assignment ends then, to the moment
+    began = time.monotonic()
+    assert await seconds_until(dispatcher, position, 404, began) < WITHIN_S
+    assert (await dispatcher.get(distribution)).status_code == 404
+
+    closing = {"phase": "closed"}
+    began = time.monotonic()
+    closed = await scene.people["officer"].client.patch(f"/v1/cases/{ours['case_id']}", json=closing)
+    assert closed.status_code == 200, closed.text
+    for client in (superior, entrusted):
+        assert await seconds_until(client, position, 404, began) < WITHIN_S
+    withheld = (await superior.get(distribution)).json()
+    assert withheld["totals"]["located"] == 0, withheld["totals"]
+
+
+async def revoke(application: FastAPI, holder: Holder) -> None:
+    """Revoke somebody's keys as the service does."""
+    context = context_of(application)
+    async with context.database.writing(SERVICE) as session:
+        await session.execute(
+            text("UPDATE api_key SET revoked_at = :now WHERE principal_id = :holder AND revoked_at IS NULL"),
+            {"now": context.clock.now(), "holder": holder.principal_id},
+        )
