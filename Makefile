@@ -25,7 +25,8 @@ serve: prepare ## Run the service against the checkout's own cluster, or DATABAS
 stop: ## Stop the service and the checkout's own cluster; the data stay
 	@if [ -x $(BIN)/leasetrace ]; then $(BIN)/leasetrace stop; else echo 'nothing is set up here'; fi
 
-test: prepare ## Run the whole test suite (PYTEST_ARGS="-k border", WORKERS=4)
+test: ## Run the whole test suite (PYTEST_ARGS="-k border", WORKERS=4)
+	@bash .ci/prepare test
 	@$(BIN)/pytest -n $(WORKERS) $(PYTEST_ARGS)
 
 check: prepare ## Format, lint, types, order of the rooms, security
@@ -34,6 +35,7 @@ check: prepare ## Format, lint, types, order of the rooms, security
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/bandit -q -r app -c pyproject.toml
+	@$(BIN)/python .ci/audit.py
 
 format: prepare ## Put the code into the form that check wants
 	$(BIN)/ruff format .
@@ -48,6 +50,6 @@ torture: prepare ## Kill, stall and fill what the service stands on, and count l
 clean: ## Stop everything and delete the cluster with its data, .venv, .local and caches
 	@if [ -x $(BIN)/leasetrace ]; then $(BIN)/leasetrace stop || true; fi
 	@$(PYTHON) -Bc 'from app.cli.cluster import LocalCluster; LocalCluster.of_checkout().remove()'
-	rm -rf .venv .local build dist leasetrace.egg-info
+	rm -rf .venv .local build dist leasetrace.egg-info tests/integration/access/oidc/node_modules
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .schemathesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -4,22 +4,26 @@ import importlib
 import pkgutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
-from importlib.metadata import version
+from typing import Final
 
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
-from fastapi_offline import FastAPIOffline
 
 import app as package
+from app.access.guard import Guard
 from app.access.keyring import Keyring
+from app.access.oidc import registration_of
+from app.access.oidc_client import OidcProvider
 from app.access.passwords import Passwords
 from app.access.sign_in import SignIn
 from app.access.trail_writing import TrailWriter
-from app.api import fast_lane, openapi, problems
-from app.api.requests import Account, RequestContext
+from app.api import docs, fast_lane, openapi, problems
+from app.api.requests import Account
 from app.api.router import router
+from app.core.clients import Clients
 from app.core.clock import Clock, SystemClock
 from app.core.database import Database
+from app.core.failures import FailureLimit
 from app.core.http import Context
 from app.core.logging import configure_logging
 from app.core.metrics import Metrics
@@ -34,6 +38,9 @@ are, in which courts' territories, in which yards together, how old and how sure
 Longitude comes first, degrees are WGS-84, times carry an offset. Errors are problem documents (RFC 9457).
 A court with a territory is a candidate with its basis; no answer is a ruling.
 """
+
+API_VERSION: Final = "1"
+"""Of the interface, as in the paths. Which version of the software runs is not told to strangers."""
 
 
 def load_tables() -> None:
@@ -72,22 +79,26 @@ def create_app(settings: Settings, clock: Clock | None = None, companion: Compan
         passwords.close()
         await context.database.close()
 
-    application = FastAPIOffline(  # its page loads nothing from elsewhere: a court's machine may have no way out
+    application = FastAPI(
         title="LeaseTrace",
-        version=version("leasetrace"),
+        version=API_VERSION,
         summary="Where the seizable leased assets of a court case stand, and how sure that is.",
         description=DESCRIPTION,
         lifespan=lifespan,
         generate_unique_id_function=_operation_id,
+        docs_url=None,  # ``docs`` serves one that loads nothing from elsewhere: a court may have no way out
         redoc_url=None,
     )
     application.state.context = context
+    registration = registration_of(settings)
+    application.state.oidc = OidcProvider(registration, context.clock) if registration else None
+    application.state.clients = clients = Clients(settings.trusted_proxies)
+    application.state.guard = Guard(FailureLimit(settings.failures_per_minute))
     application.state.keyring = keyring
     application.state.sign_in = SignIn(context, passwords)
     application.include_router(router)
-    account = Account(context.metrics, settings.max_body_bytes)
-    application.add_middleware(RequestContext, account=account)
-    fast_lane.install(application, account)
+    docs.install(application)
+    fast_lane.install(application, Account(context.metrics, settings, clients))
     problems.install(application)
     openapi.install(application)
     return application

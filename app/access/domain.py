@@ -88,6 +88,8 @@ class Permission(StrEnum):
     """What is stored of an asset or a lessee, and who looked."""
     TRAIL_READ = "trail:read"
     PEOPLE_WRITE = "people:write"
+    SERVICE_READ = "service:read"
+    """What the service counts about itself, and the details of its readiness."""
     KEYS_WRITE = "keys:write"
 
 
@@ -178,14 +180,14 @@ class Visibility:
 class SignInMethod(StrEnum):
     """How a person proved who it is."""
 
-    PASSWORD = "password"  # noqa: S105 a word, not a secret
+    PASSWORD = "password"  # noqa: S105 # nosec B105 a word, not a secret
     OIDC = "oidc"
 
 
 class SignInStep(StrEnum):
     """What a person that has signed in must still do before anything else is answered, in this order."""
 
-    PASSWORD = "password"  # noqa: S105 a word, not a secret
+    PASSWORD = "password"  # noqa: S105 # nosec B105 a word, not a secret
     TOTP = "totp"
 
 

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.access.cookies import COOKIE, must_be_ours, session_token
 from app.access.domain import Permission, Principal, PrincipalKind, SignedIn, Visibility
 from app.access.errors import SignInIncomplete
+from app.access.guard import guard_of
 from app.access.keyring import Keyring
 from app.access.sessions import SESSION_REFUSED
 from app.access.sight import sight_of
@@ -42,6 +43,16 @@ def bearer_key(request: Request) -> str | None:
 def keyring_of(request: Request) -> Keyring:
     """Return the keys that the application which serves this request has checked a moment ago."""
     return cast("Keyring", request.app.state.keyring)
+
+
+async def key_holder(request: Request, key: str | None) -> Principal:
+    """Return who holds a key that a request carries; every entrance with keys asks here.
+
+    Raises:
+        NotAuthenticated: There is none, or it is not in force.
+        TooManyRequests: Too many keys from this address were refused.
+    """
+    return await guard_of(request).ask(request, key, lambda: keyring_of(request).principal(key))
 
 
 async def _signed_in(request: Request, token: str) -> SignedIn:
@@ -79,12 +90,13 @@ async def principal_of(
         NotAuthenticated: There is neither a valid key nor a session in force, or there are both.
         CrossSite: It came with a session, would change something and does not come from our own page.
         SignInIncomplete: The person must do something else first.
+        TooManyRequests: Too many keys from this address were refused.
     """
     token = session_token(request)
     if token is None or credentials is not None:
         if token is not None:
             raise NotAuthenticated("Send a key or the cookie of a session, not both.")
-        principal = await keyring_of(request).principal(credentials.credentials if credentials else None)
+        principal = await key_holder(request, credentials.credentials if credentials else None)
         request.state.principal = principal
         return principal
     signed_in = await _signed_in(request, token)

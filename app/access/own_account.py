@@ -1,5 +1,6 @@
 """What somebody who has signed in does about its own account: another password, an authenticator."""
 
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -11,8 +12,8 @@ from app.access.passwords import check_new_password, login_digest
 from app.access.sessions import Opened, end_sessions, rotate_session
 from app.access.sign_in import SignIn, totp_bound_to
 from app.access.tables import AccountRow
-from app.access.trail import Note, note
-from app.core.database import SERVICE
+from app.access.trail import Note, author_of, note
+from app.access.trail_writing import writing_as
 from app.core.errors import Conflict, InvalidInput, NotFound
 from app.core.http import Context
 
@@ -67,7 +68,7 @@ class OwnAccount:
             raise InvalidInput("new_password: expected another than the old one", field="new_password")
         check_new_password(new, login, field="new_password")
         new_hash = await self._door.passwords.hash(new)
-        async with self._context.database.writing(SERVICE) as session:
+        async with self._writing() as session:
             account = await self._locked(session)
             if account.password_hash != stored:
                 raise SignInRefused
@@ -97,7 +98,7 @@ class OwnAccount:
                 raise InvalidInput("password: say your password too", field="password")
             await self._door.check_password(account.login, password)
         secret = totp.make_secret()
-        async with self._context.database.writing(SERVICE) as session:
+        async with self._writing() as session:
             row = await self._locked(session)
             row.totp_pending = sealer.seal(secret, totp_bound_to(row.principal_id))
         return Enrolment(totp.otpauth_uri(secret, account.login), secret)
@@ -109,7 +110,7 @@ class OwnAccount:
             Conflict: None was begun, or there is one already.
             TotpRefused: The code is not its.
         """
-        async with self._context.database.writing(SERVICE) as session:
+        async with self._writing() as session:
             account = await self._locked(session)
             if account.totp_pending is None or account.totp_sealed is not None:
                 raise Conflict(
@@ -127,8 +128,11 @@ class OwnAccount:
             note(session, Note("totp.enrol", detail=f"principal {account.principal_id}"))
             return Enrolled(await self._renewed(session), codes)
 
+    def _writing(self) -> AbstractAsyncContextManager[AsyncSession]:
+        return writing_as(self._context.database, author_of(self._who.principal), self._context.clock)
+
     async def _account(self) -> AccountRow:
-        async with self._context.database.writing(SERVICE) as session:
+        async with self._writing() as session:
             return await self._locked(session)
 
     async def _locked(self, session: AsyncSession) -> AccountRow:

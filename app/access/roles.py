@@ -85,6 +85,7 @@ PERMISSIONS: Final[Mapping[Role, frozenset[Permission]]] = {
             Permission.TRANSFERS_WRITE,
             Permission.SUBJECT_READ,
             Permission.PEOPLE_WRITE,
+            Permission.SERVICE_READ,
             Permission.KEYS_WRITE,
         }
     ),

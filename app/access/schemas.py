@@ -51,6 +51,24 @@ class SessionOutput(Stored):
     """Goes into the header `X-CSRF-Token` of every request that changes something; null for a key."""
 
 
+class InstitutionOutput(Stored):
+    """The provider through which people of an institution sign in."""
+
+    name: str
+    """What people call it."""
+    start: str
+    """Where a page sends the browser; `return_to=` says where it comes back to."""
+
+
+class WaysOutput(Stored):
+    """How one can sign in here."""
+
+    password: bool
+    """With a login and a password; always."""
+    institution: InstitutionOutput | None
+    """Through an institution; null where none is set up."""
+
+
 class PasswordInput(Wire):
     """Another password for oneself."""
 

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from app.access.cookies import drop_session_cookie, must_be_same_origin, session_token, set_session_cookie
 from app.access.domain import Principal, PrincipalKind, SignedIn
-from app.access.http import InSession, bearer, bearer_key, cookie, keyring_of, signed_in_of
+from app.access.http import InSession, bearer, bearer_key, cookie, key_holder, keyring_of, signed_in_of
 from app.access.own_account import OwnAccount
 from app.access.schemas import (
     PasswordInput,
@@ -21,8 +21,9 @@ from app.access.schemas import (
 )
 from app.access.sessions import Opened, csrf_of, end_session
 from app.access.sign_in import Came, Credentials, SignIn
-from app.access.trail import Note, note
-from app.core.database import SERVICE
+from app.access.trail import Note, author_of, note
+from app.access.trail_writing import writing_as
+from app.core.clients import client_address
 from app.core.http import InContext
 
 router = APIRouter()
@@ -52,8 +53,7 @@ async def sign_in(request: Request, response: Response, context: InContext, body
     """
     must_be_same_origin(request)
     given = Credentials(body.login, body.password.get_secret_value(), body.totp)
-    address = request.client.host if request.client else ""
-    came = Came(address, request.headers.get("user-agent"), session_token(request))
+    came = Came(str(client_address(request) or ""), request.headers.get("user-agent"), session_token(request))
     opened = await sign_in_of(request).open(given, came, time.monotonic())
     set_session_cookie(response, request, opened.token)
     signed_in = await keyring_of(request).signed_in(opened.token)
@@ -70,7 +70,7 @@ async def read_session(
 ) -> SessionOutput:
     """Tell who is signed in, or whose key was sent: role, court or lessor, permissions, and until when."""
     if (key := bearer_key(request)) is not None:
-        request.state.principal = principal = await keyring_of(request).principal(key)
+        request.state.principal = principal = await key_holder(request, key)
         return _of_key(principal)
     signed_in = await signed_in_of(request, None)
     return _session(signed_in, csrf_of(session_token(request) or ""), context)
@@ -79,7 +79,7 @@ async def read_session(
 @router.delete("/session", status_code=204, summary="Sign out")
 async def sign_out(request: Request, response: Response, context: InContext, who: InSession) -> None:
     """End the session at once, everywhere."""
-    async with context.database.writing(SERVICE) as session:
+    async with writing_as(context.database, author_of(who.principal), context.clock) as session:
         await end_session(session, who.session_id, context.clock.now())
         note(session, Note("session.end", detail=f"principal {who.principal.principal_id}"))
     keyring_of(request).forget_principal(who.principal.principal_id)

@@ -9,7 +9,6 @@ import math
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from datetime import datetime
-from ipaddress import ip_address
 from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -21,7 +20,9 @@ from app.access.errors import SignInPaused, SignInRefused, TotpRefused, TotpRequ
 from app.access.passwords import Passwords, Verdict, login_digest, normalise_login
 from app.access.sessions import Opened, end_session_of, open_session
 from app.access.tables import AccountRow
-from app.access.trail import Note, note
+from app.access.trail import Author, Note, note
+from app.access.trail_writing import writing_as
+from app.core.clients import limit_key, parse_address
 from app.core.database import SERVICE
 from app.core.errors import AppError
 from app.core.http import Context
@@ -30,7 +31,6 @@ from app.core.limits import Bucket
 _MINUTE_S: Final = 60.0
 _ADDRESSES: Final = 10_000
 _SHOWN_BYTES: Final = 8
-_NETWORK_BITS: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +107,11 @@ class SignIn:
             TotpRequired: The password is right, and the account has an authenticator.
             TotpRefused: The code is wrong or spent.
         """
-        self._count_address(came.address, now_s)
+        self.count_address(came.address, now_s)
         begun = await self._begin(normalise_login(given.login))
         verdict = await self.passwords.verify(begun.password_hash, given.password)
-        async with self._context.database.writing(SERVICE) as session:
+        author = Author(begun.principal_id or 0, "signing_in")
+        async with writing_as(self._context.database, author, self._context.clock) as session:
             outcome = await self._judge(session, begun, verdict, given, came)
         if isinstance(outcome, AppError):  # what was counted and noted is committed all the same
             raise outcome
@@ -131,8 +132,13 @@ class SignIn:
             await queries.take_back_attempt(session, begun.digest, begun.attempt)
         return begun.password_hash
 
-    def _count_address(self, address: str, now_s: float) -> None:
-        whose = _network_of(address)
+    def count_address(self, address: str, now_s: float) -> None:
+        """Count an attempt to sign in, by whatever way, by where it comes from.
+
+        Raises:
+            SignInPaused: Too many.
+        """
+        whose = limit_key(parse_address(address))
         bucket = self._addresses.setdefault(whose, Bucket(_MINUTE_S))
         self._addresses.move_to_end(whose)
         if len(self._addresses) > _ADDRESSES:
@@ -143,7 +149,8 @@ class SignIn:
 
     async def _begin(self, login: str) -> _Begun:
         digest, now = login_digest(login), self._context.clock.now()
-        async with self._context.database.writing(SERVICE) as session:
+        nobody = Author(0, "signing_in")
+        async with writing_as(self._context.database, nobody, self._context.clock) as session:
             attempt = await queries.count_attempt(session, digest, now)
             account = await people_queries.account_by_login(session, login)
             begun = _Begun(
@@ -211,14 +218,3 @@ def _is_open(account: AccountRow, begun: _Begun, now: datetime) -> bool:
     """Tell whether an account lets its person in: the hash is the compared one, and nothing is shut or expired."""
     in_time = account.password_until is None or account.password_until > now
     return account.password_hash == begun.password_hash and account.disabled_at is None and in_time
-
-
-def _network_of(address: str) -> str:
-    """Return what attempts are counted by: an address, of IPv6 the first 64 bits, which one customer has."""
-    try:
-        parsed = ip_address(address)
-    except ValueError:
-        return address
-    if parsed.version == 4:  # noqa: PLR2004 the version
-        return address
-    return f"{int(parsed) >> (128 - _NETWORK_BITS):x}"

@@ -13,6 +13,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     Text,
+    UniqueConstraint,
     text,
 )
 from sqlalchemy.orm import Mapped, mapped_column
@@ -193,3 +194,32 @@ class SignInFailureRow(Base):
     failures: Mapped[int]
     last_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), index=True)
     locked_until: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+
+
+class PersonIdentityRow(Base):
+    """Who somebody is at an institution's OpenID provider; the subject is the provider's, and never changes."""
+
+    __tablename__ = "person_identity"
+    __table_args__ = (UniqueConstraint("issuer", "subject"),)
+
+    principal_id: Mapped[int] = mapped_column(
+        ForeignKey("principal.principal_id"), primary_key=True, autoincrement=False
+    )
+    issuer: Mapped[str] = mapped_column(primary_key=True)
+    subject: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    last_used_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True), default=None)
+
+
+class AwaitedIdentityRow(Base):
+    """By which name at the provider somebody will be known at the first sign-in; it is gone after that."""
+
+    __tablename__ = "awaited_identity"
+    __table_args__ = (UniqueConstraint("issuer", "login"),)
+
+    principal_id: Mapped[int] = mapped_column(
+        ForeignKey("principal.principal_id"), primary_key=True, autoincrement=False
+    )
+    issuer: Mapped[str] = mapped_column(primary_key=True)
+    login: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))

@@ -89,10 +89,11 @@ def entries_of(session: AsyncSession, author: Author, clock: Clock, request_id: 
 
 @asynccontextmanager
 async def writing_as(database: Database, author: Author, clock: Clock) -> AsyncIterator[AsyncSession]:
-    """Open a transaction of the service itself that writes its notes too: for the command line and the worker."""
+    """Open a transaction of the service itself that writes its notes too, in a request or outside of one."""
     async with database.writing(SERVICE) as session:
         yield session
-        await append(session, entries_of(session, author, clock))
+        request_id = structlog.contextvars.get_contextvars().get("request_id")
+        await append(session, entries_of(session, author, clock, request_id))
 
 
 @dataclass(frozen=True, slots=True)

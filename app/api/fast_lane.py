@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.api.problems import answer_error
-from app.api.requests import Account, request_id_of
+from app.api.requests import Account, RequestContext, request_id_of
 from app.ingest.foreign import FORMATS, PREFIX, split_path, take_foreign
 from app.ingest.router import take_pings
 
@@ -54,7 +54,8 @@ class FastLane:
         scope["state"] = {**scope.get("state", {}), "request_id": request_id}
         request = Request(scope, self.account.limited(receive))
         try:
-            response = await handler(request)
+            refusal = self.account.refusal(scope)
+            response = await handler(request) if refusal is None else await answer_error(request, refusal)
         except Exception as error:  # noqa: BLE001 whatever it is becomes a problem document
             response = await answer_error(request, error)
         response.raw_headers += self.account.headers(request_id)
@@ -65,10 +66,11 @@ class FastLane:
 
 
 def install(application: FastAPI, account: Account) -> None:
-    """Lay the lane around an application that is not serving yet."""
+    """Lay the lane, and what is done for every request, around an application that is not serving yet."""
     build = application.build_middleware_stack
 
     def with_lane() -> ASGIApp:
-        return FastLane(build(), account)
+        return FastLane(RequestContext(build(), account), account)
 
-    application.build_middleware_stack = with_lane  # type: ignore[method-assign] # called once, when serving begins
+    # Called once, when serving begins. Added as a middleware it would stand inside FastAPI's answer to what breaks.
+    application.build_middleware_stack = with_lane  # type: ignore[method-assign]

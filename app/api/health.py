@@ -3,13 +3,16 @@
 from typing import Annotated, Literal
 
 import psycopg
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel
 from sqlalchemy.exc import ProgrammingError
 
+from app.access.domain import Permission
+from app.access.http import bearer, bearer_key, key_holder
+from app.core.clients import clients_of
 from app.core.database import SERVICE
-from app.core.errors import Unavailable
+from app.core.errors import NotAuthenticated, NotFound, Unavailable
 from app.core.http import InContext
 from app.core.readiness import Check, check_database
 from app.jurisdictions.service import boundaries_loaded
@@ -23,11 +26,37 @@ class Live(BaseModel):
     status: Literal["live"]
 
 
+class CheckOut(BaseModel):
+    """One thing that must hold; what it found is for those who run the service."""
+
+    name: str
+    ok: bool
+    detail: str | None
+
+
 class Readiness(BaseModel):
-    """What must hold before requests are sent here, each with what it found."""
+    """What must hold before requests are sent here; strangers are told only what does not."""
 
     ready: bool
-    checks: list[Check]
+    checks: list[CheckOut]
+
+
+async def watches(request: Request, context: InContext) -> bool:
+    """Tell whether a request comes from where the service is watched, or with the key of somebody who runs it."""
+    if clients_of(request).comes_from(request.scope, context.settings.watch_networks):
+        return True
+    key = bearer_key(request)
+    if key is None:
+        return False
+    try:
+        principal = await key_holder(request, key)
+    except NotAuthenticated:
+        return False
+    request.state.principal = principal
+    return principal.may(Permission.SERVICE_READ)
+
+
+Watches = Annotated[bool, Depends(watches)]
 
 
 @router.get("/livez", summary="Does the process answer?")
@@ -51,14 +80,33 @@ async def _checks(context: InContext) -> list[Check]:
 
 
 @router.get("/readyz", summary="May requests be sent here?", responses={503: {"model": Readiness}})
-async def readyz(checks: Annotated[list[Check], Depends(_checks)], response: Response) -> Readiness:
-    """Check the database, its migrations, the application's role and the boundaries."""
+async def readyz(checks: Annotated[list[Check], Depends(_checks)], response: Response, watched: Watches) -> Readiness:
+    """Check the database, its migrations, the application's role and the boundaries.
+
+    Whoever does not run the service is told the names of what fails, without details.
+    """
     ready = all(check.ok for check in checks)
     response.status_code = 200 if ready else 503
-    return Readiness(ready=ready, checks=checks)
+    told = [
+        CheckOut(name=check.name, ok=check.ok, detail=check.detail if watched else None)
+        for check in checks
+        if watched or not check.ok
+    ]
+    return Readiness(ready=ready, checks=told)
 
 
-@router.get("/metrics", summary="What the service counts about itself, for Prometheus", response_class=Response)
-async def metrics(context: InContext) -> Response:
-    """Return the counters in Prometheus' text format."""
+@router.get(
+    "/metrics",
+    summary="What the service counts about itself, for Prometheus",
+    response_class=Response,
+    dependencies=[Depends(bearer)],
+)
+async def metrics(context: InContext, watched: Watches) -> Response:
+    """Return the counters in Prometheus' text format; from outside the watching networks a key is needed.
+
+    Raises:
+        NotFound: To strangers there is nothing here.
+    """
+    if not watched:
+        raise NotFound("Not found.")
     return Response(generate_latest(context.metrics.registry), media_type=CONTENT_TYPE_LATEST)

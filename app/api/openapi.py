@@ -13,16 +13,15 @@ PROBLEM_STATUSES = {
     "403": "This key may not do that, or the case is not named.",
     "404": "Does not exist, or is out of sight.",
     "409": "Contradicts what is stored.",
+    "408": "The rest of the request did not come in time.",
     "413": "Over a limit of size.",
+    "414": "The path with its query is too long.",
     "415": "A content type or encoding that is not understood.",
     "422": "A value cannot be accepted; `errors` names the fields.",
+    "429": "Faster than a limit, or too many refused keys from this address; again after `Retry-After` seconds.",
+    "431": "The headers are too many or too large.",
     "503": "Not for the moment; send it again after `Retry-After` seconds.",
 }
-
-SOME_STATUSES = {
-    "429": "Faster than the sender's limit; send it again after `Retry-After` seconds.",
-}
-"""Problem documents of the operations only whose routes name the status."""
 
 
 def install(app: FastAPI) -> None:
@@ -52,6 +51,4 @@ def _document(app: FastAPI) -> dict[str, Any]:
             for status, description in PROBLEM_STATUSES.items():
                 answer = operation["responses"].setdefault(status, {"description": description})
                 answer["content"] = content if status == "422" else answer.get("content", {}) | content
-            for status in SOME_STATUSES.keys() & operation["responses"].keys():
-                operation["responses"][status] = {"description": SOME_STATUSES[status], "content": content}
     return schema

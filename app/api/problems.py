@@ -26,10 +26,14 @@ STATUS: Final[Mapping[type[errors.AppError], int]] = {
     errors.PurposeRequired: 403,
     errors.NotFound: 404,
     errors.Conflict: 409,
+    errors.TooSlow: 408,
     errors.TooLarge: 413,
+    errors.AddressTooLong: 414,
     errors.UnsupportedMedia: 415,
+    errors.WrongHost: 421,
     errors.InvalidInput: 422,
     errors.TooManyRequests: 429,
+    errors.HeadTooLarge: 431,
     errors.Unavailable: 503,
 }
 """The status of each class of error; a class that is not here answers 500."""

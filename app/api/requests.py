@@ -7,18 +7,16 @@ from http import HTTPStatus
 from typing import Final
 
 import structlog
-from starlette.exceptions import HTTPException
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.api.edges import Edges, security_headers
+from app.api.problems import answer_error
+from app.core.clients import Clients
 from app.core.metrics import Metrics
+from app.core.settings import Settings
 
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{8,64}")
-_SECURITY_HEADERS: Final = (
-    (b"x-content-type-options", b"nosniff"),
-    (b"x-frame-options", b"DENY"),
-    (b"referrer-policy", b"no-referrer"),
-    (b"cache-control", b"no-store"),
-)
 _log = structlog.get_logger("leasetrace.requests")
 
 
@@ -27,36 +25,26 @@ class Account:
 
     Args:
         metrics: Where requests are counted, by route template.
-        max_body_bytes: A body with more bytes on the wire is not read further; the answer is 413.
+        settings: The limits of requests, and what browsers are told.
+        clients: Tells who sent a request, for the log.
     """
 
-    def __init__(self, metrics: Metrics, max_body_bytes: int) -> None:
+    def __init__(self, metrics: Metrics, settings: Settings, clients: Clients) -> None:
         self._metrics = metrics
-        self._max_body_bytes = max_body_bytes
+        self.clients = clients
+        self._headers = security_headers(settings.hsts_s)
+        edges = Edges(settings)
+        self.limited = edges.limited
+        self.refusal = edges.refusal
 
     @staticmethod
     def begin() -> float:
         """Return the moment from which a request's time counts."""
         return time.perf_counter()
 
-    def limited(self, receive: Receive) -> Receive:
-        """Return ``receive`` with the limit of a body's size."""
-        received = 0
-
-        async def receive_limited() -> Message:
-            nonlocal received
-            message = await receive()
-            received += len(message.get("body", b""))
-            if received > self._max_body_bytes:
-                raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)  # the only kind that FastAPI lets through
-            return message
-
-        return receive_limited
-
-    @staticmethod
-    def headers(request_id: str) -> list[tuple[bytes, bytes]]:
+    def headers(self, request_id: str) -> list[tuple[bytes, bytes]]:
         """Return the headers that every answer carries."""
-        return [(b"x-request-id", request_id.encode()), *_SECURITY_HEADERS]
+        return [(b"x-request-id", request_id.encode()), *self._headers]
 
     def end(self, scope: Scope, method: str, route: str, status: int, began: float, *, quiet: bool = False) -> None:
         """Count and log a request that was answered.
@@ -81,12 +69,13 @@ class Account:
             status=status,
             ms=round(seconds * 1000, 1),
             principal_id=principal.principal_id if principal else None,
+            client=str(self.clients.address(scope)),
             request_id=scope["state"]["request_id"],
         )
 
 
 class RequestContext:
-    """The outermost layer around FastAPI (pure ASGI: nothing is buffered).
+    """The layer around all of FastAPI, its answer to what breaks inside included (pure ASGI: nothing is buffered).
 
     Args:
         app: What it wraps.
@@ -105,6 +94,8 @@ class RequestContext:
         began = self.account.begin()
         request_id = request_id_of(scope)
         scope.setdefault("state", {})["request_id"] = request_id
+        if self.account.clients.has_proxies:
+            scope["scheme"] = self.account.clients.scheme(scope)  # for addresses of our own, and for cookies
         status = 500
 
         async def send_with_headers(message: Message) -> None:
@@ -118,6 +109,11 @@ class RequestContext:
 
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             try:
+                refusal = self.account.refusal(scope)
+                if refusal is not None:
+                    answer = await answer_error(Request(scope, receive), refusal)
+                    await answer(scope, receive, send_with_headers)
+                    return
                 await self.app(scope, self.account.limited(receive), send_with_headers)
             finally:
                 route = _template(scope)

@@ -9,6 +9,8 @@ from app.access.domain import Permission, PrincipalKind, Role
 from app.access.keys import check_scopes
 from app.access.roles import PERMISSIONS
 from app.access.service import authenticate, create_key, principal_for
+from app.access.trail import COMMAND_LINE, Note, note
+from app.access.trail_writing import writing_as
 from app.assets.service import lessor_named
 from app.core.clock import Clock
 from app.core.database import SERVICE, Database
@@ -65,7 +67,7 @@ async def make_key(
     check_scopes(role, scopes)
     database = Database(settings)
     try:
-        async with database.writing(SERVICE) as session:
+        async with writing_as(database, COMMAND_LINE, clock) as session:
             subject_id = await _subject_of(session, role, lessor, court)
             if feed_id is not None:
                 await must_be_feed_of(session, feed_id, subject_id if role.kind is PrincipalKind.LESSOR else None)
@@ -81,6 +83,7 @@ async def make_key(
                 expires_at=expires_at,
                 scopes=scopes,
             )
+            note(session, Note("key.create", detail=f"key of principal {principal_id}, {role}"))
         return MadeKey(text, principal_id)
     finally:
         await database.close()

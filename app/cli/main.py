@@ -19,7 +19,8 @@ from rich.console import Console
 from sqlalchemy.exc import DBAPIError
 
 from app.access.domain import Permission, Role
-from app.cli import background, bringing_in, key_care
+from app.api.connections import server_config
+from app.cli import background, bringing_in, identities, key_care
 from app.cli.audit import audit_app
 from app.cli.benchmarks import bench_app
 from app.cli.chain import verify_batches
@@ -43,9 +44,6 @@ from app.worker.process import background_work, work_until_stopped
 _GC_THRESHOLD = (200_000, 50, 1000)
 """An answer makes tens of thousands of objects without cycles; the default (700) walks the loaded boundaries for them
 again and again. ``leasetrace bench clusters`` shows the difference."""
-_GRACE_S = 8
-"""How long a stop waits for requests: a client that holds its body back or does not read would hold it up for ever,
-until the supervisor kills (containers: after 10 s). What was handed to the writer is stored all the same."""
 
 cli = typer.Typer(
     name="leasetrace",
@@ -64,6 +62,7 @@ cli.add_typer(boundaries_app, name="boundaries")
 cli.add_typer(assets_app, name="assets")
 cli.add_typer(pings_app, name="pings")
 cli.add_typer(keys_app, name="keys")
+identities.add_to(users_app)
 cli.add_typer(users_app, name="users")
 cli.add_typer(batches_app, name="batches")
 cli.add_typer(secrets_app, name="secrets")
@@ -94,16 +93,7 @@ def serve(
         prepare(urls())
     settings = settings_for(service_url(os.environ))
     companion = background_work if settings.worker_in_process else None
-    config = uvicorn.Config(
-        create_app(settings, companion=companion),
-        host=host,
-        port=port,
-        access_log=False,
-        log_config=None,
-        server_header=False,
-        proxy_headers=False,
-        timeout_graceful_shutdown=_GRACE_S,
-    )
+    config = server_config(create_app(settings, companion=companion), host=host, port=port)
     gc.set_threshold(*_GC_THRESHOLD)
     server = uvicorn.Server(config)
     if sys.stdout.isatty():

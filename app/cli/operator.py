@@ -13,9 +13,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.domain import Principal, Role
 from app.access.roles import permissions_of
+from app.access.trail import COMMAND_LINE
+from app.access.trail_writing import writing_as
 from app.cli.cluster import database_urls
 from app.core.clock import SHANGHAI, SystemClock
-from app.core.database import SERVICE, Database
+from app.core.database import Database
 from app.core.http import Context
 from app.core.metrics import Metrics
 from app.core.settings import Settings
@@ -34,7 +36,7 @@ def ask(use: Callable[[AsyncSession, Context], Awaitable[Answer]]) -> Answer:
     async def run() -> Answer:
         context = Context(settings, SystemClock(), Database(settings), Metrics())
         try:
-            async with context.database.writing(SERVICE) as session:
+            async with writing_as(context.database, COMMAND_LINE, context.clock) as session:
                 return await use(session, context)
         finally:
             await context.database.close()

@@ -10,8 +10,12 @@ The tree::
     │   └── PurposeRequired    a court reads positions without naming its case
     ├── NotFound               does not exist, or is out of sight: the same answer
     ├── Conflict               contradicts what is stored
+    ├── TooSlow                the request, or the rest of it, did not come in time
     ├── TooLarge               over a limit of size
+    ├── AddressTooLong         the path with its query is over its limit
+    ├── HeadTooLarge           the headers are over their limits
     ├── UnsupportedMedia       a content type or encoding that is not spoken
+    ├── WrongHost              asked for a host whose requests are not answered here
     ├── TooManyRequests        faster than its limit: later
     └── Unavailable            for now: try again
 """
@@ -90,6 +94,34 @@ class TooLarge(AppError):
 
     code = "too_large"
     title = "The request is too large"
+
+
+class TooSlow(AppError):
+    """The request, or the rest of its body, did not come in time; the connection is closed."""
+
+    code = "too_slow"
+    title = "The request did not come in time"
+
+
+class AddressTooLong(AppError):
+    """The path with its query is over its limit."""
+
+    code = "address_too_long"
+    title = "The address is too long"
+
+
+class HeadTooLarge(AppError):
+    """The headers are too many or too large."""
+
+    code = "head_too_large"
+    title = "The headers are too large"
+
+
+class WrongHost(AppError):
+    """The ``Host`` is not one whose requests are answered here."""
+
+    code = "wrong_host"
+    title = "Another host is asked for"
 
 
 class UnsupportedMedia(AppError):

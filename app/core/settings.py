@@ -2,11 +2,22 @@
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import AliasChoices, Field, NonNegativeInt, PositiveInt, SecretStr, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import (
+    AliasChoices,
+    Field,
+    FilePath,
+    NonNegativeInt,
+    PositiveInt,
+    SecretStr,
+    field_validator,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from app.core.clients import LOOPBACK, IpNetwork, parse_networks
+from app.core.outbound import check_url
 from app.core.sealing import Sealer, parse_keys
 
 
@@ -35,6 +46,49 @@ class Settings(BaseSettings):
 
     max_body_bytes: PositiveInt = 8 * 1024 * 1024
     """A request's body, unpacked, may be this large."""
+
+    body_pause_s: Annotated[float, Field(gt=0)] = 20.0
+    """So long a client may pause in the middle of a body, seconds; then 408."""
+
+    body_within_s: Annotated[float, Field(gt=0)] = 120.0
+    """A whole body must come within so many seconds; then 408."""
+
+    head_within_s: Annotated[float, Field(gt=0)] = 15.0
+    """A request's first line and headers must come within so many seconds; then 408, and the connection is closed."""
+
+    answer_pause_s: Annotated[float, Field(gt=0)] = 60.0
+    """A client that takes nothing of its answer for so long is cut off, seconds."""
+
+    max_url_bytes: PositiveInt = 8192
+    """Path and query of a request together, bytes; past it 414."""
+
+    max_query_bytes: PositiveInt = 6144
+    """The query alone, bytes; past it 414."""
+
+    max_headers: PositiveInt = 100
+    """Headers of a request; past it 431."""
+
+    max_head_bytes: PositiveInt = 32 * 1024
+    """A request's first line and headers, bytes; past it 431 or 414."""
+
+    max_connections: PositiveInt = 4000
+    """Connections to a process; more are answered 503 and closed."""
+
+    hosts: Annotated[tuple[str, ...], NoDecode] = ()
+    """Names by which the service may be asked for, comma-separated, without ports; any when left out. ``/livez`` and
+    ``/readyz`` are answered by any name."""
+
+    trusted_proxies: Annotated[tuple[IpNetwork, ...], NoDecode] = ()
+    """Networks of the proxies whose ``X-Forwarded-For`` and ``X-Forwarded-Proto`` are believed, comma-separated."""
+
+    watch_networks: Annotated[tuple[IpNetwork, ...], NoDecode] = LOOPBACK
+    """From here ``/metrics`` and the details of ``/readyz`` are shown without a key, comma-separated networks."""
+
+    hsts_s: NonNegativeInt = 365 * 86_400
+    """So long browsers shall come by TLS only (Strict-Transport-Security), seconds."""
+
+    failures_per_minute: NonNegativeInt = 120
+    """So many refused keys a minute from one address (IPv6: one /64); past it 429. 0: no limit."""
 
     max_batch_rows: Annotated[int, Field(ge=1, le=32_767)] = 10_000
     """A batch of pings may have this many rows."""
@@ -104,6 +158,33 @@ class Settings(BaseSettings):
     aemp_allow_private: bool = False
     """Let makers' interfaces be at loopback, private and link-local addresses, and at loopback without TLS; for tests
     and for a gateway in the same network."""
+
+    public_url: str | None = None
+    """The address by which people's browsers reach the service, such as ``https://leasetrace.court.example``; needed
+    to sign in through an institution's provider, which sends them back there."""
+
+    oidc_issuer: str | None = None
+    """The OpenID provider of the one institution whose people sign in here: its issuer, letter by letter as its
+    discovery document says it. Without one nobody signs in that way."""
+
+    oidc_client_id: str | None = None
+    """As whom the service is registered at the provider."""
+
+    oidc_client_secret: SecretStr | None = None
+    """Its secret there; a public client has none."""
+
+    oidc_scopes: str = "openid profile email"
+    """What the provider is asked for, separated by spaces; ``openid`` is always among it."""
+
+    oidc_name: str = "your institution"
+    """What the page calls the provider."""
+
+    oidc_ca_file: FilePath | None = None
+    """Authorities (PEM) that may vouch for the provider besides the public ones: an institution's own."""
+
+    oidc_allow_private: bool = False
+    """Let the provider be at a private address, and at loopback without TLS: it is often in the same network."""
+
     worker_in_process: bool = True
     """Whether ``leasetrace serve`` does the background work too; if not, ``leasetrace worker`` must run somewhere."""
 
@@ -143,6 +224,39 @@ class Settings(BaseSettings):
     log_level: str = "INFO"
     """Least severity that is logged: DEBUG, INFO, WARNING, ERROR."""
 
+    @field_validator(
+        "public_url", "oidc_issuer", "oidc_client_id", "oidc_client_secret", "oidc_ca_file", mode="before"
+    )
+    @classmethod
+    def _empty_is_unset(cls, value: object) -> object:
+        return None if value == "" else value
+
+    @field_validator("public_url")
+    @classmethod
+    def _public_url_is_an_address(cls, value: str | None) -> str | None:
+        return None if value is None else check_url(value, allow_private=True)
+
+    @model_validator(mode="after")
+    def _oidc_is_whole(self) -> Self:
+        """Refuse to start with half a provider: people would only learn of it when they want to sign in."""
+        if self.oidc_issuer is None:
+            return self
+        try:
+            check_url(self.oidc_issuer, allow_private=self.oidc_allow_private)
+        except ValueError as error:
+            msg = f"oidc_issuer: {error}"
+            raise ValueError(msg) from error
+        needed = {
+            "oidc_client_id": self.oidc_client_id,
+            "public_url": self.public_url,
+            "secret_keys": self.secret_keys,  # what a browser holds while it is at the provider is sealed
+        }
+        missing = [name for name, value in needed.items() if value is None]
+        if missing:
+            msg = f"oidc_issuer needs {', '.join(missing)} too"
+            raise ValueError(msg)
+        return self
+
     def sealer(self) -> Sealer:
         """Return what seals and opens secrets.
 
@@ -150,6 +264,17 @@ class Settings(BaseSettings):
             NoSecretKey: No key is set.
         """
         return Sealer.of(self.secret_keys.get_secret_value() if self.secret_keys else None)
+
+    @field_validator("trusted_proxies", "watch_networks", mode="before")
+    @classmethod
+    def _networks_of_text(cls, value: object) -> object:
+        return parse_networks(value) if isinstance(value, str) else value
+
+    @field_validator("hosts", mode="before")
+    @classmethod
+    def _hosts_of_text(cls, value: object) -> object:
+        names = value.split(",") if isinstance(value, str) else value
+        return tuple(n.strip().lower() for n in names if n.strip()) if isinstance(names, list | tuple) else value
 
     @field_validator("secret_keys")
     @classmethod

@@ -66,7 +66,7 @@ async def assign(
     assets = await in_play(session, case_id)
     await access.write_grants(session, assignment_grants(row, assets, now), visibility.principal)
     detail = f"assignment {row.assignment_id} to principal {dispatcher_id} until {ends_at.isoformat()}"
-    note(session, Note("assignment.give", case_id, assets, detail=detail))
+    note(session, Note("assignment.create", case_id, assets, detail=detail))
     return _assignment(row)
 
 

@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.access.domain import Principal
-from app.access.http import bearer_key, keyring_of
+from app.access.http import bearer_key, key_holder
 from app.access.service import KEY_REFUSED
 from app.core.errors import NotAuthenticated, NotFound
 from app.core.http import context
@@ -111,8 +111,8 @@ async def take_foreign(request: Request) -> Response:
 async def _sender(request: Request, path_key: str | None) -> Principal:
     """Return whose key it is; one in the path stands in the logs of proxies, so it must open nothing else."""
     if path_key is None:
-        return await keyring_of(request).principal(bearer_key(request) or _basic_password(request))
-    principal = await keyring_of(request).principal(path_key)
+        return await key_holder(request, bearer_key(request) or _basic_password(request))
+    principal = await key_holder(request, path_key)
     if not principal.post_only:
         raise NotAuthenticated(KEY_REFUSED)
     return principal

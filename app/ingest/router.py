@@ -4,12 +4,12 @@ The entrances are met thousands of times a second: ``app.api.fast_lane`` leads t
 to the same functions. The routes below document them.
 """
 
-from typing import Annotated, Any, Final, Literal, cast
+from typing import Annotated, Literal, cast
 
 import msgspec
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
-from app.access.http import ReadSession, ReceiptsInSight, bearer, bearer_key, keyring_of
+from app.access.http import ReadSession, ReceiptsInSight, bearer, bearer_key, key_holder
 from app.core.errors import InvalidInput
 from app.core.http import context
 from app.ingest import signatures
@@ -20,8 +20,6 @@ from app.ingest.schemas import ReceiptOut, ping_body
 from app.ingest.service import Ingest, receipt_again
 
 router = APIRouter(tags=["ingest"])
-TOO_FAST: Final[dict[int | str, dict[str, Any]]] = {429: {}}
-"""The entrances have limits; ``app.api.openapi`` tells what is answered past them."""
 
 
 def ingest_of(request: Request) -> Ingest:
@@ -36,7 +34,7 @@ async def take_pings(request: Request) -> Response:
     if wanted not in {"noteworthy", "all"}:
         raise InvalidInput("results: expected noteworthy or all", field="results")
     ingest = ingest_of(request)
-    request.state.principal = principal = await keyring_of(request).principal(bearer_key(request))
+    request.state.principal = principal = await key_holder(request, bearer_key(request))
     rules = await ingest.admit(principal)
     if rules.hmac_secret is not None:
         signatures.check(rules.hmac_secret, request.headers, await wire_bytes(request), context(request).clock.now())
@@ -56,7 +54,6 @@ def receipt_response(receipt: Receipt | None) -> Response:
     response_model=ReceiptOut,
     openapi_extra=ping_body(),
     dependencies=[Depends(bearer)],
-    responses=TOO_FAST,
 )
 async def post_pings(
     request: Request,
@@ -93,7 +90,6 @@ def _document_format(name: str, method: str, *, in_path: bool) -> None:
         summary=f"Pings from {name}" + (", the key in the path" if in_path else ""),
         dependencies=[] if in_path else [Depends(bearer)],
         response_class=Response,
-        responses=TOO_FAST,
     )
 
 

@@ -7,7 +7,7 @@ that it was entrusted with, in that case only; a lessor loses sight of where an 
 from alembic import op
 
 revision = "0016"
-down_revision = "0014"
+down_revision = "0015"
 branch_labels = None
 depends_on = None
 

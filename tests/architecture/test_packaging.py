@@ -1,5 +1,6 @@
 """The files that carry LeaseTrace to a machine name only what exists, since no container engine runs in the suite."""
 
+import json
 import re
 import shlex
 import subprocess
@@ -212,6 +213,17 @@ def test_a_lock_has_a_version_and_hashes_for_everything_and_no_address(name: str
         assert re.search(r"--hash=sha256:[0-9a-f]{64}", block), requirement
         assert set(re.findall(r"--[a-z-]+", block)) == {"--hash"}, requirement
     assert not re.search(r"://|^-|\s@\s|\bindex\b|find-links", read(name), flags=re.MULTILINE)
+
+
+def test_the_provider_of_the_tests_is_locked_without_an_address_and_installed_for_them_only() -> None:
+    packages = json.loads(read("tests/integration/access/oidc/package-lock.json"))["packages"]
+    assert len(packages) > 1
+    for name, package in packages.items():
+        assert "resolved" not in package, name
+        assert not name or package["integrity"].startswith("sha512-"), name
+    callers = [target for target, recipe in make_targets().items() if ".ci/prepare test" in recipe]
+    assert callers == ["test"]
+    assert "prepare_provider" in read(".ci/prepare")
 
 
 def test_the_locks_hold_what_the_project_asks_for_and_agree() -> None:

@@ -23,6 +23,7 @@ from app.core.clock import FixedClock
 from app.core.settings import Settings
 from app.main import create_app
 from tests.conftest import NOW
+from tests.integration.access.people_support import People
 from tests.integration.access.trail_support import Trail
 from tests.integration.clusters.conftest import CHANGNING, Fleet
 from tests.integration.enforcement.conftest import Matter, seizure
@@ -219,7 +220,13 @@ async def test_two_hundred_reads_at_once_give_a_chain_without_a_gap(
     ids = await two_assets(fleet)
     path, params = position_reads(fleet, ids[0])["position.read"]
     trail.begin_anew()
-    answers = await asyncio.gather(*(fleet.court.get(path, params=params) for _ in range(200)))
+    turns = asyncio.Semaphore(40)
+
+    async def read() -> httpx.Response:
+        async with turns:
+            return await fleet.court.get(path, params=params)
+
+    answers = await asyncio.gather(*(read() for _ in range(200)))
     assert {answer.status_code for answer in answers} == {200}
     entries = trail.entries()
     assert [entry["trail_no"] for entry in entries] == [trail.begins_after + n for n in range(1, 201)]
@@ -416,3 +423,18 @@ async def test_a_courts_administrator_sees_what_its_own_people_did(fleet: Fleet,
     assert ("position.read", Role.LESSOR_MANAGER) in looked
     for nobody in (fleet.court, fleet.lessor, (await doors.dispatcher()).client, await doors.administrator()):
         assert (await nobody.get("/v1/audit")).status_code == 403
+
+
+async def test_signing_in_is_an_entry_and_so_is_what_a_session_does(people: People, trail: Trail) -> None:
+    trail.begin_anew()
+    browser = await people.signed_in("auditor", Role.AUDITOR)
+    assert (await browser.client.get("/v1/audit", params={"limit": 1})).status_code == 200
+    assert (await browser.send("DELETE", "/v1/session")).status_code == 204
+    assert (await browser.sign_in("auditor", "not this one")).status_code == 401
+    entries = trail.entries()
+    assert [e["action"] for e in entries] == ["sign_in.ok", "trail.read", "session.end", "sign_in.failed"]
+    assert len({e["principal_id"] for e in entries}) == 1
+    assert [e["role"] for e in entries] == ["signing_in", Role.AUDITOR, Role.AUDITOR, "signing_in"]
+    assert entries[1]["session_id"] == entries[2]["session_id"] is not None
+    assert entries[1]["api_key_id"] is None
+    assert all(e["request_id"] for e in entries)

@@ -10,6 +10,7 @@ from typing import Any
 import uvicorn
 from fastapi import FastAPI
 
+from app.api.connections import server_config
 from tests.conftest import NOW
 from tests.support import Holder
 
@@ -67,7 +68,7 @@ class _Server(uvicorn.Server):
 @asynccontextmanager
 async def serving(application: FastAPI) -> AsyncIterator[int]:
     """Serve the application, which runs already, on a port of the loopback address, as ``leasetrace serve`` does."""
-    config = uvicorn.Config(application, port=0, lifespan="off", log_config=None, server_header=False)
+    config = server_config(application, port=0, lifespan="off")
     server = _Server(config)
     task = asyncio.create_task(server.serve())
     await server.listens.wait()

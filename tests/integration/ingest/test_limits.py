@@ -85,11 +85,3 @@ async def test_foreign_entrances_have_the_same_limits(senders: Senders, doors: D
     answers = [await poster.client.post("/v1/feeds/owntracks", content=b"") for _ in range(40)]
     assert answers[0].json() == []
     assert_too_fast(next(a for a in answers if a.status_code != 200))
-
-
-def test_only_the_entrances_document_429(application: FastAPI) -> None:
-    paths = application.openapi()["paths"]
-    told = {path for path, operations in paths.items() if any("429" in o["responses"] for o in operations.values())}
-    entrances = {p for p in paths if p == "/v1/pings" or p.rpartition("/feeds/")[2].partition("/")[0].isalpha()}
-    assert told == {p for p in entrances if p != "/v1/feeds"}
-    assert "/v1/feeds/osmand/{key}" in told

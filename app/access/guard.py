@@ -1,0 +1,65 @@
+"""A guard before the check of keys and sessions: who sends too many refused ones from one address has to wait."""
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeVar, cast
+
+from starlette.requests import HTTPConnection
+
+from app.core.clients import client_key
+from app.core.errors import NotAuthenticated
+from app.core.failures import FailureLimit
+
+_MOST_ONCE_VALID: Final = 20_000
+Found = TypeVar("Found")
+
+
+class Guard:
+    """Counts refusals by address, and nothing as long as there are none.
+
+    Keys from an address that sent too many refused ones are not looked up until a minute is over. One that was valid
+    here while refusals were counted is looked up all the same: a gateway with one wrong device behind it goes on.
+
+    Args:
+        failures: Counts.
+    """
+
+    def __init__(self, failures: FailureLimit) -> None:
+        self.failures = failures
+        self._once_valid: OrderedDict[bytes, None] = OrderedDict()
+
+    async def ask(self, connection: HTTPConnection, secret: str | None, ask: Callable[[], Awaitable[Found]]) -> Found:
+        """Return whose a key or a session is, as ``ask`` says; raises what it raises, and counts refusals.
+
+        Args:
+            connection: With which request it was sent.
+            secret: What was sent; without one nothing is counted.
+            ask: Looks it up.
+
+        Raises:
+            TooManyRequests: Its address sent too many that were refused.
+        """
+        if not secret:
+            return await ask()  # nothing was tried: a page whose person has signed out asks like this
+        watched = self.failures.active
+        digest = hashlib.sha256(secret.encode()).digest() if watched else b""
+        if watched and digest not in self._once_valid:
+            self.failures.check(client_key(connection))
+        try:
+            found = await ask()
+        except NotAuthenticated:
+            self._once_valid.pop(digest, None)
+            self.failures.count(client_key(connection))
+            raise
+        if digest:
+            self._once_valid[digest] = None
+            self._once_valid.move_to_end(digest)
+            if len(self._once_valid) > _MOST_ONCE_VALID:
+                self._once_valid.popitem(last=False)
+        return found
+
+
+def guard_of(connection: HTTPConnection) -> Guard:
+    """Return the guard of the application that serves a request."""
+    return cast("Guard", connection.app.state.guard)
