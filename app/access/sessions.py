@@ -124,8 +124,11 @@ async def end_sessions(session: AsyncSession, principal_id: int, now: datetime, 
     await queries.revoke_sessions(session, principal_id, now, but)
 
 
-async def forget_ended(session: AsyncSession, now: datetime, kept_days: int) -> None:
-    """Delete what is of no more use: sessions that ended so many days ago (0: none), failures older than a day."""
-    if kept_days:
-        await queries.delete_sessions(session, now - timedelta(days=kept_days))
+async def forget_ended(session: AsyncSession, now: datetime, kept_days: int) -> int:
+    """Delete sessions that ended so many days ago (0: none), and failures of sign-ins older than a day.
+
+    Returns:
+        How many sessions were deleted.
+    """
     await queries.delete_failures(session, now - queries.FAILURES_COUNT_FOR)
+    return await queries.delete_sessions(session, now - timedelta(days=kept_days)) if kept_days else 0

@@ -15,6 +15,7 @@ from app.ingest.aemp_poller import poll_due
 from app.jurisdictions.errors import BoundariesNotLoaded
 from app.telemetry import partitions
 from app.telemetry import retention as telemetry_retention
+from app.telemetry.queries import note_deleted
 from app.telemetry.silence import check_silence
 from app.tracking import late, reattributing
 from app.tracking import retention as tracking_retention
@@ -101,7 +102,9 @@ async def _silence(around: Surroundings, now: datetime) -> bool:
 
 async def _sign_ins(around: Surroundings, now: datetime) -> bool:
     async with around.core.database.writing(SERVICE) as session:
-        await forget_ended(session, now, around.core.settings.retention_session_days)
+        gone = await forget_ended(session, now, around.core.settings.retention_session_days)
+        if gone:
+            await note_deleted(session, "session", gone, now)
     return False
 
 
