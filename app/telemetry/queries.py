@@ -33,7 +33,6 @@ from app.telemetry.tables import (
     FeedRow,
     PingBatchRow,
     PingRow,
-    RetentionLogRow,
 )
 
 _HEARD: Final = table(
@@ -303,9 +302,3 @@ async def put_aemp_cursors(session: AsyncSession, rows: Sequence[Mapping[str, An
             },
         )
     )
-
-
-async def note_deleted(session: AsyncSession, kind: str, rows: int, now: datetime) -> None:
-    """Record that so many rows of a retention class were deleted, in the transaction that deletes them."""
-    session.add(RetentionLogRow(kind=kind, day=None, rows=rows, held_rows=0, at=now))
-    await session.flush()

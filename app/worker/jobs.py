@@ -15,7 +15,6 @@ from app.ingest.aemp_poller import poll_due
 from app.jurisdictions.errors import BoundariesNotLoaded
 from app.telemetry import partitions
 from app.telemetry import retention as telemetry_retention
-from app.telemetry.queries import note_deleted
 from app.telemetry.silence import check_silence
 from app.tracking import late, reattributing
 from app.tracking import retention as tracking_retention
@@ -104,7 +103,7 @@ async def _sign_ins(around: Surroundings, now: datetime) -> bool:
     async with around.core.database.writing(SERVICE) as session:
         gone = await forget_ended(session, now, around.core.settings.retention_session_days)
         if gone:
-            await note_deleted(session, "session", gone, now)
+            await telemetry_retention.note_in(session, "session", gone, now)
     return False
 
 
