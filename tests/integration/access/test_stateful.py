@@ -39,6 +39,7 @@ KINDS: Final = (
     "position", "position without case", "track", "asset", "assets", "case", "cases", "case assets", "distribution",
     "clusters",
 )  # fmt: skip
+FLEET: Final = ("asset", "released", "offered", "spare")
 MUTABLE: Final = (
     "access_grant", "planning_assignment", "seizure_renewal", "seizure_measure", "legal_hold", "case_asset",
     "entrustment", "enforcement_case",
@@ -98,7 +99,7 @@ class World:
         self.assets: dict[int, str] = {}
         self.vins: dict[int, str] = {}
         for side, whose in (("ours", "lessor"), ("theirs", "rival")):
-            for name in ("asset", "released", "offered", "spare"):
+            for name in FLEET:
                 values = scene.sides[side]
                 self.assets[values[f"{name}_id"]] = whose
                 self.vins[values[f"{name}_id"]] = values[f"{name}_vin"]
@@ -411,10 +412,13 @@ class Machine(RuleBasedStateMachine):
         return 200, confirmed if offered is None else offered
 
     def _untouched(self, who: str) -> set[int]:
-        """Return the assets of the scene that no history touches: those of its third side."""
+        """Return the assets of the scene that no history touches: those of its third side, and what was sold."""
         side = self.world.scene.sides["closed"].values
-        third = {side[f"{name}_id"] for name in ("asset", "released", "offered", "spare")}
-        return third if who in {"lessor", "platform"} else set()
+        third = {side[f"{name}_id"] for name in (*FLEET, "transferred")}
+        sold = {name: self.world.scene.sides[name]["transferred_id"] for name in ("ours", "theirs")}
+        if who == "platform":
+            return third | set(sold.values())
+        return third | {sold["ours"]} if who == "lessor" else {sold["theirs"]} if who == "rival" else set()
 
     def _position(self, who: str, what: str, case: ModelCase, asset_id: int) -> tuple[int, Any]:
         if who == "platform" or (what == "position without case" and who not in LESSORS):
