@@ -322,7 +322,7 @@ async def _register(side: Side, lessor: Holder) -> None:
     values["free_device_id"] = (await made(lessor.client, "/v1/devices", free))["device_id"]
     feed = {"name": f"feed-{name}", "coord_system": "wgs84"}
     values["feed_id"] = (await made(lessor.client, "/v1/feeds", feed))["feed_id"]
-    depot = {"name": f"depot-{name}", "lon": 121.4, "lat": 31.2}
+    depot: Values = {"name": f"depot-{name}", "lon": 121.4, "lat": 31.2}
     values["depot_id"] = (await made(lessor.client, "/v1/depots", depot))["depot_id"]
     values["source_id"] = (await made(lessor.client, "/v1/aemp-sources", source_of(side, f"maker-{name}")))[
         "source_id"
@@ -333,9 +333,18 @@ async def _register(side: Side, lessor: Holder) -> None:
     receipt = await made(lessor.client, "/v1/pings", pings)
     assert receipt["stored"] == len(pings), receipt
     values["batch_id"] = receipt["batch_id"]
-    sold = {"to_name": f"buyer-{name}", "transferred_at": (BEGAN - timedelta(days=2)).isoformat(), "ground": "sale"}
+    sold: Values = {
+        "to_name": f"buyer-{name}",
+        "transferred_at": (BEGAN - timedelta(days=2)).isoformat(),
+        "ground": "sale",
+    }
     await made(lessor.client, f"/v1/assets/{values['transferred_id']}/transfer", sold)
-    key = {"role": "lessor_reader", "holder": f"system-{name}", "label": "test", "lessor_id": lessor.subject_id}
+    key: Values = {
+        "role": "lessor_reader",
+        "holder": f"system-{name}",
+        "label": "test",
+        "lessor_id": lessor.subject_id,
+    }
     values["prefix"] = (await made(lessor.client, "/v1/keys", key))["prefix"]
     side.private |= {sold["to_name"], key["holder"]}
     side.marks |= side.private
@@ -359,7 +368,7 @@ def ping(device: str, fixed_at: datetime, number: int = 1, **more: Any) -> Value
 
 
 async def _grants(scene: Scene) -> None:
-    """Make accounts, entrust courts, give an assignment that will expire; a crew's stop has no endpoint of its own."""
+    """Make accounts, entrust courts, assign until yesterday; a crew's stop has no endpoint of its own yet."""
     ours, theirs, closed = (scene.sides[name] for name in ("ours", "theirs", "closed"))
     officers = {"ours": "officer", "theirs": "their_officer", "closed": "officer"}
     platform = scene.people[Role.PLATFORM_ADMINISTRATOR].client
@@ -374,7 +383,7 @@ async def _grants(scene: Scene) -> None:
     await made(scene.people["officer"].client, f"/v1/cases/{ours['case_id']}/assignments", until)
     lent = ((ours, "entrusted", 7), (ours, "expired", -1), (theirs, "elsewhere", 7), (closed, "elsewhere", 7))
     for side, court, days in lent:
-        body = {
+        body: Values = {
             "court_id": courts[court],
             "kind": "matter",
             "matters": "to seize",

@@ -210,7 +210,7 @@ def operations_of(application: FastAPI) -> dict[str, Operation]:
 
 def expected_of(row: Row) -> dict[tuple[str, str], int]:
     """Return the statuses of a row by role and relation; the relation ``*`` stands for every one."""
-    found = {}
+    found: dict[tuple[str, str], int] = {}
     for roles, told in row.items():
         for status, *relations in (part.split() for part in told.split(",")):
             for role in roles.split():
