@@ -80,6 +80,50 @@ async def find_key(session: AsyncSession, prefix: str, now: datetime) -> FoundKe
     return FoundKey(key.secret_sha256, principal, key.expires_at)
 
 
+async def principal_in_force(
+    session: AsyncSession, principal_id: int, api_key_id: int | None, now: datetime
+) -> Principal | None:
+    """Return a principal as it is now, outside of a request of its own; None when it may not come in any more.
+
+    Args:
+        session: A transaction of the service itself.
+        principal_id: Who.
+        api_key_id: The key with which it came in when it asked for what is done now; it must still be in force.
+        now: The present.
+    """
+    row = (
+        await session.execute(
+            select(PrincipalRow, ApiKeyRow, lower_courts())
+            .outerjoin(
+                ApiKeyRow,
+                and_(ApiKeyRow.principal_id == PrincipalRow.principal_id, ApiKeyRow.api_key_id == api_key_id),
+            )
+            .outerjoin(AccountRow, AccountRow.principal_id == PrincipalRow.principal_id)
+            .where(PrincipalRow.principal_id == principal_id, AccountRow.disabled_at.is_(None))
+        )
+    ).one_or_none()
+    if row is None:
+        return None
+    holder, below = row.PrincipalRow, row[2]
+    key: ApiKeyRow | None = row.ApiKeyRow
+    if api_key_id is not None and (
+        key is None or key.revoked_at is not None or (key.expires_at is not None and key.expires_at <= now)
+    ):
+        return None
+    role = Role(holder.role)
+    scopes = None if key is None or key.scopes is None else frozenset(Permission(scope) for scope in key.scopes)
+    feed_id = None if key is None else key.feed_id
+    return Principal(
+        holder.principal_id,
+        role,
+        holder.subject_id,
+        api_key_id,
+        feed_id,
+        permissions_of(role, scopes),
+        tuple(below),
+    )
+
+
 def lower_courts() -> ColumnElement[list[int]]:
     """Return the column of the courts below that of an officer; nothing for anybody else."""
     lower = select(_LOWER.c.lower_court_id).where(
@@ -99,6 +143,11 @@ async def principal_named(session: AsyncSession, role: Role, name: str) -> Princ
             .limit(1)
         )
     ).one_or_none()
+
+
+async def principal_name(session: AsyncSession, principal_id: int) -> str | None:
+    """Return the name of a principal."""
+    return await session.scalar(select(PrincipalRow.name).where(PrincipalRow.principal_id == principal_id))
 
 
 async def principal_exists(session: AsyncSession, principal_id: int, role: Role) -> bool:

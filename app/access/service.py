@@ -72,6 +72,12 @@ async def create_principal(
     return row.principal_id
 
 
+async def name_of(session: AsyncSession, principal_id: int) -> str:
+    """Return what a principal is called; empty where there is no such one."""
+    async with as_service(session):
+        return await queries.principal_name(session, principal_id) or ""
+
+
 async def principal_for(
     session: AsyncSession, role: Role, name: str, clock: Clock, *, subject_id: int | None = None
 ) -> int:

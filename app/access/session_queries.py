@@ -106,9 +106,10 @@ async def revoke_sessions(session: AsyncSession, principal_id: int, now: datetim
     await session.execute(ended.values(revoked_at=now))
 
 
-async def delete_sessions(session: AsyncSession, before: datetime) -> None:
-    """Delete sessions whose time was over before a moment."""
-    await session.execute(delete(SessionRow).where(SessionRow.expires_at < before))
+async def delete_sessions(session: AsyncSession, before: datetime) -> int:
+    """Delete sessions whose time was over before a moment, and return how many."""
+    gone = delete(SessionRow).where(SessionRow.expires_at < before).returning(SessionRow.session_id)
+    return len((await session.scalars(gone)).all())
 
 
 @dataclass(frozen=True, slots=True)

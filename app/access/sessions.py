@@ -20,7 +20,6 @@ from app.core.errors import NotAuthenticated
 from app.core.http import Context
 
 TOKEN_BYTES: Final = 32
-KEPT_AFTER_END: Final = timedelta(days=30)
 SESSION_REFUSED: Final = "You are not signed in, or no longer: sign in (POST /v1/session)."
 
 
@@ -125,7 +124,11 @@ async def end_sessions(session: AsyncSession, principal_id: int, now: datetime, 
     await queries.revoke_sessions(session, principal_id, now, but)
 
 
-async def forget_ended(session: AsyncSession, now: datetime) -> None:
-    """Delete what is of no more use: sessions that ended a month ago, counts of failures older than a day."""
-    await queries.delete_sessions(session, now - KEPT_AFTER_END)
+async def forget_ended(session: AsyncSession, now: datetime, kept_days: int) -> int:
+    """Delete sessions that ended so many days ago (0: none), and failures of sign-ins older than a day.
+
+    Returns:
+        How many sessions were deleted.
+    """
     await queries.delete_failures(session, now - queries.FAILURES_COUNT_FOR)
+    return await queries.delete_sessions(session, now - timedelta(days=kept_days)) if kept_days else 0

@@ -7,14 +7,31 @@ from app.access.trail_router import router as trail
 from app.api import health
 from app.assets.router import router as assets
 from app.clusters.router import router as clusters
+from app.clusters.share_router import page_router as share_pages
+from app.clusters.share_router import router as shares
 from app.enforcement.router import router as enforcement
 from app.ingest.router import router as ingest
 from app.jurisdictions.router import router as jurisdictions
 from app.telemetry.aemp_router import router as aemp
 from app.telemetry.router import router as telemetry
 from app.tracking.router import router as tracking
+from app.tracking.subject_router import router as subject
 
 router = APIRouter()
-for room in (ingest, clusters, tracking, enforcement, assets, telemetry, aemp, jurisdictions, access, trail):
+for room in (
+    ingest,
+    clusters,
+    shares,
+    tracking,
+    enforcement,
+    assets,
+    telemetry,
+    aemp,
+    jurisdictions,
+    access,
+    trail,
+    subject,
+):
     router.include_router(room, prefix="/v1")
+router.include_router(share_pages)
 router.include_router(health.router)

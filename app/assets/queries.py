@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
@@ -145,6 +145,13 @@ async def identities(session: AsyncSession, asset_ids: Collection[int]) -> list[
     return [AssetIdentity(*row) for row in rows]
 
 
+async def makes(session: AsyncSession, asset_ids: Collection[int]) -> dict[int, str]:
+    """Return make and model of assets in one text, of those that have either."""
+    words = func.nullif(func.concat_ws(" ", AssetRow.make, AssetRow.model), "")
+    query = select(AssetRow.asset_id, words).where(AssetRow.asset_id == func.any(list(asset_ids)), words.is_not(None))
+    return dict((await session.execute(query)).all())
+
+
 async def assets_identified(
     session: AsyncSession, lessor_id: int, values: Mapping[IdentifierKind, Sequence[str]]
 ) -> Sequence[Row[Any]]:
@@ -241,6 +248,45 @@ async def depot(session: AsyncSession, visibility: Visibility, depot_id: int) ->
     """Return a depot in sight, locked for a change."""
     query = select(DepotRow).where(DepotRow.depot_id == depot_id, _own(visibility, DepotRow.lessor_id))
     return (await session.scalars(query.with_for_update())).one_or_none()
+
+
+class DeviceOn(NamedTuple):
+    """That a device was on an asset, from a moment until another (UTC)."""
+
+    identifier: str
+    kind: str
+    make: str | None
+    model: str | None
+    bound_from: datetime
+    bound_until: datetime | None
+
+
+async def devices_on(session: AsyncSession, asset_ids: Collection[int]) -> dict[int, list[DeviceOn]]:
+    """Return the devices that were or are on assets, in the order of time."""
+    query = (
+        select(
+            BindingRow.asset_id,
+            DeviceRow.identifier,
+            DeviceRow.kind,
+            DeviceRow.make,
+            DeviceRow.model,
+            BindingRow.bound_from,
+            BindingRow.bound_until,
+        )
+        .join(DeviceRow, DeviceRow.device_id == BindingRow.device_id)
+        .where(BindingRow.asset_id == func.any(list(asset_ids)))
+        .order_by(BindingRow.asset_id, BindingRow.bound_from, BindingRow.binding_id)
+    )
+    found: dict[int, list[DeviceOn]] = {}
+    for row in (await session.execute(query)).all():
+        found.setdefault(row[0], []).append(DeviceOn._make(row[1:]))
+    return found
+
+
+async def lessor_names(session: AsyncSession, lessor_ids: Collection[int]) -> dict[int, str]:
+    """Return the names of lessors in sight."""
+    query = select(LessorRow.lessor_id, LessorRow.name).where(LessorRow.lessor_id == func.any(list(lessor_ids)))
+    return dict((await session.execute(query)).all())
 
 
 async def devices_ever_on(session: AsyncSession, asset_id: int) -> list[int]:

@@ -13,6 +13,7 @@ from app.assets import guards, queries
 from app.assets.bindings import DeviceIndex, load_device_index
 from app.assets.domain import UNIDENTIFIED, UNIQUE_IDENTIFIERS, AssetIdentity, DeviceKind, Lessor, period
 from app.assets.imports import import_assets
+from app.assets.queries import DeviceOn
 from app.assets.schemas import AssetFields, BindingInput, DeviceFields, LessorInput
 from app.assets.tables import AssetRow, BindingRow, DeviceRow, LessorRow
 from app.core.clock import Clock
@@ -21,6 +22,7 @@ from app.core.errors import Conflict, InvalidInput, NotFound
 
 __all__ = [
     "DeviceIndex",
+    "DeviceOn",
     "asset_in_sight",
     "assets_by_id",
     "bind_device",
@@ -38,6 +40,7 @@ __all__ = [
     "lessor_by_id",
     "lessor_named",
     "load_device_index",
+    "makes_of",
     "register_devices",
     "trust_datum_of",
 ]
@@ -203,6 +206,28 @@ async def change_asset(
 async def assets_by_id(session: AsyncSession, asset_ids: Collection[int]) -> dict[int, AssetIdentity]:
     """Return what assets are recognised by, without unknown ids; whether they are in sight is for the caller."""
     return {identity.asset_id: identity for identity in await queries.identities(session, asset_ids)}
+
+
+async def assets_of_lessee(
+    session: AsyncSession, visibility: Visibility, name: str, at: datetime, *, after: int, limit: int
+) -> Sequence[AssetRow]:
+    """Return the assets in sight that are leased to somebody of a name, one more than ``limit`` if so many."""
+    return await queries.assets(session, visibility, at, {"lessee_name": name}, after, limit)
+
+
+async def names_of_lessors(session: AsyncSession, lessor_ids: Collection[int]) -> dict[int, str]:
+    """Return the names of lessors in the session's sight."""
+    return await queries.lessor_names(session, lessor_ids)
+
+
+async def devices_on(session: AsyncSession, asset_ids: Collection[int]) -> dict[int, list[DeviceOn]]:
+    """Return the devices that were or are on assets, in the order of time."""
+    return await queries.devices_on(session, asset_ids)
+
+
+async def makes_of(session: AsyncSession, asset_ids: Collection[int]) -> dict[int, str]:
+    """Return make and model of assets, of those that have either; whether they are in sight is for the caller."""
+    return await queries.makes(session, asset_ids)
 
 
 async def create_device(session: AsyncSession, lessor_id: int, device: DeviceFields, clock: Clock) -> DeviceRow:

@@ -25,6 +25,8 @@ from app.cli.audit import audit_app
 from app.cli.benchmarks import bench_app
 from app.cli.chain import verify_batches
 from app.cli.cluster import APPLICATION, ClusterUrls, LocalCluster, database_urls, service_url
+from app.cli.data_rights import print_report, print_retention
+from app.cli.exports import exports_app
 from app.cli.feeds import feeds_app
 from app.cli.keys import make_key
 from app.cli.postgres import ClusterError
@@ -67,6 +69,7 @@ cli.add_typer(users_app, name="users")
 cli.add_typer(batches_app, name="batches")
 cli.add_typer(secrets_app, name="secrets")
 cli.add_typer(feeds_app, name="feeds")
+cli.add_typer(exports_app, name="exports")
 cli.add_typer(audit_app, name="audit")
 cli.add_typer(bench_app, name="bench")
 key_care.add_to(keys_app)
@@ -291,6 +294,23 @@ def prepare(where: ClusterUrls) -> None:
     migrate_schema(where.owner_url, where.app_url)
     if not asyncio.run(bringing_in.boundaries_are_loaded(settings_for(where.app_url))):
         bringing_in.load_boundaries(where, console)
+
+
+@cli.command("subject-report")
+def subject_report(
+    asset: Annotated[int | None, typer.Option(help="The asset's number.", min=1)] = None,
+    lessee: Annotated[str | None, typer.Option(help="The lessee's name, exactly as it was registered.")] = None,
+    file: Annotated[Path | None, typer.Option(help="Write it as CSV with its digest.", dir_okay=False)] = None,
+) -> None:
+    """Print what is stored of an asset or a lessee, whence, to whom it was opened and who looked; no positions."""
+    settings = settings_for(urls().app_url)
+    asyncio.run(print_report(settings, SystemClock(), console, asset_id=asset, lessee=lessee, file=file))
+
+
+@cli.command()
+def retention() -> None:
+    """Show each class of what is stored with its term, and what was deleted last."""
+    asyncio.run(print_retention(settings_for(urls().app_url), console))
 
 
 @cli.command()

@@ -3,20 +3,18 @@
 Times are Asia/Shanghai. Text stays text: nothing that begins like a formula is ever one, in either format.
 """
 
-import csv
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
 import xlsxwriter
 
 from app.clusters.schemas import DistributionOut, MainOut, RowOut, TallyOut
 from app.core.clock import SHANGHAI
-
-Cell = str | int | float
-_FORMULA_OPENERS: Final = ("=", "+", "-", "@", "\t", "\r")
+from app.core.exports import DIGEST_LABEL, Cell, Stamp, content_digest
+from app.core.exports import to_csv as rows_to_csv
 
 
 class _Column(NamedTuple):
@@ -34,22 +32,32 @@ class Letter:
         columns: Their heads, widths in characters and number formats.
         rows: The table, the totals last; as long as ``columns``.
         notes: How to read it.
-        made_at: When, UTC.
+        stamp: Who took it, and when.
     """
 
     heading: tuple[tuple[str, Cell], ...]
     columns: tuple[_Column, ...]
     rows: tuple[tuple[Cell, ...], ...]
     notes: tuple[str, ...]
-    made_at: datetime
+    stamp: Stamp
+
+    def lines(self) -> list[tuple[Cell, ...]]:
+        """Return everything that stands on it, from top to bottom; an empty row parts its three pieces."""
+        head = tuple(column.head for column in self.columns)
+        return [*self.heading, (), head, *self.rows, (), *((note,) for note in self.notes)]
+
+    @property
+    def digest(self) -> str:
+        """The digest over all of that; it stands in the last row."""
+        return content_digest(self.lines())
 
 
-def compose(answer: DistributionOut, asked_by: str) -> Letter:
+def compose(answer: DistributionOut, stamp: Stamp) -> Letter:
     """Lay a distribution out for paper.
 
     Args:
         answer: What was found.
-        asked_by: Who asked, as it shall stand in the heading.
+        stamp: Who asked, as it shall stand in the heading.
     """
     outside, never, withheld = answer.unplaced
     rows = [
@@ -62,27 +70,23 @@ def compose(answer: DistributionOut, asked_by: str) -> Letter:
         ("", "不再提供 Withheld", "", "", *_counts(withheld), ""),
         ("", "合计 Total", "", "", *_counts(_total(answer)), ""),
     ]
-    return Letter(_heading(answer, asked_by), _COLUMNS, tuple(rows), tuple(answer.notes), answer.computed_at)
+    return Letter(_heading(answer, stamp), _COLUMNS, tuple(rows), tuple(answer.notes), stamp)
 
 
 def to_csv(letter: Letter) -> bytes:
     """Write the letter as CSV, with the byte order mark by which Excel knows UTF-8."""
-    out = io.StringIO(newline="")
-    writer = csv.writer(out)
-    writer.writerows([_plain(cell) for cell in line] for line in letter.heading)
-    writer.writerow([])
-    writer.writerow([column.head for column in letter.columns])
-    writer.writerows([_plain(cell) for cell in row] for row in letter.rows)
-    writer.writerow([])
-    writer.writerows([_plain(note)] for note in letter.notes)
-    return out.getvalue().encode("utf-8-sig")
+    return rows_to_csv(letter.lines(), letter.digest)
 
 
 def to_xlsx(letter: Letter) -> bytes:
     """Write the letter as a workbook of one sheet, ready to print on landscape paper."""
     out = io.BytesIO()
     book = xlsxwriter.Workbook(out, {"in_memory": True})
-    book.set_properties({"title": "LeaseTrace", "created": letter.made_at.replace(tzinfo=None)})
+    stamp = letter.stamp
+    made_at = stamp.at.astimezone(UTC).replace(tzinfo=None)
+    book.set_properties({"title": "LeaseTrace", "author": stamp.asked_by, "created": made_at})
+    book.set_custom_property("Export", stamp.export_id)
+    book.set_custom_property("Digest", letter.digest)
     sheet = book.add_worksheet("分布 Distribution")
     bold, wrapped = book.add_format({"bold": True}), book.add_format({"bold": True, "text_wrap": True, "border": 1})
     formats = [book.add_format({"num_format": column.number_format}) for column in letter.columns]
@@ -96,13 +100,16 @@ def to_xlsx(letter: Letter) -> bytes:
     for line, row in enumerate(letter.rows, start=top + 1):
         for place, cell in enumerate(row):
             _write(sheet, line, place, cell, formats[place])
-    for line, note in enumerate(letter.notes, start=top + len(letter.rows) + 2):
+    below = top + len(letter.rows) + 2
+    for line, note in enumerate(letter.notes, start=below):
         sheet.write_string(line, 0, note)
+    sheet.write_string(below + len(letter.notes) + 1, 0, DIGEST_LABEL, bold)
+    sheet.write_string(below + len(letter.notes) + 1, 1, letter.digest)
     sheet.repeat_rows(top)
     sheet.set_landscape()
     sheet.set_paper(9)  # A4
     sheet.fit_to_pages(1, 0)
-    sheet.set_footer("&C&P / &N")
+    sheet.set_footer(f"&L{stamp.export_id}&C&P / &N&R{letter.digest[:23]}…")
     book.close()
     return out.getvalue()
 
@@ -118,11 +125,6 @@ def _write(
         sheet.write_string(line, place, cell, form)
     else:
         sheet.write_number(line, place, cell, form)
-
-
-def _plain(cell: Cell) -> Cell:
-    """Return a cell of CSV that no spreadsheet takes for a formula: an apostrophe marks it as text."""
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA_OPENERS) else cell
 
 
 def _shanghai(at: datetime | None) -> str:
@@ -201,7 +203,7 @@ def _total(answer: DistributionOut) -> TallyOut:
     )
 
 
-def _heading(answer: DistributionOut, asked_by: str) -> tuple[tuple[str, Cell], ...]:
+def _heading(answer: DistributionOut, stamp: Stamp) -> tuple[tuple[str, Cell], ...]:
     totals, parameters, layer = answer.totals, answer.parameters, answer.layer
     history = "历史 from history" if parameters.as_of else "当前 now"
     notify: Sequence[str] = [n.court.name if n.court else n.province.name for n in answer.high_courts_to_notify]
@@ -212,7 +214,7 @@ def _heading(answer: DistributionOut, asked_by: str) -> tuple[tuple[str, Cell], 
         ),
         ("案号 Case number", answer.case.case_number),
         ("执行法院 Enforcing court", f"{answer.case.court.name} ({answer.case.court.code})"),
-        ("查询人 Asked by", asked_by),
+        *stamp.lines(),
         ("截至 As of (Asia/Shanghai)", f"{_shanghai(answer.as_of)} ({history})"),
         ("数据收至 Data received until (Asia/Shanghai)", _shanghai(answer.data_as_of)),
         ("生成时间 Computed at (Asia/Shanghai)", _shanghai(answer.computed_at)),

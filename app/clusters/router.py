@@ -1,22 +1,21 @@
 """Distributions and clusters over HTTP."""
 
 import asyncio
-import hashlib
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import JSONResponse, Response
 
 from app.access.http import CasePositionSession, CasePositionSight, NamedCaseSession, NamedCaseSight
-from app.access.trail import note_export
 from app.clusters import service
 from app.clusters.domain import RollUpLevel
 from app.clusters.examples import CLUSTERS, DISTRIBUTION
 from app.clusters.filters import MAX_WKT_CHARS
-from app.clusters.letter import compose, to_csv, to_xlsx
+from app.clusters.letter import to_csv, to_xlsx
 from app.clusters.schemas import ClusterParametersOut, ClustersOut, DistributionOut
 from app.clusters.wire import to_json
 from app.core.clock import SHANGHAI
+from app.core.exports import export_headers, repr_digest
 from app.core.http import InContext, Moment
 from app.core.wire import Duration, Key
 from app.jurisdictions.service import locators_of
@@ -80,7 +79,8 @@ async def get_case_distribution(
     """Count every confirmed asset of the case exactly once, by court or division and by state.
 
     Located assets (fresh or stale) stand in `rows`, the others in `unplaced`; together they are the `totals`. A
-    court is a candidate by its territory, not a ruling.
+    court is a candidate by its territory, not a ruling. A table says who took it, when and for which case, and ends
+    with a digest over its rows; that it was taken stands in the trail.
     """
     layer = await locators_of(request).current()
     answer = await service.distribution_of(
@@ -88,14 +88,14 @@ async def get_case_distribution(
     )
     wanted = format or _preferred(accept)
     if wanted == "json":
-        return Response(to_json(answer), media_type="application/json")
-    letter = compose(answer, service.asked_by(visibility, answer))
+        plain = to_json(answer)
+        return Response(plain, media_type="application/json", headers=repr_digest(plain))
+    letter = await service.letter_of(session, visibility, answer, wanted, context.clock)
     body = await asyncio.to_thread(to_csv if wanted == "csv" else to_xlsx, letter)
-    note_export(session, "distribution.export", f"{wanted} sha256 {hashlib.sha256(body).hexdigest()}")
     day = answer.as_of.astimezone(SHANGHAI).strftime("%Y%m%d-%H%M")
     name = f"distribution-{case_id}-{level.value}-{day}.{wanted}"
     media_type = f"{CSV}; charset=utf-8" if wanted == "csv" else XLSX
-    return Response(body, media_type=media_type, headers={"Content-Disposition": f'attachment; filename="{name}"'})
+    return Response(body, media_type=media_type, headers=export_headers(body, letter.stamp, name))
 
 
 @router.get(
@@ -151,7 +151,7 @@ async def list_clusters(
     layer = await locators_of(request).current()
     found = await service.clusters_in(session, visibility, visibility.purpose, context, layer, parameters)
     body = await asyncio.to_thread(to_json, found)
-    return Response(body, media_type=GeoJSONResponse.media_type)
+    return Response(body, media_type=GeoJSONResponse.media_type, headers=repr_digest(body))
 
 
 def _preferred(accept: str) -> Format:

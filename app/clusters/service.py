@@ -10,8 +10,9 @@ import numpy as np
 import shapely
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.access.domain import PrincipalKind, Visibility
-from app.access.trail import Note, note
+from app.access.domain import Visibility
+from app.access.trail import Note, note, note_export
+from app.assets.stamps import stamp_of
 from app.assets.transfers import transferred
 from app.clusters import queries
 from app.clusters.clustering import Cluster, clusters_of
@@ -20,9 +21,11 @@ from app.clusters.distribution import distribute
 from app.clusters.domain import NOWHERE, STATES, CaseAsset, CaseScene, LastFix, Moment, RollUpLevel
 from app.clusters.filters import read_polygon
 from app.clusters.geojson import clusters_out
+from app.clusters.letter import Letter, compose
 from app.clusters.placing import place
 from app.clusters.schemas import ClusterParametersOut, ClustersOut, DistributionOut
 from app.clusters.wire import distribution_out
+from app.core.clock import Clock
 from app.core.errors import InvalidInput
 from app.core.geodesy import BoolArray
 from app.core.http import Context
@@ -169,12 +172,22 @@ async def scene_of(
     )
 
 
-def asked_by(visibility: Visibility, answer: DistributionOut) -> str:
-    """Say who asked, for the heading of a letter."""
-    principal = visibility.principal
-    court = answer.case.court
-    by_court = principal.kind is PrincipalKind.COURT and principal.subject_id == court.court_id
-    return f"{court.name if by_court else principal.kind.value} (#{principal.principal_id})"
+async def letter_of(
+    session: AsyncSession, visibility: Visibility, answer: DistributionOut, file_format: str, clock: Clock
+) -> Letter:
+    """Lay a distribution out for paper, with who takes it, and note that it leaves.
+
+    Args:
+        session: The transaction that the answer was read in; what is noted is written with it.
+        visibility: Who takes it.
+        answer: What was found.
+        file_format: ``csv`` or ``xlsx``.
+        clock: The time.
+    """
+    letter = compose(answer, await stamp_of(session, visibility.principal, clock))
+    detail = f"{letter.digest} export:{letter.stamp.export_id} format:{file_format}"
+    note_export(session, "distribution.export", detail)
+    return letter
 
 
 async def _moved_back(session: AsyncSession, assets: Sequence[CaseAsset], as_of: datetime) -> list[CaseAsset]:

@@ -220,6 +220,11 @@ class Settings(BaseSettings):
     sign_in_attempts_per_minute: PositiveInt = 30
     """So many attempts to sign in each process looks at from one address in a minute; past it 429. An address of IPv6
     counts by its network of 64 bits."""
+    retention_session_days: NonNegativeInt = 90
+    """Sessions of people are deleted so many days after they ended; 0 keeps them for ever."""
+
+    retention_share_days: NonNegativeInt = 365
+    """Shared run sheets are deleted so many days after they expired; 0 keeps them for ever."""
 
     log_level: str = "INFO"
     """Least severity that is logged: DEBUG, INFO, WARNING, ERROR."""

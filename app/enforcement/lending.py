@@ -66,8 +66,8 @@ async def assign(
     assets = await in_play(session, case_id)
     await access.write_grants(session, assignment_grants(row, assets, now), visibility.principal)
     detail = f"assignment {row.assignment_id} to principal {dispatcher_id} until {ends_at.isoformat()}"
-    note(session, Note("assignment.create", case_id, assets, detail=detail))
-    return _assignment(row)
+    note(session, Note("assignment.give", case_id, assets, detail=detail))
+    return assignment_view(row)
 
 
 def _refuse_window(starts_at: datetime, ends_at: datetime, now: datetime) -> None:
@@ -90,10 +90,11 @@ async def list_assignments(
     if own is None and not handles(visibility, case.court_id):
         raise NotPermitted(READ_ONLY)
     rows = await queries.assignments_of(session, case_id, dispatcher_id=own, after=after, limit=limit)
-    return [_assignment(row) for row in rows]
+    return [assignment_view(row) for row in rows]
 
 
-def _assignment(row: AssignmentRow) -> AssignmentView:
+def assignment_view(row: AssignmentRow) -> AssignmentView:
+    """Return an assignment as it is read."""
     return AssignmentView(row.assignment_id, row.case_id, row.dispatcher_id, row.starts_at, row.ends_at, row.given_at)
 
 

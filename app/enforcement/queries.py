@@ -22,6 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, TEXT
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from app.access.domain import Visibility
 from app.assets.domain import IdentifierKind
@@ -327,6 +328,21 @@ async def assignments_of(
     if dispatcher_id is not None:
         query = query.where(AssignmentRow.dispatcher_id == dispatcher_id)
     return (await session.scalars(query.order_by(AssignmentRow.assignment_id).limit(limit + 1))).all()
+
+
+async def find_assignment(
+    session: AsyncSession, visibility: Visibility, assignment_id: int, at: datetime
+) -> AssignmentRow | None:
+    """Return an assignment that is a dispatcher's own, or of a case that the court itself handles."""
+    wanted = aliased(AssignmentRow)  # the condition of a case's sight looks at assignments itself
+    query = (
+        select(wanted)
+        .join(CaseRow, CaseRow.case_id == wanted.case_id)
+        .where(wanted.assignment_id == assignment_id, cases_to_change(visibility, at))
+    )
+    if visibility.court_id is None:
+        query = query.where(wanted.dispatcher_id == visibility.principal.principal_id)
+    return (await session.scalars(query)).one_or_none()
 
 
 async def open_assignments(session: AsyncSession, case_id: int, at: datetime) -> Sequence[AssignmentRow]:

@@ -13,6 +13,9 @@ import numpy as np
 import psycopg
 from numpy.typing import NDArray
 from psycopg import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.telemetry.tables import RetentionLogRow
 
 ROWS: Final = 10_000
 """So many pings are deleted in a transaction."""
@@ -195,3 +198,9 @@ async def _thin_out(connection: AsyncConnection, day: date | None, before: datet
         some = some or rows > 0
         if rows < ROWS:
             return some
+
+
+async def note_in(session: AsyncSession, kind: str, rows: int, now: datetime) -> None:
+    """Record that so many rows of a class were deleted, in the transaction of the service that deletes them."""
+    session.add(RetentionLogRow(kind=kind, day=None, rows=rows, held_rows=0, at=now))
+    await session.flush()

@@ -8,6 +8,7 @@ from psycopg import AsyncConnection
 
 from app.access import trail_daily
 from app.access.sessions import forget_ended
+from app.access.shares import delete_shares
 from app.access.trail_writing import ensure_partitions
 from app.core.database import SERVICE
 from app.ingest.aemp_poller import poll_due
@@ -85,6 +86,10 @@ async def _retention(around: Surroundings, now: datetime) -> bool:
         if mine and keep.retention_derived_days:
             day = (now - timedelta(days=keep.retention_derived_days)).date()
             more |= await tracking_retention.delete_days(connection, day, now)
+        if mine and keep.retention_share_days:
+            async with connection.transaction():
+                gone = await delete_shares(connection, now - timedelta(days=keep.retention_share_days))
+                await telemetry_retention.note(connection, "share", [(day, rows, 0) for day, rows in gone], now)
     return more
 
 
@@ -96,7 +101,9 @@ async def _silence(around: Surroundings, now: datetime) -> bool:
 
 async def _sign_ins(around: Surroundings, now: datetime) -> bool:
     async with around.core.database.writing(SERVICE) as session:
-        await forget_ended(session, now)
+        gone = await forget_ended(session, now, around.core.settings.retention_session_days)
+        if gone:
+            await telemetry_retention.note_in(session, "session", gone, now)
     return False
 
 

@@ -327,7 +327,7 @@ async def _register(side: Side, lessor: Holder) -> None:
     values["source_id"] = (await made(lessor.client, "/v1/aemp-sources", source_of(side, f"maker-{name}")))[
         "source_id"
     ]
-    side.private |= {feed["name"], depot["name"], f"maker-{name}", free["identifier"]}
+    side.private |= {f"feed-{name}", f"depot-{name}", f"maker-{name}", f"dev-{name}-free"}
     side.marks |= side.private
     pings = [ping(f"dev-{name}-{i}", NOW - timedelta(days=4, hours=h), number) for i in range(5) for h in (1, 2)]
     receipt = await made(lessor.client, "/v1/pings", pings)

@@ -1,5 +1,6 @@
 """Whatever is done to the trail afterwards is found and named; a cut tail and a trail written anew by an anchor."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -131,6 +132,15 @@ async def test_a_trail_written_anew_shows_against_an_anchor(ten: Trail) -> None:
     fault = await ten.walked(*anew, anchors=kept, no=fifth)
     assert isinstance(fault, TrailFault)
     assert fault.trail_no == ten.begins_after + 10
+
+
+async def test_two_processes_that_write_at_once_share_one_chain(application: FastAPI, trail: Trail) -> None:
+    database = context_of(application).database
+    async with TrailWriter(database) as one, TrailWriter(database) as other:
+        await asyncio.gather(*(writer.write([entry]) for entry in looks(200) for writer in (one, other)))
+    entries = trail.entries()
+    assert [e["trail_no"] for e in entries] == [trail.begins_after + n for n in range(1, 401)]
+    assert await trail.walked() == Head(entries[-1]["trail_no"], bytes(entries[-1]["link"]))
 
 
 STATEMENTS = (

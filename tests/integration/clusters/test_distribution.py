@@ -1,8 +1,11 @@
 """Where the assets of a case are, through the real entrance, the real boundaries and the real rule."""
 
+import base64
 import csv
+import hashlib
 import io
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -11,7 +14,10 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import text
 
+from app.cli.exports import check_file
 from app.core.clock import FixedClock
+from app.core.errors import AppError
+from app.core.exports import check_rows
 from tests.conftest import NOW
 from tests.integration.clusters.conftest import AT_SEA, CHANGNING, HONG_KONG, JIADING, KUNSHAN, Fleet, strangers
 from tests.integration.enforcement.conftest import seizure
@@ -284,7 +290,16 @@ async def test_as_csv_for_a_letter(fleet: Fleet) -> None:
     lines = list(csv.reader(io.StringIO(answer.content.decode("utf-8-sig"), newline="")))
     heading = {line[0]: line[1] for line in lines if len(line) == 2}
     assert heading["案号 Case number"] == "(2025)沪0105执4321号"
-    assert heading["查询人 Asked by"].startswith("上海市长宁区人民法院 (#")
+    officer = fleet.matter.court.principal_id
+    assert heading["查询人 Asked by"] == f"a enforcement_officer (#{officer})"
+    assert heading["身份 Role"] == "执行员 enforcement officer"
+    assert heading["所属 Acting for"] == "上海市长宁区人民法院 (沪0105)"
+    assert heading["导出时间 Exported at (UTC)"] == "2026-11-23T04:00:00Z"
+    assert heading["导出编号 Export"] == answer.headers["x-leasetrace-export"]
+    assert answer.headers["repr-digest"] == sha_256(answer.content)
+    checked = check_rows(lines)
+    assert checked is not None
+    assert checked.holds
     total = next(line for line in lines if len(line) > 2 and line[1] == "合计 Total")
     assert total[4] == "10"
 
@@ -297,7 +312,38 @@ async def test_as_a_workbook_by_the_accept_header(fleet: Fleet) -> None:
     sheet = openpyxl.load_workbook(io.BytesIO(answer.content)).worksheets[0]
     cells = {row[0]: row[1] for row in sheet.iter_rows(values_only=True)}
     assert cells["租赁物总数 Assets"] == 10
-    assert str(cells["查询人 Asked by"]).startswith("lessor (#")
+    assert str(cells["身份 Role"]) == "出租人管理员 lessor's manager"
+    assert str(cells["所属 Acting for"]) == "yuanhai (yuanhai)"
+    assert cells["导出编号 Export"] == answer.headers["x-leasetrace-export"]
+    assert answer.headers["repr-digest"] == sha_256(answer.content)
+
+
+def sha_256(body: bytes) -> str:
+    return f"sha-256=:{base64.b64encode(hashlib.sha256(body).digest()).decode()}:"
+
+
+async def test_what_stays_on_the_screen_has_a_digest_of_its_bytes_and_is_no_export(fleet: Fleet) -> None:
+    for answer in (await fleet.ask_distribution(fleet.court), await fleet.ask_clusters(fleet.court)):
+        assert answer.headers["repr-digest"] == sha_256(answer.content)
+        assert "x-leasetrace-export" not in answer.headers
+
+
+async def test_the_command_line_tells_a_letter_from_one_that_was_changed(fleet: Fleet, tmp_path: Path) -> None:
+    await a_case_of_every_kind(fleet)
+    for name in ("csv", "xlsx"):
+        answer = await fleet.ask_distribution(fleet.court, format=name)
+        file = tmp_path / f"letter.{name}"
+        file.write_bytes(answer.content)
+        assert check_file(file).holds
+    file = tmp_path / "letter.csv"
+    file.write_bytes(file.read_bytes().replace("昆山市".encode(), "太仓市".encode()))
+    assert not check_file(file).holds
+    file.write_bytes(file.read_bytes() + b"more\r\n")
+    with pytest.raises(AppError, match="no digest in its last row"):
+        check_file(file)
+    file.write_bytes(b"PK\x03\x04 nothing")
+    with pytest.raises(AppError, match="nor a workbook nor a page"):
+        check_file(file)
 
 
 async def test_the_number_of_statements_does_not_grow_with_the_case(fleet: Fleet, application: FastAPI) -> None:

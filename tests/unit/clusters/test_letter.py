@@ -1,7 +1,10 @@
 """The table for a letter: CSV that Excel opens, a workbook, the same numbers, and no formula ever."""
 
 import csv
+import hashlib
 import io
+import json
+from collections.abc import Callable
 from dataclasses import replace
 
 import openpyxl
@@ -9,15 +12,18 @@ import pytest
 
 from app.clusters.distribution import distribute
 from app.clusters.domain import Presence, RollUpLevel
-from app.clusters.letter import Cell, Letter, compose, to_csv, to_xlsx
+from app.clusters.letter import Letter, compose, to_csv, to_xlsx
 from app.clusters.router import _preferred
 from app.clusters.wire import distribution_out
-from tests.unit.clusters.made import CHANGNING, HELD, KUNSHAN, WAITING, placed, scene
+from app.core.exports import Cell, Stamp, check_rows, read_csv
+from app.core.workbooks import read_first_sheet
+from tests.unit.clusters.made import CHANGNING, HELD, KUNSHAN, NOW, WAITING, placed, scene
 
-COURT = "上海市长宁区人民法院 (#3)"
+COURT = "上海市长宁区人民法院 (沪0105)"
+STAMP = Stamp("0123456789abcdef", "王五 (#3)", "执行员 enforcement officer", COURT, NOW)
 
 
-def letter(asked_by: str = COURT, *, past: bool = False, level: RollUpLevel = RollUpLevel.BASIC) -> Letter:
+def letter(stamp: Stamp = STAMP, *, past: bool = False, level: RollUpLevel = RollUpLevel.BASIC) -> Letter:
     assets = (
         placed(1, KUNSHAN, value_fen=123_456_78),
         placed(2, KUNSHAN, seizability=WAITING),
@@ -26,7 +32,7 @@ def letter(asked_by: str = COURT, *, past: bool = False, level: RollUpLevel = Ro
         placed(5, presence=Presence.NEVER_LOCATED),
     )
     whole = scene(assets, past=past)
-    return compose(distribution_out(whole, distribute(whole, level)), asked_by)
+    return compose(distribution_out(whole, distribute(whole, level)), stamp)
 
 
 def csv_lines(body: bytes) -> list[list[str]]:
@@ -43,7 +49,12 @@ def xlsx_lines(body: bytes) -> list[list[object]]:
 def test_heading_says_which_case_who_asked_and_when_in_shanghai() -> None:
     heading = dict(line[:2] for line in csv_lines(to_csv(letter())) if len(line) > 1)
     assert heading["案号 Case number"] == "(2025)沪0105执4321号"
-    assert heading["查询人 Asked by"] == COURT
+    assert heading["查询人 Asked by"] == "王五 (#3)"
+    assert heading["身份 Role"] == "执行员 enforcement officer"
+    assert heading["所属 Acting for"] == COURT
+    assert heading["导出时间 Exported at (Asia/Shanghai)"] == "2026-11-23 12:00:00"
+    assert heading["导出时间 Exported at (UTC)"] == "2026-11-23T04:00:00Z"
+    assert heading["导出编号 Export"] == "0123456789abcdef"
     assert heading["截至 As of (Asia/Shanghai)"] == "2026-11-23 12:00 (当前 now)"
     assert heading["生成时间 Computed at (Asia/Shanghai)"] == "2026-11-23 12:00"
     assert heading["租赁物总数 Assets"] == "5"
@@ -78,7 +89,7 @@ def test_table_has_every_asset_and_a_total() -> None:
         "新 Fresh": ["2", "0", "0", "0", "0", "2"],
         "可扣押 Seizable": ["1", "0", "1", "1", "0", "3"],
         "已扣押 Held": ["0", "1", "0", "0", "0", "1"],
-        "估值(元) Value (yuan)": ["123556.78", "100.0", "0.0", "100.0", "0.0", "123756.78"],
+        "估值(元) Value (yuan)": ["123556.78", "100", "0", "100", "0", "123756.78"],
         "跨省 Other province": ["是 yes", "否 no", "", "", "", ""],
     }.items():
         assert [r[column] for r in rows] == values
@@ -102,9 +113,76 @@ def test_workbook_says_the_same_with_numbers_as_numbers() -> None:
 def test_text_that_begins_like_a_formula_stays_text(opener: str) -> None:
     evil = f'{opener}HYPERLINK("http://example.org","x")'
     row: tuple[Cell, ...] = (evil, *["x"] * 15)
-    made = replace(letter(evil), rows=(row,), notes=(evil,))
+    made = replace(letter(replace(STAMP, asked_by=evil)), rows=(row,), notes=(evil,))
     assert all(not cell.startswith(opener) for line in csv_lines(to_csv(made)) for cell in line)
     assert any(evil.strip("\r") in str(cell) for line in xlsx_lines(to_xlsx(made)) for cell in line)
+
+
+def by_hand(rows: list[list[str]]) -> str:
+    """As docs/exports.md tells anybody to do it."""
+    told = [row for row in rows if any(row)]
+    assert told[-1][0] == "摘要 Digest"
+    text = ""
+    for row in told[:-1]:
+        cells = [cell[1:] if cell[:1] == "'" and cell[1:2] in "=+-@" else cell for cell in row]
+        while not cells[-1]:
+            cells.pop()
+        text += json.dumps(cells, ensure_ascii=False, separators=(",", ":")) + "\n"
+    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+
+
+def test_anybody_can_compute_the_digest_from_the_file_and_both_forms_have_the_same() -> None:
+    made = letter(replace(STAMP, asked_by="=1+1 (#3)"))
+    lines = csv_lines(to_csv(made))
+    assert lines[-1] == ["摘要 Digest", by_hand(lines)] == ["摘要 Digest", made.digest]
+    for rows in (read_csv(to_csv(made)), read_first_sheet(to_xlsx(made)), xlsx_lines(to_xlsx(made))):
+        checked = check_rows(rows)  # type: ignore[arg-type] # openpyxl's cells are objects
+        assert checked is not None
+        assert checked.holds
+
+
+def test_a_workbook_that_was_opened_and_saved_keeps_its_digest_and_a_changed_cell_breaks_it() -> None:
+    book = openpyxl.load_workbook(io.BytesIO(to_xlsx(letter())))
+    properties = book.custom_doc_props  # type: ignore[attr-defined] # the stubs lack it
+    assert properties["Digest"].value == letter().digest
+    assert properties["Export"].value == STAMP.export_id
+    saved = io.BytesIO()
+    book.save(saved)
+    checked = check_rows(read_first_sheet(saved.getvalue()))
+    assert checked is not None
+    assert checked.holds
+    sheet = book.worksheets[0]
+    head = next(row for row in range(1, 60) if sheet.cell(row, 1).value == "代码 Code")
+    sheet.cell(head + 1, 5).value = 3
+    book.save(saved := io.BytesIO())
+    checked = check_rows(read_first_sheet(saved.getvalue()))
+    assert checked is not None
+    assert not checked.holds
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda rows: rows[3].__setitem__(1, "somebody else"),
+        lambda rows: rows.pop(12),
+        lambda rows: rows.insert(-1, ["one more"]),
+        lambda rows: rows.__setitem__(slice(4, 6), [rows[5], rows[4]]),
+        lambda rows: rows[4].append("beside"),
+    ],
+)
+def test_whatever_is_changed_shows(change: Callable[[list[list[str]]], object]) -> None:
+    rows = read_csv(to_csv(letter()))
+    change(rows)
+    checked = check_rows(rows)
+    assert checked is not None
+    assert not checked.holds
+
+
+def test_what_stands_below_the_digest_or_has_none_is_not_taken_for_a_letter() -> None:
+    rows = read_csv(to_csv(letter()))
+    assert check_rows([*rows, ["added later"]]) is None
+    assert check_rows([]) is None
+    assert check_rows([[""]]) is None
 
 
 def test_a_row_without_a_court_says_why() -> None:

@@ -1,0 +1,103 @@
+"""The SQL of shares."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from psycopg import AsyncConnection
+from sqlalchemy import ColumnElement, DateTime, and_, case, func, insert, literal, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.access.share_domain import WRONG_PINS, ShareView
+from app.access.tables import ShareRow
+
+_SHOWN: Final = tuple(getattr(ShareRow, name) for name in ShareView.__dataclass_fields__)
+"""What the database lets a court or a dispatcher read of a share."""
+
+
+async def add_share(session: AsyncSession, values: dict[str, Any]) -> int:
+    """Store a share and return its id."""
+    share_id: int | None = await session.scalar(insert(ShareRow).values(**values).returning(ShareRow.share_id))
+    assert share_id is not None  # noqa: S101 an insert returns its row
+    return share_id
+
+
+async def shares_of(
+    session: AsyncSession, assignment_id: int, *, created_by: int | None, after: int, limit: int
+) -> list[ShareView]:
+    """Return the shares of an assignment in sight after a key, one more than ``limit`` if there are so many."""
+    query = select(*_SHOWN).where(ShareRow.assignment_id == assignment_id, ShareRow.share_id > after)
+    if created_by is not None:
+        query = query.where(ShareRow.created_by == created_by)
+    rows = (await session.execute(query.order_by(ShareRow.share_id).limit(limit + 1))).all()
+    return [ShareView(*row) for row in rows]
+
+
+async def share_by_id(session: AsyncSession, share_id: int) -> ShareView | None:
+    """Return a share in sight."""
+    row = (await session.execute(select(*_SHOWN).where(ShareRow.share_id == share_id))).one_or_none()
+    return None if row is None else ShareView(*row)
+
+
+async def revoke(session: AsyncSession, share_id: int, by: int, at: datetime) -> bool:
+    """Take a share back; tell whether it was not taken back before."""
+    statement = update(ShareRow).where(ShareRow.share_id == share_id, ShareRow.revoked_at.is_(None))
+    changed = await session.scalar(statement.values(revoked_at=at, revoked_by=by).returning(ShareRow.share_id))
+    return changed is not None
+
+
+async def share_by_token(session: AsyncSession, token_sha256: bytes) -> ShareView | None:
+    """Return the share of a link, whatever became of it."""
+    row = (await session.execute(select(*_SHOWN).where(ShareRow.token_sha256 == token_sha256))).one_or_none()
+    return None if row is None else ShareView(*row)
+
+
+def _open(now: datetime) -> ColumnElement[bool]:
+    return and_(ShareRow.revoked_at.is_(None), ShareRow.expires_at > now, ShareRow.wrong_pins < WRONG_PINS)
+
+
+async def claim_attempt(session: AsyncSession, share_id: int, now: datetime, longest_s: int) -> str | None:
+    """Count an attempt as wrong before its PIN is looked at, and return the hash to compare with.
+
+    None while the back-off of the attempt before lasts, or when the share is no longer open. The rest after the
+    n-th wrong one is 2 to the power of n - 1 seconds, ``longest_s`` at most.
+    """
+    rest = func.make_interval(0, 0, 0, 0, 0, 0, func.least(func.power(2, ShareRow.wrong_pins), longest_s))
+    statement = (
+        update(ShareRow)
+        .where(ShareRow.share_id == share_id, _open(now), or_(ShareRow.retry_at.is_(None), ShareRow.retry_at <= now))
+        .values(wrong_pins=ShareRow.wrong_pins + 1, retry_at=literal(now, DateTime(timezone=True)) + rest)
+        .returning(ShareRow.pin_argon2)
+    )
+    return await session.scalar(statement)
+
+
+async def retry_at(session: AsyncSession, share_id: int) -> datetime | None:
+    """Return the moment from which a PIN is looked at again."""
+    return await session.scalar(select(ShareRow.retry_at).where(ShareRow.share_id == share_id))
+
+
+async def take_back_attempt(session: AsyncSession, share_id: int) -> None:
+    """Say that the attempt that was counted was right; the wrong ones before it still count."""
+    await session.execute(
+        update(ShareRow)
+        .where(ShareRow.share_id == share_id)
+        .values(wrong_pins=case((ShareRow.wrong_pins > 0, ShareRow.wrong_pins - 1), else_=0), retry_at=None)
+    )
+
+
+async def count_opening(session: AsyncSession, share_id: int, at: datetime) -> None:
+    """Count that a share was opened."""
+    await session.execute(
+        update(ShareRow).where(ShareRow.share_id == share_id).values(opened=ShareRow.opened + 1, last_opened_at=at)
+    )
+
+
+_DELETE: Final = """
+    WITH gone AS (DELETE FROM share WHERE expires_at < %s RETURNING expires_at)
+    SELECT (expires_at AT TIME ZONE 'UTC')::date, count(*) FROM gone GROUP BY 1 ORDER BY 1"""
+
+
+async def delete_shares(connection: AsyncConnection, before: datetime) -> Sequence[tuple[Any, int]]:
+    """Delete the shares that expired before a moment; return how many of each day (UTC)."""
+    return [(day, rows) for day, rows in await (await connection.execute(_DELETE, (before,))).fetchall()]

@@ -1,0 +1,230 @@
+"""Use cases of shares: a run sheet is opened by link and PIN, for a named recipient, for a while.
+
+What is shown is not decided here: the room that shows it looks with the sight that whoever made the share has at that
+moment. The link's token is random, so its SHA-256 is enough; a PIN is guessable, so its hash is slow, guesses are
+counted before they are looked at, and ten wrong ones end the share.
+"""
+
+import asyncio
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from math import ceil
+from typing import Final
+
+from argon2 import PasswordHasher
+from argon2.exceptions import VerificationError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.access import queries, share_queries
+from app.access.domain import Permission, Principal, PrincipalKind
+from app.access.share_domain import ShareState, ShareView
+from app.access.share_queries import delete_shares
+from app.access.trail import Author, Entry, Note, author_of, note
+from app.access.trail_writing import append
+from app.core.clock import SHANGHAI, Clock
+from app.core.database import SERVICE, Database, as_service
+from app.core.errors import InvalidInput, NotFound, TooManyRequests
+
+__all__ = [
+    "NewShare",
+    "OpenShare",
+    "create_share",
+    "delete_shares",
+    "find_open",
+    "list_shares",
+    "revoke_share",
+    "try_pin",
+    "write_opening",
+]
+
+LONGEST: Final = timedelta(hours=72)
+USUAL: Final = timedelta(hours=24)
+PIN_DIGITS: Final = 6
+LONGEST_REST_S: Final = 300
+"""Between two attempts at a PIN, seconds."""
+_TOKEN_BYTES: Final = 32
+_NOT_FOUND: Final = "There is no such share."
+_hasher: Final = PasswordHasher()
+RECIPIENT: Final = Author(0, "recipient")
+"""Somebody with the link of a share, who has no account."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewShare:
+    """A share at the only moment when its link and its PIN are known."""
+
+    view: ShareView
+    token: str
+    pin: str
+
+
+@dataclass(frozen=True, slots=True)
+class OpenShare:
+    """A share that may be opened now, and whoever made it, with what that one may do now."""
+
+    view: ShareView
+    maker: Principal
+
+
+def token_digest(token: str) -> bytes:
+    """Return what is stored of the token of a link."""
+    return hashlib.sha256(token.encode()).digest()
+
+
+async def create_share(
+    session: AsyncSession,
+    principal: Principal,
+    assignment_id: int,
+    case_id: int,
+    ends_at: datetime,
+    *,
+    recipient: str,
+    expires_at: datetime | None,
+    now: datetime,
+) -> NewShare:
+    """Share the run sheet of an assignment; the caller has checked that it is the principal's to share.
+
+    Args:
+        session: A writing transaction of the principal.
+        principal: Who shares it.
+        assignment_id: The assignment ...
+        case_id: ... its case ...
+        ends_at: ... and its end.
+        recipient: Who shall open it, by name.
+        expires_at: When it ends; after a day, or with the assignment, when left out.
+        now: The present.
+
+    Raises:
+        InvalidInput: It would end in the past, after the assignment, or more than 72 hours from now.
+    """
+    until = min(now + USUAL, ends_at) if expires_at is None else expires_at
+    latest = min(now + LONGEST, ends_at)
+    if not now < until <= latest:
+        told = latest.astimezone(SHANGHAI).isoformat(timespec="seconds")
+        raise InvalidInput(f"expires_at: expected a moment in the future, {told} at the latest", field="expires_at")
+    token, pin = secrets.token_urlsafe(_TOKEN_BYTES), f"{secrets.randbelow(10**PIN_DIGITS):0{PIN_DIGITS}}"
+    share_id = await share_queries.add_share(
+        session,
+        {
+            "assignment_id": assignment_id,
+            "case_id": case_id,
+            "recipient": recipient,
+            "token_sha256": token_digest(token),
+            "pin_argon2": await asyncio.to_thread(_hasher.hash, pin),
+            "created_by": principal.principal_id,
+            "api_key_id": principal.api_key_id,
+            "created_at": now,
+            "expires_at": until,
+            "wrong_pins": 0,
+            "opened": 0,
+        },
+    )
+    view = await share_in_sight(session, share_id)
+    note(session, Note("share.create", case_id, detail=f"share {share_id} for {recipient} until {until.isoformat()}"))
+    return NewShare(view, token, pin)
+
+
+async def share_in_sight(session: AsyncSession, share_id: int) -> ShareView:
+    """Return a share.
+
+    Raises:
+        NotFound: There is none in sight.
+    """
+    found = await share_queries.share_by_id(session, share_id)
+    if found is None:
+        raise NotFound(_NOT_FOUND)
+    return found
+
+
+async def list_shares(
+    session: AsyncSession, principal: Principal, assignment_id: int, *, after: int, limit: int
+) -> list[ShareView]:
+    """Return shares of an assignment after a key, one more than ``limit`` if so many; a dispatcher sees its own."""
+    own = None if principal.kind is PrincipalKind.COURT else principal.principal_id
+    return await share_queries.shares_of(session, assignment_id, created_by=own, after=after, limit=limit)
+
+
+async def revoke_share(session: AsyncSession, principal: Principal, share_id: int, now: datetime) -> None:
+    """Take a share back: the next opening is refused. Once more changes nothing.
+
+    Raises:
+        NotFound: There is none in sight.
+    """
+    share = await share_in_sight(session, share_id)
+    if await share_queries.revoke(session, share_id, principal.principal_id, now):
+        note(session, Note("share.revoke", share.case_id, detail=f"share {share_id} for {share.recipient}"))
+
+
+async def find_open(database: Database, token: str, now: datetime) -> OpenShare | None:
+    """Return the share of a link if it may be opened; None tells nobody why not.
+
+    It is open only as long as whoever made it is in force and still may share and read positions.
+    """
+    async with database.reading(SERVICE) as session:
+        view = await share_queries.share_by_token(session, token_digest(token))
+        if view is None or view.state(now) is not ShareState.OPEN:
+            return None
+        maker = await queries.principal_in_force(session, view.created_by, view.api_key_id, now)
+    if maker is None or not (maker.may(Permission.SHARES_WRITE) and maker.may(Permission.POSITIONS_READ)):
+        return None
+    return OpenShare(view, maker)
+
+
+async def try_pin(database: Database, share: OpenShare, pin: str, clock: Clock, request_id: str) -> bool:
+    """Tell whether a PIN is that of a share; the attempt counts, whatever becomes of this request.
+
+    Args:
+        database: Where shares are.
+        share: Which.
+        pin: What was typed.
+        clock: The time.
+        request_id: For the trail, in which a wrong one stands.
+
+    Raises:
+        TooManyRequests: It was not looked at: another attempt was made a moment ago.
+        NotFound: The share is no longer open.
+    """
+    share_id, now = share.view.share_id, clock.now()
+    async with database.writing(SERVICE) as session:
+        expected = await share_queries.claim_attempt(session, share_id, now, LONGEST_REST_S)
+        again_at = await share_queries.retry_at(session, share_id)
+    if expected is None:
+        if again_at is None or again_at <= now:
+            raise NotFound(_NOT_FOUND)
+        rest_s = max(1, ceil((again_at - now).total_seconds()))
+        raise TooManyRequests("Wait before the next attempt.", retry_after_s=rest_s)
+    right = await asyncio.to_thread(_matches, expected, pin)
+    async with database.writing(SERVICE) as session:
+        if right:
+            await share_queries.take_back_attempt(session, share_id)
+        else:
+            wrong = Note("share.wrong_pin", share.view.case_id, detail=f"share {share_id} for {share.view.recipient}")
+            await append(session, [Entry(wrong, RECIPIENT, now, request_id)])
+    return right
+
+
+async def write_opening(
+    session: AsyncSession, share: OpenShare, opening: Note, clock: Clock, request_id: str
+) -> None:
+    """Count that a share was opened, and write it into the trail: the last thing before the commit.
+
+    Args:
+        session: The transaction that has read what is shown.
+        share: Which share.
+        opening: What was shown; its author is whoever made the share, and its detail names the recipient.
+        clock: The time.
+        request_id: Of the request.
+    """
+    now = clock.now()
+    async with as_service(session):
+        await share_queries.count_opening(session, share.view.share_id, now)
+    await append(session, [Entry(opening, author_of(share.maker), now, request_id)])
+
+
+def _matches(expected: str, pin: str) -> bool:
+    try:
+        return _hasher.verify(expected, pin)
+    except VerificationError:
+        return False

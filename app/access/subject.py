@@ -1,0 +1,109 @@
+"""For the report about an asset: to whom it was opened, and who looked. Nothing here says which person looked."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Final
+
+from sqlalchemy import func, select, text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.access.domain import Role
+from app.access.tables import GrantRow, PrincipalRow
+from app.core.database import as_service
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """That an asset was opened to somebody's sight; times are UTC.
+
+    Attributes:
+        asset_id: The asset.
+        court_id: The court, where it was opened to one.
+        role: What a single principal does to whom it was opened.
+        case_id: For which case.
+        ground: On what ground.
+        valid_from: From when ...
+        valid_until: ... until when; None while it lasts.
+    """
+
+    asset_id: int
+    court_id: int | None
+    role: Role | None
+    case_id: int
+    ground: str
+    valid_from: datetime
+    valid_until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Looks:
+    """How often those in one role, for one court or lessor and one case, looked at an asset.
+
+    Attributes:
+        asset_id: The asset.
+        role: As the trail names it.
+        subject_id: The court or the lessor.
+        case_id: For which case.
+        count: Entries of the trail.
+        days: The days on which, Asia/Shanghai, in order.
+    """
+
+    asset_id: int
+    role: str
+    subject_id: int | None
+    case_id: int | None
+    count: int
+    days: tuple[date, ...]
+
+
+_LOOKS: Final = text("""
+    SELECT a.asset_id, t.role, t.subject_id, t.case_id, count(*),
+           array_agg(DISTINCT (t.at AT TIME ZONE 'Asia/Shanghai')::date)
+    FROM unnest(CAST(:asset_ids AS integer[])) AS a(asset_id)
+    CROSS JOIN LATERAL unnest(sight_trail_sets(a.asset_id)) AS s(assets_sha256)
+    JOIN trail t ON t.assets_sha256 = s.assets_sha256
+    WHERE t.action LIKE '%.read' OR t.action LIKE '%.export' OR t.action IN ('share.open', 'subject.report')
+    GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4""")
+"""By the index of the sets that hold an asset, and that of the trail on their digests."""
+
+
+async def openings_of(session: AsyncSession, asset_ids: Sequence[int]) -> dict[int, list[Opening]]:
+    """Return to whom assets were opened, oldest first; the caller has checked that the assets are in sight."""
+    query = (
+        select(
+            GrantRow.asset_id,
+            GrantRow.grantee_kind,
+            GrantRow.grantee_id,
+            PrincipalRow.role,
+            GrantRow.case_id,
+            GrantRow.ground,
+            GrantRow.valid_from,
+            GrantRow.valid_until,
+        )
+        .outerjoin(
+            PrincipalRow,
+            (GrantRow.grantee_kind == "principal") & (PrincipalRow.principal_id == GrantRow.grantee_id),
+        )
+        .where(GrantRow.asset_id == func.any(list(asset_ids)))
+        .order_by(GrantRow.asset_id, GrantRow.valid_from, GrantRow.grant_id)
+    )
+    async with as_service(session):
+        rows = (await session.execute(query)).all()
+    found: dict[int, list[Opening]] = defaultdict(list)
+    for asset_id, kind, grantee_id, role, case_id, ground, valid_from, valid_until in rows:
+        court_id = grantee_id if kind == "court" else None
+        opening = Opening(asset_id, court_id, Role(role) if role else None, case_id, ground, valid_from, valid_until)
+        found[asset_id].append(opening)
+    return found
+
+
+async def looks_at(session: AsyncSession, asset_ids: Sequence[int]) -> dict[int, list[Looks]]:
+    """Return how often assets were looked at, from the trail; the caller has checked that they are in sight."""
+    async with as_service(session):
+        rows = (await session.execute(_LOOKS, {"asset_ids": list(asset_ids)})).all()
+    found: dict[int, list[Looks]] = defaultdict(list)
+    for asset_id, role, subject_id, case_id, count, days in rows:
+        found[asset_id].append(Looks(asset_id, role, subject_id, case_id, count, tuple(sorted(days))))
+    return found

@@ -1,0 +1,106 @@
+"""``leasetrace subject-report`` and ``leasetrace retention``: what is stored, for how long, and who looked."""
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from app.access.domain import Principal, Role, Visibility
+from app.access.roles import permissions_of
+from app.access.trail import COMMAND_LINE, note_export
+from app.access.trail_writing import writing_as
+from app.core.clock import SHANGHAI, Clock
+from app.core.database import SERVICE, Database
+from app.core.errors import InvalidInput
+from app.core.exports import Stamp, content_digest, new_export_id, to_csv, written
+from app.core.http import Context
+from app.core.metrics import Metrics
+from app.core.settings import Settings
+from app.telemetry.retention_terms import KEPT, Term, last_deletions, terms_of
+from app.tracking import subject
+from app.tracking.subject_rows import report_rows
+
+_RUNS_IT = Principal(
+    0, Role.PLATFORM_ADMINISTRATOR, None, None, permissions=permissions_of(Role.PLATFORM_ADMINISTRATOR)
+)
+"""Whoever can reach the database runs the platform."""
+_AT_MOST = 1_000
+
+
+async def print_report(
+    settings: Settings, clock: Clock, console: Console, *, asset_id: int | None, lessee: str | None, file: Path | None
+) -> None:
+    """Print the report about an asset or a lessee, or write it as CSV with its digest; either stands in the trail.
+
+    Args:
+        settings: Where the database is.
+        clock: The time.
+        console: Where it goes without a file.
+        asset_id: The asset ...
+        lessee: ... or the lessee's name as it was registered; one of the two.
+        file: Where the CSV goes.
+
+    Raises:
+        InvalidInput: Neither is named, or both are.
+        NotFound: There is no such asset or lessee.
+    """
+    if (asset_id is None) == (lessee is None):
+        raise InvalidInput("Say of what: --asset NUMBER, or --lessee NAME", field="asset")
+    context = Context(settings, clock, Database(settings), Metrics())
+    visibility = Visibility(_RUNS_IT)
+    try:
+        async with writing_as(context.database, COMMAND_LINE, clock) as session:
+            if asset_id is not None:
+                report = await subject.report_on_asset(session, visibility, asset_id, context)
+            else:
+                report = await subject.report_on_lessee(
+                    session, visibility, lessee or "", context, after=0, limit=_AT_MOST
+                )
+            stamp = Stamp(new_export_id(), "命令行 command line", "运行方 whoever runs the service", "", clock.now())
+            rows = report_rows(report, stamp)
+            digest = content_digest(rows)
+            if file is not None:
+                note_export(session, "subject.export", f"{digest} export:{stamp.export_id} format:csv")
+    finally:
+        await context.database.close()
+    if file is not None:
+        file.write_bytes(to_csv(rows, digest))
+        console.print(f"{file.name}: {len(report.assets)} assets, {digest}", soft_wrap=True, markup=False)
+        return
+    for row in rows:
+        console.print("  ".join(written(cell) for cell in row), soft_wrap=True, markup=False)
+
+
+async def print_retention(settings: Settings, console: Console) -> None:
+    """Print each class of data with its term, and what was deleted of it last.
+
+    Args:
+        settings: Where the database is, and the terms.
+        console: Where it goes.
+    """
+    database = Database(settings)
+    try:
+        async with database.reading(SERVICE) as session:
+            deleted = await last_deletions(session)
+    finally:
+        await database.close()
+    table = Table("class", "what", "kept", "deleted last (Asia/Shanghai)", "rows", "held")
+    for term in terms_of(settings):
+        last = deleted.get(term.kind)
+        table.add_row(
+            term.kind,
+            term.what,
+            _kept(term),
+            "never" if last is None else last.at.astimezone(SHANGHAI).strftime("%Y-%m-%d %H:%M"),
+            "" if last is None else f"{last.rows:,}",
+            "" if last is None else f"{last.held_rows:,}",
+        )
+    console.print(table)
+
+
+def _kept(term: Term) -> str:
+    if term in KEPT:
+        return term.since
+    if term.days is None:
+        return "for ever"
+    return f"{term.days} days from {term.since}" + (", longer under a legal hold" if term.held else "")

@@ -1,0 +1,61 @@
+"""``leasetrace exports check``: does a file still say what was exported? It needs no database."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from app.core.errors import AppError
+from app.core.exports import Cell, Checked, check_rows, read_csv
+from app.core.html import read_rows
+from app.core.workbooks import read_first_sheet
+
+exports_app = typer.Typer(help="Files that left the service.", no_args_is_help=True)
+
+
+@exports_app.callback()
+def _exports() -> None:
+    """Keep the group a group, though it has one command."""
+
+
+@exports_app.command("check")
+def exports_check(
+    file: Annotated[
+        Path, typer.Argument(help="A .csv, .xlsx or .html file as it was taken.", exists=True, dir_okay=False)
+    ],
+) -> None:
+    """Compute the digest of a file's rows and compare it with the one in its last row.
+
+    The digest that the trail holds proves that the row was not changed with the others.
+    """
+    checked = check_file(file)
+    if not checked.holds:
+        raise AppError(f"{file.name} was changed: its rows have {checked.found}, it names {checked.claimed}.")
+    Console(highlight=False).print(
+        f"{file.name} is as it was exported: {checked.found}", soft_wrap=True, markup=False
+    )
+
+
+def _rows(body: bytes) -> Sequence[Sequence[Cell | None]]:
+    if body.startswith(b"PK"):
+        return read_first_sheet(body)
+    return read_rows(body.decode()) if body.lstrip()[:1] == b"<" else read_csv(body)
+
+
+def check_file(file: Path) -> Checked:
+    """Compare the rows of a CSV file, a workbook or a saved page with the digest in the last of them.
+
+    Raises:
+        AppError: It is none of these, or has no digest.
+    """
+    body = file.read_bytes()
+    try:
+        rows = _rows(body)
+    except ValueError as error:
+        raise AppError(f"{file.name} is neither CSV in UTF-8 nor a workbook nor a page: {error}.") from error
+    checked = check_rows(rows)
+    if checked is None:
+        raise AppError(f"{file.name} has no digest in its last row: it was not exported here, or was added to.")
+    return checked

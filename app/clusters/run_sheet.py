@@ -1,0 +1,296 @@
+"""The run sheet of a planning assignment: what a crew looks for, where it was last, and how sure that is.
+
+Until routes are planned it is a list, by court and then by place; pure.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+from urllib.parse import quote
+
+import numpy as np
+
+from app.clusters.domain import CONFIDENCES, NOWHERE, PRESENCES, CaseScene, Presence
+from app.core.clock import SHANGHAI
+from app.core.datum import CoordSystem, Inside, from_wgs84
+from app.core.exports import Cell, Stamp, content_digest
+from app.core.html import one_line
+from app.enforcement.domain import State
+from app.jurisdictions.domain import TerritoryInfo
+from app.telemetry.domain import doubt_names
+
+VIN_TAIL: Final = 6
+"""So many characters of a VIN are enough to tell trucks of a yard apart, and to check one against its papers."""
+KIND_WORDS: Final[Mapping[str, str]] = {
+    "heavy_truck": "重型货车 heavy truck",
+    "light_truck": "轻型货车 light truck",
+    "car": "轿车 car",
+    "bus": "客车 bus",
+    "excavator": "挖掘机 excavator",
+    "crane": "起重机 crane",
+    "mixer": "搅拌车 mixer",
+    "loader": "装载机 loader",
+    "medical_device": "医疗设备 medical device",
+    "production_equipment": "生产设备 production equipment",
+    "other": "其他 other",
+}
+_PRESENCE_WORDS: Final = {
+    Presence.FRESH: "新 fresh",
+    Presence.STALE: "旧 stale",
+    Presence.OUTSIDE: "辖区外 outside every court's territory",
+    Presence.NEVER_LOCATED: "从未定位 never located",
+}
+_STATE_WORDS: Final = {
+    State.SEIZABLE: "可扣押 seizable",
+    State.NOT_SEIZABLE: "不可扣押 not seizable",
+    State.HELD: "已扣押 held",
+}
+_CONFIDENCE_WORDS: Final = {"high": "高 high", "medium": "中 medium", "low": "低 low"}
+COLUMNS: Final = ("序号 No.", "标识 Identification", "位置 Place", "定位 Fix", "可信度 Confidence", "状态 State")
+NOTES: Final = (
+    "位置系定位终端的位置,时间越久越不可靠。 A position is that of the tracking device, and as old as its fix.",
+    "不可扣押、已扣押的不得扣押。 What is not seizable, or held, is not to be seized.",
+    "候选法院,并非裁定。 A court named here is a candidate by its territory, not a ruling.",
+    "仅供上述接收人用于本案执行,不得转发。 For the named recipient and this case only; not to be passed on.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class MapLink:
+    """A link that opens a place in a map application."""
+
+    label: str
+    href: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One asset.
+
+    Attributes:
+        state: What the rule says of it.
+        cells: Its row, a cell a column of ``COLUMNS``, each in pieces that are shown apart.
+        links: To its place in map applications; none where it was never located.
+    """
+
+    state: State
+    cells: tuple[tuple[str, ...], ...]
+    links: tuple[MapLink, ...]
+
+    @property
+    def row(self) -> tuple[str, ...]:
+        """The row as text, as it goes into the digest."""
+        place = (*self.cells[2], *(link.label for link in self.links))
+        return tuple(one_line(" ".join(c)) for c in (*self.cells[:2], place, *self.cells[3:]))
+
+
+@dataclass(frozen=True, slots=True)
+class RunSheet:
+    """What is shown.
+
+    Attributes:
+        heading: Label and value: whose, for whom, which case, as of when.
+        entries: The assets, in order.
+        notes: How to read it.
+        asset_ids: The assets on it.
+    """
+
+    heading: tuple[tuple[str, Cell], ...]
+    entries: tuple[Entry, ...]
+    notes: tuple[str, ...]
+    asset_ids: tuple[int, ...]
+
+    @property
+    def mark(self) -> str:
+        """What stands at the foot of every printed page: whose it is, for which case, opened when."""
+        wanted = ("案号", "接收人", "打开时间 Opened at (Asia", "打开编号")
+        return " · ".join(str(value) for label, value in self.heading if label.startswith(wanted))
+
+    @property
+    def digest(self) -> str:
+        """The digest over every row of its tables."""
+        head = [(label, one_line(str(value))) for label, value in self.heading]
+        notes = [(note,) for note in self.notes]
+        return content_digest([*head, COLUMNS, *(e.row for e in self.entries), (one_line(self.mark),), *notes])
+
+
+def compose(
+    scene: CaseScene,
+    makes: Mapping[int, str],
+    inside: Inside,
+    stamp: Stamp,
+    *,
+    recipient: str,
+    window: tuple[datetime, datetime],
+) -> RunSheet:
+    """Lay the assets of an assignment out.
+
+    Args:
+        scene: The case as whoever made the share sees it now; what is withheld from that one is left out.
+        makes: Make and model by asset, where known.
+        inside: Where GCJ-02 is shifted, for the links.
+        stamp: Whoever made the share, and the moment of opening.
+        recipient: For whom it is.
+        window: The assignment's first and last moment.
+    """
+    rows = sorted(
+        (r for r in range(len(scene.assets)) if not scene.assets[r].withheld), key=lambda r: _place(scene, r)
+    )
+    links = _links(scene, rows, inside)
+    entries = tuple(_entry(scene, row, number, makes, links[row]) for number, row in enumerate(rows, start=1))
+    return RunSheet(
+        _heading(scene, stamp, recipient, window, entries),
+        entries,
+        NOTES,
+        tuple(scene.assets[row].asset_id for row in rows),
+    )
+
+
+def _place(scene: CaseScene, row: int) -> tuple[object, ...]:
+    """Order by court, then county, then squares of about a kilometre from the north: a yard stays together."""
+    asset, territory = scene.assets[row], _territory(scene, row)
+    at = asset.position
+    if at is None:
+        return (2, "", 0, 0, 0, 0, 0, asset.asset_id)
+    court = territory.basic.code if territory and territory.basic else ""
+    county = territory.county_adcode if territory else 0
+    square = (-round(at.lat, 2), round(at.lon, 2))
+    return (0 if territory else 1, court, county, *square, -at.lat, at.lon, asset.asset_id)
+
+
+def _territory(scene: CaseScene, row: int) -> TerritoryInfo | None:
+    number = int(scene.placed.territory_id[row])
+    return None if number == NOWHERE else scene.territories[number]
+
+
+def _entry(scene: CaseScene, row: int, number: int, makes: Mapping[int, str], links: tuple[MapLink, ...]) -> Entry:
+    asset, seizability = scene.assets[row], scene.seizability[row]
+    names = (
+        asset.plate_no or "",
+        f"VIN …{asset.vin[-VIN_TAIL:]}" if asset.vin else "",
+        f"编号 {asset.serial_no}" if asset.serial_no else "",
+        KIND_WORDS.get(asset.kind, asset.kind),
+        makes.get(asset.asset_id, ""),
+    )
+    reasons = tuple(reason.text for reason in seizability.reasons)
+    cells = (
+        (str(number),),
+        tuple(name for name in names if name),
+        _where(scene, row),
+        _when(scene, row),
+        _how_sure(scene, row),
+        (_STATE_WORDS[seizability.state], *reasons),
+    )
+    return Entry(seizability.state, cells, links)
+
+
+def _where(scene: CaseScene, row: int) -> tuple[str, ...]:
+    position, territory = scene.assets[row].position, _territory(scene, row)
+    if position is None:
+        return ("—",)
+    spot = f"{position.lat:.5f}, {position.lon:.5f} (WGS-84 纬度,经度 lat, lon)"
+    if territory is None:
+        return ("辖区外 outside every court's territory", spot)
+    names = dict.fromkeys((territory.province, territory.prefecture, territory.county))
+    court = territory.basic
+    told = f"{court.name} {court.code}" if court else "无已知基层法院 no basic court known"
+    return (told, " ".join(names), spot)
+
+
+def _when(scene: CaseScene, row: int) -> tuple[str, ...]:
+    presence = _PRESENCE_WORDS[PRESENCES[scene.placed.presence[row]]]
+    position = scene.assets[row].position
+    if position is None:
+        return (presence,)
+    return (shanghai(position.fixed_at), age(scene.moment.as_of - position.fixed_at), presence)
+
+
+def _how_sure(scene: CaseScene, row: int) -> tuple[str, ...]:
+    position = scene.assets[row].position
+    if position is None:
+        return ("—",)
+    confidence = int(scene.placed.confidence[row])
+    words = () if confidence == NOWHERE else (_CONFIDENCE_WORDS[CONFIDENCES[confidence]],)
+    doubts = doubt_names(position.doubts)
+    told = (f"疑点 doubts: {', '.join(doubts)}",) if doubts else ()
+    return (*words, *scene.placed.reasons[row], *told) or ("—",)
+
+
+def age(since: timedelta) -> str:
+    """Return an age in words: minutes, then hours, then days."""
+    minutes = max(0, int(since.total_seconds() // 60))
+    if minutes < 60:  # noqa: PLR2004 an hour
+        return f"{minutes} 分钟前 {minutes} min ago"
+    hours = minutes // 60
+    if hours < 48:  # noqa: PLR2004 two days
+        return f"{hours} 小时前 {hours} h ago"
+    return f"{hours // 24} 天前 {hours // 24} days ago"
+
+
+def shanghai(at: datetime) -> str:
+    """Return a moment as a clerk reads it, Asia/Shanghai."""
+    return at.astimezone(SHANGHAI).strftime("%Y-%m-%d %H:%M")
+
+
+def _links(scene: CaseScene, rows: Sequence[int], inside: Inside) -> dict[int, tuple[MapLink, ...]]:
+    """Return the links of each row; map applications take GCJ-02, and are told a number, not a plate."""
+    there = [(number, row, p) for number, row in enumerate(rows, start=1) if (p := scene.assets[row].position)]
+    links: dict[int, tuple[MapLink, ...]] = dict.fromkeys(rows, ())
+    if there:
+        lon, lat = (np.array([getattr(p, name) for _, _, p in there]) for name in ("lon", "lat"))
+        lon, lat = from_wgs84(lon, lat, CoordSystem.GCJ02, inside)
+        for (number, row, _), x, y in zip(there, lon.tolist(), lat.tolist(), strict=True):
+            links[row] = map_links(x, y, f"{number}号")
+    return links
+
+
+def map_links(lon: float, lat: float, name: str) -> tuple[MapLink, ...]:
+    """Return links that begin navigation to a place.
+
+    Args:
+        lon: GCJ-02 degrees east.
+        lat: GCJ-02 degrees north.
+        name: What the place is called there; it goes to the maker of the map.
+    """
+    to = quote(name, safe="")
+    return (
+        MapLink(
+            "高德 Amap",
+            f"https://uri.amap.com/navigation?to={lon:.6f},{lat:.6f},{to}&mode=car&src=leasetrace&coordinate=gaode&callnative=1",
+        ),
+        MapLink(
+            "腾讯 Tencent",
+            f"https://apis.map.qq.com/uri/v1/routeplan?type=drive&tocoord={lat:.6f},{lon:.6f}&to={to}&referer=leasetrace",
+        ),
+    )
+
+
+def _heading(
+    scene: CaseScene, stamp: Stamp, recipient: str, window: tuple[datetime, datetime], entries: Sequence[Entry]
+) -> tuple[tuple[str, Cell], ...]:
+    by_state = ", ".join(
+        f"{words} {sum(entry.state is state for entry in entries)}" for state, words in _STATE_WORDS.items()
+    )
+    received = scene.moment.data_as_of
+    labels = {
+        "查询人 Asked by": "分享人 Shared by",
+        "导出时间": "打开时间",
+        "Exported": "Opened",
+        "导出编号 Export": "打开编号 Opening",
+    }
+    lines = []
+    for label, value in stamp.lines():
+        for before, after in labels.items():
+            label = label.replace(before, after)  # noqa: PLW2901 the same line, in the words of an opening
+        lines.append((label, value))
+    return (
+        ("案号 Case number", scene.case_number),
+        ("执行法院 Enforcing court", f"{scene.court.name} ({scene.court.code})"),
+        ("接收人 For", recipient),
+        *lines,
+        ("任务期限 Assignment (Asia/Shanghai)", f"{shanghai(window[0])} – {shanghai(window[1])}"),
+        ("截至 As of (Asia/Shanghai)", shanghai(scene.moment.as_of)),
+        ("数据收至 Data received until (Asia/Shanghai)", shanghai(received) if received else "—"),
+        ("租赁物 Assets", f"{len(entries)} ({by_state})"),
+    )

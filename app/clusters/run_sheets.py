@@ -1,0 +1,118 @@
+"""Use cases of run sheets: share one, and open one that was shared, with the sight of whoever shared it."""
+
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.access import shares
+from app.access.domain import Principal, Visibility
+from app.access.share_domain import ShareView
+from app.access.shares import NewShare, OpenShare
+from app.access.sight import sight_of
+from app.access.trail import Note
+from app.assets.service import makes_of
+from app.assets.stamps import stamp_of
+from app.clusters.run_sheet import RunSheet, compose
+from app.clusters.service import scene_of
+from app.core.errors import Conflict, NotFound
+from app.core.http import Context
+from app.enforcement.assignments import assignment_in_force, assignment_in_sight
+from app.jurisdictions.service import LocatedLayer
+
+_GONE: Final = NotFound, Conflict
+"""What whoever shared a sheet would be answered when the assignment, its case or their sight of it has ended."""
+
+
+async def share(
+    session: AsyncSession,
+    principal: Principal,
+    assignment_id: int,
+    recipient: str,
+    expires_at: datetime | None,
+    now: datetime,
+) -> NewShare:
+    """Share the run sheet of an assignment with somebody who has no account.
+
+    Args:
+        session: A writing transaction of the principal.
+        principal: An officer of the court that handles the case, or the dispatcher of the assignment.
+        assignment_id: Which.
+        recipient: Who shall open it, by name.
+        expires_at: When it ends; a day from now, or with the assignment, when left out.
+        now: The present.
+
+    Raises:
+        NotFound: There is no such assignment in sight.
+        Conflict: It is not in force, or its case is closed.
+        InvalidInput: ``expires_at`` is too late or has passed.
+    """
+    assignment, _ = await assignment_in_force(session, Visibility(principal), assignment_id, now)
+    return await shares.create_share(
+        session,
+        principal,
+        assignment_id,
+        assignment.case_id,
+        assignment.ends_at,
+        recipient=recipient,
+        expires_at=expires_at,
+        now=now,
+    )
+
+
+async def list_shares(
+    session: AsyncSession, principal: Principal, assignment_id: int, now: datetime, *, after: int, limit: int
+) -> list[ShareView]:
+    """Return the shares of an assignment; a dispatcher sees those that it made.
+
+    Raises:
+        NotFound: There is no such assignment in sight.
+    """
+    await assignment_in_sight(session, Visibility(principal), assignment_id, now)
+    return await shares.list_shares(session, principal, assignment_id, after=after, limit=limit)
+
+
+async def shared_sheet(context: Context, token: str) -> OpenShare | None:
+    """Return the share of a link while everything that it rests on is in force; None tells nobody why not."""
+    now = context.clock.now()
+    found = await shares.find_open(context.database, token, now)
+    if found is None:
+        return None
+    visibility = Visibility(found.maker, case_id=found.view.case_id)
+    try:
+        async with context.database.reading(sight_of(found.maker, now, found.view.case_id)) as session:
+            await assignment_in_force(session, visibility, found.view.assignment_id, now)
+    except _GONE:
+        return None
+    return found
+
+
+async def open_sheet(context: Context, found: OpenShare, layer: LocatedLayer, request_id: str) -> RunSheet | None:
+    """Read the sheet of a share whose PIN was right, and write that it was opened; None when it has just ended.
+
+    Args:
+        context: Clock, settings, database.
+        found: The share.
+        layer: The boundaries in use.
+        request_id: Of the request.
+    """
+    now, share_, maker = context.clock.now(), found.view, found.maker
+    visibility = Visibility(maker, case_id=share_.case_id)
+    try:
+        async with context.database.writing(sight_of(maker, now, share_.case_id)) as session:
+            assignment, _ = await assignment_in_force(session, visibility, share_.assignment_id, now)
+            scene = await scene_of(session, visibility, share_.case_id, context, layer)
+            sheet = compose(
+                scene,
+                await makes_of(session, [asset.asset_id for asset in scene.assets]),
+                layer.inside,
+                stamp := await stamp_of(session, maker, context.clock),
+                recipient=share_.recipient,
+                window=(assignment.starts_at, assignment.ends_at),
+            )
+            told = f"share {share_.share_id} for {share_.recipient}: {sheet.digest} export:{stamp.export_id}"
+            opening = Note("share.open", share_.case_id, sheet.asset_ids, results=len(sheet.entries), detail=told)
+            await shares.write_opening(session, found, opening, context.clock, request_id)
+            return sheet
+    except _GONE:
+        return None

@@ -1,0 +1,118 @@
+"""Shares over HTTP: for whoever makes them, and the page that a recipient opens without an account."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Final
+from urllib.parse import parse_qs
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from app.access import shares
+from app.access.http import MayWriteShares, ReadSession, WriteSession
+from app.access.share_domain import ShareView
+from app.assets.domain import half_width
+from app.clusters import run_sheets
+from app.clusters.run_sheet_page import HEADERS, MEDIA_TYPE, gone_page, pin_page, sheet_page
+from app.clusters.share_schemas import NewShareOutput, ShareInput, ShareOutput
+from app.core.errors import NotFound, TooManyRequests
+from app.core.exports import repr_digest
+from app.core.http import InContext
+from app.core.paging import After, Limit, Page, decode_token, page_of
+from app.core.wire import Key
+from app.jurisdictions.service import locators_of
+
+router = APIRouter(tags=["shares"])
+page_router = APIRouter(include_in_schema=False)
+"""For people, outside of the API: HTML, and nothing that a machine would ask for."""
+
+PAGE_PATH: Final = "/s/{token}"
+NO_HEADERS: Final[Mapping[str, str]] = {}
+_WRONG: Final = "PIN 码不正确 This is not the PIN"
+_WAIT: Final = "请 {s} 秒后再试 Try again in {s} s"
+
+
+def _output(view: ShareView, context: InContext) -> dict[str, object]:
+    return {name: getattr(view, name) for name in ShareView.__dataclass_fields__} | {
+        "state": view.state(context.clock.now())
+    }
+
+
+@router.post("/assignments/{assignment_id}/shares", status_code=201, summary="Share a run sheet by link and PIN")
+async def create_share(
+    assignment_id: Key, body: ShareInput, principal: MayWriteShares, session: WriteSession, context: InContext
+) -> NewShareOutput:
+    """Let somebody without an account open the run sheet of an assignment on a phone, for three days at most.
+
+    For an officer of the court that handles the case, and the dispatcher of the assignment. What the recipient is
+    shown is what whoever made the share may see at that moment: nothing, once the case is closed or the assignment
+    over. Each opening stands in the trail under the recipient's name. Ten wrong PINs end it.
+    """
+    made = await run_sheets.share(
+        session, principal, assignment_id, body.recipient, body.expires_at, context.clock.now()
+    )
+    path = PAGE_PATH.format(token=made.token)
+    return NewShareOutput.model_validate(_output(made.view, context) | {"path": path, "pin": made.pin})
+
+
+@router.get("/assignments/{assignment_id}/shares", summary="List the shares of an assignment")
+async def list_shares(
+    assignment_id: Key,
+    principal: MayWriteShares,
+    session: ReadSession,
+    context: InContext,
+    limit: Limit = 100,
+    after: After = None,
+) -> Page[ShareOutput]:
+    """The court sees all of them, a dispatcher those that it made; neither link nor PIN is ever shown again."""
+    found = await run_sheets.list_shares(
+        session, principal, assignment_id, context.clock.now(), after=decode_token(after), limit=limit
+    )
+    shown = [ShareOutput.model_validate(_output(view, context)) for view in found]
+    return page_of(shown, limit, lambda s: s.share_id)
+
+
+@router.delete("/shares/{share_id}", status_code=204, summary="Take a share back")
+async def revoke_share(share_id: Key, principal: MayWriteShares, session: WriteSession, context: InContext) -> None:
+    """The next opening is refused; a page that is open on a screen stays there. Once more changes nothing."""
+    await shares.revoke_share(session, principal, share_id, context.clock.now())
+
+
+def _page(body: bytes, status: HTTPStatus = HTTPStatus.OK, headers: Mapping[str, str] = NO_HEADERS) -> Response:
+    return Response(body, status, {**HEADERS, **headers}, MEDIA_TYPE)
+
+
+@page_router.get(PAGE_PATH)
+async def get_shared_sheet(token: str, context: InContext) -> Response:
+    """Ask for the PIN; an unknown, expired, revoked or locked link has one answer."""
+    found = await run_sheets.shared_sheet(context, token)
+    return _page(gone_page(), HTTPStatus.NOT_FOUND) if found is None else _page(pin_page())
+
+
+@page_router.post(PAGE_PATH)
+async def open_shared_sheet(request: Request, token: str, context: InContext) -> Response:
+    """Show the sheet to whoever has link and PIN."""
+    pin = _pin_of(await request.body())
+    found = await run_sheets.shared_sheet(context, token)
+    if found is None:
+        return _page(gone_page(), HTTPStatus.NOT_FOUND)
+    layer = await locators_of(request).current()
+    try:
+        if not await shares.try_pin(context.database, found, pin, context.clock, request.state.request_id):
+            return _page(pin_page(_WRONG), HTTPStatus.FORBIDDEN)
+    except TooManyRequests as error:
+        said = _WAIT.format(s=error.retry_after_s)
+        return _page(pin_page(said), HTTPStatus.TOO_MANY_REQUESTS, {"Retry-After": str(error.retry_after_s)})
+    except NotFound:
+        return _page(gone_page(), HTTPStatus.NOT_FOUND)
+    sheet = await run_sheets.open_sheet(context, found, layer, request.state.request_id)
+    if sheet is None:
+        return _page(gone_page(), HTTPStatus.NOT_FOUND)
+    body = sheet_page(sheet)
+    return _page(body, headers=repr_digest(body))
+
+
+def _pin_of(body: bytes) -> str:
+    """Return the PIN of a form, in ASCII digits however it was typed; anything else compares as wrong."""
+    fields = parse_qs(body[:1_000].decode("ascii", "replace"), encoding="utf-8", errors="replace")
+    return "".join(half_width(fields.get("pin", [""])[0]).split())[:64]

@@ -1,0 +1,43 @@
+"""Wire shapes of shares."""
+
+from datetime import datetime
+
+from app.access.share_domain import ShareState
+from app.core.http import Moment
+from app.core.wire import Stored, Text, Wire
+
+
+class ShareInput(Wire):
+    """For whom, and until when."""
+
+    recipient: Text
+    """Who shall open it, by name: it stands on the sheet and in the trail."""
+    expires_at: Moment | None = None
+    """72 hours from now and the end of the assignment at the latest; a day from now, if left out."""
+
+
+class ShareOutput(Stored):
+    """A share as whoever may take it back sees it."""
+
+    share_id: int
+    assignment_id: int
+    case_id: int
+    recipient: str
+    state: ShareState
+    """`locked`: ten wrong PINs were tried."""
+    created_by: int
+    created_at: datetime
+    expires_at: datetime
+    revoked_at: datetime | None
+    wrong_pins: int
+    opened: int
+    last_opened_at: datetime | None
+
+
+class NewShareOutput(ShareOutput):
+    """A new share, with its link and its PIN: they are shown now and never again."""
+
+    path: str
+    """The link, without scheme and host: put the address before it under which people reach the service."""
+    pin: str
+    """Six digits; tell them to the recipient by another way than the link."""

@@ -1,0 +1,44 @@
+"""Whose an assignment is to use, and whether it is in force; they are given in ``lending``."""
+
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.access.domain import Visibility
+from app.core.errors import Conflict, NotFound
+from app.enforcement import queries
+from app.enforcement.domain import AssignmentView, CaseView
+from app.enforcement.lending import assignment_view
+from app.enforcement.service import case_in_sight
+
+
+async def assignment_in_sight(
+    session: AsyncSession, visibility: Visibility, assignment_id: int, now: datetime
+) -> AssignmentView:
+    """Return an assignment of a case that the court itself handles, or one given to the dispatcher who looks.
+
+    Raises:
+        NotFound: It does not exist or is out of sight.
+    """
+    row = await queries.find_assignment(session, visibility, assignment_id, now)
+    if row is None:
+        raise NotFound("There is no such assignment.")
+    return assignment_view(row)
+
+
+async def assignment_in_force(
+    session: AsyncSession, visibility: Visibility, assignment_id: int, now: datetime
+) -> tuple[AssignmentView, CaseView]:
+    """Return an assignment, as ``assignment_in_sight``, and its case, while both are open.
+
+    Raises:
+        NotFound: It does not exist or is out of sight.
+        Conflict: It has not begun or has ended, or its case is closed.
+    """
+    assignment = await assignment_in_sight(session, visibility, assignment_id, now)
+    case = await case_in_sight(session, visibility, assignment.case_id, now)
+    if case.closed_on is not None:
+        raise Conflict(f"The case was closed on {case.closed_on}.")
+    if not assignment.starts_at <= now < assignment.ends_at:
+        raise Conflict("The assignment has not begun, or has ended.")
+    return assignment, case

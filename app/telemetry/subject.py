@@ -1,0 +1,78 @@
+"""For the report about an asset: what is stored of its telemetry, counted, and where it came from; no position."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final, NamedTuple
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core.database import as_service
+from app.telemetry.domain import Doubt
+
+
+class FromFeed(NamedTuple):
+    """What is stored of an asset from one feed; times are UTC.
+
+    Attributes:
+        feed_id: The feed; None for keys that belong to none.
+        feed: Its name.
+        pings: How many.
+        batches: In how many batches they came.
+        bodies_kept: How many of these still have their raw body.
+        first_fixed_at: The first fix ...
+        last_fixed_at: ... and the last, by the device's clock.
+        first_received_at: When the first came in ...
+        last_received_at: ... and the last.
+        first_due_at: The younger of fix and arrival, of the ping that is oldest so.
+        first_body_at: When the oldest batch that still has its body came in.
+        later_doubts: How many are doubted from history.
+        doubts: How many bear each doubt.
+    """
+
+    feed_id: int | None
+    feed: str | None
+    pings: int
+    batches: int
+    bodies_kept: int
+    first_fixed_at: datetime
+    last_fixed_at: datetime
+    first_received_at: datetime
+    last_received_at: datetime
+    first_due_at: datetime
+    first_body_at: datetime | None
+    later_doubts: int
+    doubts: tuple[int, ...]
+
+
+_DOUBTS: Final = ",\n".join(f"count(*) FILTER (WHERE p.doubts & {int(doubt)} <> 0)" for doubt in Doubt)
+# The pairs lead to the key of ping, as in ``retention``: pings of an asset are those of devices that were on it.
+_STORED: Final = text(f"""
+    SELECT p.asset_id, b.feed_id, f.name, count(*), count(DISTINCT p.batch_id),
+           count(DISTINCT p.batch_id) FILTER (WHERE r.body_zstd IS NOT NULL),
+           min(p.fixed_at), max(p.fixed_at), min(b.received_at), max(b.received_at),
+           min(greatest(p.fixed_at, b.received_at)), min(b.received_at) FILTER (WHERE r.body_zstd IS NOT NULL),
+           count(l.device_id), {_DOUBTS}
+    FROM (
+        SELECT asset_id, device_id FROM device_binding WHERE asset_id = ANY(CAST(:asset_ids AS integer[]))
+        UNION SELECT asset_id, device_id FROM daily_position WHERE asset_id = ANY(CAST(:asset_ids AS integer[]))
+        UNION SELECT asset_id, device_id FROM current_position WHERE asset_id = ANY(CAST(:asset_ids AS integer[]))
+    ) pair
+    JOIN ping p USING (asset_id, device_id)
+    JOIN ping_batch b USING (batch_id)
+    LEFT JOIN raw_body r USING (batch_id)
+    LEFT JOIN feed f ON f.feed_id = b.feed_id
+    LEFT JOIN later_doubt l ON (l.device_id, l.variant, l.fixed_at) = (p.device_id, p.variant, p.fixed_at)
+    GROUP BY 1, 2, 3 ORDER BY 1, 2""")  # noqa: S608 only the bits of doubts are composed
+
+
+async def stored_of(session: AsyncSession, asset_ids: Sequence[int]) -> dict[int, list[FromFeed]]:
+    """Return what is stored of assets, feed by feed; the caller has checked that the assets are in sight."""
+    async with as_service(session):
+        rows = (await session.execute(_STORED, {"asset_ids": list(asset_ids)})).all()
+    found: dict[int, list[FromFeed]] = defaultdict(list)
+    for asset_id, *counted in rows:
+        plain, doubts = counted[: -len(Doubt)], counted[-len(Doubt) :]
+        found[asset_id].append(FromFeed._make((*plain, tuple(doubts))))
+    return found

@@ -1,0 +1,286 @@
+"""The report about an asset or a lessee: what is stored, where it came from, to whom it was opened, who looked.
+
+It answers the right of access (PIPL, article 45) without handing out a single position: a lessor has its own at hand,
+and whoever runs the platform has no business with any.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Final, Literal
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.access.domain import Role, Visibility
+from app.access.subject import Looks, Opening, looks_at, openings_of
+from app.access.trail import Note, note
+from app.assets import service as assets
+from app.assets.schemas import AssetOutput
+from app.assets.service import DeviceOn
+from app.core.database import as_service
+from app.core.errors import NotFound
+from app.core.http import Context
+from app.core.paging import encode_key
+from app.enforcement.subject import CaseName, Hold, holds_on, names_of_cases
+from app.jurisdictions.service import courts_by_id
+from app.telemetry.domain import Doubt
+from app.telemetry.retention_terms import Term, terms_of
+from app.telemetry.subject import FromFeed, stored_of
+from app.tracking.subject_schemas import (
+    DeviceOnOut,
+    HoldOut,
+    LooksOut,
+    OpenedOut,
+    RetentionOut,
+    SourceOut,
+    StoredOut,
+    SubjectAssetOut,
+    SubjectReportOut,
+)
+from app.tracking.tables import CurrentPositionRow, DailyPositionRow
+
+_OF_COURTS: Final = frozenset({Role.ENFORCEMENT_OFFICER, Role.COURT_ADMINISTRATOR, Role.DISPATCHER, Role.CREW})
+_OF_LESSORS: Final = frozenset({Role.LESSOR_FEED, Role.LESSOR_READER, Role.LESSOR_MANAGER})
+
+
+@dataclass(frozen=True, slots=True)
+class Days:
+    """How many last positions of days are stored of an asset, from which day to which, and how many current ones."""
+
+    current: int = 0
+    daily: int = 0
+    first: date | None = None
+    last: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """Everything about some assets, by asset."""
+
+    lessors: Mapping[int, str]
+    devices: Mapping[int, Sequence[DeviceOn]]
+    stored: Mapping[int, Sequence[FromFeed]]
+    days: Mapping[int, Days]
+    holds: Mapping[int, Sequence[Hold]]
+    openings: Mapping[int, Sequence[Opening]]
+    looks: Mapping[int, Sequence[Looks]]
+    cases: Mapping[int, CaseName]
+    courts: Mapping[int, str]
+
+
+async def report_on_asset(
+    session: AsyncSession, visibility: Visibility, asset_id: int, context: Context
+) -> SubjectReportOut:
+    """Return what is stored of an asset.
+
+    Raises:
+        NotFound: There is no such asset in sight.
+    """
+    now = context.clock.now()
+    row = await assets.asset_in_sight(session, visibility, asset_id, now)
+    told = await _told(session, [AssetOutput.model_validate(row)], context)
+    note(session, Note("subject.report", asset_ids=(asset_id,), results=1))
+    return SubjectReportOut(lessee_name=None, computed_at=now, assets=told, next=None)
+
+
+async def report_on_lessee(
+    session: AsyncSession, visibility: Visibility, name: str, context: Context, *, after: int, limit: int
+) -> SubjectReportOut:
+    """Return what is stored of the assets in sight that are leased to somebody, by the name as it was registered.
+
+    Raises:
+        NotFound: No asset in sight bears that name.
+    """
+    now = context.clock.now()
+    rows = await assets.assets_of_lessee(session, visibility, name, now, after=after, limit=limit)
+    if not rows and not after:
+        raise NotFound("name: no asset in your sight is leased to somebody of this name", field="name")
+    page = [AssetOutput.model_validate(row) for row in rows[:limit]]
+    told = await _told(session, page, context)
+    note(session, Note("subject.report", asset_ids=[a.asset_id for a in page], results=len(page), detail=name))
+    following = encode_key(page[-1].asset_id) if len(rows) > limit else None
+    return SubjectReportOut(lessee_name=name, computed_at=now, assets=told, next=following)
+
+
+async def _told(session: AsyncSession, page: Sequence[AssetOutput], context: Context) -> list[SubjectAssetOut]:
+    ids = [asset.asset_id for asset in page]
+    openings, looks, holds = (
+        await openings_of(session, ids),
+        await looks_at(session, ids),
+        await holds_on(session, ids),
+    )
+    case_ids = {
+        one.case_id
+        for by_asset in (openings, looks, holds)
+        for several in by_asset.values()
+        for one in several
+        if one.case_id is not None
+    }
+    cases = await names_of_cases(session, case_ids)
+    court_ids = {case.court_id for case in cases.values()}
+    court_ids |= {o.court_id for several in openings.values() for o in several if o.court_id is not None}
+    court_ids |= {
+        x.subject_id for several in looks.values() for x in several if x.subject_id and x.role in _OF_COURTS
+    }
+    found = _Found(
+        lessors=await assets.names_of_lessors(session, {asset.lessor_id for asset in page}),
+        devices=await assets.devices_on(session, ids),
+        stored=await stored_of(session, ids),
+        days=await _days(session, ids),
+        holds=holds,
+        openings=openings,
+        looks=looks,
+        cases=cases,
+        courts={i: c.name for i, c in (await courts_by_id(session, court_ids)).items()},
+    )
+    terms = terms_of(context.settings)
+    return [_asset(asset, found, terms) for asset in page]
+
+
+async def _days(session: AsyncSession, asset_ids: Sequence[int]) -> dict[int, Days]:
+    daily = (
+        select(
+            DailyPositionRow.asset_id, func.count(), func.min(DailyPositionRow.day), func.max(DailyPositionRow.day)
+        )
+        .where(DailyPositionRow.asset_id == func.any(list(asset_ids)))
+        .group_by(DailyPositionRow.asset_id)
+    )
+    current = (
+        select(CurrentPositionRow.asset_id, func.count())
+        .where(CurrentPositionRow.asset_id == func.any(list(asset_ids)))
+        .group_by(CurrentPositionRow.asset_id)
+    )
+    async with as_service(session):
+        of_days = {row[0]: row[1:] for row in (await session.execute(daily)).all()}
+        now_at = {row[0]: row[1] for row in (await session.execute(current)).all()}
+    return {i: Days(now_at.get(i, 0), *of_days.get(i, (0, None, None))) for i in asset_ids}
+
+
+def _asset(asset: AssetOutput, found: _Found, terms: Sequence[Term]) -> SubjectAssetOut:
+    number = asset.asset_id
+    feeds, days = found.stored.get(number, ()), found.days[number]
+    held = any(hold.until_at is None for hold in found.holds.get(number, ()))
+    return SubjectAssetOut(
+        asset=asset,
+        lessor=found.lessors.get(asset.lessor_id),
+        devices=[DeviceOnOut(**device._asdict()) for device in found.devices.get(number, ())],
+        stored=_stored(feeds, days),
+        sources=[
+            SourceOut(
+                feed_id=f.feed_id,
+                feed=f.feed,
+                pings=f.pings,
+                batches=f.batches,
+                first_received_at=f.first_received_at,
+                last_received_at=f.last_received_at,
+            )
+            for f in feeds
+        ],
+        retention=[_retention(term, feeds, days, held=held) for term in terms],
+        holds=[_hold(hold, found) for hold in found.holds.get(number, ())],
+        opened_to=[_opened(opening, found) for opening in found.openings.get(number, ())],
+        looks=_looks(found.looks.get(number, ()), found),
+    )
+
+
+def _stored(feeds: Sequence[FromFeed], days: Days) -> StoredOut:
+    doubts: Counter[str] = Counter()
+    for feed in feeds:
+        doubts.update({str(d.name).lower(): n for d, n in zip(Doubt, feed.doubts, strict=True) if n})
+    batches, kept = sum(f.batches for f in feeds), sum(f.bodies_kept for f in feeds)
+    return StoredOut(
+        pings=sum(f.pings for f in feeds),
+        first_fixed_at=min((f.first_fixed_at for f in feeds), default=None),
+        last_fixed_at=max((f.last_fixed_at for f in feeds), default=None),
+        current_positions=days.current,
+        daily_positions=days.daily,
+        first_day=days.first,
+        last_day=days.last,
+        raw_bodies=kept,
+        raw_bodies_emptied=batches - kept,
+        doubts=dict(doubts),
+        later_doubts=sum(f.later_doubts for f in feeds),
+    )
+
+
+def _retention(term: Term, feeds: Sequence[FromFeed], days: Days, *, held: bool) -> RetentionOut:
+    oldest: date | None = None
+    match term.kind:
+        case "raw":
+            oldest = min((f.first_body_at.date() for f in feeds if f.first_body_at), default=None)
+        case "ping":
+            oldest = min((f.first_due_at.date() for f in feeds), default=None)
+        case "derived":
+            oldest = days.first
+        case _:
+            pass
+    kept = held and term.held
+    goes = None if oldest is None or term.days is None or kept else oldest + timedelta(days=term.days)
+    return RetentionOut(kind=term.kind, what=term.what, days=term.days, oldest_goes_on=goes, held=kept)
+
+
+def _hold(hold: Hold, found: _Found) -> HoldOut:
+    case = None if hold.case_id is None else found.cases.get(hold.case_id)
+    return HoldOut(
+        court=None if case is None else found.courts.get(case.court_id),
+        case_number=None if case is None else case.case_number,
+        from_at=hold.from_at,
+        until_at=hold.until_at,
+    )
+
+
+def _opened(opening: Opening, found: _Found) -> OpenedOut:
+    case = found.cases.get(opening.case_id)
+    to: Literal["court", "dispatcher", "crew", "other"] = "other"
+    match opening.role:
+        case None if opening.court_id is not None:
+            to = "court"
+        case Role.DISPATCHER:
+            to = "dispatcher"
+        case Role.CREW:
+            to = "crew"
+        case _:
+            pass
+    court_id = opening.court_id if opening.court_id is not None else case.court_id if case else None
+    return OpenedOut(
+        to=to,
+        court=None if court_id is None else found.courts.get(court_id),
+        case_number=None if case is None else case.case_number,
+        ground=opening.ground,
+        valid_from=opening.valid_from,
+        valid_until=opening.valid_until,
+    )
+
+
+By = Literal["court", "lessor", "other"]
+
+
+def _looks(looks: Sequence[Looks], found: _Found) -> list[LooksOut]:
+    """Add looks up by court: nobody learns here which officer, dispatcher or recipient it was."""
+    counts: Counter[tuple[By, str | None]] = Counter()
+    days: defaultdict[tuple[By, str | None], set[date]] = defaultdict(set)
+    for one in looks:
+        who = _by(one, found)
+        counts[who] += one.count
+        days[who].update(one.days)
+    return [
+        LooksOut(by=by, name=name, count=counts[by, name], days=sorted(days[by, name]))
+        for by, name in sorted(counts, key=lambda w: (w[0], w[1] or ""))
+    ]
+
+
+def _by(one: Looks, found: _Found) -> tuple[By, str | None]:
+    if one.role in _OF_LESSORS:
+        return "lessor", found.lessors.get(one.subject_id or 0)
+    if one.role not in _OF_COURTS:
+        return "other", one.role.replace("_", " ")
+    case = found.cases.get(one.case_id or 0)
+    court_id = one.subject_id if one.subject_id is not None else case.court_id if case else 0
+    return "court", found.courts.get(court_id)
+
+
+def moment(at: datetime | None) -> str:
+    """Return a moment as a person reads it in a report, UTC; empty where there is none."""
+    return "" if at is None else at.isoformat(timespec="seconds")

@@ -1,0 +1,83 @@
+"""Reports about assets and lessees over HTTP."""
+
+from typing import Annotated, Any, Final, Literal
+
+from fastapi import APIRouter, Query
+from fastapi.responses import Response
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.access.domain import Principal, Visibility
+from app.access.http import MayReadSubjects, WriteSession
+from app.access.trail import note_export
+from app.assets.stamps import stamp_of
+from app.core.exports import content_digest, export_headers, to_csv
+from app.core.http import Context, InContext
+from app.core.paging import After, decode_token
+from app.core.wire import Key, Text
+from app.tracking import subject
+from app.tracking.subject_rows import report_rows
+from app.tracking.subject_schemas import SubjectReportOut
+
+router = APIRouter(tags=["data rights"])
+
+CSV: Final = "text/csv"
+Format = Annotated[Literal["json", "csv"], Query(description="JSON, or a table to hand over.")]
+_BOTH: Final[dict[int | str, dict[str, Any]]] = {200: {"content": {CSV: {"schema": {"type": "string"}}}}}
+
+
+@router.get(
+    "/assets/{asset_id}/subject-report",
+    summary="What is stored of an asset, and who looked?",
+    response_model=SubjectReportOut,
+    responses=_BOTH,
+)
+async def get_asset_subject_report(
+    asset_id: Key,
+    principal: MayReadSubjects,
+    session: WriteSession,
+    context: InContext,
+    format: Format = "json",  # noqa: A002 the parameter's name on the wire
+) -> SubjectReportOut | Response:
+    """For a lessor about its own assets, and whoever runs the platform: counts and dates, no position.
+
+    Whoever looked is told by court, with count and days; the report itself stands in the trail.
+    """
+    report = await subject.report_on_asset(session, Visibility(principal), asset_id, context)
+    if format == "json":
+        return report
+    return await _as_csv(session, principal, report, context, f"subject-report-{asset_id}.csv")
+
+
+@router.get(
+    "/lessees/subject-report",
+    summary="What is stored of the assets of a lessee, and who looked?",
+    response_model=SubjectReportOut,
+    responses=_BOTH,
+)
+async def get_lessee_subject_report(
+    name: Annotated[Text, Query(description="The lessee's name, exactly as it was registered.")],
+    principal: MayReadSubjects,
+    session: WriteSession,
+    context: InContext,
+    limit: Annotated[int, Query(ge=1, le=200, description="Assets on a page.")] = 50,
+    after: After = None,
+    format: Format = "json",  # noqa: A002 the parameter's name on the wire
+) -> SubjectReportOut | Response:
+    """As the report about an asset, for each asset in sight that is leased to somebody of that name."""
+    report = await subject.report_on_lessee(
+        session, Visibility(principal), name, context, after=decode_token(after), limit=limit
+    )
+    if format == "json":
+        return report
+    return await _as_csv(session, principal, report, context, "subject-report.csv")
+
+
+async def _as_csv(
+    session: AsyncSession, principal: Principal, report: SubjectReportOut, context: Context, filename: str
+) -> Response:
+    stamp = await stamp_of(session, principal, context.clock)
+    rows = report_rows(report, stamp)
+    digest = content_digest(rows)
+    note_export(session, "subject.export", f"{digest} export:{stamp.export_id} format:csv")
+    body = to_csv(rows, digest)
+    return Response(body, media_type=f"{CSV}; charset=utf-8", headers=export_headers(body, stamp, filename))
