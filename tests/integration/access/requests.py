@@ -25,6 +25,8 @@ class Asked:
     content: bytes | None = None
     content_type: str | None = None
     query: Values = field(default_factory=dict)
+    path: Values = field(default_factory=dict)
+    """What stands in the path instead of the side's value of that name."""
 
 
 def _json(build: Callable[[Side], Any]) -> Callable[[Side], Asked]:
@@ -81,6 +83,25 @@ def _new_measure(side: Side) -> Values:
     return {"measures": [{**order, "starts_on": "2026-03-20", "ends_on": "2028-03-19"}]}
 
 
+def _new_person(side: Side) -> Values:
+    person = {"login": "somebody.new", "name": "somebody new", "role": "enforcement_officer"}
+    return {**person, "court_id": side["court_id"]}
+
+
+def _new_key(side: Side) -> Values:
+    return {"role": "lessor_reader", "holder": "a system", "label": "new", "lessor_id": side["lessor_id"]}
+
+
+def _transfer(side: Side) -> Asked:
+    sold = {"to_name": "a buyer", "transferred_at": NOW.isoformat(), "ground": "sale"}
+    return Asked(json=sold, path={"asset_id": side["spare_id"]})
+
+
+def _entrust(side: Side) -> Values:
+    letter = {"kind": "matter", "matters": "to serve", "letter_number": "another letter"}
+    return {**letter, "court_id": side["fresh_court_id"], "ends_at": LATER}
+
+
 ASKED: Final[Mapping[str, Callable[[Side], Asked]]] = {
     "post_pings": _json(lambda s: [ping(s["identifier"], EARLIER)]),
     "post_traccar": _traccar,
@@ -125,7 +146,20 @@ ASKED: Final[Mapping[str, Callable[[Side], Asked]]] = {
     "create_aemp_source": _json(lambda s: source_of(s, "another maker")),
     "change_aemp_source": _json(lambda _: {"enabled": False}),
     "locate_point_in_courts": _query(lambda _: {"lon": 121.4241, "lat": 31.2205}),
-    "read_division": _query(lambda _: {}),
+    "create_entrustment": _json(_entrust),
+    "place_case_hold": _json(lambda _: {"reason": "evidence"}),
+    "release_case_hold": lambda s: Asked(path={"case_id": s["held_case_id"]}),
+    "transfer_asset": _transfer,
+    "undo_transfer": lambda s: Asked(path={"asset_id": s["transferred_id"]}),
+    "sign_in": _json(lambda _: {"login": "nobody.here", "password": "not the password"}),
+    "change_password": _json(lambda _: {"old_password": "not the password", "new_password": "another password"}),
+    "begin_totp": _json(lambda _: {}),
+    "confirm_totp": _json(lambda _: {"code": "123456"}),
+    "finish_oidc_sign_in": _query(lambda _: {"code": "x", "state": "y"}),
+    "create_person": _json(_new_person),
+    "change_person": _json(lambda _: {"name": "another name"}),
+    "create_key": _json(_new_key),
+    "rotate_key": _json(lambda _: {}),
 }
 """By operation; one that is not here carries nothing."""
 
@@ -142,6 +176,6 @@ def asked_of(operation: str, part: Part) -> Asked:
     return asked
 
 
-def path_values(part: Part) -> Values:
+def path_values(part: Part, asked: Asked) -> Values:
     """Return what may stand in a path."""
-    return {**PLACES, **part.side.values, "key": part.holder.key if part.holder else NO_KEY}
+    return {**PLACES, **part.side.values, "key": part.holder.key if part.holder else NO_KEY, **asked.path}

@@ -17,7 +17,6 @@ from pydantic import SecretStr
 from sqlalchemy import text
 
 from app.access.domain import Role
-from app.access.keyring import Keyring
 from app.cli.cluster import ClusterUrls
 from app.core.clock import FixedClock
 from app.core.database import SERVICE
@@ -30,8 +29,15 @@ from tests.support import Doors, Holder
 BEGAN: Final = NOW - timedelta(days=3)
 """When the scene's cases were opened; what has expired ended between then and now."""
 FIRST_DAY: Final = "2026-01-01T00:00:00Z"
-COURTS: Final = {"ours": "浙0106", "theirs": "沪0105", "entrusted": "苏0583", "expired": "鲁0202"}
-"""Basic courts of four provinces; ours has an intermediate and a high court above it."""
+COURTS: Final = {
+    "ours": "浙0106",
+    "theirs": "沪0105",
+    "entrusted": "苏0583",
+    "expired": "鲁0202",
+    "elsewhere": "云0102",
+    "fresh": "苏0505",
+}
+"""Basic courts of five provinces; ours has an intermediate and a high court above it."""
 
 SideName = Literal["ours", "theirs", "closed"]
 Values = dict[str, Any]
@@ -46,12 +52,14 @@ class Side:
         values: Ids by the name that they have in paths and bodies, and what else a request needs.
         marks: Texts that stand nowhere but in what belongs to this side.
         private: Those of them that belong to the lessor alone: what it has not brought into the case.
+        people: Texts that stand nowhere but in accounts of the court's people.
     """
 
     name: SideName
     values: Values
     marks: set[str] = field(default_factory=set)
     private: set[str] = field(default_factory=set)
+    people: set[str] = field(default_factory=set)
 
     def __getitem__(self, name: str) -> Any:
         return self.values[name]
@@ -119,8 +127,7 @@ class Scene:
 
 def forget_keys(application: FastAPI) -> None:
     """Let an application forget the keys that it checked a moment ago; how soon it does so itself is tested apart."""
-    context = context_of(application)
-    application.state.keyring = Keyring(context.database, context.clock)
+    application.state.keyring.forget()
 
 
 @contextmanager
@@ -278,6 +285,9 @@ async def _side(
     hold = {"asset_id": values["asset_id"], "case_id": values["case_id"], "reason": f"hold-{name}"}
     values["hold_id"] = (await made(officer.client, "/v1/legal-holds", hold))["hold_id"]
     side.marks.add(f"hold-{name}")
+    held = {**case, "case_number": f"(2026){code}执{2000 + number}号"}
+    values["held_case_id"] = (await made(officer.client, "/v1/cases", held))["case_id"]
+    await made(officer.client, f"/v1/cases/{values['held_case_id']}/legal-hold", {"reason": f"hold-{name}"})
     values["dispatcher_id"] = dispatcher.principal_id
     until = {"dispatcher_id": dispatcher.principal_id, "ends_at": (NOW + timedelta(days=7)).isoformat()}
     values["assignment_id"] = (await made(officer.client, f"{path}/assignments", until))["assignment_id"]
@@ -287,14 +297,14 @@ async def _side(
 async def _register(side: Side, lessor: Holder) -> None:
     """Register four assets of a lessor, devices on them, a feed, a depot and a polled source; post pings."""
     values, name, number = side.values, side.name, side["number"]
-    for index, asset in enumerate(("asset", "released", "offered", "spare")):
+    for index, asset in enumerate(("asset", "released", "offered", "spare", "transferred")):
         vin = f"LZZ5CLVB{number}{index:08}"
         body: Values = {
             "asset_type": "vehicle",
             "kind": "heavy_truck",
             "vin": vin,
             "plate_no": f"沪A{number}{index:04}",
-            "lease_contract_no": f"ZL-{name}-{index}",
+            "lease_contract_no": f"ZL-{name.upper()}-{index}",
         }
         asset_id = (await made(lessor.client, "/v1/assets", body))["asset_id"]
         values |= {f"{asset}_id": asset_id, f"{asset}_vin": vin}
@@ -304,7 +314,7 @@ async def _register(side: Side, lessor: Holder) -> None:
         binding_id = (await made(lessor.client, "/v1/device-bindings", bound))["binding_id"]
         values |= {f"{asset}_device_id": device_id, f"{asset}_binding_id": binding_id}
         side.marks |= {vin, body["plate_no"], body["lease_contract_no"], device["identifier"]}
-        if asset in {"offered", "spare"}:
+        if asset in {"offered", "spare", "transferred"}:
             side.private |= {vin, body["plate_no"], body["lease_contract_no"], device["identifier"]}
     values |= {"device_id": values["asset_device_id"], "binding_id": values["spare_binding_id"]}
     values["identifier"] = f"dev-{name}-0"
@@ -312,17 +322,32 @@ async def _register(side: Side, lessor: Holder) -> None:
     values["free_device_id"] = (await made(lessor.client, "/v1/devices", free))["device_id"]
     feed = {"name": f"feed-{name}", "coord_system": "wgs84"}
     values["feed_id"] = (await made(lessor.client, "/v1/feeds", feed))["feed_id"]
-    depot = {"name": f"depot-{name}", "lon": 121.4, "lat": 31.2}
+    depot: Values = {"name": f"depot-{name}", "lon": 121.4, "lat": 31.2}
     values["depot_id"] = (await made(lessor.client, "/v1/depots", depot))["depot_id"]
     values["source_id"] = (await made(lessor.client, "/v1/aemp-sources", source_of(side, f"maker-{name}")))[
         "source_id"
     ]
     side.private |= {f"feed-{name}", f"depot-{name}", f"maker-{name}", f"dev-{name}-free"}
     side.marks |= side.private
-    pings = [ping(f"dev-{name}-{i}", NOW - timedelta(days=4, hours=h), number) for i in range(4) for h in (1, 2)]
+    pings = [ping(f"dev-{name}-{i}", NOW - timedelta(days=4, hours=h), number) for i in range(5) for h in (1, 2)]
     receipt = await made(lessor.client, "/v1/pings", pings)
     assert receipt["stored"] == len(pings), receipt
     values["batch_id"] = receipt["batch_id"]
+    sold: Values = {
+        "to_name": f"buyer-{name}",
+        "transferred_at": (BEGAN - timedelta(days=2)).isoformat(),
+        "ground": "sale",
+    }
+    await made(lessor.client, f"/v1/assets/{values['transferred_id']}/transfer", sold)
+    key: Values = {
+        "role": "lessor_reader",
+        "holder": f"system-{name}",
+        "label": "test",
+        "lessor_id": lessor.subject_id,
+    }
+    values["prefix"] = (await made(lessor.client, "/v1/keys", key))["prefix"]
+    side.private |= {sold["to_name"], key["holder"]}
+    side.marks |= side.private
 
 
 def source_of(side: Side, name: str) -> Values:
@@ -343,34 +368,49 @@ def ping(device: str, fixed_at: datetime, number: int = 1, **more: Any) -> Value
 
 
 async def _grants(scene: Scene) -> None:
-    """Give what has no endpoint of its own yet: entrustments, a crew's stop; and an assignment that will expire."""
-    ours = scene.sides["ours"]
-    path = f"/v1/cases/{ours['case_id']}/assignments"
+    """Make accounts, entrust courts, assign until yesterday; a crew's stop has no endpoint of its own yet."""
+    ours, theirs, closed = (scene.sides[name] for name in ("ours", "theirs", "closed"))
+    officers = {"ours": "officer", "theirs": "their_officer", "closed": "officer"}
+    platform = scene.people[Role.PLATFORM_ADMINISTRATOR].client
+    courts = await court_ids(scene.application)
+    for name, side in scene.sides.items():
+        person = {"login": f"person.{name}", "name": f"person-{name}", "role": "enforcement_officer"}
+        account = await made(platform, "/v1/people", {**person, "court_id": side["court_id"]})
+        side.values |= {"principal_id": account["principal_id"], "fresh_court_id": courts["fresh"]}
+        side.people |= {person["login"], person["name"]}
     expired = scene.people["expired_dispatcher"].principal_id
     until = {"dispatcher_id": expired, "ends_at": (NOW - timedelta(days=1)).isoformat()}
-    await made(scene.people["officer"].client, path, until)
-    courts = await court_ids(scene.application)
-    crew = scene.people[Role.CREW].principal_id
-    given = (
-        ("court", courts["entrusted"], "entrustment", None),
-        ("court", courts["expired"], "entrustment", NOW - timedelta(days=1)),
-        ("principal", crew, "assignment", NOW + timedelta(hours=8)),
-    )
+    await made(scene.people["officer"].client, f"/v1/cases/{ours['case_id']}/assignments", until)
+    lent = ((ours, "entrusted", 7), (ours, "expired", -1), (theirs, "elsewhere", 7), (closed, "elsewhere", 7))
+    for side, court, days in lent:
+        body: Values = {
+            "court_id": courts[court],
+            "kind": "matter",
+            "matters": "to seize",
+            "letter_number": f"letter-{side.name}-{court}",
+            "asset_ids": [side["asset_id"]],
+            "ends_at": (NOW + timedelta(days=days)).isoformat(),
+        }
+        client = scene.people[officers[side.name]].client
+        entrusted = await made(client, f"/v1/cases/{side['case_id']}/entrustments", body)
+        side.values.setdefault("entrustment_id", entrusted["entrustment_id"])
+        side.marks.add(body["letter_number"])
     with psycopg.connect(scene.urls.owner_url, autocommit=True) as connection:
-        for kind, grantee_id, ground, ends_at in given:
-            connection.execute(
-                "INSERT INTO access_grant (grantee_kind, grantee_id, case_id, asset_id, ground, valid_from,"
-                " valid_until, granted_by) VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
-                (kind, grantee_id, ours["case_id"], ours["asset_id"], ground, BEGAN, ends_at,
-                 scene.people["officer"].principal_id),
-            )  # fmt: skip
+        connection.execute(
+            "INSERT INTO access_grant (grantee_kind, grantee_id, case_id, asset_id, ground, valid_from, valid_until,"
+            " granted_by) VALUES ('principal', %s, %s, %s, 'mission', %s, %s, %s)",
+            (scene.people[Role.CREW].principal_id, ours["case_id"], ours["asset_id"], BEGAN, NOW + timedelta(hours=8),
+             scene.people["officer"].principal_id),
+        )  # fmt: skip
 
 
 async def _end(scene: Scene) -> None:
     """Close the case that is closed."""
     closed = scene.sides["closed"]
-    answer = await scene.people["officer"].client.patch(f"/v1/cases/{closed['case_id']}", json={"phase": "closed"})
-    assert answer.status_code == 200, answer.text
+    for case in ("case_id", "held_case_id"):
+        path = f"/v1/cases/{closed[case]}"
+        answer = await scene.people["officer"].client.patch(path, json={"phase": "closed"})
+        assert answer.status_code == 200, answer.text
 
 
 def _what_work_leaves_behind(scene: Scene) -> None:
@@ -382,6 +422,9 @@ def _what_work_leaves_behind(scene: Scene) -> None:
 
 
 BACKGROUND: Final[Sequence[str]] = (
+    """INSERT INTO session (session_id, principal_id, token_sha256, method, created_at, last_seen_at, expires_at)
+       OVERRIDING SYSTEM VALUE
+       SELECT 900 + %(number)s, %(principal_id)s, sha256(%(asset_vin)s::bytea), 'password', now(), now(), now()""",
     "INSERT INTO aemp_cursor (source_id, identifier, last_fixed_at) VALUES (%(source_id)s, %(asset_vin)s, now())",
     """INSERT INTO daily_position (asset_id, device_id, day, fixed_at, received_at, batch_id, lessor_id, lon_e7,
                                    lat_e7, doubts, source)

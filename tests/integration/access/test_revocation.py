@@ -1,4 +1,4 @@
-"""What ends on one process ends on all of them within a second: keys, cases, assignments.
+"""What ends on one process ends on all of them within a second: keys, cases, entrustments, assignments.
 
 Two applications on one database, each with its own pool and its own memory, as two processes have.
 """
@@ -14,13 +14,11 @@ from typing import Final
 import httpx
 import pytest
 from fastapi import FastAPI
-from sqlalchemy import text
 
 from app.access.domain import Role
 from app.cli.cluster import ClusterUrls
-from app.core.database import SERVICE
 from app.main import create_app
-from tests.conftest import NOW, context_of
+from tests.conftest import NOW
 from tests.integration.access.scene import Scene, aclosing_pool, scene_on, settings_of
 from tests.support import Holder
 
@@ -74,6 +72,7 @@ async def test_a_revoked_key_a_closed_case_and_an_ended_assignment_stop_reads_ev
     scene, ours = two.scene, two.scene.sides["ours"]
     position = f"/v1/assets/{ours['asset_id']}/position?case={ours['case_id']}"
     distribution = f"/v1/cases/{ours['case_id']}/distribution"
+    officer = scene.people["officer"].client
     reader = await two.there(scene.people[Role.LESSOR_READER])
     dispatcher = await two.there(scene.people["dispatcher"])
     superior = await two.there(scene.people["high"])
@@ -82,9 +81,18 @@ async def test_a_revoked_key_a_closed_case_and_an_ended_assignment_stop_reads_ev
         assert (await client.get(position)).status_code == 200
 
     began = time.monotonic()
-    await revoke(scene.application, scene.people[Role.LESSOR_READER])
+    prefix = scene.people[Role.LESSOR_READER].key.split("_")[1]
+    revoked = await scene.people[Role.LESSOR_MANAGER].client.delete(f"/v1/keys/{prefix}")
+    assert revoked.status_code == 204, revoked.text
     assert await seconds_until(reader, position, 401, began) < WITHIN_S
 
+    began = time.monotonic()
+    withdrawn = await officer.post(f"/v1/entrustments/{ours['entrustment_id']}/withdraw")
+    assert withdrawn.status_code == 200, withdrawn.text
+    assert await seconds_until(entrusted, position, 404, began) < WITHIN_S
+
+    scene.clock.set(NOW + timedelta(days=6))  # nothing ends yet
+    assert (await dispatcher.get(position)).status_code == 200
     scene.clock.set(NOW + timedelta(days=7))  # the assignment ends then, to the moment
     began = time.monotonic()
     assert await seconds_until(dispatcher, position, 404, began) < WITHIN_S
@@ -92,19 +100,8 @@ async def test_a_revoked_key_a_closed_case_and_an_ended_assignment_stop_reads_ev
 
     closing = {"phase": "closed"}
     began = time.monotonic()
-    closed = await scene.people["officer"].client.patch(f"/v1/cases/{ours['case_id']}", json=closing)
+    closed = await officer.patch(f"/v1/cases/{ours['case_id']}", json=closing)
     assert closed.status_code == 200, closed.text
-    for client in (superior, entrusted):
-        assert await seconds_until(client, position, 404, began) < WITHIN_S
+    assert await seconds_until(superior, position, 404, began) < WITHIN_S
     withheld = (await superior.get(distribution)).json()
     assert withheld["totals"]["located"] == 0, withheld["totals"]
-
-
-async def revoke(application: FastAPI, holder: Holder) -> None:
-    """Revoke somebody's keys as the service does."""
-    context = context_of(application)
-    async with context.database.writing(SERVICE) as session:
-        await session.execute(
-            text("UPDATE api_key SET revoked_at = :now WHERE principal_id = :holder AND revoked_at IS NULL"),
-            {"now": context.clock.now(), "holder": holder.principal_id},
-        )

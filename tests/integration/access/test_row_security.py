@@ -26,7 +26,7 @@ from app.access.service import authenticate
 from app.access.sight import sight_of
 from app.cli.cluster import ClusterUrls
 from app.core.database import SERVICE, Database, Sight, as_service
-from app.core.sight_roles import SIGHT_ROLES, WRITER_ROLE
+from app.core.sight_roles import AUDITOR_ROLE, SIGHT_ROLES, WRITER_ROLE
 from tests.conftest import NOW, context_of
 from tests.integration.access.scene import Scene, scene_on, settings_of
 
@@ -145,7 +145,7 @@ def _looker(name: str, principal: Principal, case_id: int | None, stored: Mappin
         own = frozenset({principal.subject_id})
         cases = {c["case_id"] for c in stored["enforcement_case"] if c["applicant_lessor_id"] in own}
         assets = frozenset(a["asset_id"] for a in stored["asset"] if a["lessor_id"] in own)
-        return replace(looker, lessors=own, cases=frozenset(cases), positions=assets, known=assets)
+        return replace(looker, lessors=own, cases=frozenset(cases), known=assets)
     if principal.role is Role.PLATFORM_ADMINISTRATOR:
         return replace(looker, everything=True)
     if principal.role in {Role.AUDITOR, Role.COURT_ADMINISTRATOR}:
@@ -169,12 +169,13 @@ def _grantee(looker: Looker, principal: Principal, case_id: int | None, stored: 
 
     grants = [g for g in stored["access_grant"] if given(g)]
     cases = {c["case_id"] for c in stored["enforcement_case"] if c["court_id"] in courts}
-    cases |= {g["case_id"] for g in grants if g["grantee_id"] == own and in_force(g)}
-    cases |= {
-        a["case_id"]
-        for a in stored["planning_assignment"]
-        if not of_court and a["dispatcher_id"] == own and a["starts_at"] <= NOW < a["ends_at"]
-    }
+    lent = (
+        [e for e in stored["entrustment"] if e["court_id"] == own and e["withdrawn_at"] is None]
+        if of_court
+        else [a for a in stored["planning_assignment"] if a["dispatcher_id"] == own]
+    )
+    still_open = {c["case_id"] for c in stored["enforcement_case"] if c["closed_on"] is None}
+    cases |= {x["case_id"] for x in lent if x["starts_at"] <= NOW < x["ends_at"]} & still_open
     named = [g for g in grants if case_id is None or g["case_id"] == case_id]
     return replace(
         looker,
@@ -192,8 +193,11 @@ def _lessors(who: Looker, row: Row, _: Mapping[str, Rows]) -> bool:
     return who.everything or row["lessor_id"] in who.lessors
 
 
-def _located(who: Looker, row: Row, _: Mapping[str, Rows]) -> bool:
-    return row["lessor_id"] in who.lessors or row["asset_id"] in who.positions
+def _located(who: Looker, row: Row, stored: Mapping[str, Rows]) -> bool:
+    """A lessor sees its own, until it sold it."""
+    sold = next((t["transferred_at"] for t in stored["asset_transfer"] if t["asset_id"] == row["asset_id"]), None)
+    later = sold is not None and who.sight.role != WRITER_ROLE and row["fixed_at"] >= sold
+    return (row["lessor_id"] in who.lessors and not later) or row["asset_id"] in who.positions
 
 
 def _registered(who: Looker, row: Row, _: Mapping[str, Rows]) -> bool:
@@ -209,9 +213,9 @@ def _known_in_case(who: Looker, row: Row, _: Mapping[str, Rows]) -> bool:
 
 
 def _planned(who: Looker, row: Row, stored: Mapping[str, Rows]) -> bool:
-    """A dispatcher sees its own assignments."""
-    others = who.sight.grantee_kind == "principal" and row["dispatcher_id"] != who.sight.grantee_id
-    return _in_case(who, row, stored) and not others
+    """The courts of the case see every assignment, a dispatcher its own."""
+    own = who.sight.grantee_kind == "principal" and row["dispatcher_id"] == who.sight.grantee_id
+    return who.everything or _handled(who, row["case_id"], stored) or (own and row["case_id"] in who.cases)
 
 
 def _renewed(who: Looker, row: Row, stored: Mapping[str, Rows]) -> bool:
@@ -268,8 +272,53 @@ def _writer(who: Looker, _row: Row, _stored: Mapping[str, Rows]) -> bool:
     return who.sight.role == WRITER_ROLE
 
 
+def _sold(who: Looker, row: Row, stored: Mapping[str, Rows]) -> bool:
+    """The lessor that sold it sees all of it; of what a court knows, it sees since when, and not to whom."""
+    asset = next(a for a in stored["asset"] if a["asset_id"] == row["asset_id"])
+    if who.everything or asset["lessor_id"] in who.lessors:
+        return True
+    return row["asset_id"] in who.known and "to_name" not in row
+
+
+def _entrusted(who: Looker, row: Row, stored: Mapping[str, Rows]) -> bool:
+    """The courts of the case see every entrustment, an entrusted court its own while it holds."""
+    if who.everything or _handled(who, row["case_id"], stored):
+        return True
+    return row["court_id"] in who.courts[:1] and row["case_id"] in who.cases
+
+
+def _handled(who: Looker, case_id: int, stored: Mapping[str, Rows]) -> bool:
+    return any(c["case_id"] == case_id and c["court_id"] in who.courts for c in stored["enforcement_case"])
+
+
+def _trail(who: Looker, row: Row, _: Mapping[str, Rows]) -> bool:
+    """An auditor reads all, a court's administrator what people of its own court did."""
+    if who.sight.role != AUDITOR_ROLE:
+        return False
+    of_court = row["role"] in {Role.ENFORCEMENT_OFFICER, Role.COURT_ADMINISTRATOR}
+    return not who.sight.grantee_id or (of_court and row["subject_id"] == who.sight.grantee_id)
+
+
+def _trail_assets(who: Looker, row: Row, stored: Mapping[str, Rows]) -> bool:
+    return any(t["assets_sha256"] == row["assets_sha256"] and _trail(who, t, stored) for t in stored["trail"])
+
+
 RULES: Final[Mapping[str, Rule]] = {
     "access_grant": _granted,
+    "access_subject": _nobody,
+    "account": _nobody,
+    "asset_transfer": _sold,
+    "awaited_identity": _nobody,
+    "entrustment": _entrusted,
+    "feed_holder": _nobody,
+    "person_identity": _nobody,
+    "session": _nobody,
+    "sign_in_failure": _nobody,
+    "trail": _trail,
+    "trail_anchor": _nobody,
+    "trail_assets": _trail_assets,
+    "trail_head": _nobody,
+    "transferred_device": _sold,
     "aemp_cursor": _polled,
     "aemp_source": _lessors,
     "api_key": _nobody,
@@ -343,7 +392,11 @@ def test_the_model_knows_every_table(relations: Rows) -> None:
 
 def test_no_table_is_read_in_vain(stored: dict[str, Rows]) -> None:
     """A table without rows would prove nothing."""
-    assert [name for name, rows in stored.items() if not rows and name != "binding_change"] == []
+    assert [name for name, rows in stored.items() if not rows and name not in EMPTY] == []
+
+
+EMPTY: Final = frozenset({"binding_change", "person_identity", "awaited_identity", "sign_in_failure", "trail_anchor"})
+"""Tables of the service alone, which nobody may read at all."""
 
 
 def test_roles_cannot_bypass_and_own_nothing(scene: Scene) -> None:

@@ -7,6 +7,7 @@ measured, assigned, entrusted, closed and reopened; time passes); after every st
 
 import asyncio
 import os
+from collections import Counter
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -26,7 +27,7 @@ from app.access.service import create_key
 from app.cli.cluster import ClusterUrls
 from app.core.database import SERVICE
 from tests.conftest import NOW, context_of
-from tests.integration.access.model import COURTS, DISPATCHERS, LESSORS, PEOPLE, Lent, Model, ModelCase, ModelKey
+from tests.integration.access.model import DISPATCHERS, LESSORS, PEOPLE, Lent, Model, ModelCase, ModelKey
 from tests.integration.access.scene import Scene, forget_keys, made, scene_on
 from tests.support import Holder
 
@@ -39,6 +40,7 @@ KINDS: Final = (
     "position", "position without case", "track", "asset", "assets", "case", "cases", "case assets", "distribution",
     "clusters",
 )  # fmt: skip
+FLEET: Final = ("asset", "released", "offered", "spare")
 MUTABLE: Final = (
     "access_grant", "planning_assignment", "seizure_renewal", "seizure_measure", "legal_hold", "case_asset",
     "entrustment", "enforcement_case",
@@ -57,20 +59,20 @@ class Read:
     key: int = 0
 
 
+PLACE = st.integers(0, 2)
+ASSET = st.integers(0, 5)
 READS = st.lists(
     st.builds(
         Read,
         who=st.sampled_from(PEOPLE),
         what=st.sampled_from(KINDS),
-        case=st.integers(0, 2),
-        asset=st.integers(0, 5),
+        case=PLACE,
+        asset=ASSET,
         key=st.integers(0, 2),
     ),
     min_size=READS_A_STEP[0],
     max_size=READS_A_STEP[1],
 )
-PLACE = st.integers(0, 2)
-ASSET = st.integers(0, 5)
 
 
 class World:
@@ -80,7 +82,7 @@ class World:
         self.scene = scene
         self.loop = loop
         self.attempts = 0
-        self.allowed = 0
+        self.allowed: Counter[str] = Counter()
         people = scene.people
         self.holders: dict[str, Holder] = {
             "lessor": people[Role.LESSOR_MANAGER],
@@ -98,7 +100,7 @@ class World:
         self.assets: dict[int, str] = {}
         self.vins: dict[int, str] = {}
         for side, whose in (("ours", "lessor"), ("theirs", "rival")):
-            for name in ("asset", "released", "offered", "spare"):
+            for name in FLEET:
                 values = scene.sides[side]
                 self.assets[values[f"{name}_id"]] = whose
                 self.vins[values[f"{name}_id"]] = values[f"{name}_vin"]
@@ -176,10 +178,16 @@ class Machine(RuleBasedStateMachine):
             name: [ModelKey(holder.key, name)] for name, holder in self.world.holders.items()
         }
 
-    @initialize(court=st.sampled_from(("court", "far_court")))
-    def begin(self, court: str) -> None:
+    @initialize(court=st.sampled_from(("court", "far_court")), reads=READS)
+    def begin(self, court: str, reads: list[Read]) -> None:
+        """Begin with a case that opens two assets, one of them seized, to its court and to a dispatcher."""
         self.world.begin()
         self._open(court, "lessor")
+        for place in (0, 1):
+            self._confirm(self._case(0), self._asset(place))
+        self._seize(self._case(0), self._asset(0))
+        self._assign(self._case(0), self._lent("dispatcher", 0, 72))
+        self.read(reads)
 
     # what happens
 
@@ -197,13 +205,9 @@ class Machine(RuleBasedStateMachine):
     @rule(case=PLACE, asset=ASSET, measured=st.booleans(), reads=READS)
     def offer_and_confirm(self, case: int, asset: int, measured: bool, reads: list[Read]) -> None:
         chosen, asset_id = self._case(case), self._asset(asset)
-        self._offer(chosen, asset_id)
-        body = {"rows": [{"matched_by": "vin", "value": self.world.vins[asset_id]}]}
-        self._change("POST", f"/v1/cases/{chosen.case_id}/confirmations", chosen.court, body, 200, chosen)
-        if chosen.open and asset_id in chosen.offered:
-            chosen.confirmed.add(asset_id)
-            if measured and asset_id not in chosen.standing:
-                self._seize(chosen, asset_id)
+        self._confirm(chosen, asset_id)
+        if measured and chosen.open and asset_id in chosen.confirmed and asset_id not in chosen.standing:
+            self._seize(chosen, asset_id)
         self.read(reads)
 
     @rule(case=PLACE, asset=ASSET, reads=READS)
@@ -221,16 +225,7 @@ class Machine(RuleBasedStateMachine):
         case=PLACE, to=st.sampled_from(DISPATCHERS), after_h=st.integers(0, 12), hours=st.integers(1, 48), reads=READS
     )
     def assign(self, case: int, to: str, after_h: int, hours: int, reads: list[Read]) -> None:
-        chosen = self._case(case)
-        lent = self._lent(to, after_h, hours)
-        body = {
-            "dispatcher_id": self.world.holders[to].principal_id,
-            "starts_at": lent.starts_at.isoformat(),
-            "ends_at": lent.ends_at.isoformat(),
-        }
-        self._change("POST", f"/v1/cases/{chosen.case_id}/assignments", chosen.court, body, 201, chosen)
-        if chosen.open:
-            chosen.lent.append(lent)
+        self._assign(self._case(case), self._lent(to, after_h, hours))
         self.read(reads)
 
     @precondition(lambda self: self.world.entrusts)
@@ -318,6 +313,23 @@ class Machine(RuleBasedStateMachine):
         if case.open and self.model.assets[asset_id] == case.applicant:
             case.offered.add(asset_id)
 
+    def _confirm(self, case: ModelCase, asset_id: int) -> None:
+        self._offer(case, asset_id)
+        body = {"rows": [{"matched_by": "vin", "value": self.world.vins[asset_id]}]}
+        self._change("POST", f"/v1/cases/{case.case_id}/confirmations", case.court, body, 200, case)
+        if case.open and asset_id in case.offered:
+            case.confirmed.add(asset_id)
+
+    def _assign(self, case: ModelCase, lent: Lent) -> None:
+        body = {
+            "dispatcher_id": self.world.holders[lent.to].principal_id,
+            "starts_at": lent.starts_at.isoformat(),
+            "ends_at": lent.ends_at.isoformat(),
+        }
+        self._change("POST", f"/v1/cases/{case.case_id}/assignments", case.court, body, 201, case)
+        if case.open:
+            case.lent.append(lent)
+
     def _seize(self, case: ModelCase, asset_id: int) -> None:
         term = {"kind": "register_seizure", "starts_on": "2026-03-20", "ends_on": "2028-03-19"}
         order = {"measures": [{"asset_id": asset_id, **term}]}
@@ -346,7 +358,7 @@ class Machine(RuleBasedStateMachine):
             self.world.attempts += 1
             status, expected = self._expected(read, key)
             told = self._told(read.what, answer) if answer.status_code == 200 else None
-            self.world.allowed += status == 200
+            self.world.allowed[read.what] += status == 200
             assert (answer.status_code, told) == (status, expected), (
                 f"{read.who} reads {path} at {self.model.now}:\n"
                 f"  answered {answer.status_code} {told}\n  by the rules {status} {expected}\n"
@@ -411,10 +423,13 @@ class Machine(RuleBasedStateMachine):
         return 200, confirmed if offered is None else offered
 
     def _untouched(self, who: str) -> set[int]:
-        """Return the assets of the scene that no history touches: those of its third side."""
+        """Return the assets of the scene that no history touches: those of its third side, and what was sold."""
         side = self.world.scene.sides["closed"].values
-        third = {side[f"{name}_id"] for name in ("asset", "released", "offered", "spare")}
-        return third if who in {"lessor", "platform"} else set()
+        third = {side[f"{name}_id"] for name in (*FLEET, "transferred")}
+        sold = {name: self.world.scene.sides[name]["transferred_id"] for name in ("ours", "theirs")}
+        if who == "platform":
+            return third | set(sold.values())
+        return third | {sold["ours"]} if who == "lessor" else {sold["theirs"]} if who == "rival" else set()
 
     def _position(self, who: str, what: str, case: ModelCase, asset_id: int) -> tuple[int, Any]:
         if who == "platform" or (what == "position without case" and who not in LESSORS):
@@ -448,7 +463,7 @@ async def test_no_read_is_allowed_or_refused_but_by_the_rules(world: World) -> N
     Told.world = world
     reads_a_history = STEPS * sum(READS_A_STEP) / 2
     settings = hypothesis_settings(
-        max_examples=round(1.3 * ATTEMPTS / reads_a_history) + 1,  # a history may end early
+        max_examples=round(2 * ATTEMPTS / reads_a_history) + 1,  # many a history ends early
         stateful_step_count=STEPS,
         derandomize=True,
         database=None,
@@ -459,5 +474,5 @@ async def test_no_read_is_allowed_or_refused_but_by_the_rules(world: World) -> N
     )
     await asyncio.to_thread(run_state_machine_as_test, Told, settings=settings)
     assert world.attempts >= ATTEMPTS
-    assert world.allowed >= world.attempts // 4, "most reads were refused: the histories prove too little"
-    assert set(COURTS) <= set(world.holders)
+    shares = {what: world.allowed[what] * len(KINDS) / world.attempts for what in KINDS}
+    assert min(shares.values()) > 0.05, f"too few were allowed to prove anything: {shares}"
