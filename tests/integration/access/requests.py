@@ -151,6 +151,8 @@ ASKED: Final[Mapping[str, Callable[[Side], Asked]]] = {
     "release_case_hold": lambda s: Asked(path={"case_id": s["held_case_id"]}),
     "transfer_asset": _transfer,
     "undo_transfer": lambda s: Asked(path={"asset_id": s["transferred_id"]}),
+    "create_share": _json(lambda _: {"recipient": "somebody"}),
+    "get_lessee_subject_report": _query(lambda s: {"name": s["lessee"]}),
     "sign_in": _json(lambda _: {"login": "nobody.here", "password": "not the password"}),
     "change_password": _json(lambda _: {"old_password": "not the password", "new_password": "another password"}),
     "begin_totp": _json(lambda _: {}),

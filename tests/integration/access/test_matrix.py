@@ -39,6 +39,7 @@ OPEN_CASE = "200 own, 409 closed, 403 superior entrusted, 404 other expired"
 OPEN_CASE_201 = "201 own, 409 closed, 403 superior entrusted, 404 other expired"
 SEEN_CASE = "200 own superior entrusted closed, 404 other expired"
 IN_SIGHT = "200 own superior entrusted, 404 other expired closed"
+ASSIGNED_201 = "201 own, 404 other expired closed"
 ASSIGNED = "200 own, 404 other expired closed"
 
 Row = Mapping[str, str]
@@ -108,6 +109,11 @@ TABLE: Final[Mapping[str, Row]] = {
     "list_seizures": {LESSOR: OWN, OFFICER: IN_SIGHT, DISPATCHER: ASSIGNED, PLATFORM: "200"},
     "place_case_hold": {OFFICER: OPEN_CASE_201, PLATFORM: "201 own other, 409 closed"},
     "release_case_hold": {OFFICER: "200 own closed, 403 superior, 404 other entrusted expired", PLATFORM: "200"},
+    "create_share": {OFFICER: "201 own, 409 closed, 404 other superior entrusted expired", DISPATCHER: ASSIGNED_201},
+    "list_shares": {OFFICER: "200 own closed, 404 other superior entrusted expired", DISPATCHER: ASSIGNED},
+    "revoke_share": {OFFICER: "204 own closed, 404 other superior entrusted expired", DISPATCHER: "404"},
+    "get_asset_subject_report": FLEET_CHANGE,
+    "get_lessee_subject_report": FLEET_CHANGE,
     # people, keys and the trail
     "sign_in": {EVERYBODY: "401"},
     "sign_in_ways": OPEN,

@@ -26,7 +26,7 @@ from app.access.service import authenticate
 from app.access.sight import sight_of
 from app.cli.cluster import ClusterUrls
 from app.core.database import SERVICE, Database, Sight, as_service
-from app.core.sight_roles import AUDITOR_ROLE, SIGHT_ROLES, WRITER_ROLE
+from app.core.sight_roles import AUDITOR_ROLE, SERVICE_ROLE, SIGHT_ROLES, WRITER_ROLE
 from tests.conftest import NOW, context_of
 from tests.integration.access.scene import Scene, scene_on, settings_of
 
@@ -287,6 +287,13 @@ def _entrusted(who: Looker, row: Row, stored: Mapping[str, Rows]) -> bool:
     return row["court_id"] in who.courts[:1] and row["case_id"] in who.cases
 
 
+def _shared(who: Looker, row: Row, stored: Mapping[str, Rows]) -> bool:
+    """The court of the case sees its shares, a dispatcher those that it made."""
+    made = who.sight.grantee_kind == "principal" and row["created_by"] == who.sight.grantee_id
+    of_case = _held(who, row, stored) and not who.everything
+    return of_case or (made and row["case_id"] in who.cases)
+
+
 def _handled(who: Looker, case_id: int, stored: Mapping[str, Rows]) -> bool:
     return any(c["case_id"] == case_id and c["court_id"] in who.courts for c in stored["enforcement_case"])
 
@@ -313,6 +320,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "feed_holder": _nobody,
     "person_identity": _nobody,
     "session": _nobody,
+    "share": _shared,
     "sign_in_failure": _nobody,
     "trail": _trail,
     "trail_anchor": _nobody,
@@ -432,6 +440,22 @@ def test_roles_cannot_bypass_and_own_nothing(scene: Scene) -> None:
 def test_the_role_that_connects_reads_nothing_without_a_sight(scene: Scene, relations: Rows) -> None:
     with application_role(scene) as connection:
         assert [r["name"] for r in relations if shown(connection, r) is not None] == []
+
+
+def test_nobody_reads_what_opens_a_door(scene: Scene) -> None:
+    """Digests of keys, tokens, PINs and passwords are for the service alone."""
+    with owner(scene) as connection:
+        columns = connection.execute(
+            "SELECT c.relname || '.' || a.attname AS name, array_agg(r.rolname) FILTER"
+            " (WHERE has_column_privilege(r.rolname, c.oid, a.attnum, 'SELECT')) AS readers"
+            " FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid, pg_roles r"
+            " WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p', 'v')"
+            " AND a.attname ~ '^(secret|token)_sha256$|_argon2$|password_hash|totp_secret' AND r.rolname = ANY (%s)"
+            " GROUP BY 1",
+            (list(SIGHT_ROLES),),
+        ).fetchall()
+    assert {c["name"] for c in columns} >= {"api_key.secret_sha256", "session.token_sha256", "share.pin_argon2"}
+    assert [c for c in columns if set(c["readers"] or ()) - {SERVICE_ROLE}] == []
 
 
 def test_partitions_are_read_through_their_table_only(scene: Scene, relations: Rows) -> None:

@@ -9,7 +9,7 @@ import asyncio
 import os
 from collections import Counter
 from collections.abc import AsyncIterator, Coroutine, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, Final, TypeVar
 
@@ -42,7 +42,7 @@ KINDS: Final = (
 )  # fmt: skip
 FLEET: Final = ("asset", "released", "offered", "spare")
 MUTABLE: Final = (
-    "access_grant", "planning_assignment", "seizure_renewal", "seizure_measure", "legal_hold", "case_asset",
+    "access_grant", "share", "planning_assignment", "seizure_renewal", "seizure_measure", "legal_hold", "case_asset",
     "entrustment", "enforcement_case",
 )  # fmt: skip
 """What a history writes, children first; the fleet and its positions stay."""
@@ -362,7 +362,7 @@ class Machine(RuleBasedStateMachine):
             assert (answer.status_code, told) == (status, expected), (
                 f"{read.who} reads {path} at {self.model.now}:\n"
                 f"  answered {answer.status_code} {told}\n  by the rules {status} {expected}\n"
-                f"  {key}\n  " + "\n  ".join(map(str, self.model.cases))
+                f"  with {replace(key, text='a key')}\n  " + "\n  ".join(map(str, self.model.cases))
             )
 
     def _path(self, read: Read) -> str:
