@@ -65,13 +65,12 @@ def create_app(settings: Settings, clock: Clock | None = None, companion: Compan
     configure_logging(settings.log_level)
     context = Context(settings, clock or SystemClock(), Database(settings), Metrics())
 
-    keyring, passwords = Keyring(context), Passwords()
+    keyring, passwords, trail = Keyring(context), Passwords(), TrailWriter(context.database)
 
     @asynccontextmanager
     async def lifespan(application: FastAPI) -> AsyncIterator[None]:
         locators = LocatorProvider(context.database)
-        async with TrailWriter(context.database) as trail, Ingest(context, locators) as ingest:
-            application.state.trail = trail
+        async with trail, Ingest(context, locators) as ingest:
             application.state.locators = locators
             application.state.ingest = ingest
             async with keyring.kept(), companion(context, locators, ingest) if companion else nullcontext():
@@ -95,6 +94,7 @@ def create_app(settings: Settings, clock: Clock | None = None, companion: Compan
     application.state.clients = clients = Clients(settings.trusted_proxies)
     application.state.guard = Guard(FailureLimit(settings.failures_per_minute))
     application.state.keyring = keyring
+    application.state.trail = trail
     application.state.sign_in = SignIn(context, passwords)
     application.include_router(router)
     docs.install(application)

@@ -132,7 +132,7 @@ async def test_a_yard_across_a_border_is_two_clusters_that_name_each_other(fleet
         ({"within": "nowhere"}, "within"),
         ({"within": "POLYGON((0 0, 1 1, 1 0))"}, "within"),
         ({"within": "POLYGON((0 0,\u0000 1 1, 1 0, 0 0))"}, "within"),
-        ({"within": "x" * 40_001}, "within"),
+        ({"within": "x" * 4_001}, "within"),
         ({"radius_m": 9.9}, "radius_m"),
         ({"radius_m": 10_001}, "radius_m"),
         ({"radius_m": "nan"}, "radius_m"),
