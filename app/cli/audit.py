@@ -85,8 +85,13 @@ async def verify_trail(
         await database.close()
     if stamps:
         words = "checked" if tsa_roots else "not checked (--tsa-roots)"
-        console.print(f"{len(stamps):,} time stamps, the last of {stamps[-1].stamped_at}; signatures {words}.", soft_wrap=True)
-    console.print(f"{reached.trail_no:,} entries hold together; {len(anchors):,} anchors are met. Head: {reached}", soft_wrap=True)
+        console.print(
+            f"{len(stamps):,} time stamps, the last of {stamps[-1].stamped_at}; signatures {words}.", soft_wrap=True
+        )
+    console.print(
+        f"{reached.trail_no:,} entries hold together; {len(anchors):,} anchors are met. Head: {reached}",
+        soft_wrap=True,
+    )
     return reached
 
 
