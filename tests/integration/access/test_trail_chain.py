@@ -189,7 +189,7 @@ async def test_a_caller_chooses_neither_number_nor_link_nor_the_databases_time(t
     )
     with psycopg.connect(urls.app_url) as connection:
         connection.execute("SET ROLE leasetrace_lessor")
-        digests = digest_of([3, 1]).hex(), digest_of([98, 99]).hex()
+        digests = digest_of([3, 1]).hex(), digest_of([987_654_321, 987_654_322]).hex()
         done = connection.execute("SELECT trail_append(%s::jsonb)", (forged % digests[0],)).fetchone()
         assert done == (ten.begins_after + 11,)
         connection.commit()

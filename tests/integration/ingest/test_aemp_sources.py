@@ -202,7 +202,7 @@ async def test_a_new_secret_takes_the_place_of_the_old_one(polling: Polling, mak
     assert (changed.json()["consecutive_failures"], changed.json()["last_error"]) == (0, None)
     assert BEARER not in changed.text
     taken = Taken()
-    await poll_due(polling.context, taken, NOW + timedelta(minutes=15))
+    await poll_due(polling.context, taken, NOW + timedelta(minutes=16))
     assert taken.devices == ["P1"]
 
 
