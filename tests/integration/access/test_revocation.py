@@ -54,6 +54,10 @@ async def two(template_urls: ClusterUrls, worker_id: str) -> AsyncIterator[Two]:
             other.router.lifespan_context(other),
             AsyncExitStack() as clients,
         ):
+            async with asyncio.timeout(ENDLESS_S):
+                # Only then does it remember for long, and must be told.
+                while not other.state.keyring.hears:  # noqa: ASYNC110 the keyring has no event for it
+                    await asyncio.sleep(0.01)
             yield Two(scene, other, clients)
 
 
