@@ -3,7 +3,7 @@
 import asyncio
 from typing import Annotated, Any, Final, Literal
 
-from fastapi import APIRouter, Header, Query, Request
+from fastapi import APIRouter, Header, Query
 from fastapi.responses import JSONResponse, Response
 
 from app.access.http import CasePositionSession, CasePositionSight, NamedCaseSession, NamedCaseSight
@@ -18,7 +18,7 @@ from app.core.clock import SHANGHAI
 from app.core.exports import export_headers, repr_digest
 from app.core.http import InContext, Moment
 from app.core.wire import Duration, Key
-from app.jurisdictions.service import locators_of
+from app.jurisdictions.service import InLayer
 
 router = APIRouter(tags=["clusters"])
 
@@ -58,9 +58,9 @@ _BINARY: Final[dict[str, Any]] = {"schema": {"type": "string", "format": "binary
     },
 )
 async def get_case_distribution(
-    request: Request,
     case_id: Key,
     visibility: CasePositionSight,
+    layer: InLayer,
     session: CasePositionSession,
     context: InContext,
     level: Annotated[RollUpLevel, Query(description="Courts of one level, or divisions of one level.")] = (
@@ -82,7 +82,6 @@ async def get_case_distribution(
     court is a candidate by its territory, not a ruling. A table says who took it, when and for which case, and ends
     with a digest over its rows; that it was taken stands in the trail.
     """
-    layer = await locators_of(request).current()
     answer = await service.distribution_of(
         session, visibility, case_id, level, context, layer, fresh_within=fresh_within, as_of=as_of
     )
@@ -106,8 +105,8 @@ async def get_case_distribution(
     responses={200: {"content": {GeoJSONResponse.media_type: {"example": CLUSTERS}}}},
 )
 async def list_clusters(
-    request: Request,
     visibility: NamedCaseSight,
+    layer: InLayer,
     session: NamedCaseSession,
     context: InContext,
     court: Annotated[
@@ -148,7 +147,6 @@ async def list_clusters(
         within=within,
         near_border_m=context.settings.border_near_m,
     )
-    layer = await locators_of(request).current()
     found = await service.clusters_in(session, visibility, visibility.purpose, context, layer, parameters)
     body = await asyncio.to_thread(to_json, found)
     return Response(body, media_type=GeoJSONResponse.media_type, headers=repr_digest(body))

@@ -3,12 +3,14 @@
 import asyncio
 import time
 from collections.abc import Collection, Sequence
-from typing import Final, cast
+from typing import Annotated, Final, cast
 
 import numpy as np
+from fastapi import Depends
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.requests import Request
 
+from app.access.http import AnyPrincipal
 from app.core.database import SERVICE, Database
 from app.core.readiness import Check
 from app.jurisdictions import queries
@@ -20,6 +22,7 @@ from app.jurisdictions.locator import Locator
 from app.jurisdictions.tables import TerritoryRow
 
 __all__ = [
+    "InLayer",
     "LoadReport",
     "LocatedLayer",
     "LocatorProvider",
@@ -27,6 +30,7 @@ __all__ = [
     "court_by_code",
     "court_by_id",
     "courts_by_id",
+    "layer_in_use",
     "load_boundaries",
     "load_boundary_file",
     "load_bundled_layer",
@@ -116,6 +120,19 @@ def _territories(
 def locators_of(request: Request) -> LocatorProvider:
     """Return the provider of the application that serves this request."""
     return cast("LocatorProvider", request.app.state.locators)
+
+
+async def layer_in_use(request: Request, _: AnyPrincipal) -> LocatedLayer:
+    """Return the boundaries in use; before the request has a connection of its own, since this may need one.
+
+    Raises:
+        BoundariesNotLoaded: No layer has been loaded into the database.
+    """
+    return await locators_of(request).current()
+
+
+InLayer = Annotated[LocatedLayer, Depends(layer_in_use)]
+"""The boundaries in use, as a parameter of a route: it stands before the session's."""
 
 
 async def boundaries_loaded(session: AsyncSession) -> Check:

@@ -3,13 +3,13 @@
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query
 from fastapi.responses import JSONResponse, Response
 
 from app.access.http import PositionSession, PositionSight
 from app.core.http import InContext, Moment
 from app.core.wire import Duration, Key
-from app.jurisdictions.service import locators_of
+from app.jurisdictions.service import InLayer
 from app.tracking import service
 from app.tracking.geojson import position_feature, track_collection
 from app.tracking.schemas import GeoJson, PositionOut, TrackOut
@@ -32,16 +32,15 @@ def _geojson(body: GeoJson) -> Response:
     responses=_BOTH,
 )
 async def get_position(
-    request: Request,
     asset_id: Key,
     visibility: PositionSight,
+    layer: InLayer,
     session: PositionSession,
     context: InContext,
     fresh_within: Annotated[Duration | None, Query(description="Older is stale; P7D unless told.")] = None,
     format: Format = "json",  # noqa: A002 the parameter's name on the wire
 ) -> PositionOut | Response:
     """Return the current position with its age, its doubts, the court, and how sure it is."""
-    layer = await locators_of(request).current()
     limit = context.settings.fresh_within if fresh_within is None else fresh_within
     found = await service.position_of(session, visibility, asset_id, context, layer, limit)
     return _geojson(position_feature(found)) if format == "geojson" else found
