@@ -1,12 +1,17 @@
 """Positions and tracks, as a lessor and a court ask for them."""
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
+import httpx
 import pytest
 from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.core.clock import FixedClock
+from app.core.settings import Settings
+from app.main import create_app
 from app.tracking.service import positions_as_of
 from tests.conftest import NOW
 from tests.support import Doors, Holder
@@ -173,3 +178,21 @@ async def test_a_court_must_say_for_which_case_it_reads(doors: Doors) -> None:
     assert answer.status_code == 403
     assert answer.json()["code"] == "purpose_required"
     assert answer.json()["errors"][0]["field"] == "case"
+
+
+async def test_more_readers_than_connections_wait_for_the_boundaries_and_not_for_each_other(
+    doors: Doors, settings: Settings, clock: FixedClock
+) -> None:
+    lessor = await doors.lessor()
+    asset_id = await registered(lessor, "gnss")
+    await post(lessor, ("gnss", 5, CHANGNING, {}))
+    application = create_app(settings.model_copy(update={"pool_size": 1}), clock)
+    transport = httpx.ASGITransport(application, raise_app_exceptions=False)
+    async with (
+        application.router.lifespan_context(application),
+        httpx.AsyncClient(
+            transport=transport, base_url="http://leasetrace.test", headers=lessor.client.headers
+        ) as many,
+    ):
+        asked = [many.get(f"/v1/assets/{asset_id}/position") for _ in range(12)]
+        assert [answer.status_code for answer in await asyncio.gather(*asked)] == [200] * 12
