@@ -2,8 +2,9 @@
 
 uvicorn waits for ever for the end of a head, keeps whatever a head grows to, and waits for ever for a client that
 does not read. Here a head has a time and a size, a body has a time, and what is around it (extensions of chunks,
-trailers, which nobody reads) a size; an answer that nobody takes is given up, connections are counted, and what is refused is told by the same problem documents as elsewhere. The size of bodies,
-which applications read themselves, is limited in ``app.api.edges``.
+trailers, which nobody reads) a size; an answer that nobody takes is given up, connections are counted, and what is
+refused is told by the same problem documents as elsewhere. The size of bodies, which applications read themselves,
+is limited in ``app.api.edges``.
 """
 
 import asyncio

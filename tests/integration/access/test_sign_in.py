@@ -2,6 +2,8 @@
 
 import asyncio
 import secrets
+import threading
+from contextlib import ExitStack
 from datetime import timedelta
 
 import httpx
@@ -9,10 +11,12 @@ import pytest
 from argon2 import PasswordHasher
 from fastapi import FastAPI
 from pydantic import SecretStr
+from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from app.access import totp
 from app.access.cookies import COOKIE, PLAIN_COOKIE
 from app.access.domain import Role
+from app.access.passwords import Passwords
 from app.core.clock import FixedClock
 from app.core.settings import Settings
 from app.main import create_app
@@ -163,6 +167,55 @@ async def test_attempts_at_the_same_moment_are_counted_exactly(people: People) -
     answers = await asyncio.gather(*(one.sign_in("target", "wrong password") for one in browsers))
     assert sorted(one.status_code for one in answers) == [401] * 5 + [429] * 11
     assert await people.scalar("SELECT failures FROM sign_in_failure") == 5
+
+
+async def test_where_too_many_wait_for_their_hash_nothing_is_counted(people: People) -> None:
+    await people.account("target")
+    admin = await people.signed_in("admin", Role.PLATFORM_ADMINISTRATOR)
+    wanted = {"login": "new", "name": "New", "role": "dispatcher"}
+    browser = await people.browser()
+    with ExitStack() as waiting:
+        for _ in range(18):
+            waiting.enter_context(people.application.state.sign_in.passwords.turn())
+        for _ in range(6):
+            refused = await browser.sign_in("target", "wrong password")
+            assert (refused.status_code, refused.json()["code"]) == (503, "unavailable")
+            assert refused.headers["retry-after"] == "2"
+        assert (await admin.send("POST", "/v1/people", wanted)).status_code == 503
+        change = {"old_password": "wrong password", "new_password": "a longer password"}
+        assert (await admin.send("POST", "/v1/session/password", change)).status_code == 503
+    assert await people.scalar("SELECT count(*) FROM sign_in_failure") == 0
+    assert (await browser.sign_in("target")).status_code == 201
+    assert (await admin.send("POST", "/v1/people", wanted)).status_code == 201
+
+
+async def test_no_connection_to_the_database_waits_for_a_hash(
+    people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = await people.account("target")
+    admin = await people.signed_in("admin", Role.PLATFORM_ADMINISTRATOR)
+    go = threading.Event()
+
+    class Held(PasswordHasher):
+        def hash(self, password: str | bytes, *, salt: bytes | None = None) -> str:
+            go.wait(10)
+            return super().hash(password, salt=salt)
+
+    held = Passwords(Held(time_cost=1, memory_cost=64, parallelism=1))
+    monkeypatch.setattr(people.application.state.sign_in, "passwords", held)
+    wanted = [{"login": f"new {n}", "name": "New", "role": "dispatcher"} for n in range(6)]
+    asked = [asyncio.create_task(admin.send("POST", "/v1/people", one)) for one in wanted]
+    asked.append(asyncio.create_task(admin.send("POST", f"/v1/people/{target}/password-reset")))
+    try:
+        while held._turns < len(asked):
+            await asyncio.sleep(0.01)
+        pool = people.context.database.engine.pool
+        assert isinstance(pool, AsyncAdaptedQueuePool)
+        assert pool.checkedout() <= 1, "of the one who listens for changes"
+    finally:
+        go.set()
+    assert [(await one).status_code for one in asked] == [201] * 6 + [200]
+    held.close()
 
 
 async def test_an_address_has_so_many_attempts_a_minute_and_others_are_not_hindered(
