@@ -16,12 +16,13 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool
 from app.access import totp
 from app.access.cookies import COOKIE, PLAIN_COOKIE
 from app.access.domain import Role
-from app.access.passwords import Passwords
+from app.access.passwords import Passwords, Verdict
 from app.core.clock import FixedClock
 from app.core.settings import Settings
 from app.main import create_app
 from tests.conftest import NOW
 from tests.integration.access.people_support import CHEAP, PASSWORD, People, with_cheap_hashes
+from tests.integration.access.trail_support import Trail
 from tests.support import Doors, problem_fields
 
 SECRET = totp.make_secret()
@@ -207,8 +208,11 @@ async def test_no_connection_to_the_database_waits_for_a_hash(
     asked = [asyncio.create_task(admin.send("POST", "/v1/people", one)) for one in wanted]
     asked.append(asyncio.create_task(admin.send("POST", f"/v1/people/{target}/password-reset")))
     try:
-        while held._turns < len(asked):
+        for _ in range(500):
+            if held._turns == len(asked):
+                break
             await asyncio.sleep(0.01)
+        assert held._turns == len(asked)
         pool = people.context.database.engine.pool
         assert isinstance(pool, AsyncAdaptedQueuePool)
         assert pool.checkedout() <= 1, "of the one who listens for changes"
@@ -216,6 +220,62 @@ async def test_no_connection_to_the_database_waits_for_a_hash(
         go.set()
     assert [(await one).status_code for one in asked] == [201] * 6 + [200]
     held.close()
+
+
+HALF = r'"\ud800 and more words"'
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "fields"),
+    [
+        ("/v1/session", '{"login": "zhao", "password": %s}', ["password"]),
+        ("/v1/session", '{"login": %s, "password": "x"}', ["login"]),
+        ("/v1/session", '{"login": "zhao", "password": "x", "totp": %s}', ["totp"]),
+        ("/v1/session/password", '{"old_password": %s, "new_password": "a longer password"}', ["old_password"]),
+        ("/v1/session/password", '{"old_password": "x", "new_password": %s}', ["new_password"]),
+        ("/v1/session/totp", '{"password": %s}', ["password"]),
+        ("/v1/session/totp/confirm", '{"code": %s}', ["code"]),
+        ("/v1/people", '{"login": %s, "name": "Zhao", "role": "dispatcher"}', ["login"]),
+        ("/v1/people", '{"login": "zhao", "name": %s, "role": "dispatcher"}', ["name"]),
+    ],
+)
+async def test_half_a_surrogate_pair_is_no_text(people: People, path: str, body: str, fields: list[str]) -> None:
+    await people.account("zhao")
+    admin = await people.signed_in("admin", Role.PLATFORM_ADMINISTRATOR)
+    for _ in range(6):
+        answer = await admin.client.post(
+            path,
+            content=(body % HALF).encode(),
+            headers={"Content-Type": "application/json", "X-CSRF-Token": admin.csrf},
+        )
+        assert (answer.status_code, problem_fields(answer)) == (422, fields), answer.text
+        assert "more words" not in answer.text
+    assert await people.scalar("SELECT count(*) FROM sign_in_failure") == 0, "nobody is locked out"
+
+
+async def test_what_breaks_after_an_attempt_was_counted_is_in_the_trail(
+    people: People, trail: Trail, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    who = await people.account("target")
+    admin = await people.signed_in("admin", Role.PLATFORM_ADMINISTRATOR)
+    trail.begin_anew()
+
+    class Broken(Passwords):
+        async def verify(self, stored: str | None, password: str) -> Verdict:
+            raise RuntimeError(password)
+
+    door = people.application.state.sign_in
+    change = {"old_password": "wrong password", "new_password": "a longer password"}
+    assert (await admin.send("POST", "/v1/session/password", change)).status_code == 401
+    broken = Broken(CHEAP)
+    monkeypatch.setattr(door, "passwords", broken)
+    assert (await (await people.browser()).sign_in("target")).status_code == 500
+    noted = trail.entries()
+    assert [entry["action"] for entry in noted] == ["sign_in.failed"] * 2
+    assert "asked again" in noted[0]["detail"]
+    assert noted[1]["detail"] == f"principal {who}, RuntimeError"
+    assert await people.scalar("SELECT count(*) FROM sign_in_failure") == 2
+    broken.close()
 
 
 async def test_an_address_has_so_many_attempts_a_minute_and_others_are_not_hindered(
