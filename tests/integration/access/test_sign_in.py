@@ -18,6 +18,7 @@ from app.access.cookies import COOKIE, PLAIN_COOKIE
 from app.access.domain import Role
 from app.access.passwords import Passwords, Verdict
 from app.core.clock import FixedClock
+from app.core.failures import FailureLimit
 from app.core.settings import Settings
 from app.main import create_app
 from tests.conftest import NOW
@@ -222,6 +223,32 @@ async def test_no_connection_to_the_database_waits_for_a_hash(
     held.close()
 
 
+async def test_sessions_that_never_were_are_counted_and_those_that_are_over_are_not(
+    people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(people.application.state.guard, "failures", FailureLimit(5))
+    transport = httpx.ASGITransport(people.application, raise_app_exceptions=False, client=("192.0.2.44", 1))
+
+    async def asked(token: str | None = None, **headers: str) -> int:
+        cookie = {"Cookie": f"{COOKIE}={token}"} if token else {}
+        async with httpx.AsyncClient(transport=transport, base_url="https://leasetrace.test") as client:
+            return (await client.get("/v1/session", headers=cookie | headers)).status_code
+
+    ended, good = [await people.signed_in(login) for login in ("over", "zhao")]
+    over = ended.token
+    await ended.send("DELETE", "/v1/session")
+    assert [await asked(over) for _ in range(8)] == [401] * 8, "a page whose session is over shuts nobody out"
+    assert await asked(good.token) == 200
+    assert [await asked(Authorization=f"Bearer lt_{n:012x}_{n:064x}") for n in range(7)] == [401] * 5 + [429] * 2
+    other = await people.signed_in("wang")
+    assert await asked(other.token) == 200, "a wrong device shuts no person out"
+    assert [await asked(f"made up {n}".replace(" ", "-")) for n in range(7)] == [401] * 5 + [429] * 2
+    assert await asked(good.token) == 200, "one that was seen here before goes on"
+    late = await people.signed_in("late")
+    assert await asked(late.token) == 429
+    assert await late.status() == 200, "at another address"
+
+
 HALF = r'"\ud800 and more words"'
 
 
@@ -262,7 +289,7 @@ async def test_what_breaks_after_an_attempt_was_counted_is_in_the_trail(
 
     class Broken(Passwords):
         async def verify(self, stored: str | None, password: str) -> Verdict:
-            raise RuntimeError(password)
+            raise RuntimeError(stored, password)
 
     door = people.application.state.sign_in
     change = {"old_password": "wrong password", "new_password": "a longer password"}
