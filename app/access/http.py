@@ -17,7 +17,7 @@ from app.access.domain import Permission, Principal, PrincipalKind, SignedIn, Vi
 from app.access.errors import SignInIncomplete
 from app.access.guard import guard_of
 from app.access.keyring import Keyring
-from app.access.sessions import SESSION_REFUSED
+from app.access.sessions import SESSION_REFUSED, SessionUnknown
 from app.access.sight import sight_of
 from app.access.trail import author_of, notes_of
 from app.access.trail_writing import TrailWriter, append, entries_of
@@ -56,7 +56,8 @@ async def key_holder(request: Request, key: str | None) -> Principal:
 
 
 async def _signed_in(request: Request, token: str) -> SignedIn:
-    signed_in = await keyring_of(request).signed_in(token)
+    guard, keyring = guard_of(request), keyring_of(request)
+    signed_in = await guard.ask(request, token, lambda: keyring.signed_in(token), SessionUnknown)
     request.state.principal = signed_in.principal
     must_be_ours(request, token)
     return signed_in
@@ -68,6 +69,7 @@ async def signed_in_of(request: Request, _document: Annotated[str | None, Depend
     Raises:
         NotAuthenticated: There is none in force.
         CrossSite: It would change something and does not come from our own page.
+        TooManyRequests: Too many sessions that never were came from this address.
     """
     token = session_token(request)
     if token is None or bearer_key(request) is not None:
@@ -90,7 +92,7 @@ async def principal_of(
         NotAuthenticated: There is neither a valid key nor a session in force, or there are both.
         CrossSite: It came with a session, would change something and does not come from our own page.
         SignInIncomplete: The person must do something else first.
-        TooManyRequests: Too many keys from this address were refused.
+        TooManyRequests: Too many keys from this address were refused, or sessions that never were.
     """
     token = session_token(request)
     if token is None or credentials is not None:

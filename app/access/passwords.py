@@ -9,19 +9,23 @@ import base64
 import hashlib
 import secrets
 import unicodedata
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from app.core.errors import InvalidInput
+from app.core.errors import InvalidInput, Unavailable
 
 MIN_LENGTH: Final = 12
 MAX_LENGTH: Final = 128
 _AT_ONCE: Final = 2
 """So many passwords are hashed at a time: each takes 64 MiB and a core; the others wait."""
+_MOST_WAITING: Final = 16
+"""So many wait, about a second at the recommended cost; whoever comes then is told to come again."""
 _ONE_TIME_LETTERS: Final = "abcdefghijkmnpqrstuvwxyz23456789"
 """None that is taken for another when it is read aloud: 5 bits each."""
 _ONE_TIME_GROUPS: Final = 4
@@ -100,7 +104,7 @@ class Verdict:
 
 
 class Passwords:
-    """Hashes and compares in threads of its own, so that nothing else waits.
+    """Hashes and compares in threads of its own, so that nothing else waits, and no more than a few for it.
 
     Args:
         hasher: The cost; the library's recommendation when left out.
@@ -110,15 +114,36 @@ class Passwords:
         self._hasher = hasher or PasswordHasher()
         self._nobodys = _nobodys_hash(self._hasher)
         self._threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="argon2")
+        self._turns = 0
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Keep a place in the queue while the block lasts; taken before anything is counted or locked.
+
+        Raises:
+            Unavailable: Too many wait already; nothing was done.
+        """
+        if self._turns >= _AT_ONCE + _MOST_WAITING:
+            raise Unavailable("Too many passwords are being checked; send the same request again.", retry_after_s=2)
+        self._turns += 1
+        try:
+            yield
+        finally:
+            self._turns -= 1
 
     async def hash(self, password: str) -> str:
-        """Return the hash to be stored."""
-        return await asyncio.get_running_loop().run_in_executor(
-            self._threads, self._hasher.hash, _normalise(password)
-        )
+        """Return the hash to be stored; hold no transaction meanwhile, for it may have to wait.
+
+        Raises:
+            Unavailable: Too many wait already.
+        """
+        with self.turn():
+            return await asyncio.get_running_loop().run_in_executor(
+                self._threads, self._hasher.hash, _normalise(password)
+            )
 
     async def verify(self, stored: str | None, password: str) -> Verdict:
-        """Compare; where there is no hash, the same work is done against nobody's, and the answer is no."""
+        """Compare, in a ``turn`` of the caller's; where there is no hash, the same is done against nobody's: no."""
         return await asyncio.get_running_loop().run_in_executor(
             self._threads, self._verify, stored, _normalise(password)
         )

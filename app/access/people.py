@@ -5,7 +5,7 @@ everybody. Whoever is out of sight does not exist. Nobody changes its own accoun
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -81,22 +81,33 @@ class NewPerson:
         name: What it is called.
         role: What it does.
         subject_id: The court or the lessor that it acts for; for an administrator of a court its own when left out.
-        password: What it has chosen itself, at the command line; a one-time password is made when left out.
     """
 
     login: str
     name: str
     role: Role
     subject_id: int | None = None
-    password: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class GivenPassword:
     """A one-time password at the only moment when it is known."""
 
-    password: str
+    password: str = field(repr=False)
     until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class FirstPassword:
+    """A password that an account is to get, hashed before there is a transaction that would wait for it.
+
+    Attributes:
+        stored: Its hash.
+        given: The one-time password; None where the person has chosen.
+    """
+
+    stored: str = field(repr=False)
+    given: GivenPassword | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,35 +144,52 @@ async def list_people(
     return [_person(account, holder, locked) for account, holder, locked in rows]
 
 
+async def one_time_password(passwords: Passwords, clock: Clock) -> FirstPassword:
+    """Make a one-time password.
+
+    Raises:
+        Unavailable: Too many wait for their hashes.
+    """
+    given = GivenPassword(make_one_time_password(), clock.now() + ONE_TIME_FOR)
+    return FirstPassword(await passwords.hash(given.password), given)
+
+
+async def chosen_password(passwords: Passwords, login: str, password: str) -> FirstPassword:
+    """Return what somebody with a login has chosen itself, at the command line.
+
+    Raises:
+        InvalidInput: It is not good enough.
+        Unavailable: Too many wait for their hashes.
+    """
+    check_new_password(password, normalise_login(login))
+    return FirstPassword(await passwords.hash(password))
+
+
 async def create_person(
-    session: AsyncSession, principal: Principal, wanted: NewPerson, passwords: Passwords, clock: Clock
-) -> tuple[Person, GivenPassword | None]:
-    """Make an account, and the one-time password with which its person signs in first.
+    session: AsyncSession, principal: Principal, wanted: NewPerson, password: FirstPassword, clock: Clock
+) -> Person:
+    """Make an account, with the password with which its person signs in first.
 
     Args:
         session: A transaction of the service itself.
         principal: Who makes it.
         wanted: The account.
-        passwords: Hashes.
+        password: The one of its first sign-in.
         clock: The time.
 
     Raises:
-        InvalidInput: The role is a machine's, the court or lessor is missing, or the password is not good enough.
+        InvalidInput: The role is a machine's, or the court or lessor is missing.
         NotPermitted: The role is not the principal's to give.
         NotFound: There is no such court or lessor in sight.
         Conflict: The login is taken.
     """
     subject_id = await _subject_for(session, principal, wanted)
-    login = normalise_login(wanted.login)
-    given = None if wanted.password else GivenPassword(make_one_time_password(), clock.now() + ONE_TIME_FOR)
-    if wanted.password:
-        check_new_password(wanted.password, login)
-    stored = await passwords.hash(given.password if given else wanted.password or "")
+    given = password.given
     principal_id = await create_principal(session, wanted.role, wanted.name, clock, subject_id=subject_id)
     account = AccountRow(
         principal_id=principal_id,
-        login=login,
-        password_hash=stored,
+        login=normalise_login(wanted.login),
+        password_hash=password.stored,
         must_change_password=given is not None,
         password_until=given.until if given else None,
         created_at=clock.now(),
@@ -175,7 +203,7 @@ async def create_person(
         raise
     note(session, Note("account.create", detail=f"principal {principal_id}, {wanted.role}"))
     holder = PrincipalRow(role=wanted.role, subject_id=subject_id, name=wanted.name, created_at=clock.now())
-    return _person(account, holder, None), given
+    return _person(account, holder, None)
 
 
 async def change_person(
@@ -211,8 +239,8 @@ async def change_person(
 
 
 async def reset_password(
-    session: AsyncSession, principal: Principal, principal_id: int, passwords: Passwords, clock: Clock
-) -> GivenPassword:
+    session: AsyncSession, principal: Principal, principal_id: int, password: FirstPassword, clock: Clock
+) -> None:
     """Give somebody a one-time password, end its sessions, and lift the lock after failures.
 
     Raises:
@@ -221,13 +249,12 @@ async def reset_password(
     """
     account, _ = await _in_sight(session, principal, principal_id)
     _must_be_another(principal, principal_id)
-    given = GivenPassword(make_one_time_password(), clock.now() + ONE_TIME_FOR)
-    account.password_hash = await passwords.hash(given.password)
-    account.must_change_password, account.password_until = True, given.until
+    account.password_hash = password.stored
+    account.must_change_password = password.given is not None
+    account.password_until = password.given.until if password.given else None
     await session_queries.clear_failures(session, login_digest(account.login))
     await end_sessions(session, principal_id, clock.now())
     note(session, Note("password.reset", detail=f"principal {principal_id}"))
-    return given
 
 
 async def reset_totp(session: AsyncSession, principal: Principal, principal_id: int, clock: Clock) -> None:

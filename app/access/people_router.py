@@ -1,8 +1,8 @@
 """Looking after people over HTTP."""
 
-from typing import Final
+from typing import Annotated, Final
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 
 from app.access import people
 from app.access.http import MayWritePeople, ReadSession, WriteSession, keyring_of
@@ -29,6 +29,19 @@ def subject_of(court_id: int | None, lessor_id: int | None) -> int | None:
     return court_id if court_id is not None else lessor_id
 
 
+async def first_password(request: Request, context: InContext, _may: MayWritePeople) -> people.FirstPassword:
+    """Return a one-time password and its hash; for whoever looks after people only.
+
+    Raises:
+        Unavailable: Too many wait for their hashes.
+    """
+    return await people.one_time_password(sign_in_of(request).passwords, context.clock)
+
+
+FirstPassword = Annotated[people.FirstPassword, Depends(first_password)]
+"""Named before the session of a route: no transaction waits for a hash."""
+
+
 @router.get("/people", summary="List people")
 async def list_people(
     session: ReadSession, context: InContext, principal: MayWritePeople, limit: Limit = 100, after: After = None
@@ -41,16 +54,14 @@ async def list_people(
 
 @router.post("/people", status_code=201, summary="Make an account")
 async def create_person(
-    request: Request, session: WriteSession, context: InContext, body: PersonInput, principal: MayWritePeople
+    first: FirstPassword, session: WriteSession, context: InContext, body: PersonInput, principal: MayWritePeople
 ) -> PersonMade:
     """Make an account; its one-time password is told this once and has to be changed at the first sign-in."""
     wanted = people.NewPerson(body.login, body.name, body.role, subject_of(body.court_id, body.lessor_id))
     async with as_service(session):
-        made, given = await people.create_person(
-            session, principal, wanted, sign_in_of(request).passwords, context.clock
-        )
+        made = await people.create_person(session, principal, wanted, first, context.clock)
     out = PersonOutput.model_validate(made)
-    return PersonMade(**out.model_dump(), password=given.password if given else "")
+    return PersonMade(**out.model_dump(), password=first.given.password if first.given else "")
 
 
 @router.patch("/people/{principal_id}", summary="Change an account")
@@ -72,15 +83,18 @@ async def change_person(
 
 @router.post("/people/{principal_id}/password-reset", summary="Give somebody a one-time password")
 async def reset_password(
-    request: Request, session: WriteSession, context: InContext, principal_id: Key, principal: MayWritePeople
+    request: Request,
+    first: FirstPassword,
+    session: WriteSession,
+    context: InContext,
+    principal_id: Key,
+    principal: MayWritePeople,
 ) -> OneTimePassword:
     """Replace somebody's password by one that is told this once; its sessions end, a lock after failures too."""
     async with as_service(session):
-        given = await people.reset_password(
-            session, principal, principal_id, sign_in_of(request).passwords, context.clock
-        )
+        await people.reset_password(session, principal, principal_id, first, context.clock)
     keyring_of(request).forget_after(session, principal_id=principal_id)
-    return OneTimePassword(password=given.password, until=given.until)
+    return OneTimePassword.model_validate(first.given)
 
 
 @router.post("/people/{principal_id}/totp-reset", status_code=204, summary="Forget somebody's authenticator")

@@ -7,12 +7,12 @@ from pydantic import Field, SecretStr, StringConstraints
 
 from app.access.domain import Permission, Role, SignInMethod, SignInStep
 from app.core.http import Moment
-from app.core.wire import PLAIN, Duration, Id, Stored, Text, Wire
+from app.core.wire import PLAIN, WHOLE, Duration, Id, Stored, Text, Wire
 
 _MAX_TYPED: Final = 512
 Login = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100), *PLAIN]
 """What somebody types to say who it is; case and width of letters do not matter."""
-Password = Annotated[SecretStr, Field(min_length=1, max_length=_MAX_TYPED)]
+Password = Annotated[SecretStr, Field(min_length=1, max_length=_MAX_TYPED), WHOLE]
 Code = Annotated[str, StringConstraints(strip_whitespace=True, min_length=6, max_length=40), *PLAIN]
 """Six digits of an authenticator, or a recovery code."""
 Prefix = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{12}$")]

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import Interval, case, delete, func, literal, or_, select, update
+from sqlalchemy import Interval, case, delete, exists, func, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -19,6 +19,11 @@ LONGEST_LOCK: Final = timedelta(minutes=15)
 FAILURES_COUNT_FOR: Final = timedelta(days=1)
 """After a day without one, failures are counted anew."""
 _MOST_DOUBLINGS: Final = 10
+
+
+async def session_exists(session: AsyncSession, token_sha256: bytes) -> bool:
+    """Tell whether there is, or was, a session with a token, however it ended."""
+    return bool(await session.scalar(select(exists().where(SessionRow.token_sha256 == token_sha256))))
 
 
 async def find_session(session: AsyncSession, token_sha256: bytes) -> SignedIn | None:

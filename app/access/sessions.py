@@ -23,6 +23,13 @@ TOKEN_BYTES: Final = 32
 SESSION_REFUSED: Final = "You are not signed in, or no longer: sign in (POST /v1/session)."
 
 
+class SessionUnknown(NotAuthenticated):
+    """There never was a session with this token, or it is long forgotten; answered like one that is over."""
+
+    def __init__(self) -> None:
+        super().__init__(SESSION_REFUSED)
+
+
 @dataclass(frozen=True, slots=True)
 class Opened:
     """A session at the only moment when its token is known.
@@ -101,9 +108,13 @@ async def authenticate_session(session: AsyncSession, token: str, now: datetime,
         idle_after: So long unused a session ends.
 
     Raises:
-        NotAuthenticated: There is none in force; the answer never says why.
+        SessionUnknown: There never was one.
+        NotAuthenticated: It is over; the answer never says which of both.
     """
-    found = await queries.find_session(session, token_digest(token))
+    digest = token_digest(token)
+    found = await queries.find_session(session, digest)
+    if found is None and not await queries.session_exists(session, digest):
+        raise SessionUnknown
     if found is None or found.is_over(now, idle_after):
         raise NotAuthenticated(SESSION_REFUSED)
     return found

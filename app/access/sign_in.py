@@ -7,6 +7,8 @@ transactions with the slow hash between them, so that no connection waits for it
 
 import math
 from collections import OrderedDict
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -106,13 +108,15 @@ class SignIn:
             SignInRefused: Login and password do not belong together, or the account is shut; the same answer.
             TotpRequired: The password is right, and the account has an authenticator.
             TotpRefused: The code is wrong or spent.
+            Unavailable: Too many passwords wait to be compared; the login's attempt was not counted.
         """
         self.count_address(came.address, now_s)
-        begun = await self._begin(normalise_login(given.login))
-        verdict = await self.passwords.verify(begun.password_hash, given.password)
-        author = Author(begun.principal_id or 0, "signing_in")
-        async with writing_as(self._context.database, author, self._context.clock) as session:
-            outcome = await self._judge(session, begun, verdict, given, came)
+        with self.passwords.turn():
+            begun = await self._begin(normalise_login(given.login))
+            async with self._noting(begun):
+                verdict = await self.passwords.verify(begun.password_hash, given.password)
+                async with self._writing(begun) as session:
+                    outcome = await self._judge(session, begun, verdict, given, came)
         if isinstance(outcome, AppError):  # what was counted and noted is committed all the same
             raise outcome
         return outcome
@@ -123,13 +127,16 @@ class SignIn:
         Raises:
             SignInPaused: Too many failures.
             SignInRefused: It is not right.
+            Unavailable: Too many passwords wait to be compared.
         """
-        begun = await self._begin(login)
-        verdict = await self.passwords.verify(begun.password_hash, password)
-        if not verdict.right or begun.password_hash is None:
-            raise SignInRefused
-        async with self._context.database.writing(SERVICE) as session:
-            await queries.take_back_attempt(session, begun.digest, begun.attempt)
+        with self.passwords.turn():
+            begun = await self._begin(login)
+            async with self._noting(begun):
+                verdict = await self.passwords.verify(begun.password_hash, password)
+                if not verdict.right or begun.password_hash is None:
+                    raise SignInRefused
+                async with self._context.database.writing(SERVICE) as session:
+                    await queries.take_back_attempt(session, begun.digest, begun.attempt)
         return begun.password_hash
 
     def count_address(self, address: str, now_s: float) -> None:
@@ -146,6 +153,21 @@ class SignIn:
         wait_s = bucket.take(1, self._context.settings.sign_in_attempts_per_minute / _MINUTE_S, now_s)
         if wait_s:
             raise SignInPaused(math.ceil(wait_s))
+
+    def _writing(self, begun: _Begun) -> AbstractAsyncContextManager[AsyncSession]:
+        author = Author(begun.principal_id or 0, "signing_in")
+        return writing_as(self._context.database, author, self._context.clock)
+
+    @asynccontextmanager
+    async def _noting(self, begun: _Begun) -> AsyncIterator[None]:
+        """Note a failure, whatever it is: an attempt that was counted leaves its note even where we broke."""
+        try:
+            yield
+        except Exception as error:
+            why = "asked again" if isinstance(error, SignInRefused) else type(error).__name__
+            async with self._writing(begun) as session:
+                note(session, Note("sign_in.failed", detail=f"{begun.words}, {why}"))
+            raise
 
     async def _begin(self, login: str) -> _Begun:
         digest, now = login_digest(login), self._context.clock.now()

@@ -1,9 +1,10 @@
 """The edge of a connection, below the application: what a client may hold back or swell before there is a request.
 
 uvicorn waits for ever for the end of a head, keeps whatever a head grows to, and waits for ever for a client that
-does not read. Here a head has a time and a size, a body has a time, an answer that nobody takes is given up,
-connections are counted, and what is refused is told by the same problem documents as elsewhere. The size of bodies,
-which applications read themselves, is limited in ``app.api.edges``.
+does not read. Here a head has a time and a size, a body has a time, and what is around it (extensions of chunks,
+trailers, which nobody reads) a size; an answer that nobody takes is given up, connections are counted, and what is
+refused is told by the same problem documents as elsewhere. The size of bodies, which applications read themselves,
+is limited in ``app.api.edges``.
 """
 
 import asyncio
@@ -27,6 +28,8 @@ _CLOSE_WITHIN_S: Final = 5.0
 _GRACE_S: Final = 8
 """How long a stop waits for requests: a client that holds its body back or does not read would hold it up for ever,
 until the supervisor kills (containers: after 10 s). What was handed to the writer is stored all the same."""
+_FRAME_BYTES: Final = 16
+"""So many bytes around each piece of a body are nothing but its framing."""
 _log = structlog.get_logger("leasetrace.connections")
 
 
@@ -39,7 +42,8 @@ class Connection(HttpToolsProtocol):
     def __init__(self, *args: Any, **named: Any) -> None:
         super().__init__(*args, **named)
         self._chunk_bytes = self._head_bytes = 0
-        self._in_head = self._refused = False
+        self._in_head = self._in_body = self._refused = False
+        self._body_bytes = self._around_body = self._since_body = 0
         self._one_too_many = False
         self._timer: asyncio.TimerHandle | None = None
         self._body_until = 0.0
@@ -66,8 +70,12 @@ class Connection(HttpToolsProtocol):
         self._chunk_bytes = len(data)
         if self._in_head:
             self._head_bytes += self._chunk_bytes
+        body_goes_on, self._body_bytes = self._in_body, 0
         super().data_received(data)
         if self._is_over():
+            return
+        if body_goes_on and self._in_body and self._is_padded():
+            self._give_up_body(HeadTooLarge("There is too much around this body: extensions of chunks, or trailers."))
             return
         cycle = self._cycle()
         answering = cycle is not None and not cycle.response_complete
@@ -96,18 +104,33 @@ class Connection(HttpToolsProtocol):
         self._in_head = True
         self._head_bytes = self._chunk_bytes
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Keep a header of a head; trailers are dropped, for whoever checked the head did not see them."""
+        if self._in_head:
+            super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
         """Hand the request on, or one that refuses it in its place."""
-        self._in_head = False
+        self._in_head, self._in_body = False, True
+        self._around_body = self._since_body = 0
         self._stop_waiting()
         refusal = self._refusal()
-        if refusal is None:
-            super().on_headers_complete()
-            return
         served = self.app
-        self.app = _refusing(self, refusal)  # uvicorn takes it while the next line runs
+        if refusal is not None:
+            self.app = _refusing(self, refusal)  # uvicorn takes it while the next line runs
         super().on_headers_complete()
         self.app = served
+        self.headers = []  # those of the request are its own from here on
+
+    def on_body(self, body: bytes) -> None:
+        """Take in a piece of a body, and count what is body of what came."""
+        self._body_bytes += len(body) + _FRAME_BYTES
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """End a body."""
+        self._in_body = False
+        super().on_message_complete()
 
     def pause_writing(self) -> None:
         """Begin to watch whether the client takes anything of what waits for it."""
@@ -141,6 +164,12 @@ class Connection(HttpToolsProtocol):
             return AddressTooLong(f"expected an address of at most {self.settings.max_url_bytes} bytes")
         return HeadTooLarge(f"expected a first line and headers of at most {most} bytes")
 
+    def _is_padded(self) -> bool:
+        """Tell whether too much came that is no body: in all, beyond its framing, or since there was any."""
+        self._since_body = 0 if self._body_bytes else self._since_body + self._chunk_bytes
+        self._around_body += max(0, self._chunk_bytes - self._body_bytes)
+        return max(self._since_body, self._around_body) > self.settings.max_head_bytes
+
     def _await_head(self) -> None:
         self._stop_waiting()
         self._timer = self.loop.call_later(self.settings.head_within_s, self._head_late)
@@ -169,14 +198,18 @@ class Connection(HttpToolsProtocol):
         self._timer = None
         if self.transport.is_closing():
             return
-        if self.cycle.response_started:
-            self._close()  # the rest of what is answered already
-        elif self.flow.read_paused or self.cycle.waiting_for_100_continue:
+        if not self.cycle.response_started and (self.flow.read_paused or self.cycle.waiting_for_100_continue):
             self._await_body()  # it is us that it waits for
         else:
-            self._refuse(TooSlow("The rest of the body did not come in time."))
-            self.cycle.disconnected = True  # so it looks to the application, whose answer goes nowhere
-            self.cycle.message_event.set()
+            self._give_up_body(TooSlow("The rest of the body did not come in time."))
+
+    def _give_up_body(self, error: AppError) -> None:
+        if self.cycle.response_started or self.pipeline:
+            self._close()  # the rest of what is answered already, or no place yet to say so
+            return
+        self._refuse(error)
+        self.cycle.disconnected = True  # so it looks to the application, whose answer goes nowhere
+        self.cycle.message_event.set()
 
     def _answer_late(self) -> None:
         left = self.transport.get_write_buffer_size()

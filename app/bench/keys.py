@@ -56,11 +56,12 @@ async def measure(app_url: str) -> dict[str, Any]:
 
 async def _numbers(context: Context, keyring: Keyring, passwords: Passwords) -> dict[str, Any]:
     password, door = secrets.token_hex(16), SignIn(context, passwords)
+    first = await people.chosen_password(passwords, "bench", password)
     async with context.database.writing(SERVICE) as session:
         holder_id = await principal_for(session, Role.DISPATCHER, "bench", context.clock)
         key = await create_key(session, holder_id, "bench", context.clock)
-        wanted = people.NewPerson("bench", "bench", Role.DISPATCHER, None, password)
-        await people.create_person(session, _OPERATOR, wanted, passwords, context.clock)
+        wanted = people.NewPerson("bench", "bench", Role.DISPATCHER)
+        await people.create_person(session, _OPERATOR, wanted, first, context.clock)
     opened = await door.open(Credentials("bench", password), Came("bench"), time.monotonic())
 
     async def cold() -> None:

@@ -43,8 +43,13 @@ def create(
             subject_id = (await court_by_code(session, court)).court_id
         elif role.kind is PrincipalKind.LESSOR and lessor is not None:
             subject_id = (await lessor_named(session, lessor)).lessor_id
-        wanted = people.NewPerson(login, name or login, role, subject_id, password)
-        return (await people.create_person(session, OPERATOR, wanted, Passwords(), context.clock))[1]
+        wanted = people.NewPerson(login, name or login, role, subject_id)
+        if password:
+            first = await people.chosen_password(Passwords(), login, password)
+        else:
+            first = await people.one_time_password(Passwords(), context.clock)
+        await people.create_person(session, OPERATOR, wanted, first, context.clock)
+        return first.given
 
     _print_password(ask(use))
 
@@ -105,9 +110,11 @@ def _change(login: str, change: people.Change) -> None:
 def reset_password(login: Login) -> None:
     """Print a one-time password for somebody; its sessions end, and a lock after failures."""
 
-    async def use(session: AsyncSession, context: Context) -> people.GivenPassword:
+    async def use(session: AsyncSession, context: Context) -> people.GivenPassword | None:
         principal_id = await people.person_with_login(session, login)
-        return await people.reset_password(session, OPERATOR, principal_id, Passwords(), context.clock)
+        first = await people.one_time_password(Passwords(), context.clock)
+        await people.reset_password(session, OPERATOR, principal_id, first, context.clock)
+        return first.given
 
     _print_password(ask(use))
 

@@ -21,7 +21,8 @@ Cell = str | int | float
 DIGEST_LABEL: Final = "摘要 Digest"
 """The first cell of the last row; the second is the digest."""
 _MARK: Final = "sha256:"
-_FORMULA_OPENERS: Final = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA_OPENERS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", *"\uff1d\uff0b\uff0d\uff20")
+"""The last four are full-width: spreadsheets in Chinese and Japanese take them for the narrow ones."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,14 +24,29 @@ IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 MAX_URL: Final = 500
 _MAX_PORT: Final = 65_535
 _DEFAULT_PORTS: Final = {"https": 443, "http": 80}
-_INSIDE_V6: Final = tuple(
-    ipaddress.ip_network(net)
+_UNICAST_V6: Final = ipaddress.IPv6Network("2000::/3")
+"""All that was ever given out; NAT64, mapped, compatible and site-local addresses are outside."""
+_SPECIAL_V6: Final = tuple(
+    ipaddress.IPv6Network(net)
     for net in (
-        "64:ff9b::/96",  # NAT64: an IPv4 address in disguise, perhaps a private one
-        "2002::/16",  # 6to4, as above
-        "2001::/32",  # Teredo, as above
+        "2001::/23",  # assignments of the IETF: Teredo (an IPv4 address in disguise), ORCHID, benchmarks
+        "2001:db8::/32",  # documentation
+        "2002::/16",  # 6to4: an IPv4 address in disguise, perhaps a private one
+        "2620:4f:8000::/48",  # AS112
+        "3fff::/20",  # documentation
     )
 )
+_SPECIAL_V4: Final = tuple(
+    ipaddress.IPv4Network(net)
+    for net in (
+        "192.0.0.0/24",  # assignments of the IETF
+        "192.31.196.0/24",  # AS112
+        "192.52.193.0/24",  # AMT: multicast through a tunnel
+        "192.88.99.0/24",  # relays of 6to4
+        "192.175.48.0/24",  # AS112
+    )
+)
+"""What the ``ipaddress`` of this Python takes for public, or of another might."""
 _PRIVATE_NAMES: Final = ("localhost", ".localhost", ".local", ".internal", ".home.arpa")
 
 
@@ -45,12 +60,13 @@ class AnswerRefused(httpx.ReadError):
 
 def is_public(address: IpAddress) -> bool:
     """Tell whether an address belongs to the public internet: not private, loopback, link-local or any other kind."""
-    if isinstance(address, ipaddress.IPv6Address):
-        if address.ipv4_mapped is not None:
-            return is_public(address.ipv4_mapped)
-        if any(address in network for network in _INSIDE_V6):
-            return False
-    return address.is_global and not address.is_multicast
+    if isinstance(address, ipaddress.IPv4Address):
+        special = any(address in network for network in _SPECIAL_V4)
+    elif address.ipv4_mapped is not None:
+        return is_public(address.ipv4_mapped)
+    else:
+        special = address not in _UNICAST_V6 or any(address in network for network in _SPECIAL_V6)
+    return not special and address.is_global and not address.is_multicast
 
 
 def check_url(text: str, *, allow_private: bool) -> str:

@@ -88,7 +88,8 @@ class Settings(BaseSettings):
     """So long browsers shall come by TLS only (Strict-Transport-Security), seconds."""
 
     failures_per_minute: NonNegativeInt = 120
-    """So many refused keys a minute from one address (IPv6: one /64); past it 429. 0: no limit."""
+    """So many refused keys a minute from one address (IPv6: one /64), and so many sessions that never were; past it
+    429. 0: no limit."""
 
     max_batch_rows: Annotated[int, Field(ge=1, le=32_767)] = 10_000
     """A batch of pings may have this many rows."""

@@ -4,12 +4,13 @@ import re
 from datetime import date, timedelta
 from typing import Annotated, Any, Final
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, StringConstraints
 
 MAX_ID: Final = 2**31 - 1
 """Ids are PostgreSQL integers."""
 
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_HALF: Final = re.compile(r"[\ud800-\udfff]")
 _DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 
@@ -18,6 +19,13 @@ def _plain(text: str) -> str:
         msg = "expected one line of text without control characters"
         raise ValueError(msg)
     return text
+
+
+def _whole(secret: SecretStr) -> SecretStr:
+    if _HALF.search(secret.get_secret_value()):
+        msg = "expected text without halves of surrogate pairs"
+        raise ValueError(msg)
+    return secret
 
 
 def _written(value: object) -> object:
@@ -35,6 +43,9 @@ PLAIN: Final[tuple[Any, ...]] = (
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), *PLAIN]
 """One line of text, at most 200 characters."""
+
+WHOLE: Final = AfterValidator(_whole)
+"""Secret text that can be written as UTF-8, as pydantic sees to by itself where text is not secret."""
 
 Day = Annotated[date, BeforeValidator(_written)]
 """A day, written as YYYY-MM-DD and in no other way."""

@@ -117,9 +117,10 @@ class People:
     ) -> int:
         """Make an account, with an authenticator where a secret is given."""
         door: SignIn = self.application.state.sign_in
-        wanted = people.NewPerson(login, login.title(), role, subject_id, PASSWORD)
+        wanted = people.NewPerson(login, login.title(), role, subject_id)
+        first = await people.chosen_password(door.passwords, login, PASSWORD)
         async with self.context.database.writing(SERVICE) as session:
-            made, _ = await people.create_person(session, OPERATOR, wanted, door.passwords, self.context.clock)
+            made = await people.create_person(session, OPERATOR, wanted, first, self.context.clock)
             if totp_secret is not None:
                 sealed = self.context.settings.sealer().seal(totp_secret, f"account:{made.principal_id}:totp")
                 await session.execute(

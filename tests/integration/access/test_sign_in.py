@@ -2,6 +2,8 @@
 
 import asyncio
 import secrets
+import threading
+from contextlib import ExitStack
 from datetime import timedelta
 
 import httpx
@@ -9,15 +11,19 @@ import pytest
 from argon2 import PasswordHasher
 from fastapi import FastAPI
 from pydantic import SecretStr
+from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from app.access import totp
 from app.access.cookies import COOKIE, PLAIN_COOKIE
 from app.access.domain import Role
+from app.access.passwords import Passwords, Verdict
 from app.core.clock import FixedClock
+from app.core.failures import FailureLimit
 from app.core.settings import Settings
 from app.main import create_app
 from tests.conftest import NOW
 from tests.integration.access.people_support import CHEAP, PASSWORD, People, with_cheap_hashes
+from tests.integration.access.trail_support import Trail
 from tests.support import Doors, problem_fields
 
 SECRET = totp.make_secret()
@@ -163,6 +169,140 @@ async def test_attempts_at_the_same_moment_are_counted_exactly(people: People) -
     answers = await asyncio.gather(*(one.sign_in("target", "wrong password") for one in browsers))
     assert sorted(one.status_code for one in answers) == [401] * 5 + [429] * 11
     assert await people.scalar("SELECT failures FROM sign_in_failure") == 5
+
+
+async def test_where_too_many_wait_for_their_hash_nothing_is_counted(people: People) -> None:
+    await people.account("target")
+    admin = await people.signed_in("admin", Role.PLATFORM_ADMINISTRATOR)
+    wanted = {"login": "new", "name": "New", "role": "dispatcher"}
+    browser = await people.browser()
+    with ExitStack() as waiting:
+        for _ in range(18):
+            waiting.enter_context(people.application.state.sign_in.passwords.turn())
+        for _ in range(6):
+            refused = await browser.sign_in("target", "wrong password")
+            assert (refused.status_code, refused.json()["code"]) == (503, "unavailable")
+            assert refused.headers["retry-after"] == "2"
+        assert (await admin.send("POST", "/v1/people", wanted)).status_code == 503
+        change = {"old_password": "wrong password", "new_password": "a longer password"}
+        assert (await admin.send("POST", "/v1/session/password", change)).status_code == 503
+    assert await people.scalar("SELECT count(*) FROM sign_in_failure") == 0
+    assert (await browser.sign_in("target")).status_code == 201
+    assert (await admin.send("POST", "/v1/people", wanted)).status_code == 201
+
+
+async def test_no_connection_to_the_database_waits_for_a_hash(
+    people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = await people.account("target")
+    admin = await people.signed_in("admin", Role.PLATFORM_ADMINISTRATOR)
+    go = threading.Event()
+
+    class Held(PasswordHasher):
+        def hash(self, password: str | bytes, *, salt: bytes | None = None) -> str:
+            go.wait(10)
+            return super().hash(password, salt=salt)
+
+    held = Passwords(Held(time_cost=1, memory_cost=64, parallelism=1))
+    monkeypatch.setattr(people.application.state.sign_in, "passwords", held)
+    wanted = [{"login": f"new {n}", "name": "New", "role": "dispatcher"} for n in range(6)]
+    asked = [asyncio.create_task(admin.send("POST", "/v1/people", one)) for one in wanted]
+    asked.append(asyncio.create_task(admin.send("POST", f"/v1/people/{target}/password-reset")))
+    try:
+        for _ in range(500):
+            if held._turns == len(asked):
+                break
+            await asyncio.sleep(0.01)
+        assert held._turns == len(asked)
+        pool = people.context.database.engine.pool
+        assert isinstance(pool, AsyncAdaptedQueuePool)
+        assert pool.checkedout() <= 1, "of the one who listens for changes"
+    finally:
+        go.set()
+    assert [(await one).status_code for one in asked] == [201] * 6 + [200]
+    held.close()
+
+
+async def test_sessions_that_never_were_are_counted_and_those_that_are_over_are_not(
+    people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(people.application.state.guard, "failures", FailureLimit(5))
+    transport = httpx.ASGITransport(people.application, raise_app_exceptions=False, client=("192.0.2.44", 1))
+
+    async def asked(token: str | None = None, **headers: str) -> int:
+        cookie = {"Cookie": f"{COOKIE}={token}"} if token else {}
+        async with httpx.AsyncClient(transport=transport, base_url="https://leasetrace.test") as client:
+            return (await client.get("/v1/session", headers=cookie | headers)).status_code
+
+    ended, good = [await people.signed_in(login) for login in ("over", "zhao")]
+    over = ended.token
+    await ended.send("DELETE", "/v1/session")
+    assert [await asked(over) for _ in range(8)] == [401] * 8, "a page whose session is over shuts nobody out"
+    assert await asked(good.token) == 200
+    assert [await asked(Authorization=f"Bearer lt_{n:012x}_{n:064x}") for n in range(7)] == [401] * 5 + [429] * 2
+    other = await people.signed_in("wang")
+    assert await asked(other.token) == 200, "a wrong device shuts no person out"
+    assert [await asked(f"made up {n}".replace(" ", "-")) for n in range(7)] == [401] * 5 + [429] * 2
+    assert await asked(good.token) == 200, "one that was seen here before goes on"
+    late = await people.signed_in("late")
+    assert await asked(late.token) == 429
+    assert await late.status() == 200, "at another address"
+
+
+HALF = r'"\ud800 and more words"'
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "fields"),
+    [
+        ("/v1/session", '{"login": "zhao", "password": %s}', ["password"]),
+        ("/v1/session", '{"login": %s, "password": "x"}', ["login"]),
+        ("/v1/session", '{"login": "zhao", "password": "x", "totp": %s}', ["totp"]),
+        ("/v1/session/password", '{"old_password": %s, "new_password": "a longer password"}', ["old_password"]),
+        ("/v1/session/password", '{"old_password": "x", "new_password": %s}', ["new_password"]),
+        ("/v1/session/totp", '{"password": %s}', ["password"]),
+        ("/v1/session/totp/confirm", '{"code": %s}', ["code"]),
+        ("/v1/people", '{"login": %s, "name": "Zhao", "role": "dispatcher"}', ["login"]),
+        ("/v1/people", '{"login": "zhao", "name": %s, "role": "dispatcher"}', ["name"]),
+    ],
+)
+async def test_half_a_surrogate_pair_is_no_text(people: People, path: str, body: str, fields: list[str]) -> None:
+    await people.account("zhao")
+    admin = await people.signed_in("admin", Role.PLATFORM_ADMINISTRATOR)
+    for _ in range(6):
+        answer = await admin.client.post(
+            path,
+            content=(body % HALF).encode(),
+            headers={"Content-Type": "application/json", "X-CSRF-Token": admin.csrf},
+        )
+        assert (answer.status_code, problem_fields(answer)) == (422, fields), answer.text
+        assert "more words" not in answer.text
+    assert await people.scalar("SELECT count(*) FROM sign_in_failure") == 0, "nobody is locked out"
+
+
+async def test_what_breaks_after_an_attempt_was_counted_is_in_the_trail(
+    people: People, trail: Trail, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    who = await people.account("target")
+    admin = await people.signed_in("admin", Role.PLATFORM_ADMINISTRATOR)
+    trail.begin_anew()
+
+    class Broken(Passwords):
+        async def verify(self, stored: str | None, password: str) -> Verdict:
+            raise RuntimeError(stored, password)
+
+    door = people.application.state.sign_in
+    change = {"old_password": "wrong password", "new_password": "a longer password"}
+    assert (await admin.send("POST", "/v1/session/password", change)).status_code == 401
+    broken = Broken(CHEAP)
+    monkeypatch.setattr(door, "passwords", broken)
+    assert (await (await people.browser()).sign_in("target")).status_code == 500
+    noted = trail.entries()
+    assert [entry["action"] for entry in noted] == ["sign_in.failed"] * 2
+    assert "asked again" in noted[0]["detail"]
+    assert noted[1]["detail"] == f"principal {who}, RuntimeError"
+    assert await people.scalar("SELECT count(*) FROM sign_in_failure") == 2
+    broken.close()
 
 
 async def test_an_address_has_so_many_attempts_a_minute_and_others_are_not_hindered(

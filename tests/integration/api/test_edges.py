@@ -7,14 +7,18 @@ import json
 import re
 import time
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import httpx
 import pytest
+import uvicorn
 from fastapi import FastAPI
 from pydantic import SecretStr
+from starlette.types import Receive, Scope, Send
 
 from app.access.domain import Permission, Role
 from app.access.guard import Guard
+from app.api.connections import connection_type
 from app.cli.cluster import ClusterUrls
 from app.core.clients import parse_networks
 from app.core.clock import FixedClock
@@ -22,7 +26,7 @@ from app.core.failures import FailureLimit
 from app.core.settings import Settings
 from app.main import API_VERSION, create_app
 from tests.conftest import context_of
-from tests.integration.ingest.fleet import exchange, request, serving
+from tests.integration.ingest.fleet import exchange, request, serving, serving_config
 from tests.support import Doors
 
 MUST = {
@@ -302,6 +306,119 @@ async def test_a_second_request_on_a_connection_has_the_same_limits(port: int) -
     )
     assert answer.startswith(b"HTTP/1.1 200")
     assert_problem(answer[answer.index(b"HTTP/1.1 4") :], 431, "head_too_large")
+
+
+# --- what comes around a body ---
+
+CHUNKED = (
+    b"POST /%s HTTP/1.1\r\nHost: leasetrace.test\r\nConnection: close\r\nX-Forwarded-For: 198.51.100.20\r\n"
+    b"Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+)
+
+
+@asynccontextmanager
+async def echo(strict: FastAPI) -> AsyncIterator[tuple[int, list[list[tuple[bytes, bytes]]]]]:
+    """A server behind the edges of a connection that tells what a request has after its whole body was read."""
+    seen: list[list[tuple[bytes, bytes]]] = []
+
+    async def tell(scope: Scope, receive: Receive, send: Send) -> None:
+        headers, more, read = scope["headers"], True, 0
+        while more:
+            message = await receive()
+            more = message.get("more_body", False)
+            read += len(message.get("body", b""))
+        seen.append(list(headers))
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/plain")]})
+        await send({"type": "http.response.body", "body": b"%d bytes" % read})
+
+    limits = context_of(strict)
+    config = uvicorn.Config(
+        tell,
+        http=connection_type(limits.settings, limits.metrics),
+        ws="none",
+        port=0,
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+    )
+    async with serving_config(config) as listens:
+        yield listens, seen
+
+
+async def test_trailers_are_no_headers(strict: FastAPI) -> None:
+    """Whatever was checked of the head did not see them."""
+    head = CHUNKED % b"echo"
+    trailers = b"X-Forwarded-For: 192.0.2.1\r\nAuthorization: Bearer lt_late\r\n" + b"T: 1\r\n" * 40
+    for gap in (False, True):
+        parts = [head + b"2\r\n{}\r\n0\r\n", trailers + b"\r\n"]
+        async with echo(strict) as (listens, seen):
+            if gap:
+                _, answer = await seconds_until_closed(listens, *parts, pause_s=0.1)
+            else:
+                answer = await exchange(listens, b"".join(parts))
+        assert b"2 bytes" in parse(answer)[2]
+        assert [name for name, _ in seen[0]] == [
+            b"host",
+            b"connection",
+            b"x-forwarded-for",
+            b"content-type",
+            b"transfer-encoding",
+        ]
+
+
+@pytest.mark.parametrize(
+    "padding",
+    [
+        b"1\r\na\r\n0\r\n" + b"X-A: bbbbbbbbbb\r\n" * 4_000,
+        b"1\r\na\r\n0\r\nX-A: " + b"b" * 60_000,
+        (b"1;" + b"x" * 1_000 + b"\r\na\r\n") * 60,
+        b"1;" + b"x" * 60_000,
+    ],
+    ids=["trailers", "one trailer", "extensions", "one extension"],
+)
+@pytest.mark.parametrize("answered", [False, True])
+async def test_what_is_around_a_body_has_a_size(strict: FastAPI, padding: bytes, answered: bool) -> None:
+    head = CHUNKED % b"echo"
+    parts = [head, *(padding[i : i + 1_500] for i in range(0, len(padding), 1_500))]
+    if answered:
+        async with serving(strict) as listens:
+            parts[0] = head.replace(b"Connection: close", b"Connection: keep-alive").replace(b"/echo", b"/v1/pings")
+            _, answer = await seconds_until_closed(listens, *parts, pause_s=0.01)
+        assert parse(answer)[0] in {401, 431}
+        assert answer.count(b"HTTP/1.1 ") == 1
+    else:
+        async with echo(strict) as (listens, seen):
+            _, answer = await seconds_until_closed(listens, *parts, pause_s=0.01)
+        assert_problem(answer, 431, "head_too_large")
+        assert all(len(headers) == 5 for headers in seen)
+
+
+async def test_a_body_in_the_smallest_chunks_is_a_body_all_the_same(strict: FastAPI) -> None:
+    head = CHUNKED % b"echo"
+    chunks = b"00000001\r\na\r\n" * 3_000
+    async with echo(strict) as (listens, _):
+        parts = [head, *(chunks[i : i + 5_000] for i in range(0, len(chunks), 5_000)), b"0\r\n\r\n"]
+        _, answer = await seconds_until_closed(listens, *parts, pause_s=0.01)
+    assert b"3000 bytes" in parse(answer)[2]
+
+
+async def test_a_trailer_does_not_change_who_is_limited(strict: FastAPI) -> None:
+    """The trusted proxy forwards what a client says after its body; the address is that of the head."""
+    limits = {"trusted_proxies": parse_networks("127.0.0.1/32"), "sign_in_attempts_per_minute": 3}
+    settings = context_of(strict).settings.model_copy(update=limits)
+    application = create_app(settings, context_of(strict).clock)
+    body = b'{"login":"nobody","password":"wrong"}'
+    codes = []
+    async with application.router.lifespan_context(application), serving(application) as listens:
+        for n in range(5):
+            answer = await exchange(
+                listens,
+                CHUNKED % b"v1/session" + b"%x\r\n%b\r\n0\r\n" % (len(body), body),
+                b"X-Forwarded-For: 203.0.113.%d\r\n\r\n" % n,
+            )
+            codes.append(parse(answer)[0])
+    assert codes[:3] == [401] * 3
+    assert codes[3:] == [429] * 2
 
 
 async def test_what_is_no_http_is_told_so_without_a_name(port: int) -> None:

@@ -68,7 +68,13 @@ class _Server(uvicorn.Server):
 @asynccontextmanager
 async def serving(application: FastAPI) -> AsyncIterator[int]:
     """Serve the application, which runs already, on a port of the loopback address, as ``leasetrace serve`` does."""
-    config = server_config(application, port=0, lifespan="off")
+    async with serving_config(server_config(application, port=0, lifespan="off")) as listens:
+        yield listens
+
+
+@asynccontextmanager
+async def serving_config(config: uvicorn.Config) -> AsyncIterator[int]:
+    """Serve what a configuration says, on the port that it was given."""
     server = _Server(config)
     task = asyncio.create_task(server.serve())
     await server.listens.wait()

@@ -1,11 +1,13 @@
 """Passwords: which are taken, and that no account is told from none by what is computed."""
 
+from contextlib import ExitStack
+
 import pytest
 from argon2 import PasswordHasher
 from argon2.profiles import RFC_9106_LOW_MEMORY
 
 from app.access.passwords import COMMON, Passwords, check_new_password, make_one_time_password, normalise_login
-from app.core.errors import InvalidInput
+from app.core.errors import InvalidInput, Unavailable
 
 CHEAP = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
 
@@ -68,6 +70,20 @@ async def test_right_wrong_and_none() -> None:
     for hash_, typed in ((stored, "wide letters 2"), (None, "wide letters 1"), ("not a hash", "wide letters 1")):
         verdict = await passwords.verify(hash_, typed)
         assert (verdict.right, verdict.new_hash) == (False, None)
+    passwords.close()
+
+
+async def test_only_so_many_wait_and_the_next_is_told_to_come_again() -> None:
+    passwords = Passwords(CHEAP)
+    with ExitStack() as waiting:
+        for _ in range(18):
+            waiting.enter_context(passwords.turn())
+        with pytest.raises(Unavailable) as refused, passwords.turn():
+            pass
+        assert refused.value.retry_after_s == 2
+        with pytest.raises(Unavailable):
+            await passwords.hash("correct horse battery")
+    assert (await passwords.hash("correct horse battery")).startswith("$argon2id$")
     passwords.close()
 
 
