@@ -11,7 +11,8 @@ from app.assets.service import asset_in_sight, devices_ever_on
 from app.assets.transfers import transferred
 from app.core.errors import InvalidInput
 from app.core.http import Context
-from app.core.paging import decode_key, encode_key
+from app.core.paging import BIG_KEY, decode_key, encode_key
+from app.core.wire import MAX_ID
 from app.jurisdictions.service import LocatedLayer
 from app.telemetry.domain import BLOCKING, E7, Source, doubt_names
 from app.tracking import queries
@@ -203,7 +204,7 @@ async def track_of(
     await asset_in_sight(session, visibility, asset_id, now)
     key: queries.TrackKey | None = None
     if after is not None:
-        moment, device_id, lon_e7, lat_e7 = decode_key(after, 4)
+        moment, device_id, lon_e7, lat_e7 = decode_key(after, (BIG_KEY, MAX_ID, MAX_ID, MAX_ID))
         key = (moment, device_id, lon_e7, lat_e7)
     since = (await transferred(session, visibility, [asset_id])).get(asset_id)
     if since is not None:  # row-level security would leave the rest out too
