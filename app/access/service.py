@@ -81,9 +81,9 @@ async def name_of(session: AsyncSession, principal_id: int) -> str:
 async def principal_for(
     session: AsyncSession, role: Role, name: str, clock: Clock, *, subject_id: int | None = None
 ) -> int:
-    """Return the principal of this role and name, made now if there is none yet."""
-    row = await queries.principal_named(session, role, name)
-    if row is not None and row.subject_id == subject_id:
+    """Return the principal of this role, name and court or lessor, made now if there is none yet."""
+    row = await queries.principal_named(session, role, name, subject_id)
+    if row is not None:
         return row.principal_id
     return await create_principal(session, role, name, clock, subject_id=subject_id)
 

@@ -62,6 +62,7 @@ async def test_a_manager_makes_keys_for_its_own_lessor_only(doors: Doors, people
         ({"role": "lessor_feed", "feed_id": foreign.json()["feed_id"]}, 422, "feed_id"),
         ({"role": "lessor_feed", "scopes": ["registers:write"]}, 422, "scopes"),
         ({"role": "lessor_feed", "expires_at": NOW.isoformat()}, 422, "expires_at"),
+        ({"role": "lessor_feed", "court_id": manager.subject_id}, 422, "court_id"),
         ({"role": "enforcement_officer", "court_id": await people.court_id()}, 403, "role"),
         ({"role": "platform_administrator"}, 403, "role"),
     ):
@@ -86,6 +87,15 @@ async def test_a_key_is_never_made_for_a_person_of_the_same_name(admin: httpx.As
     person = await people.account("zhang")
     made = await admin.post("/v1/keys", json={"role": "dispatcher", "holder": "Zhang", "label": "x"})
     assert made.json()["principal_id"] != person
+
+
+async def test_lessors_whose_systems_have_one_name_have_each_its_own(doors: Doors) -> None:
+    one, other = await doors.lessor("yuanhai"), await doors.lessor("beishan")
+    wanted = {"role": "lessor_feed", "holder": "gateway", "label": "x"}
+    made = [(await who.client.post("/v1/keys", json=wanted)).json() for who in (one, other, other, one)]
+    holders = [key["principal_id"] for key in made]
+    assert (holders[1], holders[0]) == (holders[2], holders[3])
+    assert holders[0] != holders[1]
 
 
 async def test_a_narrowed_key_makes_and_rotates_none_that_opens_more(doors: Doors) -> None:

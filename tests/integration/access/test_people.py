@@ -169,6 +169,10 @@ async def test_a_person_of_a_court_or_lessor_needs_one_that_exists(people: Peopl
         ("enforcement_officer", {}, 422, "court_id"),
         ("enforcement_officer", {"court_id": 2_000_000_000}, 404, "court_id"),
         ("lessor_manager", {"lessor_id": 2_000_000_000}, 404, "lessor_id"),
+        ("lessor_reader", {"court_id": 1}, 422, "court_id"),
+        ("enforcement_officer", {"lessor_id": 1}, 422, "lessor_id"),
+        ("dispatcher", {"court_id": 1}, 422, "court_id"),
+        ("auditor", {"lessor_id": 1}, 422, "lessor_id"),
         ("lessor_reader", {"lessor_id": 1, "court_id": 1}, 422, "court_id"),
         ("lessor_feed", {"lessor_id": 1}, 422, "role"),
     ):
