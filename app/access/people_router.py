@@ -5,7 +5,8 @@ from fastapi import APIRouter, Request
 from app.access import people
 from app.access.domain import PrincipalKind, Role
 from app.access.http import MayWritePeople, ReadSession, WriteSession, keyring_of
-from app.access.schemas import OneTimePassword, PersonChange, PersonInput, PersonMade, PersonOutput
+from app.access.keys import keys_made_by
+from app.access.schemas import OneTimePassword, PersonChange, PersonChanged, PersonInput, PersonMade, PersonOutput
 from app.access.session_router import sign_in_of
 from app.core.database import as_service
 from app.core.errors import InvalidInput
@@ -62,13 +63,14 @@ async def change_person(
     principal_id: Key,
     body: PersonChange,
     principal: MayWritePeople,
-) -> PersonOutput:
+) -> PersonChanged:
     """Rename somebody, shut it out, let it in again, or give it another role; all but the name ends its sessions."""
     change = people.Change(body.name, body.role, body.disabled)
     async with as_service(session):
         changed = await people.change_person(session, principal, principal_id, change, context.clock)
+        made = await keys_made_by(session, principal_id, context.clock.now())
     keyring_of(request).forget_after(session, principal_id=principal_id)
-    return PersonOutput.model_validate(changed)
+    return PersonChanged(**PersonOutput.model_validate(changed).model_dump(), keys_made=made)
 
 
 @router.post("/people/{principal_id}/password-reset", summary="Give somebody a one-time password")

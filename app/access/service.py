@@ -97,10 +97,12 @@ async def create_key(
     feed_id: int | None = None,
     expires_at: datetime | None = None,
     scopes: Collection[Permission] | None = None,
+    made_by: int | None = None,
 ) -> str:
     """Create a key and return its text, which is stored nowhere and shown only now.
 
-    ``scopes`` narrow it to some of what its holder's role may; without them it opens all of that.
+    ``scopes`` narrow it to some of what its holder's role may; without them it opens all of that. ``made_by`` is
+    the principal that made it; None for whoever runs the service.
     """
     key = make_key()
     session.add(
@@ -113,6 +115,7 @@ async def create_key(
             created_at=clock.now(),
             expires_at=expires_at,
             scopes=None if scopes is None else sorted(scopes),
+            made_by=made_by,
         )
     )
     await session.flush()

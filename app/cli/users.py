@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access import people
 from app.access.domain import PrincipalKind, Role
+from app.access.keys import keys_made_by
 from app.access.passwords import Passwords
 from app.assets.service import lessor_named
 from app.cli.operator import OPERATOR, ask, console, moment
@@ -81,9 +82,12 @@ def _state(one: people.Person) -> str:
 
 @users_app.command("disable")
 def disable(login: Login) -> None:
-    """Shut somebody out at once: its sessions and keys end within a second."""
-    _change(login, people.Change(disabled=True))
+    """Shut somebody out at once: its sessions and keys end within a second, not keys that it made for machines."""
+    made = _change(login, people.Change(disabled=True))
     console.print(f"{login} is shut out.", markup=False)
+    if made:
+        told = f"keys that it made stay in force: {' '.join(made)}; end them with `keys revoke --made-by {login}`"
+        typer.echo(told, err=True)
 
 
 @users_app.command("enable")
@@ -93,12 +97,15 @@ def enable(login: Login) -> None:
     console.print(f"{login} may sign in again.", markup=False)
 
 
-def _change(login: str, change: people.Change) -> None:
-    async def use(session: AsyncSession, context: Context) -> people.Person:
-        principal_id = await people.person_with_login(session, login)
-        return await people.change_person(session, OPERATOR, principal_id, change, context.clock)
+def _change(login: str, change: people.Change) -> list[str]:
+    """Change an account and return the prefixes of the keys in force that its person made."""
 
-    ask(use)
+    async def use(session: AsyncSession, context: Context) -> list[str]:
+        principal_id = await people.person_with_login(session, login)
+        await people.change_person(session, OPERATOR, principal_id, change, context.clock)
+        return await keys_made_by(session, principal_id, context.clock.now())
+
+    return ask(use)
 
 
 @users_app.command("reset-password")
