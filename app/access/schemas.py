@@ -6,7 +6,7 @@ from typing import Annotated, Final
 from pydantic import Field, SecretStr, StringConstraints
 
 from app.access.domain import Permission, Role, SignInMethod, SignInStep
-from app.core.http import Moment
+from app.core.http import SetMoment
 from app.core.wire import PLAIN, Duration, Id, Stored, Text, Wire
 
 _MAX_TYPED: Final = 512
@@ -185,7 +185,7 @@ class KeyInput(Wire):
     scopes: Annotated[list[Permission], Field(min_length=1, max_length=len(Permission))] | None = None
     """What the key is narrowed to; all that the role may when left out."""
     feed_id: Id | None = None
-    expires_at: Moment | None = None
+    expires_at: SetMoment | None = None
 
 
 class RotationInput(Wire):

@@ -10,7 +10,7 @@ from app.access.trail import Note, note
 from app.assets.service import asset_in_sight, devices_ever_on
 from app.assets.transfers import transferred
 from app.core.errors import InvalidInput
-from app.core.http import Context
+from app.core.http import EARLIEST, Context
 from app.core.paging import BIG_KEY, decode_key, encode_key
 from app.core.wire import MAX_ID
 from app.jurisdictions.service import LocatedLayer
@@ -195,9 +195,12 @@ async def track_of(
 
     Raises:
         NotFound: There is no such asset in sight.
-        InvalidInput: The window is turned round or longer than a year, or the page token is not ours.
+        InvalidInput: The window begins before 1990, is turned round or is longer than a year, or the page token is not
+            ours.
     """
     starts_at, ends_at = window
+    if starts_at < EARLIEST:
+        raise InvalidInput("from: expected a time from 1990-01-01 UTC on", field="from")
     if not timedelta(0) < ends_at - starts_at <= MAX_WINDOW:  # a sum could pass the year 9999
         raise InvalidInput("to: expected a time after `from`, at most 366 days later", field="to")
     now = context.clock.now()
