@@ -3,14 +3,15 @@
 Passwords are typed at a prompt or printed this once; none is ever taken from an option, where others could read it.
 """
 
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
+from pydantic import TypeAdapter, ValidationError
 from rich.markup import escape
 from rich.table import Table
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.access import people
+from app.access import people, schemas
 from app.access.domain import PrincipalKind, Role
 from app.access.keys import keys_made_by
 from app.access.passwords import Passwords
@@ -18,10 +19,13 @@ from app.assets.service import lessor_named
 from app.cli.operator import OPERATOR, ask, console, moment
 from app.core.http import Context
 from app.core.paging import MAX_LIMIT
+from app.core.wire import Text
 from app.jurisdictions.service import court_by_code
 
 users_app = typer.Typer(help="People who sign in.", no_args_is_help=True)
 Login = Annotated[str, typer.Argument(help="What the person types to sign in.")]
+_LOGIN: Final[TypeAdapter[str]] = TypeAdapter(schemas.Login)
+_NAME: Final[TypeAdapter[str]] = TypeAdapter(Text)
 
 
 @users_app.command("create")
@@ -36,6 +40,7 @@ def create(
     ] = False,
 ) -> None:
     """Make an account and print its one-time password, this once: it has to be changed at the first sign-in."""
+    login, name = _as_over_http(login, name or login)
     password = typer.prompt("Password", hide_input=True, confirmation_prompt=True) if ask_password else None
 
     async def use(session: AsyncSession, context: Context) -> people.GivenPassword | None:
@@ -44,10 +49,18 @@ def create(
             subject_id = (await court_by_code(session, court)).court_id
         elif role.kind is PrincipalKind.LESSOR and lessor is not None:
             subject_id = (await lessor_named(session, lessor)).lessor_id
-        wanted = people.NewPerson(login, name or login, role, subject_id, password)
+        wanted = people.NewPerson(login, name, role, subject_id, password)
         return (await people.create_person(session, OPERATOR, wanted, Passwords(), context.clock))[1]
 
     _print_password(ask(use))
+
+
+def _as_over_http(login: str, name: str) -> tuple[str, str]:
+    """Return login and name as a request may carry them: one line each, of a length that can be typed."""
+    try:
+        return _LOGIN.validate_python(login), _NAME.validate_python(name)
+    except ValidationError as error:
+        raise typer.BadParameter(f"login and name: {error.errors()[0]['msg']}") from error
 
 
 @users_app.command("list")

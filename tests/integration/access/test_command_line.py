@@ -109,6 +109,23 @@ async def test_a_courts_key_is_rotated_here(doors: Doors, run: Command) -> None:
     assert (rotated.exit_code, rotated.stdout[:3]) == (0, "lt_"), rotated.output
 
 
+@pytest.mark.parametrize("login", ["", "  ", "a\tb", "a\nb", "x\x1b[2J", "L" * 101])
+async def test_a_login_that_nobody_could_send_is_not_made(people: People, run: Command, login: str) -> None:
+    refused = run("users", "create", login, "--role", "dispatcher")
+    assert refused.exit_code == 2, refused.output
+    named = run("users", "create", "somebody", "--role", "dispatcher", "--name", login * 2)
+    assert named.exit_code == (0 if not login else 2), named.output
+    assert await people.scalar("SELECT count(*) FROM account") == (0 if login else 1)
+
+
+async def test_no_key_is_made_for_more_than_a_hundred_years(people: People, run: Command) -> None:
+    for days in ("36501", "99999999999"):
+        assert run("keys", "create", "auditor", "--days", days).exit_code == 2
+    assert run("keys", "create", "auditor", "--days", "36500").exit_code == 0
+    assert run("keys", "list").exit_code == 0
+    assert await people.scalar("SELECT count(*) FROM api_key") == 1
+
+
 @pytest.mark.parametrize(("text", "seconds"), [("7d", 604_800), ("12h", 43_200), ("30min", 1_800), ("0s", 0)])
 def test_durations(text: str, seconds: int) -> None:
     assert duration(text).total_seconds() == seconds
