@@ -2,7 +2,8 @@
 
 A platform administrator looks after all, a lessor's manager after its lessor's. Over HTTP only lessors' keys are made
 and rotated: those of a court, a dispatcher or a crew would open positions without the second factor that their people
-need, so whoever runs the machine makes them. A narrowed key makes no wider one, and one that ends none that ends later.
+need, so whoever runs the machine makes them. A narrowed key makes no wider one, and one that ends makes none that
+ends later.
 """
 
 from dataclasses import dataclass, field
@@ -129,7 +130,7 @@ async def make_key(session: AsyncSession, principal: Principal, wanted: NewKeyWa
     Raises:
         InvalidInput: Scopes that the role does not have, an end that is past, no lessor, another's feed.
         NotFound: There is no such lessor in sight.
-        NotPermitted: No key is made for the role here, or the key would open more than the principal's own, or longer.
+        NotPermitted: No key is made here for the role, or it would open more than the principal's own, or longer.
     """
     subject_id = await _subject_for(session, principal, wanted)
     check_scopes(wanted.role, wanted.scopes)
@@ -166,7 +167,7 @@ async def rotate_key(
 ) -> MadeKey:
     """Make a key that opens the same for the same holder, and let the old one end after the overlap.
 
-    The new one lasts as long from now on as the old one did from its making, but no longer than a key that rotates it.
+    The new one lasts as long from now on as the old one did from its making, no longer than a key that rotates it.
 
     Args:
         session: A transaction of the service itself.
@@ -220,7 +221,7 @@ async def revoke_key(session: AsyncSession, principal: Principal, prefix: str, c
 
 
 async def revoke_made_by(session: AsyncSession, principal_id: int, clock: Clock) -> list[str]:
-    """End at once every key that somebody made and that is in force, and return their prefixes; for the command line."""
+    """End at once every key in force that somebody made, and return their prefixes; for the command line."""
     prefixes = await keys_made_by(session, principal_id, clock.now())
     for prefix in prefixes:
         found = await queries.locked_key(session, prefix)
@@ -265,7 +266,7 @@ def _must_be_lessors(role: Role) -> None:
     if role not in queries.LESSOR_ROLES:
         allowed = ", ".join(queries.LESSOR_ROLES)
         raise NotPermitted(
-            f"role: here keys are made for {allowed}; whoever runs the service makes others (`leasetrace keys create`)",
+            f"role: here keys are made for {allowed}; others at the command line (`leasetrace keys create`)",
             field="role",
         )
 

@@ -37,7 +37,9 @@ def list_all() -> None:
 
     async def use(session: AsyncSession, context: Context) -> Table:
         del context
-        table = Table("prefix", "holder", "role", "label", "scopes", "created", "expires", "last used", "revoked", "made by")
+        table = Table(
+            "prefix", "holder", "role", "label", "scopes", "created", "expires", "last used", "revoked", "made by"
+        )
         after = 0
         while True:
             found = await keys.list_keys(session, OPERATOR, after, MAX_LIMIT)

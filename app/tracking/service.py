@@ -195,8 +195,7 @@ async def track_of(
 
     Raises:
         NotFound: There is no such asset in sight.
-        InvalidInput: The window begins before 1990, is turned round or is longer than a year, or the page token is not
-            ours.
+        InvalidInput: The window begins before 1990, is turned round or longer than a year, or the token is not ours.
     """
     starts_at, ends_at = window
     if starts_at < EARLIEST:

@@ -8,9 +8,23 @@ from tests.integration.enforcement.conftest import Matter
 from tests.support import Doors, problem_fields
 
 LISTS = {
-    Role.PLATFORM_ADMINISTRATOR: ("/v1/people", "/v1/lessors", "/v1/cases", "/v1/devices", "/v1/depots", "/v1/legal-holds"),
+    Role.PLATFORM_ADMINISTRATOR: (
+        "/v1/people",
+        "/v1/lessors",
+        "/v1/cases",
+        "/v1/devices",
+        "/v1/depots",
+        "/v1/legal-holds",
+    ),
     Role.LESSOR_MANAGER: ("/v1/keys", "/v1/assets", "/v1/feeds", "/v1/alerts", "/v1/aemp-sources"),
-    Role.ENFORCEMENT_OFFICER: ("/v1/cases", "{case}/assets", "{case}/measures", "{case}/entrustments", "/v1/courts", "/v1/divisions"),
+    Role.ENFORCEMENT_OFFICER: (
+        "/v1/cases",
+        "{case}/assets",
+        "{case}/measures",
+        "{case}/entrustments",
+        "/v1/courts",
+        "/v1/divisions",
+    ),
     Role.AUDITOR: ("/v1/audit",),
 }
 
