@@ -21,7 +21,7 @@ from app.access.sessions import SESSION_REFUSED, SessionUnknown
 from app.access.sight import sight_of
 from app.access.trail import author_of, notes_of
 from app.access.trail_writing import TrailWriter, append, entries_of
-from app.core.errors import NotAuthenticated, NotPermitted, PurposeRequired
+from app.core.errors import InvalidInput, NotAuthenticated, NotPermitted, PurposeRequired
 from app.core.http import Context, InContext
 from app.core.wire import Key
 
@@ -224,14 +224,19 @@ def position_sight(
     principal: MayReadPositions,
     case: Annotated[
         Key | None,
-        Query(description="The case for which positions are read; courts, dispatchers and crews must."),
+        Query(
+            description="The case for which positions are read: courts, dispatchers and crews must, lessors must not."
+        ),
     ] = None,
 ) -> Visibility:
     """Return what the principal may see of positions.
 
     Raises:
         PurposeRequired: A court, a dispatcher or a crew has not named the case.
+        InvalidInput: A lessor, which needs none, has: nobody checks it, and the trail would carry whatever it says.
     """
+    if case is not None and principal.kind not in _NEED_PURPOSE:
+        raise InvalidInput("case: leave it out, a lessor reads its own positions for no case", field="case")
     if case is None and principal.kind in _NEED_PURPOSE:
         raise PurposeRequired("case: say for which case you read positions, for example `?case=12`", field="case")
     return Visibility(principal, case_id=case)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import Integer, Row, column, func, select, table, update
+from sqlalchemy import Integer, Row, column, func, or_, select, table, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.domain import Role
@@ -46,13 +46,27 @@ async def locked_key(session: AsyncSession, prefix: str) -> tuple[ApiKeyRow, Pri
     return None if row is None else (row[0], row[1])
 
 
-async def end_key(session: AsyncSession, api_key_id: int, at: datetime) -> None:
-    """Let a key end at a moment, unless it ends earlier."""
+async def key_by_id(session: AsyncSession, api_key_id: int) -> ApiKeyRow | None:
+    """Return a key."""
+    return await session.get(ApiKeyRow, api_key_id)
+
+
+async def made_in_force(session: AsyncSession, principal_id: int, now: datetime) -> Sequence[str]:
+    """Return the prefixes of the keys that somebody made and that are in force, in the order of their making."""
+    key = ApiKeyRow
+    found = select(key.prefix).where(
+        key.made_by == principal_id, key.revoked_at.is_(None), or_(key.expires_at.is_(None), key.expires_at > now)
+    )
+    return (await session.scalars(found.order_by(key.api_key_id))).all()
+
+
+async def end_key(session: AsyncSession, api_key_id: int, now: datetime, at: datetime) -> None:
+    """Let a key that is rotated now end at a moment, unless it ends earlier."""
     key = ApiKeyRow
     await session.execute(
         update(key)
         .where(key.api_key_id == api_key_id)
-        .values(expires_at=func.least(func.coalesce(key.expires_at, at), at))
+        .values(expires_at=func.least(func.coalesce(key.expires_at, at), at), rotated_at=now)
     )
 
 

@@ -26,12 +26,16 @@ async def list_keys(
 
 @router.post("/keys", status_code=201, summary="Make a key")
 async def create_key(session: WriteSession, context: InContext, body: KeyInput, principal: MayWriteKeys) -> KeyMade:
-    """Make a key; its text is told this once. A narrowed key makes none that opens more than itself."""
+    """Make a lessor's key; its text is told this once.
+
+    Keys of courts, dispatchers and crews are made at the command line only. A narrowed key makes none that opens more
+    than itself, and one that ends none that ends later.
+    """
     wanted = keys.NewKeyWanted(
         role=body.role,
         holder=body.holder,
         label=body.label,
-        subject_id=subject_of(body.court_id, body.lessor_id),
+        subject_id=subject_of(body.role, body.court_id, body.lessor_id),
         scopes=None if body.scopes is None else frozenset(body.scopes),
         feed_id=body.feed_id,
         expires_at=body.expires_at,
@@ -49,7 +53,7 @@ async def rotate_key(
     body: RotationInput,
     principal: MayWriteKeys,
 ) -> KeyMade:
-    """Make a key that opens the same for the same holder; the old one ends after the overlap."""
+    """Make a key that opens the same for the same holder; the old one ends after the overlap. Once for each key."""
     overlap = keys.OVERLAP if body.overlap is None else body.overlap
     async with as_service(session):
         made = await keys.rotate_key(session, principal, prefix, overlap, context.clock)

@@ -1,6 +1,9 @@
 """Looking after keys: made, listed, rotated with an overlap, revoked.
 
-A platform administrator looks after all, a lessor's manager after its lessor's. A narrowed key makes no wider one.
+A platform administrator looks after all, a lessor's manager after its lessor's. Over HTTP only lessors' keys are made
+and rotated: those of a court, a dispatcher or a crew would open positions without the second factor that their people
+need, so whoever runs the machine makes them. A narrowed key makes no wider one, and one that ends makes none that
+ends later.
 """
 
 from dataclasses import dataclass, field
@@ -10,7 +13,7 @@ from typing import Final
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access import key_queries as queries
-from app.access.domain import KINDS_WITH_SUBJECT, Permission, Principal, PrincipalKind, Role
+from app.access.domain import Permission, Principal, PrincipalKind, Role
 from app.access.people import existing_subject
 from app.access.roles import PERMISSIONS, permissions_of
 from app.access.service import create_key, principal_for
@@ -20,6 +23,8 @@ from app.core.clock import Clock
 from app.core.errors import Conflict, InvalidInput, NotFound, NotPermitted
 
 OVERLAP: Final = timedelta(days=7)
+_LONGEST: Final = timedelta(days=36_500)
+"""No key that is rotated lasts longer."""
 _NO_KEY: Final = "There is no such key."
 
 
@@ -41,6 +46,8 @@ class KeyFacts:
         expires_at: When it ends by itself, UTC.
         last_used_at: When it was used last, to the minute, UTC.
         revoked_at: When it was revoked, UTC.
+        rotated_at: When it was rotated: it ends soon, and another one opens the same, UTC.
+        made_by: Who made it; where that was done with a key, whoever made that one. None: the command line.
     """
 
     api_key_id: int
@@ -56,6 +63,8 @@ class KeyFacts:
     expires_at: datetime | None
     last_used_at: datetime | None
     revoked_at: datetime | None
+    rotated_at: datetime | None
+    made_by: int | None
 
     @property
     def court_id(self) -> int | None:
@@ -84,7 +93,7 @@ class NewKeyWanted:
         role: What its holder does.
         holder: What its holder is called; made if there is none.
         label: What the key is for.
-        subject_id: The lessor or court of its holder; for a lessor's manager its own when left out.
+        subject_id: The lessor of its holder; for a lessor's manager its own when left out.
         scopes: What it is narrowed to; all that the role may when left out.
         feed_id: The lessor's feed whose declarations hold for it.
         expires_at: When it ends by itself, UTC.
@@ -119,19 +128,19 @@ async def make_key(session: AsyncSession, principal: Principal, wanted: NewKeyWa
         clock: The time.
 
     Raises:
-        InvalidInput: Scopes that the role does not have, an end that is past, no lessor or court, another's feed.
-        NotFound: There is no such lessor or court in sight.
-        NotPermitted: The role is not the principal's to give a key for, or the key would open more than its own.
+        InvalidInput: Scopes that the role does not have, an end that is past, no lessor, another's feed.
+        NotFound: There is no such lessor in sight.
+        NotPermitted: No key is made here for the role, or it would open more than the principal's own, or longer.
     """
     subject_id = await _subject_for(session, principal, wanted)
     check_scopes(wanted.role, wanted.scopes)
     _must_not_widen(principal, permissions_of(wanted.role, wanted.scopes))
     if wanted.expires_at is not None and wanted.expires_at <= clock.now():
         raise InvalidInput("expires_at: expected a time that is still to come", field="expires_at")
-    if wanted.feed_id is not None and (
-        wanted.role.kind is not PrincipalKind.LESSOR
-        or await queries.lessor_of_feed(session, wanted.feed_id) != subject_id
-    ):
+    made_by, latest = await _maker(session, principal)
+    if latest is not None and wanted.expires_at is not None and wanted.expires_at > latest:
+        raise NotPermitted("expires_at: a key makes none that ends later than itself", field="expires_at")
+    if wanted.feed_id is not None and await queries.lessor_of_feed(session, wanted.feed_id) != subject_id:
         raise InvalidInput("feed_id: there is no feed with this number of this lessor", field="feed_id")
     holder_id = await principal_for(session, wanted.role, wanted.holder, clock, subject_id=subject_id)
     text = await create_key(
@@ -140,18 +149,25 @@ async def make_key(session: AsyncSession, principal: Principal, wanted: NewKeyWa
         wanted.label,
         clock,
         feed_id=wanted.feed_id,
-        expires_at=wanted.expires_at,
+        expires_at=wanted.expires_at or latest,
         scopes=wanted.scopes,
+        made_by=made_by,
     )
     return await _made(session, text, "key.create")
 
 
 async def rotate_key(
-    session: AsyncSession, principal: Principal, prefix: str, overlap: timedelta, clock: Clock
+    session: AsyncSession,
+    principal: Principal,
+    prefix: str,
+    overlap: timedelta,
+    clock: Clock,
+    *,
+    of_every_role: bool = False,
 ) -> MadeKey:
     """Make a key that opens the same for the same holder, and let the old one end after the overlap.
 
-    The new one lasts as long from now on as the old one did from its making.
+    The new one lasts as long from now on as the old one did from its making, no longer than a key that rotates it.
 
     Args:
         session: A transaction of the service itself.
@@ -159,29 +175,36 @@ async def rotate_key(
         prefix: Of the old key.
         overlap: So long both are in force.
         clock: The time.
+        of_every_role: Whether keys of courts, dispatchers and crews are rotated too: at the command line.
 
     Raises:
         NotFound: Out of sight.
-        Conflict: The old one is not in force any more.
-        NotPermitted: The new one would open more than the principal's own key.
+        Conflict: The old one is not in force any more, or was rotated already.
+        NotPermitted: The new one would open more than the principal's own key, or is not a lessor's.
     """
     old, holder = await _in_sight(session, principal, prefix)
     now = clock.now()
     if old.revoked_at is not None or (old.expires_at is not None and old.expires_at <= now):
         raise Conflict("This key is not in force any more; make a new one.")
-    scopes = None if old.scopes is None else frozenset(map(Permission, old.scopes))
-    _must_not_widen(principal, permissions_of(Role(holder.role), scopes))
-    lifetime = None if old.expires_at is None else old.expires_at - old.created_at
+    if old.rotated_at is not None:
+        raise Conflict("This key was rotated already; rotate the one that was made then.")
+    role, scopes = Role(holder.role), None if old.scopes is None else frozenset(map(Permission, old.scopes))
+    if not of_every_role:
+        _must_be_lessors(role)
+    _must_not_widen(principal, permissions_of(role, scopes))
+    made_by, latest = await _maker(session, principal)
+    until = None if old.expires_at is None else now + min(old.expires_at - old.created_at, _LONGEST)
     text = await create_key(
         session,
         old.principal_id,
         old.label,
         clock,
         feed_id=old.feed_id,
-        expires_at=None if lifetime is None else now + lifetime,
+        expires_at=min((end for end in (until, latest) if end is not None), default=None),
         scopes=scopes,
+        made_by=made_by,
     )
-    await queries.end_key(session, old.api_key_id, now + overlap)
+    await queries.end_key(session, old.api_key_id, now, now + overlap)
     note(session, Note("key.rotate", detail=f"key {prefix}"))
     return await _made(session, text, "key.create")
 
@@ -193,11 +216,30 @@ async def revoke_key(session: AsyncSession, principal: Principal, prefix: str, c
         NotFound: Out of sight.
     """
     key, holder = await _in_sight(session, principal, prefix)
+    await _revoke(session, key, clock)
+    return holder.principal_id
+
+
+async def revoke_made_by(session: AsyncSession, principal_id: int, clock: Clock) -> list[str]:
+    """End at once every key in force that somebody made, and return their prefixes; for the command line."""
+    prefixes = await keys_made_by(session, principal_id, clock.now())
+    for prefix in prefixes:
+        found = await queries.locked_key(session, prefix)
+        if found is not None:
+            await _revoke(session, found[0], clock)
+    return prefixes
+
+
+async def _revoke(session: AsyncSession, key: ApiKeyRow, clock: Clock) -> None:
     if key.revoked_at is None:
         key.revoked_at = clock.now()
-        note(session, Note("key.revoke", detail=f"key {prefix}"))
+        note(session, Note("key.revoke", detail=f"key {key.prefix}"))
         await session.flush()
-    return holder.principal_id
+
+
+async def keys_made_by(session: AsyncSession, principal_id: int, now: datetime) -> list[str]:
+    """Return the prefixes of the keys in force that somebody made; they outlive its account."""
+    return list(await queries.made_in_force(session, principal_id, now))
 
 
 def check_scopes(role: Role, scopes: frozenset[Permission] | None) -> None:
@@ -220,16 +262,33 @@ def _must_not_widen(principal: Principal, opens: frozenset[Permission]) -> None:
         raise NotPermitted("A narrowed key cannot make one that opens more; name fewer scopes.", field="scopes")
 
 
-async def _subject_for(session: AsyncSession, principal: Principal, wanted: NewKeyWanted) -> int | None:
+def _must_be_lessors(role: Role) -> None:
+    if role not in queries.LESSOR_ROLES:
+        allowed = ", ".join(queries.LESSOR_ROLES)
+        raise NotPermitted(
+            f"role: here keys are made for {allowed}; others at the command line (`leasetrace keys create`)",
+            field="role",
+        )
+
+
+async def _maker(session: AsyncSession, principal: Principal) -> tuple[int | None, datetime | None]:
+    """Return who answers for a key that a principal makes, and when it must have ended; None: nobody, never."""
+    if principal.principal_id == 0:  # whoever runs the service
+        return None, None
+    own = None if principal.api_key_id is None else await queries.key_by_id(session, principal.api_key_id)
+    if own is None:
+        return principal.principal_id, None
+    return own.made_by or principal.principal_id, own.expires_at
+
+
+async def _subject_for(session: AsyncSession, principal: Principal, wanted: NewKeyWanted) -> int:
+    _must_be_lessors(wanted.role)
     own = lessor_scope(principal)
     if own is not None:
-        if wanted.role not in queries.LESSOR_ROLES:
-            raise NotPermitted(f"role: you may make keys for {', '.join(queries.LESSOR_ROLES)}", field="role")
         if wanted.subject_id not in {None, own}:
             raise NotFound("lessor_id: there is no such lessor in your sight", field="lessor_id")
         return own
-    kind = wanted.role.kind
-    return await existing_subject(session, kind, wanted.subject_id) if kind in KINDS_WITH_SUBJECT else None
+    return await existing_subject(session, PrincipalKind.LESSOR, wanted.subject_id)
 
 
 async def _in_sight(session: AsyncSession, principal: Principal, prefix: str) -> tuple[ApiKeyRow, PrincipalRow]:
@@ -266,4 +325,6 @@ def _facts(key: ApiKeyRow, holder: PrincipalRow) -> KeyFacts:
         expires_at=key.expires_at,
         last_used_at=key.last_used_at,
         revoked_at=key.revoked_at,
+        rotated_at=key.rotated_at,
+        made_by=key.made_by,
     )

@@ -218,10 +218,11 @@ async def change_person(
     """
     account, holder = await _in_sight(session, principal, principal_id)
     now = clock.now()
-    if change.name is not None:
+    _must_be_another(principal, principal_id)
+    if change.name is not None and change.name != holder.name:
+        # Exports say who took them by name: under which one somebody did so must be found again.
+        note(session, Note("account.rename", detail=f"principal {principal_id}, {holder.name!r} to {change.name!r}"))
         holder.name = change.name
-    if change.disabled is not None or change.role is not None:
-        _must_be_another(principal, principal_id)
     if change.role is not None and change.role != holder.role:
         _must_be_given_by(principal, change.role)
         if change.role.kind is not Role(holder.role).kind:

@@ -1,12 +1,14 @@
 """Looking after people over HTTP."""
 
-from typing import Annotated, Final
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
 
 from app.access import people
+from app.access.domain import PrincipalKind, Role
 from app.access.http import MayWritePeople, ReadSession, WriteSession, keyring_of
-from app.access.schemas import OneTimePassword, PersonChange, PersonInput, PersonMade, PersonOutput
+from app.access.keys import keys_made_by
+from app.access.schemas import OneTimePassword, PersonChange, PersonChanged, PersonInput, PersonMade, PersonOutput
 from app.access.session_router import sign_in_of
 from app.core.database import as_service
 from app.core.errors import InvalidInput
@@ -15,18 +17,20 @@ from app.core.paging import After, Limit, Page, decode_token, page_of
 from app.core.wire import Key
 
 router = APIRouter()
-_ONE_SUBJECT: Final = "court_id: name a court or a lessor, not both"
 
 
-def subject_of(court_id: int | None, lessor_id: int | None) -> int | None:
-    """Return the one of both that was named.
+def subject_of(role: Role, court_id: int | None, lessor_id: int | None) -> int | None:
+    """Return the court or the lessor that was named for somebody in a role; None where none was.
 
     Raises:
-        InvalidInput: Both were.
+        InvalidInput: One was named for which the role does not act.
     """
-    if court_id is not None and lessor_id is not None:
-        raise InvalidInput(_ONE_SUBJECT, field="court_id")
-    return court_id if court_id is not None else lessor_id
+    named = {PrincipalKind.COURT: court_id, PrincipalKind.LESSOR: lessor_id}
+    for kind, subject_id in named.items():
+        if subject_id is not None and kind is not role.kind:
+            words = role.replace("_", " ")
+            raise InvalidInput(f"{kind}_id: leave it out, a {words} does not act for a {kind}", field=f"{kind}_id")
+    return named.get(role.kind)
 
 
 async def first_password(request: Request, context: InContext, _may: MayWritePeople) -> people.FirstPassword:
@@ -57,7 +61,7 @@ async def create_person(
     first: FirstPassword, session: WriteSession, context: InContext, body: PersonInput, principal: MayWritePeople
 ) -> PersonMade:
     """Make an account; its one-time password is told this once and has to be changed at the first sign-in."""
-    wanted = people.NewPerson(body.login, body.name, body.role, subject_of(body.court_id, body.lessor_id))
+    wanted = people.NewPerson(body.login, body.name, body.role, subject_of(body.role, body.court_id, body.lessor_id))
     async with as_service(session):
         made = await people.create_person(session, principal, wanted, first, context.clock)
     out = PersonOutput.model_validate(made)
@@ -72,13 +76,14 @@ async def change_person(
     principal_id: Key,
     body: PersonChange,
     principal: MayWritePeople,
-) -> PersonOutput:
+) -> PersonChanged:
     """Rename somebody, shut it out, let it in again, or give it another role; all but the name ends its sessions."""
     change = people.Change(body.name, body.role, body.disabled)
     async with as_service(session):
         changed = await people.change_person(session, principal, principal_id, change, context.clock)
+        made = await keys_made_by(session, principal_id, context.clock.now())
     keyring_of(request).forget_after(session, principal_id=principal_id)
-    return PersonOutput.model_validate(changed)
+    return PersonChanged(**PersonOutput.model_validate(changed).model_dump(), keys_made=made)
 
 
 @router.post("/people/{principal_id}/password-reset", summary="Give somebody a one-time password")

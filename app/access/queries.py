@@ -132,13 +132,23 @@ def lower_courts() -> ColumnElement[list[int]]:
     return func.array(lower.scalar_subquery())
 
 
-async def principal_named(session: AsyncSession, role: Role, name: str) -> PrincipalRow | None:
-    """Return the first principal in a role with this name that is no person: no key opens somebody's account."""
+async def principal_named(
+    session: AsyncSession, role: Role, name: str, subject_id: int | None
+) -> PrincipalRow | None:
+    """Return the first principal in a role of a court or lessor (or of none) with this name that is no person.
+
+    No key opens somebody's account, and no key of one lessor another's.
+    """
     persons = select(AccountRow.principal_id).where(AccountRow.principal_id == PrincipalRow.principal_id)
     return (
         await session.scalars(
             select(PrincipalRow)
-            .where(PrincipalRow.role == role, PrincipalRow.name == name, ~persons.exists())
+            .where(
+                PrincipalRow.role == role,
+                PrincipalRow.name == name,
+                PrincipalRow.subject_id.is_not_distinct_from(subject_id),
+                ~persons.exists(),
+            )
             .order_by(PrincipalRow.principal_id)
             .limit(1)
         )

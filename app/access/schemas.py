@@ -6,7 +6,7 @@ from typing import Annotated, Final
 from pydantic import Field, SecretStr, StringConstraints
 
 from app.access.domain import Permission, Role, SignInMethod, SignInStep
-from app.core.http import Moment
+from app.core.http import SetMoment
 from app.core.wire import PLAIN, WHOLE, Duration, Id, Stored, Text, Wire
 
 _MAX_TYPED: Final = 512
@@ -151,6 +151,13 @@ class PersonOutput(Stored):
     created_at: datetime
 
 
+class PersonChanged(PersonOutput):
+    """An account after a change."""
+
+    keys_made: list[str]
+    """Prefixes of the keys in force that the person made: they stay in force when it is shut out, revoke them too."""
+
+
 class OneTimePassword(Stored):
     """A one-time password, told only now; it has to be changed at the first sign-in."""
 
@@ -178,7 +185,7 @@ class KeyInput(Wire):
     scopes: Annotated[list[Permission], Field(min_length=1, max_length=len(Permission))] | None = None
     """What the key is narrowed to; all that the role may when left out."""
     feed_id: Id | None = None
-    expires_at: Moment | None = None
+    expires_at: SetMoment | None = None
 
 
 class RotationInput(Wire):
@@ -204,6 +211,10 @@ class KeyOutput(Stored):
     expires_at: datetime | None
     last_used_at: datetime | None
     revoked_at: datetime | None
+    rotated_at: datetime | None
+    """Since then another key opens the same, and this one ends after the overlap."""
+    made_by: int | None
+    """The principal that made it; where that was done with a key, whoever made that one. Null: the command line."""
 
 
 class KeyMade(KeyOutput):

@@ -81,9 +81,9 @@ async def name_of(session: AsyncSession, principal_id: int) -> str:
 async def principal_for(
     session: AsyncSession, role: Role, name: str, clock: Clock, *, subject_id: int | None = None
 ) -> int:
-    """Return the principal of this role and name, made now if there is none yet."""
-    row = await queries.principal_named(session, role, name)
-    if row is not None and row.subject_id == subject_id:
+    """Return the principal of this role, name and court or lessor, made now if there is none yet."""
+    row = await queries.principal_named(session, role, name, subject_id)
+    if row is not None:
         return row.principal_id
     return await create_principal(session, role, name, clock, subject_id=subject_id)
 
@@ -97,10 +97,12 @@ async def create_key(
     feed_id: int | None = None,
     expires_at: datetime | None = None,
     scopes: Collection[Permission] | None = None,
+    made_by: int | None = None,
 ) -> str:
     """Create a key and return its text, which is stored nowhere and shown only now.
 
-    ``scopes`` narrow it to some of what its holder's role may; without them it opens all of that.
+    ``scopes`` narrow it to some of what its holder's role may; without them it opens all of that. ``made_by`` is
+    the principal that made it; None for whoever runs the service.
     """
     key = make_key()
     session.add(
@@ -113,6 +115,7 @@ async def create_key(
             created_at=clock.now(),
             expires_at=expires_at,
             scopes=None if scopes is None else sorted(scopes),
+            made_by=made_by,
         )
     )
     await session.flush()

@@ -23,7 +23,7 @@ from app.access.share_domain import ShareState, ShareView
 from app.access.share_queries import delete_shares
 from app.access.trail import Author, Entry, Note, author_of, note
 from app.access.trail_writing import append
-from app.core.clock import SHANGHAI, Clock
+from app.core.clock import Clock, in_shanghai
 from app.core.database import SERVICE, Database, as_service
 from app.core.errors import InvalidInput, NotFound, TooManyRequests
 
@@ -102,7 +102,7 @@ async def create_share(
     until = min(now + USUAL, ends_at) if expires_at is None else expires_at
     latest = min(now + LONGEST, ends_at)
     if not now < until <= latest:
-        told = latest.astimezone(SHANGHAI).isoformat(timespec="seconds")
+        told = in_shanghai(latest).isoformat(timespec="seconds")
         raise InvalidInput(f"expires_at: expected a moment in the future, {told} at the latest", field="expires_at")
     token, pin = secrets.token_urlsafe(_TOKEN_BYTES), f"{secrets.randbelow(10**PIN_DIGITS):0{PIN_DIGITS}}"
     share_id = await share_queries.add_share(

@@ -50,6 +50,8 @@ class ApiKeyRow(Base):
     revoked_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True), default=None)
     scopes: Mapped[list[str] | None] = mapped_column(ARRAY(Text), default=None)
     last_used_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True), default=None)
+    made_by: Mapped[int | None] = mapped_column(ForeignKey("principal.principal_id"), index=True, default=None)
+    rotated_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True), default=None)
 
 
 class GrantRow(Base):

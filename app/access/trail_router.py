@@ -11,7 +11,7 @@ from app.access.trail import Note, note
 from app.access.trail_queries import TrailFilter, entries
 from app.access.trail_schemas import TrailEntryOut
 from app.core.http import Moment
-from app.core.paging import After, Limit, Page, decode_token, page_of
+from app.core.paging import BIG_KEY, After, Limit, Page, decode_token, page_of
 from app.core.wire import PLAIN, Key
 
 router = APIRouter(tags=["audit"])
@@ -38,7 +38,7 @@ async def list_trail(
     An auditor sees all, a court's administrator those of its court's own people. This look is an entry itself.
     """
     wanted = TrailFilter(from_, to, principal_id, case_id, asset_id, action, request_id)
-    rows = await entries(session, Visibility(principal), wanted, decode_token(after), limit)
+    rows = await entries(session, Visibility(principal), wanted, decode_token(after, BIG_KEY), limit)
     page = page_of([_out(row, asset_ids) for row, asset_ids in rows], limit, lambda entry: entry.trail_no)
     about = () if asset_id is None else (asset_id,)
     told = wanted.told() or None

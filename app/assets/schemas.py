@@ -17,7 +17,7 @@ from app.assets.domain import (
     PlateColour,
     read_identifier,
 )
-from app.core.http import Moment
+from app.core.http import SetMoment
 from app.core.wire import PLAIN, Day, Id, Stored, Text, Wire
 
 Number = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80), *PLAIN]
@@ -178,14 +178,14 @@ class BindingInput(Wire):
 
     device_id: Id
     asset_id: Id
-    bound_from: Moment
-    bound_until: Moment | None = None
+    bound_from: SetMoment
+    bound_until: SetMoment | None = None
 
 
 class BindingChange(Wire):
     """When a device came off; null says that it is still on. Pings that are stored already follow within seconds."""
 
-    bound_until: Moment | None
+    bound_until: SetMoment | None
 
 
 class BindingOutput(Stored):
@@ -203,7 +203,7 @@ class TransferInput(Wire):
 
     to_name: Text
     """To whom."""
-    transferred_at: Moment
+    transferred_at: SetMoment
     """Since when it is no longer the lessor's; not in the future."""
     ground: Text
     """Why: a sale, an assignment of the lease, a judgment."""

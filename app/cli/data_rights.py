@@ -9,7 +9,7 @@ from app.access.domain import Principal, Role, Visibility
 from app.access.roles import permissions_of
 from app.access.trail import COMMAND_LINE, note_export
 from app.access.trail_writing import writing_as
-from app.core.clock import SHANGHAI, Clock
+from app.core.clock import Clock, in_shanghai
 from app.core.database import SERVICE, Database
 from app.core.errors import InvalidInput
 from app.core.exports import Stamp, content_digest, new_export_id, to_csv, written
@@ -91,7 +91,7 @@ async def print_retention(settings: Settings, console: Console) -> None:
             term.kind,
             term.what,
             _kept(term),
-            "never" if last is None else last.at.astimezone(SHANGHAI).strftime("%Y-%m-%d %H:%M"),
+            "never" if last is None else in_shanghai(last.at).strftime("%Y-%m-%d %H:%M"),
             "" if last is None else f"{last.rows:,}",
             "" if last is None else f"{last.held_rows:,}",
         )

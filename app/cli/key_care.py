@@ -10,6 +10,7 @@ from rich.table import Table
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access import keys
+from app.access.people import person_with_login
 from app.cli.operator import OPERATOR, ask, console, moment
 from app.core.http import Context
 from app.core.paging import MAX_LIMIT
@@ -36,14 +37,17 @@ def list_all() -> None:
 
     async def use(session: AsyncSession, context: Context) -> Table:
         del context
-        table = Table("prefix", "holder", "role", "label", "scopes", "created", "expires", "last used", "revoked")
+        table = Table(
+            "prefix", "holder", "role", "label", "scopes", "created", "expires", "last used", "revoked", "made by"
+        )
         after = 0
         while True:
             found = await keys.list_keys(session, OPERATOR, after, MAX_LIMIT)
             for key in found[:MAX_LIMIT]:
                 scopes = "all" if key.scopes is None else " ".join(key.scopes)
                 times = map(moment, (key.created_at, key.expires_at, key.last_used_at, key.revoked_at))
-                table.add_row(*map(escape, (key.prefix, key.holder, key.role, key.label, scopes, *times)))
+                maker = "–" if key.made_by is None else str(key.made_by)
+                table.add_row(*map(escape, (key.prefix, key.holder, key.role, key.label, scopes, *times, maker)))
             if len(found) <= MAX_LIMIT:
                 return table
             after = found[MAX_LIMIT - 1].api_key_id
@@ -59,19 +63,30 @@ def rotate(
     both_for = duration(overlap)
 
     async def use(session: AsyncSession, context: Context) -> keys.MadeKey:
-        return await keys.rotate_key(session, OPERATOR, prefix, both_for, context.clock)
+        return await keys.rotate_key(session, OPERATOR, prefix, both_for, context.clock, of_every_role=True)
 
     console.print(ask(use).text, markup=False, soft_wrap=True)
 
 
-def revoke(prefix: Prefix) -> None:
-    """End a key at once, on every process within a second."""
+def revoke(
+    prefix: Annotated[str | None, typer.Argument(help="The middle part of the key, as `keys list` shows it.")] = None,
+    made_by: Annotated[
+        str | None, typer.Option(help="Instead of one key, all that the person with this login made.")
+    ] = None,
+) -> None:
+    """End a key, or all that somebody made, at once, on every process within a second."""
+    if (prefix is None) == (made_by is None):
+        raise typer.BadParameter("name a key, or who made them: --made-by LOGIN")
 
-    async def use(session: AsyncSession, context: Context) -> int:
-        return await keys.revoke_key(session, OPERATOR, prefix, context.clock)
+    async def use(session: AsyncSession, context: Context) -> list[str]:
+        if prefix is not None:
+            await keys.revoke_key(session, OPERATOR, prefix, context.clock)
+            return [prefix]
+        maker = await person_with_login(session, made_by or "")
+        return await keys.revoke_made_by(session, maker, context.clock)
 
-    ask(use)
-    console.print(f"{prefix} is revoked.", markup=False)
+    for ended in ask(use):
+        console.print(f"{ended} is revoked.", markup=False)
 
 
 def add_to(group: typer.Typer) -> None:

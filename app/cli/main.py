@@ -250,7 +250,9 @@ def keys_create(
     court: Annotated[str | None, typer.Option(help="The court's code such as 沪0105, for a court's key.")] = None,
     name: Annotated[str | None, typer.Option(help="The holder's name.")] = None,
     feed: Annotated[int | None, typer.Option(help="The feed whose declarations hold for the key.", min=1)] = None,
-    days: Annotated[int | None, typer.Option(help="Days until it expires; never when left out.", min=1)] = None,
+    days: Annotated[
+        int | None, typer.Option(help="Days until it expires; never when left out.", min=1, max=36_500)
+    ] = None,
     post_only: Annotated[bool, typer.Option("--post-only", help="It can post pings and nothing else.")] = False,
     scope: Annotated[
         list[Permission] | None, typer.Option(help="It can do this and nothing else; may be repeated.")

@@ -16,7 +16,7 @@ from app.access.roles import permissions_of
 from app.access.trail import COMMAND_LINE
 from app.access.trail_writing import writing_as
 from app.cli.cluster import database_urls
-from app.core.clock import SHANGHAI, SystemClock
+from app.core.clock import SystemClock, in_shanghai
 from app.core.database import Database
 from app.core.http import Context
 from app.core.metrics import Metrics
@@ -46,4 +46,4 @@ def ask(use: Callable[[AsyncSession, Context], Awaitable[Answer]]) -> Answer:
 
 def moment(at: datetime | None) -> str:
     """Return a time to the minute, Asia/Shanghai; a dash where there is none."""
-    return "–" if at is None else at.astimezone(SHANGHAI).strftime("%Y-%m-%d %H:%M")
+    return "–" if at is None else in_shanghai(at).strftime("%Y-%m-%d %H:%M")

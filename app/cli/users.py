@@ -3,24 +3,29 @@
 Passwords are typed at a prompt or printed this once; none is ever taken from an option, where others could read it.
 """
 
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
+from pydantic import TypeAdapter, ValidationError
 from rich.markup import escape
 from rich.table import Table
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.access import people
+from app.access import people, schemas
 from app.access.domain import PrincipalKind, Role
+from app.access.keys import keys_made_by
 from app.access.passwords import Passwords
 from app.assets.service import lessor_named
 from app.cli.operator import OPERATOR, ask, console, moment
 from app.core.http import Context
 from app.core.paging import MAX_LIMIT
+from app.core.wire import Text
 from app.jurisdictions.service import court_by_code
 
 users_app = typer.Typer(help="People who sign in.", no_args_is_help=True)
 Login = Annotated[str, typer.Argument(help="What the person types to sign in.")]
+_LOGIN: Final[TypeAdapter[str]] = TypeAdapter(schemas.Login)
+_NAME: Final[TypeAdapter[str]] = TypeAdapter(Text)
 
 
 @users_app.command("create")
@@ -35,6 +40,7 @@ def create(
     ] = False,
 ) -> None:
     """Make an account and print its one-time password, this once: it has to be changed at the first sign-in."""
+    login, name = _as_over_http(login, name or login)
     password = typer.prompt("Password", hide_input=True, confirmation_prompt=True) if ask_password else None
 
     async def use(session: AsyncSession, context: Context) -> people.GivenPassword | None:
@@ -43,7 +49,7 @@ def create(
             subject_id = (await court_by_code(session, court)).court_id
         elif role.kind is PrincipalKind.LESSOR and lessor is not None:
             subject_id = (await lessor_named(session, lessor)).lessor_id
-        wanted = people.NewPerson(login, name or login, role, subject_id)
+        wanted = people.NewPerson(login, name, role, subject_id)
         if password:
             first = await people.chosen_password(Passwords(), login, password)
         else:
@@ -52,6 +58,14 @@ def create(
         return first.given
 
     _print_password(ask(use))
+
+
+def _as_over_http(login: str, name: str) -> tuple[str, str]:
+    """Return login and name as a request may carry them: one line each, of a length that can be typed."""
+    try:
+        return _LOGIN.validate_python(login), _NAME.validate_python(name)
+    except ValidationError as error:
+        raise typer.BadParameter(f"login and name: {error.errors()[0]['msg']}") from error
 
 
 @users_app.command("list")
@@ -86,9 +100,12 @@ def _state(one: people.Person) -> str:
 
 @users_app.command("disable")
 def disable(login: Login) -> None:
-    """Shut somebody out at once: its sessions and keys end within a second."""
-    _change(login, people.Change(disabled=True))
+    """Shut somebody out at once: its sessions and keys end within a second, not keys that it made for machines."""
+    made = _change(login, people.Change(disabled=True))
     console.print(f"{login} is shut out.", markup=False)
+    if made:
+        told = f"keys that it made stay in force: {' '.join(made)}; end them with `keys revoke --made-by {login}`"
+        typer.echo(told, err=True)
 
 
 @users_app.command("enable")
@@ -98,12 +115,15 @@ def enable(login: Login) -> None:
     console.print(f"{login} may sign in again.", markup=False)
 
 
-def _change(login: str, change: people.Change) -> None:
-    async def use(session: AsyncSession, context: Context) -> people.Person:
-        principal_id = await people.person_with_login(session, login)
-        return await people.change_person(session, OPERATOR, principal_id, change, context.clock)
+def _change(login: str, change: people.Change) -> list[str]:
+    """Change an account and return the prefixes of the keys in force that its person made."""
 
-    ask(use)
+    async def use(session: AsyncSession, context: Context) -> list[str]:
+        principal_id = await people.person_with_login(session, login)
+        await people.change_person(session, OPERATOR, principal_id, change, context.clock)
+        return await keys_made_by(session, principal_id, context.clock.now())
+
+    return ask(use)
 
 
 @users_app.command("reset-password")

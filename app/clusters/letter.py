@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 import xlsxwriter
 
 from app.clusters.schemas import DistributionOut, MainOut, RowOut, TallyOut
-from app.core.clock import SHANGHAI
+from app.core.clock import in_shanghai
 from app.core.exports import DIGEST_LABEL, Cell, Stamp, content_digest
 from app.core.exports import to_csv as rows_to_csv
 
@@ -128,7 +128,7 @@ def _write(
 
 
 def _shanghai(at: datetime | None) -> str:
-    return at.astimezone(SHANGHAI).strftime("%Y-%m-%d %H:%M") if at else ""
+    return in_shanghai(at).strftime("%Y-%m-%d %H:%M") if at else ""
 
 
 def _name(row: RowOut | MainOut) -> str:

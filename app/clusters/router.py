@@ -14,7 +14,7 @@ from app.clusters.filters import MAX_WKT_CHARS
 from app.clusters.letter import to_csv, to_xlsx
 from app.clusters.schemas import ClusterParametersOut, ClustersOut, DistributionOut
 from app.clusters.wire import to_json
-from app.core.clock import SHANGHAI
+from app.core.clock import in_shanghai
 from app.core.exports import export_headers, repr_digest
 from app.core.http import InContext, Moment
 from app.core.wire import Duration, Key
@@ -91,7 +91,7 @@ async def get_case_distribution(
         return Response(plain, media_type="application/json", headers=repr_digest(plain))
     letter = await service.letter_of(session, visibility, answer, wanted, context.clock)
     body = await asyncio.to_thread(to_csv if wanted == "csv" else to_xlsx, letter)
-    day = answer.as_of.astimezone(SHANGHAI).strftime("%Y%m%d-%H%M")
+    day = in_shanghai(answer.as_of).strftime("%Y%m%d-%H%M")
     name = f"distribution-{case_id}-{level.value}-{day}.{wanted}"
     media_type = f"{CSV}; charset=utf-8" if wanted == "csv" else XLSX
     return Response(body, media_type=media_type, headers=export_headers(body, letter.stamp, name))

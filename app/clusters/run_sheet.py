@@ -12,7 +12,7 @@ from urllib.parse import quote
 import numpy as np
 
 from app.clusters.domain import CONFIDENCES, NOWHERE, PRESENCES, CaseScene, Presence
-from app.core.clock import SHANGHAI
+from app.core.clock import in_shanghai
 from app.core.datum import CoordSystem, Inside, from_wgs84
 from app.core.exports import Cell, Stamp, content_digest
 from app.core.html import one_line
@@ -230,7 +230,7 @@ def age(since: timedelta) -> str:
 
 def shanghai(at: datetime) -> str:
     """Return a moment as a clerk reads it, Asia/Shanghai."""
-    return at.astimezone(SHANGHAI).strftime("%Y-%m-%d %H:%M")
+    return in_shanghai(at).strftime("%Y-%m-%d %H:%M")
 
 
 def _links(scene: CaseScene, rows: Sequence[int], inside: Inside) -> dict[int, tuple[MapLink, ...]]:

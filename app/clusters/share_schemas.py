@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from app.access.share_domain import ShareState
-from app.core.http import Moment
+from app.core.http import SetMoment
 from app.core.wire import Stored, Text, Wire
 
 
@@ -12,7 +12,7 @@ class ShareInput(Wire):
 
     recipient: Text
     """Who shall open it, by name: it stands on the sheet and in the trail."""
-    expires_at: Moment | None = None
+    expires_at: SetMoment | None = None
     """72 hours from now and the end of the assignment at the latest; a day from now, if left out."""
 
 

@@ -8,6 +8,14 @@ SHANGHAI = ZoneInfo("Asia/Shanghai")
 """The zone in which "night", "day" and a clerk's dates are meant; storage and the wire are UTC."""
 
 
+def in_shanghai(at: datetime) -> datetime:
+    """Return a moment in the zone of a clerk's dates; one at either end of the calendar stays there."""
+    try:
+        return at.astimezone(SHANGHAI)
+    except OverflowError:
+        return at.replace(tzinfo=SHANGHAI)  # only a few hours off, at the end of the year 9999
+
+
 class Clock(Protocol):
     """Tells the time."""
 

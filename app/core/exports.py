@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from app.core.clock import SHANGHAI
+from app.core.clock import in_shanghai
 
 Cell = str | int | float
 DIGEST_LABEL: Final = "摘要 Digest"
@@ -49,7 +49,7 @@ class Stamp:
             ("查询人 Asked by", self.asked_by),
             ("身份 Role", self.role),
             ("所属 Acting for", self.acting_for),
-            ("导出时间 Exported at (Asia/Shanghai)", self.at.astimezone(SHANGHAI).strftime("%Y-%m-%d %H:%M:%S")),
+            ("导出时间 Exported at (Asia/Shanghai)", in_shanghai(self.at).strftime("%Y-%m-%d %H:%M:%S")),
             ("导出时间 Exported at (UTC)", self.at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")),
             ("导出编号 Export", self.export_id),
         )

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, cast
+from typing import Annotated, Final, cast
 
 from fastapi import Depends, Query, Request
 from pydantic import AfterValidator, AwareDatetime
@@ -42,6 +42,22 @@ def _to_utc(value: datetime) -> datetime:
 
 Moment = Annotated[AwareDatetime, AfterValidator(_to_utc)]
 """A time with an offset on the wire, UTC inside."""
+
+EARLIEST: Final = datetime(1990, 1, 1, tzinfo=UTC)
+"""Nothing that is kept or asked for here happened before: no tracker was on any asset."""
+LATEST: Final = datetime(2100, 1, 1, tzinfo=UTC)
+"""What people set ends by then; who means "for ever" leaves an end out."""
+
+
+def _settable(value: datetime) -> datetime:
+    if not EARLIEST <= value <= LATEST:
+        msg = "expected a time from 1990-01-01 to 2100-01-01 UTC"
+        raise ValueError(msg)
+    return value
+
+
+SetMoment = Annotated[Moment, AfterValidator(_settable)]
+"""A moment that people set, from 1990 until 2100: far enough from the ends of the calendar to reckon with."""
 
 Longitude = Annotated[float, Query(ge=-180, le=180, allow_inf_nan=False, description="Degrees, WGS-84.")]
 Latitude = Annotated[float, Query(ge=-90, le=90, allow_inf_nan=False, description="Degrees, WGS-84.")]

@@ -10,9 +10,11 @@ from fastapi import Query
 from pydantic import BaseModel
 
 from app.core.errors import InvalidInput
+from app.core.wire import MAX_ID
 
 MAX_LIMIT = 1000
-_BIGGEST = 2**53  # every key fits, and so does every number that JSON carries exactly
+BIG_KEY = 2**53 - 1
+"""The greatest key of a list whose keys are PostgreSQL bigints, such as the trail: JSON carries it exactly."""
 Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT, description="Rows on a page.")]
 After = Annotated[
     str | None,
@@ -35,31 +37,46 @@ def encode_key(*parts: int) -> str:
     return base64.urlsafe_b64encode(json.dumps(parts).encode()).decode().rstrip("=")
 
 
-def decode_key(token: str, parts: int) -> tuple[int, ...]:
+def decode_key(token: str, biggest: Sequence[int]) -> tuple[int, ...]:
     """Return the key that a page begins after.
 
     Args:
         token: What ``encode_key`` made.
-        parts: How many numbers the key has.
+        biggest: Of each number of the key, how far from zero it can be.
 
     Raises:
         InvalidInput: The token was not made by this service for this list.
     """
-    refused = InvalidInput("after: expected the `next` token of an earlier page", field="after")
+    refused = _refused()
     try:
         value = json.loads(base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True))
     except (binascii.Error, ValueError, RecursionError) as error:
         raise refused from error
-    if not isinstance(value, list) or len(value) != parts:
+    if not isinstance(value, list) or len(value) != len(biggest):
         raise refused
-    if any(type(part) is not int or abs(part) >= _BIGGEST for part in value):
+    if any(type(part) is not int or abs(part) > most for part, most in zip(value, biggest, strict=True)):
         raise refused
     return tuple(value)
 
 
-def decode_token(token: str | None) -> int:
-    """Return the id that a page begins after, 0 for the first page; raises as ``decode_key``."""
-    return 0 if token is None else decode_key(token, 1)[0]
+def decode_token(token: str | None, biggest: int = MAX_ID) -> int:
+    """Return the id that a page begins after, 0 for the first page.
+
+    Args:
+        token: What ``encode_key`` made; None for the first page.
+        biggest: The greatest key that the list can have; ``BIG_KEY`` where keys are bigints.
+
+    Raises:
+        InvalidInput: The token was not made by this service for this list.
+    """
+    key = 0 if token is None else decode_key(token, (biggest,))[0]
+    if key < 0:
+        raise _refused()
+    return key
+
+
+def _refused() -> InvalidInput:
+    return InvalidInput("after: expected the `next` token of an earlier page", field="after")
 
 
 def page_of(rows: Sequence[Row], limit: int, key: Callable[[Row], int]) -> Page[Row]:

@@ -6,7 +6,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from app.assets.domain import IdentifierKind
-from app.core.clock import SHANGHAI
+from app.core.clock import in_shanghai
 from app.enforcement.case_number import CaseNumber, CaseNumberFault
 from app.enforcement.seizable import (
     ENDED_PHASES,
@@ -331,4 +331,4 @@ class ConfirmationReport:
 
 def day_in_shanghai(at: datetime) -> date:
     """Return the day that a clerk's calendar shows at a moment (aware)."""
-    return at.astimezone(SHANGHAI).date()
+    return in_shanghai(at).date()

@@ -7,7 +7,7 @@ from typing import Annotated, Final, Self
 from pydantic import AfterValidator, BaseModel, Field, StringConstraints, model_validator
 
 from app.assets.domain import IdentifierKind
-from app.core.http import Moment
+from app.core.http import SetMoment
 from app.core.wire import Day, Id, Stored, Text, Wire
 from app.enforcement.case_number import EXAMPLE
 from app.enforcement.domain import (
@@ -249,9 +249,9 @@ class AssignmentInput(Wire):
     """Who plans for the case, and for how long."""
 
     dispatcher_id: Id
-    starts_at: Moment | None = None
+    starts_at: SetMoment | None = None
     """Now, if left out."""
-    ends_at: Moment
+    ends_at: SetMoment
 
 
 class AssignmentOutput(Stored):
@@ -275,9 +275,9 @@ class EntrustmentInput(Wire):
     letter_number: Text
     asset_ids: Annotated[list[Id], Field(min_length=1, max_length=MAX_ROWS)] | None = None
     """Confirmed assets of the case; all of them, also those confirmed later, if left out."""
-    starts_at: Moment | None = None
+    starts_at: SetMoment | None = None
     """Now, if left out."""
-    ends_at: Moment
+    ends_at: SetMoment
 
 
 class DeadlineOutput(Stored):

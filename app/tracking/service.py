@@ -10,8 +10,9 @@ from app.access.trail import Note, note
 from app.assets.service import asset_in_sight, devices_ever_on
 from app.assets.transfers import transferred
 from app.core.errors import InvalidInput
-from app.core.http import Context
-from app.core.paging import decode_key, encode_key
+from app.core.http import EARLIEST, Context
+from app.core.paging import BIG_KEY, decode_key, encode_key
+from app.core.wire import MAX_ID
 from app.jurisdictions.service import LocatedLayer
 from app.telemetry.domain import BLOCKING, E7, Source, doubt_names
 from app.tracking import queries
@@ -194,16 +195,18 @@ async def track_of(
 
     Raises:
         NotFound: There is no such asset in sight.
-        InvalidInput: The window is turned round or longer than a year, or the page token is not ours.
+        InvalidInput: The window begins before 1990, is turned round or longer than a year, or the token is not ours.
     """
     starts_at, ends_at = window
+    if starts_at < EARLIEST:
+        raise InvalidInput("from: expected a time from 1990-01-01 UTC on", field="from")
     if not timedelta(0) < ends_at - starts_at <= MAX_WINDOW:  # a sum could pass the year 9999
         raise InvalidInput("to: expected a time after `from`, at most 366 days later", field="to")
     now = context.clock.now()
     await asset_in_sight(session, visibility, asset_id, now)
     key: queries.TrackKey | None = None
     if after is not None:
-        moment, device_id, lon_e7, lat_e7 = decode_key(after, 4)
+        moment, device_id, lon_e7, lat_e7 = decode_key(after, (BIG_KEY, MAX_ID, MAX_ID, MAX_ID))
         key = (moment, device_id, lon_e7, lat_e7)
     since = (await transferred(session, visibility, [asset_id])).get(asset_id)
     if since is not None:  # row-level security would leave the rest out too

@@ -1,5 +1,7 @@
 """People who sign in: accounts, sessions, failed attempts; and word to every process of what ends somebody's way in.
 
+A key says who made it, and when it was rotated.
+
 All three tables are for the service itself only: hashes of passwords are in nobody's sight.
 """
 
@@ -69,6 +71,11 @@ def upgrade() -> None:
     op.execute(f"GRANT SELECT, INSERT, UPDATE ON account TO {SERVICE}")
     op.execute(f"GRANT SELECT, INSERT, UPDATE, DELETE ON session, sign_in_failure TO {SERVICE}")
     op.execute(f"GRANT USAGE, SELECT ON SEQUENCE session_session_id_seq TO {SERVICE}")
+    op.execute("""
+        ALTER TABLE api_key
+            ADD COLUMN made_by integer CONSTRAINT api_key_made_by_fkey REFERENCES principal,  -- null: command line
+            ADD COLUMN rotated_at timestamptz""")
+    op.execute("CREATE INDEX api_key_made_by_idx ON api_key (made_by)")
     # Named contracts by which `access` learns whom a principal acts for, and whose a feed is.
     op.execute("""
         CREATE VIEW access_subject WITH (security_invoker = true) AS
@@ -94,4 +101,5 @@ def downgrade() -> None:
         op.execute(f"DROP TRIGGER access_changed ON {table}")
     op.execute("DROP FUNCTION access_changed")
     op.execute("DROP VIEW access_subject, feed_holder")
+    op.execute("ALTER TABLE api_key DROP COLUMN made_by, DROP COLUMN rotated_at")
     op.execute("DROP TABLE sign_in_failure, session, account")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Final
 
+from app.access.domain import Role
 from tests.conftest import NOW
 from tests.integration.access.scene import FIRST_DAY, Part, Side, Values, ping, source_of
 
@@ -173,7 +174,8 @@ def asked_of(operation: str, part: Part) -> Asked:
     """Return what a request carries when somebody asks about a side."""
     build = ASKED.get(operation)
     asked = build(part.side) if build else Asked()
-    if part.relation == "unstated":
+    named = part.relation == "stated" or part.who not in {Role.LESSOR_READER, Role.LESSOR_MANAGER}
+    if part.relation == "unstated" or (operation in {"get_position", "get_track"} and not named):
         del asked.query["case"]
     return asked
 

@@ -7,11 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from typer.testing import CliRunner, Result
 
+from app.access.domain import Role
 from app.cli.cluster import ClusterUrls
 from app.cli.key_care import duration
 from app.cli.main import cli
 from app.core.settings import Settings
 from tests.integration.access.people_support import People
+from tests.support import Doors
 
 Command = Callable[..., Result]
 
@@ -82,6 +84,46 @@ async def test_keys_are_listed_rotated_and_revoked(people: People, run: Command)
     assert key.split("_")[2] not in listed
     foreign = run("keys", "create", "auditor", "--name", "watch", "--scope", "cases:read")
     assert foreign.exit_code == 1
+
+
+async def test_the_keys_that_somebody_made_are_told_and_ended_together(
+    doors: Doors, people: People, run: Command
+) -> None:
+    lessor = await doors.lessor()
+    manager = await people.signed_in("mei", Role.LESSOR_MANAGER, lessor.subject_id)
+    wanted = {"role": "lessor_feed", "holder": "gateway", "label": "x"}
+    made = [(await manager.send("POST", "/v1/keys", wanted)).json() for _ in range(2)]
+    shut = run("users", "disable", "mei")
+    assert all(key["prefix"] in shut.stderr for key in made)
+    assert "--made-by mei" in shut.stderr
+    assert run("keys", "revoke", "--made-by", "mei").exit_code == 0
+    left = (await lessor.client.get("/v1/keys")).json()["items"]
+    assert [one["prefix"] for one in left if one["revoked_at"] is None] == [lessor.key.split("_")[1]]
+    assert run("keys", "revoke").exit_code == 2
+    assert run("keys", "revoke", made[0]["prefix"], "--made-by", "mei").exit_code == 2
+
+
+async def test_a_courts_key_is_rotated_here(doors: Doors, run: Command) -> None:
+    court = await doors.court()
+    rotated = run("keys", "rotate", court.key.split("_")[1])
+    assert (rotated.exit_code, rotated.stdout[:3]) == (0, "lt_"), rotated.output
+
+
+@pytest.mark.parametrize("login", ["", "  ", "a\tb", "a\nb", "x\x1b[2J", "L" * 101])
+async def test_a_login_that_nobody_could_send_is_not_made(people: People, run: Command, login: str) -> None:
+    refused = run("users", "create", login, "--role", "dispatcher")
+    assert refused.exit_code == 2, refused.output
+    named = run("users", "create", "somebody", "--role", "dispatcher", "--name", login * 2)
+    assert named.exit_code == (0 if not login else 2), named.output
+    assert await people.scalar("SELECT count(*) FROM account") == (0 if login else 1)
+
+
+async def test_no_key_is_made_for_more_than_a_hundred_years(people: People, run: Command) -> None:
+    for days in ("36501", "99999999999"):
+        assert run("keys", "create", "auditor", "--days", days).exit_code == 2
+    assert run("keys", "create", "auditor", "--days", "36500").exit_code == 0
+    assert run("keys", "list").exit_code == 0
+    assert await people.scalar("SELECT count(*) FROM api_key") == 1
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("7d", 604_800), ("12h", 43_200), ("30min", 1_800), ("0s", 0)])

@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 import httpx
 import pytest
 
-from app.access.domain import Permission, Role
+from app.access.domain import Permission, PrincipalKind, Role
+from app.access.key_queries import LESSOR_ROLES
 from app.core.clock import FixedClock
 from tests.conftest import NOW
 from tests.integration.access.people_support import People
@@ -62,6 +63,7 @@ async def test_a_manager_makes_keys_for_its_own_lessor_only(doors: Doors, people
         ({"role": "lessor_feed", "feed_id": foreign.json()["feed_id"]}, 422, "feed_id"),
         ({"role": "lessor_feed", "scopes": ["registers:write"]}, 422, "scopes"),
         ({"role": "lessor_feed", "expires_at": NOW.isoformat()}, 422, "expires_at"),
+        ({"role": "lessor_feed", "court_id": manager.subject_id}, 422, "court_id"),
         ({"role": "enforcement_officer", "court_id": await people.court_id()}, 403, "role"),
         ({"role": "platform_administrator"}, 403, "role"),
     ):
@@ -69,23 +71,87 @@ async def test_a_manager_makes_keys_for_its_own_lessor_only(doors: Doors, people
         assert (answer.status_code, problem_fields(answer)) == (status, [field]), more
 
 
-async def test_a_platform_administrator_makes_keys_for_everybody(
-    admin: httpx.AsyncClient, client: httpx.AsyncClient, people: People
+async def test_a_platform_administrator_makes_keys_for_every_lessor(doors: Doors, admin: httpx.AsyncClient) -> None:
+    lessor = await doors.lessor()
+    wanted = {"role": "lessor_feed", "holder": "gateway", "label": "pings"}
+    made = await admin.post("/v1/keys", json=wanted | {"lessor_id": lessor.subject_id})
+    assert (made.status_code, made.json()["lessor_id"]) == (201, lessor.subject_id)
+    none = await admin.post("/v1/keys", json=wanted)
+    assert (none.status_code, problem_fields(none)) == (422, ["lessor_id"])
+
+
+@pytest.mark.parametrize("role", sorted(set(Role) - set(LESSOR_ROLES)))
+async def test_no_key_that_needs_a_second_factor_of_people_is_made_or_rotated_over_http(
+    doors: Doors, admin: httpx.AsyncClient, people: People, role: Role
 ) -> None:
-    court = await people.court_id()
-    made = await admin.post(
-        "/v1/keys", json={"role": "enforcement_officer", "holder": "oa", "label": "oa", "court_id": court}
-    )
-    assert (made.status_code, made.json()["court_id"]) == (201, court)
-    assert (await client.get("/v1/cases", headers=bearer(made.json()["key"]))).status_code == 200
-    none = await admin.post("/v1/keys", json={"role": "enforcement_officer", "holder": "oa", "label": "oa"})
-    assert (none.status_code, problem_fields(none)) == (422, ["court_id"])
+    court = {"court_id": await people.court_id()} if role.kind is PrincipalKind.COURT else {}
+    made = await admin.post("/v1/keys", json={"role": role, "holder": "me", "label": "me"} | court)
+    assert (made.status_code, problem_fields(made)) == (403, ["role"])
+    assert "leasetrace keys create" in made.text
+    holder = await doors.holder(role, court.get("court_id"))
+    rotated = await admin.post(f"/v1/keys/{holder.key.split('_')[1]}/rotate", json={})
+    assert (rotated.status_code, problem_fields(rotated)) == (403, ["role"])
+    assert (await admin.delete(f"/v1/keys/{holder.key.split('_')[1]}")).status_code == 204, "ending one is safe"
 
 
-async def test_a_key_is_never_made_for_a_person_of_the_same_name(admin: httpx.AsyncClient, people: People) -> None:
-    person = await people.account("zhang")
-    made = await admin.post("/v1/keys", json={"role": "dispatcher", "holder": "Zhang", "label": "x"})
-    assert made.json()["principal_id"] != person
+async def test_a_key_that_ends_makes_and_rotates_none_that_ends_later(
+    doors: Doors, client: httpx.AsyncClient, clock: FixedClock
+) -> None:
+    manager = await doors.lessor()
+    ends = (NOW + timedelta(days=1)).isoformat()
+    wanted = {"role": "lessor_manager", "holder": "short", "label": "x"}
+    short = (await manager.client.post("/v1/keys", json=wanted | {"expires_at": ends})).json()
+    asked = bearer(short["key"])
+    plain = await client.post("/v1/keys", json=wanted, headers=asked)
+    assert (plain.status_code, plain.json()["expires_at"]) == (201, short["expires_at"])
+    later = (NOW + timedelta(days=1, seconds=1)).isoformat()
+    refused = await client.post("/v1/keys", json=wanted | {"expires_at": later}, headers=asked)
+    assert (refused.status_code, problem_fields(refused)) == (403, ["expires_at"])
+    eternal = manager.key.split("_")[1]
+    clock.set(NOW + timedelta(hours=1))
+    for prefix in (eternal, short["prefix"]):
+        rotated = await client.post(f"/v1/keys/{prefix}/rotate", json={"overlap": "P1D"}, headers=asked)
+        assert (rotated.status_code, rotated.json()["expires_at"]) == (201, short["expires_at"])
+
+
+async def test_a_key_is_rotated_once(doors: Doors) -> None:
+    manager = await doors.lessor()
+    wanted = {"role": "lessor_feed", "holder": "x", "label": "x"}
+    old = (await manager.client.post("/v1/keys", json=wanted)).json()
+    first = await manager.client.post(f"/v1/keys/{old['prefix']}/rotate", json={})
+    assert (first.status_code, first.json()["expires_at"]) == (201, None)
+    assert (await manager.client.post(f"/v1/keys/{old['prefix']}/rotate", json={})).status_code == 409
+    again = await manager.client.post(f"/v1/keys/{first.json()['prefix']}/rotate", json={})
+    assert (again.status_code, again.json()["expires_at"]) == (201, None)
+    listed = (await manager.client.get("/v1/keys")).json()["items"]
+    assert [one["rotated_at"] is not None for one in listed] == [False, True, True, False]
+
+
+async def test_the_keys_that_somebody_made_are_told_when_it_is_shut_out(doors: Doors, people: People) -> None:
+    lessor = await doors.lessor()
+    admin = await people.signed_in("admin", Role.PLATFORM_ADMINISTRATOR)
+    manager = await people.signed_in("manager", Role.LESSOR_MANAGER, lessor.subject_id)
+    who = await people.scalar("SELECT principal_id FROM account WHERE login = 'manager'")
+    wanted = {"role": "lessor_manager", "holder": "erp", "label": "x"}
+    made = (await manager.send("POST", "/v1/keys", wanted)).json()
+    with_it = (await people.browser()).client
+    deeper = (await with_it.post("/v1/keys", json=wanted, headers=bearer(made["key"]))).json()
+    ended = (await manager.send("POST", "/v1/keys", wanted)).json()
+    assert (await manager.send("DELETE", f"/v1/keys/{ended['prefix']}")).status_code == 204
+    assert (made["made_by"], deeper["made_by"]) == (who, who)
+    shut = await admin.send("PATCH", f"/v1/people/{who}", {"disabled": True})
+    assert (shut.status_code, shut.json()["keys_made"]) == (200, [made["prefix"], deeper["prefix"]])
+    listed = (await admin.client.get("/v1/keys")).json()["items"]
+    assert [one["made_by"] for one in listed] == [None, who, who, who]
+
+
+async def test_lessors_whose_systems_have_one_name_have_each_its_own(doors: Doors) -> None:
+    one, other = await doors.lessor("yuanhai"), await doors.lessor("beishan")
+    wanted = {"role": "lessor_feed", "holder": "gateway", "label": "x"}
+    made = [(await who.client.post("/v1/keys", json=wanted)).json() for who in (one, other, other, one)]
+    holders = [key["principal_id"] for key in made]
+    assert (holders[1], holders[0]) == (holders[2], holders[3])
+    assert holders[0] != holders[1]
 
 
 async def test_a_narrowed_key_makes_and_rotates_none_that_opens_more(doors: Doors) -> None:

@@ -30,7 +30,7 @@ NEED_PURPOSE: Final = frozenset({Role.ENFORCEMENT_OFFICER, Role.DISPATCHER, Role
 
 # Relations, beside `own` and `other`: `superior` (an intermediate and a high court above the case's), `entrusted`,
 # `expired` (a court or a dispatcher that was let in, until yesterday), `closed` (of the same people, the case
-# closed), `unstated` (a read of positions without its case).
+# closed), `unstated` (a read of positions without its case), `stated` (with one, by a lessor, which needs none).
 OWN = "200 own closed, 404 other"
 OWN_201 = "201 own closed, 404 other"
 OWN_204 = "204 own closed, 404 other"
@@ -57,7 +57,7 @@ PINGS_OR_404: Row = {"lessor_feed lessor_manager": OWN, "narrowed": "200"}
 BY_PATH: Row = {"narrowed": "200", EVERYBODY: "401"}  # a key that opens more must not stand in a path
 IN_CASE: Row = {LESSOR: OWN, OFFICER: SEEN_CASE, DISPATCHER: ASSIGNED, PLATFORM: "200"}
 POSITION: Row = {
-    LESSOR: OWN,
+    LESSOR: f"{OWN}, 422 stated",
     OFFICER: "200 own superior entrusted, 404 other expired closed, 403 unstated",
     DISPATCHER: "200 own, 404 other expired closed, 403 unstated",
     CREW: "200 own, 404 other closed, 403 unstated",
@@ -237,11 +237,13 @@ def status_for(row: Row, part: Part) -> int | None:
 
 
 def parts_for(scene: Scene, operation: Operation) -> Iterator[Part]:
-    """Yield who asks: everybody in every relation, and once more without the case where it must be stated."""
+    """Yield who asks: everybody in every relation, and again without the case that must be stated, or with one."""
     for part in scene.cast():
         yield part
         if operation.purpose_in_query and part.relation == "own" and part.who in NEED_PURPOSE:
             yield replace(part, relation="unstated")
+        if operation.purpose_in_query and part.relation == "own" and part.who in LESSOR.split():
+            yield replace(part, relation="stated")
 
 
 @pytest.fixture(scope="module")
@@ -260,7 +262,7 @@ def test_the_table_has_every_operation_and_no_other(scene: Scene) -> None:
 
 def test_a_row_names_nobody_who_does_not_exist(scene: Scene) -> None:
     cast = {part.who for part in scene.cast()}
-    relations = {part.relation for part in scene.cast()} | {"*", "unstated"}
+    relations = {part.relation for part in scene.cast()} | {"*", "unstated", "stated"}
     for operation, row in TABLE.items():
         for who, relation in expected_of(row):
             assert who in cast | {EVERYBODY}, (operation, who)

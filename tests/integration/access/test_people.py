@@ -10,6 +10,7 @@ from app.access.domain import Permission, Role
 from app.access.trail import Note
 from app.core.clock import FixedClock
 from tests.integration.access.people_support import PASSWORD, Browser, People
+from tests.integration.access.trail_support import Trail
 from tests.support import Doors, problem_fields
 
 NEW = "another long password"
@@ -169,6 +170,10 @@ async def test_a_person_of_a_court_or_lessor_needs_one_that_exists(people: Peopl
         ("enforcement_officer", {}, 422, "court_id"),
         ("enforcement_officer", {"court_id": 2_000_000_000}, 404, "court_id"),
         ("lessor_manager", {"lessor_id": 2_000_000_000}, 404, "lessor_id"),
+        ("lessor_reader", {"court_id": 1}, 422, "court_id"),
+        ("enforcement_officer", {"lessor_id": 1}, 422, "lessor_id"),
+        ("dispatcher", {"court_id": 1}, 422, "court_id"),
+        ("auditor", {"lessor_id": 1}, 422, "lessor_id"),
         ("lessor_reader", {"lessor_id": 1, "court_id": 1}, 422, "court_id"),
         ("lessor_feed", {"lessor_id": 1}, 422, "role"),
     ):
@@ -219,3 +224,21 @@ async def test_what_is_done_is_noted_for_the_trail(people: People, monkeypatch: 
     everything = " ".join(entry.detail or "" for entry in noted)
     assert f"principal {who}" in everything
     assert not [secret for secret in ("nobody@court.cn", made["password"], NEW) if secret in everything]
+
+
+async def test_a_new_name_stands_in_the_trail_and_is_given_by_another(people: People, trail: Trail) -> None:
+    court = await people.court_id()
+    officer = await people.account("officer", Role.ENFORCEMENT_OFFICER, court)
+    admin = await people.signed_in("admin", Role.COURT_ADMINISTRATOR, court)
+    own = (await admin.client.get("/v1/session")).json()["principal_id"]
+    trail.begin_anew()
+    assert (await admin.send("PATCH", f"/v1/people/{officer}", {"name": "法官甲"})).status_code == 200
+    (entry,) = trail.entries()
+    assert (entry["action"], entry["principal_id"]) == ("account.rename", own)
+    assert entry["detail"] == f"principal {officer}, 'Officer' to '法官甲'"
+    trail.begin_anew()
+    assert (await admin.send("PATCH", f"/v1/people/{officer}", {"name": "法官甲"})).status_code == 200
+    assert trail.entries() == [], "nothing was changed"
+    refused = await admin.send("PATCH", f"/v1/people/{own}", {"name": "Somebody Else"})
+    assert refused.status_code == 403
+    assert await people.scalar("SELECT name FROM principal WHERE principal_id = :p", p=own) == "Admin"

@@ -371,7 +371,7 @@ class Machine(RuleBasedStateMachine):
         return {
             "position": f"/v1/assets/{asset_id}/position?case={case_id}",
             "position without case": f"/v1/assets/{asset_id}/position",
-            "track": f"/v1/assets/{asset_id}/track?case={case_id}&{window}",
+            "track": f"/v1/assets/{asset_id}/track?{window}" + ("" if read.who in LESSORS else f"&case={case_id}"),
             "asset": f"/v1/assets/{asset_id}",
             "assets": "/v1/assets?limit=1000",
             "case": f"/v1/cases/{case_id}",
@@ -434,6 +434,8 @@ class Machine(RuleBasedStateMachine):
     def _position(self, who: str, what: str, case: ModelCase, asset_id: int) -> tuple[int, Any]:
         if who == "platform" or (what == "position without case" and who not in LESSORS):
             return 403, None
+        if who in LESSORS and what == "position":
+            return 422, None  # its own it reads for no case, and may not say one
         seen = self.model.own(who) if who in LESSORS else case.positions_for(who, self.model.now)
         if asset_id not in seen:
             return 404, None

@@ -26,7 +26,7 @@ from tests.integration.access.people_support import People
 from tests.integration.access.trail_support import Trail
 from tests.integration.clusters.conftest import CHANGNING, Fleet
 from tests.integration.enforcement.conftest import Matter, seizure
-from tests.support import Doors, Holder
+from tests.support import Doors, Holder, problem_fields
 
 TESTED = {"get_position", "get_track", "get_case_distribution", "list_clusters"}
 """Operations that read positions; each has its place in the tests below."""
@@ -121,6 +121,33 @@ async def test_each_read_of_positions_leaves_one_entry_with_its_facts(fleet: Fle
             assert entry["detail"].endswith(told)
             digest = entry["detail"].split()[0].removeprefix("sha256:")
             assert digest in answer.text  # the letter ends with it
+
+
+async def test_a_lessor_writes_no_case_into_the_trail(fleet: Fleet, trail: Trail) -> None:
+    (asset_id, _) = await two_assets(fleet)
+    lessor, reads = fleet.matter.lessor, position_reads(fleet, asset_id)
+    trail.begin_anew()
+    for action in ("position.read", "track.read"):
+        path, params = reads[action]
+        for case in (params["case"], "2000000000"):
+            refused = await lessor.client.get(path, params=params | {"case": case})
+            assert (refused.status_code, problem_fields(refused)) == (422, ["case"])
+        assert trail.entries() == []
+        answer = await lessor.client.get(path, params={n: v for n, v in params.items() if n != "case"})
+        assert answer.status_code == 200
+        (entry,) = trail.entries()
+        assert (entry["action"], entry["case_id"]) == (action, None)
+        trail.begin_anew()
+    for action in ("distribution.read", "clusters.read"):  # there the case is what is asked for, and is checked
+        path, params = reads[action]
+        assert (await lessor.client.get(path, params=params)).status_code == 200
+        (entry,) = trail.entries()
+        assert (entry["action"], entry["case_id"]) == (action, fleet.matter.case_id)
+        trail.begin_anew()
+        other = params | {"case": "2000000000"} if "case" in params else params
+        foreign = path.replace(str(fleet.matter.case_id), "2000000000")
+        assert (await lessor.client.get(foreign, params=other)).status_code == 404
+        trail.begin_anew()
 
 
 async def test_a_look_at_the_past_says_which_moment(fleet: Fleet, trail: Trail) -> None:
