@@ -91,6 +91,8 @@ FUNCTIONS = (
         absent     CONSTANT bytea := '\\xffffffff';
         format_tag CONSTANT bytea := int4send(18) || convert_to('leasetrace/trail/1', 'UTF8');
     BEGIN
+        -- Everybody's entries wait for this transaction: one that stands still before its commit is ended.
+        PERFORM set_config('idle_in_transaction_session_timeout', '5s', true);
         SELECT * INTO STRICT head FROM trail_head FOR UPDATE;
         FOR told IN SELECT * FROM jsonb_to_recordset(entries) AS e (
             at timestamptz, principal_id integer, role text, subject_id integer, api_key_id integer,

@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from psycopg import sql
 from pydantic import SecretStr
 from rich.console import Console
+from sqlalchemy import text
 
 from app.access.trail import Author, Entry, Note
 from app.access.trail_anchor import anchors_of, append_to, read_anchors, write_day
@@ -20,7 +21,7 @@ from app.access.trail_chain import FIRST_LINK, Head, TrailFault, digest_of
 from app.access.trail_writing import TrailWriter, ensure_partitions
 from app.cli.audit import read_head, verify_trail
 from app.cli.cluster import ClusterUrls
-from app.core.database import Database
+from app.core.database import SERVICE, Database
 from app.core.errors import AppError, InvalidInput
 from app.core.settings import Settings
 from app.core.sight_roles import SIGHT_ROLES
@@ -141,6 +142,37 @@ async def test_two_processes_that_write_at_once_share_one_chain(application: Fas
     entries = trail.entries()
     assert [e["trail_no"] for e in entries] == [trail.begins_after + n for n in range(1, 401)]
     assert await trail.walked() == Head(entries[-1]["trail_no"], bytes(entries[-1]["link"]))
+
+
+async def test_a_transaction_that_stands_still_before_its_commit_stops_nobody_for_long(
+    application: FastAPI, trail: Trail, urls: ClusterUrls
+) -> None:
+    database = context_of(application).database
+    with psycopg.connect(urls.app_url) as frozen:
+        frozen.execute("SET ROLE leasetrace_service")
+        frozen.execute("""SELECT trail_append('[{"at": "2026-11-25T00:00:00Z", "principal_id": 1, "role": "auditor",
+                          "action": "frozen"}]')""")
+        async with TrailWriter(database) as writer:
+            await writer.write(looks(1))
+        with pytest.raises(psycopg.errors.IdleInTransactionSessionTimeout):
+            frozen.execute("SELECT 1")
+    assert "frozen" not in trail.actions()
+    assert isinstance(await trail.walked(), Head)
+
+
+async def test_connections_do_not_stand_still_for_ever_nor_wait_for_a_database_that_is_cut_off(
+    application: FastAPI,
+) -> None:
+    database = context_of(application).database
+    async with database.direct("test", statement_timeout_s=10) as direct, database.reading(SERVICE) as session:
+        kept = "SELECT setting FROM pg_settings WHERE name = 'idle_in_transaction_session_timeout'"
+        assert await (await direct.execute(kept)).fetchone() == ("300000",)
+        assert await session.scalar(text(kept)) == "60000"
+        raw = (await (await session.connection()).get_raw_connection()).driver_connection
+        assert raw is not None
+        for connection in (direct, raw):
+            told = connection.info.get_parameters()
+            assert (told["tcp_user_timeout"], told["keepalives_idle"]) == ("30000", "10")
 
 
 STATEMENTS = (
