@@ -49,12 +49,20 @@ def _told(entry: Entry) -> dict[str, object]:
         "action": noted.action,
         "assets_sha256": digest_of(ids).hex() if ids else None,
         "asset_ids": "{" + ",".join(map(str, ids)) + "}",  # as text: parsed only where the set is new
-        "window_from": None if starts_at is None else starts_at.isoformat(),
-        "window_until": None if ends_at is None else ends_at.isoformat(),
+        "window_from": None if starts_at is None else _in_utc(starts_at),
+        "window_until": None if ends_at is None else _in_utc(ends_at),
         "results": noted.results,
         "request_id": entry.request_id,
         "detail": None if noted.detail is None else _storable(noted.detail),
     }
+
+
+def _in_utc(at: datetime) -> str:
+    """Return a moment in UTC; one that is in year 0 or 10000 there is the first or the last one of ours."""
+    try:
+        return at.astimezone(UTC).isoformat()
+    except OverflowError:
+        return (datetime.min if at.year == 1 else datetime.max).replace(tzinfo=UTC).isoformat()
 
 
 def _storable(words: str) -> str:

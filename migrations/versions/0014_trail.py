@@ -80,7 +80,8 @@ FUNCTIONS = (
     SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
     -- Append entries, in the order given, and return the number of the last. Let it be the last statement of its
     -- transaction: the head stays locked until the commit. What an entry says is the caller's word, and so is ``at``;
-    -- its number, its place in the chain and ``written_at`` are not. The bytes that are linked are those of
+    -- its number, its place in the chain and ``written_at`` are not. Whoever looks as a principal writes as that one's
+    -- kind and for its lessor or court only, never as the service itself (0); moments are of the years 1 to 9999. The bytes that are linked are those of
     -- app/access/trail_chain.py; in one expression, because functions of SQL took four times as long.
     DECLARE
         head trail_head;
@@ -88,6 +89,11 @@ FUNCTIONS = (
         new  trail;
         digest bytea;
         ids    integer[];
+        caller text := CASE current_setting('role') WHEN 'none' THEN session_user ELSE current_setting('role') END;
+        trusted boolean := caller = 'leasetrace_service' OR pg_has_role(caller, current_user, 'MEMBER');
+        kind   text := current_setting('leasetrace.grantee_kind', true);
+        first_year CONSTANT timestamptz := '0001-01-01 00:00:00+00';
+        after_last CONSTANT timestamptz := '10000-01-01 00:00:00+00';
         absent     CONSTANT bytea := '\\xffffffff';
         format_tag CONSTANT bytea := int4send(18) || convert_to('leasetrace/trail/1', 'UTF8');
     BEGIN
@@ -99,6 +105,23 @@ FUNCTIONS = (
             session_id bigint, case_id integer, action text, assets_sha256 text, asset_ids text,
             window_from timestamptz, window_until timestamptz, results integer, request_id text, detail text)
         LOOP
+            IF NOT trusted AND (told.principal_id = 0 OR NOT coalesce(CASE caller
+                WHEN 'leasetrace_lessor' THEN told.role LIKE 'lessor\\_%' AND told.subject_id = ANY (sight_lessors())
+                WHEN 'leasetrace_administrator' THEN told.role = 'platform_administrator'
+                WHEN 'leasetrace_grantee' THEN CASE kind
+                    WHEN 'court' THEN told.role = 'enforcement_officer' AND told.subject_id = sight_grantee()
+                    WHEN 'principal' THEN told.role IN ('dispatcher', 'crew') AND told.principal_id = sight_grantee() END
+                WHEN 'leasetrace_auditor' THEN CASE kind
+                    WHEN 'court' THEN told.role = 'court_administrator' AND told.subject_id = sight_grantee()
+                    WHEN 'auditor' THEN told.role = 'auditor' END
+                END, false)) THEN
+                RAISE EXCEPTION 'an entry in the name of another' USING ERRCODE = 'insufficient_privilege';
+            END IF;
+            IF NOT (told.at >= first_year AND told.at < after_last
+                    AND coalesce(told.window_from >= first_year AND told.window_from < after_last, true)
+                    AND coalesce(told.window_until >= first_year AND told.window_until < after_last, true)) THEN
+                RAISE EXCEPTION 'a moment outside the years 1 to 9999' USING ERRCODE = 'check_violation';
+            END IF;
             new := NULL;
             new.asset_count := 0;
             IF told.assets_sha256 IS NOT NULL THEN
@@ -108,7 +131,7 @@ FUNCTIONS = (
                 IF NOT FOUND THEN
                     SELECT sha256(string_agg(int4send(id), '' ORDER BY id)), array_agg(id ORDER BY id)
                     INTO digest, ids FROM (SELECT DISTINCT unnest(told.asset_ids::integer[]) AS id) given;
-                    IF digest IS DISTINCT FROM new.assets_sha256 THEN
+                    IF digest IS DISTINCT FROM new.assets_sha256 OR array_position(ids, NULL) IS NOT NULL THEN
                         RAISE EXCEPTION 'not the digest of these assets' USING ERRCODE = 'check_violation';
                     END IF;
                     INSERT INTO trail_assets VALUES (digest, ids);

@@ -1,9 +1,10 @@
 """Whatever is done to the trail afterwards is found and named; a cut tail and a trail written anew by an anchor."""
 
 import asyncio
+import json
 import re
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from itertools import pairwise
 from pathlib import Path
 
@@ -215,12 +216,13 @@ async def test_the_owner_cannot_by_mistake_either(ten: Trail, urls: ClusterUrls,
 
 async def test_a_caller_chooses_neither_number_nor_link_nor_the_databases_time(ten: Trail, urls: ClusterUrls) -> None:
     forged = (
-        '[{"at": "2020-01-01T00:00:00Z", "principal_id": 1, "role": "auditor", "action": "x", "trail_no": 1,'
+        '[{"at": "2020-01-01T00:00:00Z", "principal_id": 1, "role": "lessor_reader", "subject_id": 4, "action": "x", "trail_no": 1,'
         ' "link": "\\\\x00", "written_at": "2020-01-01T00:00:00Z", "assets_sha256": "%s", "asset_count": 9,'
         ' "asset_ids": "{3,1,3}"}]'
     )
     with psycopg.connect(urls.app_url) as connection:
         connection.execute("SET ROLE leasetrace_lessor")
+        connection.execute("SET leasetrace.lessor_ids = '{4}'")
         digests = digest_of([3, 1]).hex(), digest_of([987_654_321, 987_654_322]).hex()
         done = connection.execute("SELECT trail_append(%s::jsonb)", (forged % digests[0],)).fetchone()
         assert done == (ten.begins_after + 11,)
@@ -231,6 +233,124 @@ async def test_a_caller_chooses_neither_number_nor_link_nor_the_databases_time(t
     assert (last["trail_no"], last["asset_count"], last["asset_ids"]) == (ten.begins_after + 11, 2, [1, 3])
     assert last["written_at"] >= before["written_at"]
     assert await ten.walked() == Head(last["trail_no"], bytes(last["link"]))
+
+
+def told(**fields: object) -> str:
+    """Return an entry as ``trail_append`` takes it."""
+    return json.dumps([{"at": "2026-11-25T00:00:00Z", "principal_id": 9, "action": "x.y", **fields}])
+
+
+LESSOR = ("leasetrace_lessor", {"lessor_ids": "{4}"})
+COURT = ("leasetrace_grantee", {"grantee_kind": "court", "grantee_id": "4"})
+CREW = ("leasetrace_grantee", {"grantee_kind": "principal", "grantee_id": "9"})
+COURTS_OWN = ("leasetrace_auditor", {"grantee_kind": "court", "grantee_id": "4"})
+AUDITOR = ("leasetrace_auditor", {"grantee_kind": "auditor"})
+ADMINISTRATOR = ("leasetrace_administrator", {"lessor_ids": "{}"})
+
+
+@pytest.mark.parametrize(
+    ("sight", "fields", "taken"),
+    [
+        (LESSOR, {"role": "lessor_manager", "subject_id": 4}, True),
+        (LESSOR, {"role": "lessor_manager", "subject_id": 5}, False),
+        (LESSOR, {"role": "lessor_manager"}, False),
+        (LESSOR, {"role": "platform_administrator", "subject_id": 4}, False),
+        (LESSOR, {"role": "lessor_manager", "subject_id": 4, "principal_id": 0}, False),
+        (("leasetrace_lessor", {}), {"role": "lessor_manager", "subject_id": 4}, False),
+        (COURT, {"role": "enforcement_officer", "subject_id": 4}, True),
+        (COURT, {"role": "enforcement_officer", "subject_id": 5}, False),
+        (COURT, {"role": "enforcement_officer"}, False),
+        (COURT, {"role": "enforcement_officer", "subject_id": 4, "principal_id": 0}, False),
+        (CREW, {"role": "crew"}, True),
+        (CREW, {"role": "dispatcher", "principal_id": 8}, False),
+        (("leasetrace_grantee", {}), {"role": "crew"}, False),
+        (COURTS_OWN, {"role": "court_administrator", "subject_id": 4}, True),
+        (COURTS_OWN, {"role": "auditor"}, False),
+        (AUDITOR, {"role": "auditor"}, True),
+        (("leasetrace_auditor", {}), {"role": "auditor"}, False),
+        (ADMINISTRATOR, {"role": "platform_administrator"}, True),
+        (ADMINISTRATOR, {"role": "auditor"}, False),
+        (("leasetrace_service", {}), {"role": "worker", "principal_id": 0}, True),
+    ],
+)
+async def test_nobody_writes_in_the_name_of_another(
+    trail: Trail, urls: ClusterUrls, sight: tuple[str, dict[str, str]], fields: dict[str, object], taken: bool
+) -> None:
+    role, settings = sight
+    with psycopg.connect(urls.app_url) as connection:
+        for name, value in settings.items():
+            connection.execute("SELECT set_config('leasetrace.' || %s, %s, true)", (name, value))
+        connection.execute(sql.SQL("SET LOCAL ROLE {}").format(sql.Identifier(role)))
+        if taken:
+            connection.execute("SELECT trail_append(%s::jsonb)", (told(**fields),))
+        else:
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                connection.execute("SELECT trail_append(%s::jsonb)", (told(**fields),))
+            connection.rollback()
+    assert len(trail.entries()) == taken
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"assets_sha256": digest_of([987_654_323]).hex(), "asset_ids": "{987654323,NULL}"},
+        {"assets_sha256": digest_of([987_654_324]).hex(), "asset_ids": "{987654325}"},
+        {"assets_sha256": digest_of([]).hex(), "asset_ids": "{}"},
+        {"assets_sha256": digest_of([987_654_324]).hex()},
+        {"at": "10000-01-01T00:00:00Z"},
+        {"at": "infinity"},
+        {"window_from": "0001-12-31T23:59:59Z BC"},
+        {"window_from": "-infinity"},
+        {"window_until": "10000-01-01T00:00:00Z"},
+        {"window_until": "infinity"},
+    ],
+)
+async def test_what_could_not_be_verified_is_not_taken(
+    trail: Trail, urls: ClusterUrls, fields: dict[str, object]
+) -> None:
+    with psycopg.connect(urls.app_url) as connection:
+        connection.execute("SET ROLE leasetrace_service")
+        with pytest.raises(psycopg.errors.CheckViolation):
+            connection.execute("SELECT trail_append(%s::jsonb)", (told(role="worker", **fields),))
+    assert trail.entries() == []
+
+
+async def test_the_first_and_the_last_moment_hold(application: FastAPI, trail: Trail) -> None:
+    ends = (
+        datetime.min.replace(tzinfo=timezone(timedelta(hours=8))),
+        datetime.max.replace(tzinfo=timezone(-timedelta(hours=8))),
+    )
+    async with TrailWriter(context_of(application).database) as writer:
+        await writer.write([Entry(Note("track.read", window=ends), AUTHOR, NOW)])
+    (entry,) = trail.entries()
+    assert (entry["window_from"].year, entry["window_until"].year) == (1, 9999)
+    assert isinstance(await trail.walked(), Head)
+
+
+@pytest.mark.parametrize(
+    "tampering",
+    [
+        "UPDATE trail SET window_until = '10000-01-01Z' WHERE trail_no = %(no)s",
+        "UPDATE trail SET window_until = 'infinity' WHERE trail_no = %(no)s",
+        "UPDATE trail SET window_from = '4713-01-01Z BC' WHERE trail_no = %(no)s",
+        "UPDATE trail SET written_at = '-infinity' WHERE trail_no = %(no)s",
+        "UPDATE trail_assets SET asset_ids = asset_ids || NULL::integer WHERE assets_sha256 ="
+        " (SELECT assets_sha256 FROM trail WHERE trail_no = %(no)s)",
+        "UPDATE trail_assets SET asset_ids = '{{3,4},{3,4}}' WHERE assets_sha256 ="
+        " (SELECT assets_sha256 FROM trail WHERE trail_no = %(no)s)",
+    ],
+)
+async def test_rows_that_python_cannot_read_are_named(ten: Trail, tampering: str) -> None:
+    fault = await ten.walked(tampering, no=ten.begins_after + 3)
+    assert isinstance(fault, TrailFault)
+    assert fault.trail_no == ten.begins_after + 3 if "trail_assets" not in tampering else fault.trail_no > 0
+
+
+async def test_a_changed_set_that_no_entry_names_hides_no_other(ten: Trail) -> None:
+    orphan = "INSERT INTO trail_assets SELECT sha256(n::text::bytea), '{1}' FROM generate_series(1, 9) n"
+    changed = """UPDATE trail_assets SET asset_ids = '{1,2,3}' WHERE assets_sha256 IN
+                 (SELECT assets_sha256 FROM trail WHERE trail_no > %(no)s)"""
+    assert isinstance(await ten.walked(orphan, changed, no=ten.begins_after), TrailFault)
 
 
 async def test_entries_go_to_the_partition_of_their_month_and_the_rest_to_the_default_one(
