@@ -31,6 +31,8 @@ _MAX_WAITING: Final = 20_000
 """Past so many waiting entries a read is refused with 503."""
 _WAIT_S: Final = 15.0
 """So long a read waits for its entry; then it is refused with 503."""
+_begun_elsewhere: Final[set[date]] = set()
+"""Months whose first entry fell into the default partition, where they stay: said once."""
 _AWAY: Final = (psycopg.OperationalError, psycopg.InterfaceError, OSError)
 
 
@@ -269,8 +271,11 @@ async def ensure_month(connection: psycopg.AsyncConnection, month: date) -> bool
     ) as error:
         _log.warning("trail_partition_left", month=f"{month:%Y-%m}", error=type(error).__name__)
         return False
-    row = await cursor.fetchone()
-    return bool(row and row[0])
+    (made,) = await cursor.fetchone() or (False,)
+    if made is None and month not in _begun_elsewhere:
+        _begun_elsewhere.add(month)
+        _log.warning("trail_partition_begun_in_default", month=f"{month:%Y-%m}")
+    return bool(made)
 
 
 async def ensure_partitions(connection: psycopg.AsyncConnection, now: datetime) -> None:

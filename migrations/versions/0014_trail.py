@@ -15,9 +15,9 @@ depends_on = None
 AUDITOR, SERVICE = "leasetrace_auditor", "leasetrace_service"
 APPENDING = ", ".join(f"leasetrace_{name}" for name in ("lessor", "grantee", "auditor", "administrator", "service"))
 COURT_ROLES = "('enforcement_officer', 'court_administrator')"
-# An auditor has no court and sees all; a court's administrator the entries of its court's own people.
-OF_COURT = f"""coalesce((SELECT sight_grantee()), 0) = 0
-    OR subject_id = (SELECT sight_grantee()) AND role IN {COURT_ROLES}"""
+# An auditor sees all, a court's administrator the entries of its court's own people; where nothing is set, nothing.
+OF_COURT = f"""(SELECT current_setting('leasetrace.grantee_kind', true)) = 'auditor'
+    OR subject_id = (SELECT sight_court()) AND role IN {COURT_ROLES}"""
 
 TRAIL = """
     CREATE TABLE trail (
@@ -188,7 +188,8 @@ FUNCTIONS = (
     CREATE FUNCTION trail_partition_ensure(month date) RETURNS boolean LANGUAGE plpgsql
     SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
     -- Make the partition of a month (UTC) and tell whether it was made now. lock_not_available (55P03) when others
-    -- hold the table too long; entries then go to the default partition, and a month that has begun there stays there.
+    -- hold the table too long; entries then go to the default partition, and a month that has begun there stays there:
+    -- NULL, and nobody is kept waiting for it.
     DECLARE
         name   text := 'trail_' || to_char(month, 'YYYYMM');
         starts timestamptz := date_trunc('month', month::timestamp) AT TIME ZONE 'UTC';
@@ -200,6 +201,9 @@ FUNCTIONS = (
         IF to_regclass('public.' || name) IS NOT NULL THEN
             RETURN false;
         END IF;
+        IF EXISTS (SELECT FROM public.trail_default d WHERE d.at >= starts AND d.at < ends) THEN
+            RETURN NULL;
+        END IF;
         PERFORM set_config('lock_timeout', '2s', true);
         PERFORM pg_advisory_xact_lock(7153005);
         IF to_regclass('public.' || name) IS NOT NULL THEN
@@ -208,7 +212,7 @@ FUNCTIONS = (
         LOCK TABLE public.trail IN SHARE UPDATE EXCLUSIVE MODE;
         LOCK TABLE public.trail_default IN ACCESS EXCLUSIVE MODE;
         IF EXISTS (SELECT FROM public.trail_default d WHERE d.at >= starts AND d.at < ends) THEN
-            RETURN false;
+            RETURN NULL;
         END IF;
         EXECUTE format('CREATE TABLE public.%I (LIKE public.trail INCLUDING ALL)', name);
         EXECUTE format('ALTER TABLE public.%I ENABLE ROW LEVEL SECURITY', name);

@@ -4,7 +4,7 @@ import asyncio
 import json
 import re
 from collections.abc import AsyncIterator
-from datetime import datetime, timedelta, timezone
+from datetime import date, datetime, timedelta, timezone
 from itertools import pairwise
 from pathlib import Path
 
@@ -19,11 +19,12 @@ from sqlalchemy import text
 from app.access.trail import Author, Entry, Note
 from app.access.trail_anchor import anchors_of, append_to, read_anchors, write_day
 from app.access.trail_chain import FIRST_LINK, Head, TrailFault, digest_of
-from app.access.trail_writing import TrailWriter, ensure_partitions
+from app.access.trail_writing import TrailWriter, ensure_month, ensure_partitions
 from app.cli.audit import read_head, verify_trail
 from app.cli.cluster import ClusterUrls
 from app.core.database import SERVICE, Database
 from app.core.errors import AppError, InvalidInput
+from app.core.logging import configure_logging
 from app.core.settings import Settings
 from app.core.sight_roles import SIGHT_ROLES
 from tests.conftest import NOW, clone_of, context_of
@@ -203,6 +204,32 @@ async def test_no_role_of_the_application_can_touch_the_trail(ten: Trail, urls: 
         if role not in shown:
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 connection.execute("SELECT * FROM trail")
+
+
+@pytest.mark.parametrize(
+    ("said", "seen"),
+    [
+        ({}, 0),
+        ({"grantee_id": "0"}, 0),
+        ({"grantee_kind": "", "grantee_id": "0"}, 0),
+        ({"grantee_kind": "principal", "grantee_id": "3"}, 0),
+        ({"grantee_kind": "court", "grantee_id": "0"}, 0),
+        ({"grantee_kind": "court", "grantee_id": "4"}, 0),
+        ({"grantee_kind": "court", "grantee_id": "3"}, 10),
+        ({"grantee_kind": "auditor"}, 10),
+    ],
+)
+async def test_an_auditors_role_alone_shows_nothing(
+    ten: Trail, urls: ClusterUrls, said: dict[str, str], seen: int
+) -> None:
+    with psycopg.connect(urls.app_url) as connection:
+        for name, value in said.items():
+            connection.execute("SELECT set_config('leasetrace.' || %s, %s, true)", (name, value))
+        connection.execute("SET LOCAL ROLE leasetrace_auditor")
+        found = connection.execute("SELECT count(*) FROM trail WHERE trail_no > %s", (ten.begins_after,)).fetchone()
+        sets = connection.execute("SELECT count(*) > 0 FROM trail_assets").fetchone()
+    assert found == (seen,)
+    assert sets == (seen > 0,)
 
 
 @pytest.mark.parametrize("table", ["trail", "trail_assets", "trail_202611", "trail_default"])
@@ -389,6 +416,24 @@ async def test_partitions_are_made_ahead_over_the_turn_of_the_year(own: Settings
         cursor = await connection.execute("SELECT to_regclass('trail_202701'), to_regclass('trail_202703')")
         assert None not in (await cursor.fetchone() or (None,))
     await database.close()
+
+
+async def test_a_month_that_has_begun_in_the_default_partition_stays_there_and_keeps_nobody_waiting(
+    own: Settings, capfd: pytest.CaptureFixture[str]
+) -> None:
+    begun, month = "2027-05-03T00:00:00Z", date(2027, 5, 1)
+    configure_logging("WARNING")
+    with psycopg.connect(own.database_url.get_secret_value(), autocommit=True) as other:
+        other.execute("SET ROLE leasetrace_service")
+        other.execute("SELECT trail_append(%s::jsonb)", (told(role="worker", at=begun),))
+        with other.transaction():  # a long look at the trail
+            other.execute("SELECT count(*) FROM trail")
+            database = Database(own)
+            async with database.direct("test", statement_timeout_s=1) as connection:
+                for _ in range(3):
+                    assert not await ensure_month(connection, month)
+            await database.close()
+    assert capfd.readouterr().err.count("trail_partition") == 1
 
 
 async def written(own: Settings, count: int) -> None:
