@@ -222,9 +222,11 @@ async def as_service(session: AsyncSession) -> AsyncIterator[None]:
         yield
         await session.flush()
     except BaseException:
+        session.info[_ROLE] = before  # whatever follows: a savepoint around the block gives that role back
         with suppress(SQLAlchemyError):  # where the transaction is lost, the role is lost with it
             await _take_role(session, before)
         raise
+    session.info[_ROLE] = before
     await _take_role(session, before)
 
 

@@ -8,6 +8,7 @@ import httpx
 import psycopg
 import pytest
 from fastapi import FastAPI
+from psycopg import sql
 from pydantic import SecretStr
 
 from app.cli.cluster import THROWAWAY_SETTINGS, ClusterUrls, Throwaway, _roomy_directory, throwaway_server
@@ -16,7 +17,7 @@ from app.core.database import SERVICE, Database
 from app.core.readiness import check_database
 from app.core.schema import migrate
 from app.core.settings import Settings
-from app.core.sight_roles import roles_sql
+from app.core.sight_roles import SIGHT_ROLES, roles_sql
 from app.main import create_app
 from tests.conftest import NOW, _in_database
 from tests.support import Doors
@@ -100,6 +101,24 @@ async def test_a_role_that_could_become_stronger_is_refused(own_server: Throwawa
         finally:
             superuser.execute(mend.encode())
     assert await refused(own_server.urls.app_url) == []
+
+
+@pytest.mark.parametrize("name", ["odd \"name's", "plain"])
+def test_the_roles_are_given_without_inheritance_and_may_be_given_again(own_server: Throwaway, name: str) -> None:
+    quoted = sql.Identifier(name)
+    with psycopg.connect(own_server.superuser_url, autocommit=True) as superuser:
+        superuser.execute(sql.SQL("CREATE ROLE {} INHERIT").format(quoted))
+        for _ in range(2):
+            superuser.execute(roles_sql(name))
+        given = superuser.execute(
+            "SELECT to_jsonb(m) ->> 'inherit_option', to_jsonb(m) ->> 'set_option', r.rolinherit FROM pg_auth_members m"
+            " JOIN pg_roles r ON r.oid = m.member WHERE r.rolname = %s",
+            (name,),
+        ).fetchall()
+        version = superuser.info.server_version
+        superuser.execute(sql.SQL("DROP ROLE {}").format(quoted))
+    options = ("false", "true") if version >= 16_00_00 else (None, None)
+    assert given == [(*options, False)] * len(SIGHT_ROLES)
 
 
 async def test_the_owner_of_the_tables_in_anothers_database_is_refused(own_server: Throwaway) -> None:
