@@ -36,7 +36,7 @@ _WALK: Final = f"""
     SELECT trail_no, {_microseconds("at")}, {_microseconds("written_at")}, principal_id, role, subject_id, api_key_id,
            session_id, case_id, action, asset_count, assets_sha256, {_microseconds("window_from")},
            {_microseconds("window_until")}, results, request_id, detail, link
-    FROM trail ORDER BY trail_no"""
+    FROM trail ORDER BY trail_no"""  # noqa: S608 columns of ours only
 _SETS: Final = "SELECT assets_sha256, asset_ids FROM trail_assets"
 _FIRST_ABOUT: Final = "SELECT min(trail_no) FROM trail WHERE assets_sha256 = ANY (%s)"
 _FIRST_WITHOUT_SET: Final = """

@@ -64,7 +64,7 @@ def _in_utc(at: datetime) -> str:
     try:
         return at.astimezone(UTC).isoformat()
     except OverflowError:
-        return (datetime.min if at.year == 1 else datetime.max).replace(tzinfo=UTC).isoformat()
+        return "0001-01-01T00:00:00+00:00" if at.year == 1 else "9999-12-31T23:59:59.999999+00:00"
 
 
 def _storable(words: str) -> str:

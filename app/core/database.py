@@ -47,7 +47,7 @@ class Sight:
     Attributes:
         role: One of ``SIGHT_ROLES``.
         lessor_ids: Whose rows are in sight, for a lessor and for the writer of pings.
-        grantee_kind: ``court`` or ``principal``, to whom grants are given; ``auditor``, to whom the whole trail is shown.
+        grantee_kind: ``court`` or ``principal``, to whom grants are given; ``auditor``: the whole trail is shown.
         grantee_id: The court or the principal.
         lower_courts: Courts whose own cases are in sight too.
         case_id: The case that is the purpose; positions are shown to a grantee for that one only.

@@ -48,7 +48,8 @@ _ROLE: Final = text("""
            EXISTS (SELECT FROM pg_roles g WHERE g.rolname = ANY(:roles)
                    AND pg_has_role(session_user, g.oid, 'USAGE')) AS inherited,
            EXISTS (SELECT FROM pg_roles g WHERE g.rolname = ANY(:roles)
-                   AND (g.rolsuper OR g.rolbypassrls OR g.rolcreaterole OR g.rolreplication OR g.rolcanlogin)) AS strong""")
+                   AND (g.rolsuper OR g.rolbypassrls OR g.rolcreaterole OR g.rolreplication
+                        OR g.rolcanlogin)) AS strong""")
 """Membership counts, not only what is inherited: a member takes the role when it likes. On PostgreSQL 15 CREATEROLE
 makes itself a member of any role but a superuser."""
 _SERVER_ROLES: Final = ("pg_execute_server_program", "pg_read_server_files", "pg_write_server_files")
@@ -60,8 +61,9 @@ _UNPROTECTED: Final = text("""
                       AND e.deptype = 'e')
       AND (c.relkind IN ('r', 'p') AND NOT c.relrowsecurity
            OR c.relkind IN ('m', 'f')
-           OR c.relkind = 'v' AND NOT coalesce((SELECT o.option_value::boolean FROM pg_options_to_table(c.reloptions) o
-                                                WHERE o.option_name = 'security_invoker'), false)
+           OR c.relkind = 'v' AND NOT coalesce(
+               (SELECT o.option_value::boolean FROM pg_options_to_table(c.reloptions) o
+                WHERE o.option_name = 'security_invoker'), false)
            OR EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid AND 0 = ANY (p.polroles)))
     ORDER BY 1""")
 """Tables without row-level security or with a policy for everybody, and views that look with their owner's eyes."""

@@ -119,7 +119,7 @@ def test_what_was_stored_before_the_narrower_layout_is_carried_over_and_back(own
 
 
 def test_no_key_becomes_stronger_by_going_back_and_forth(own: ClusterUrls) -> None:
-    keys = (
+    keys: tuple[tuple[str, int | None, list[str] | None], ...] = (
         ("lessor_feed", 1, None),
         ("lessor_reader", 1, None),
         ("lessor_reader", 1, ["registers:read", "pings:post"]),

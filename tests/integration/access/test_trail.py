@@ -415,7 +415,7 @@ async def test_a_courts_administrator_sees_what_its_own_people_did(fleet: Fleet,
     other = await doors.holder(Role.COURT_ADMINISTRATOR, other_id)
 
     async def seen(holder: Holder) -> list[tuple[str, str, list[int]]]:
-        since = {"limit": 1000, "after": encode_key(trail.begins_after)}
+        since: dict[str, str | int] = {"limit": 1000, "after": encode_key(trail.begins_after)}
         items = (await holder.client.get("/v1/audit", params=since)).json()["items"]
         return [(e["action"], e["role"], e["asset_ids"]) for e in items]
 

@@ -243,7 +243,8 @@ async def test_the_owner_cannot_by_mistake_either(ten: Trail, urls: ClusterUrls,
 
 async def test_a_caller_chooses_neither_number_nor_link_nor_the_databases_time(ten: Trail, urls: ClusterUrls) -> None:
     forged = (
-        '[{"at": "2020-01-01T00:00:00Z", "principal_id": 1, "role": "lessor_reader", "subject_id": 4, "action": "x", "trail_no": 1,'
+        '[{"at": "2020-01-01T00:00:00Z", "principal_id": 1, "role": "lessor_reader", "subject_id": 4,'
+        ' "action": "x", "trail_no": 1,'
         ' "link": "\\\\x00", "written_at": "2020-01-01T00:00:00Z", "assets_sha256": "%s", "asset_count": 9,'
         ' "asset_ids": "{3,1,3}"}]'
     )
@@ -260,6 +261,9 @@ async def test_a_caller_chooses_neither_number_nor_link_nor_the_databases_time(t
     assert (last["trail_no"], last["asset_count"], last["asset_ids"]) == (ten.begins_after + 11, 2, [1, 3])
     assert last["written_at"] >= before["written_at"]
     assert await ten.walked() == Head(last["trail_no"], bytes(last["link"]))
+
+
+ITS_SET = "(SELECT assets_sha256 FROM trail WHERE trail_no = %(no)s)"
 
 
 def told(**fields: object) -> str:
@@ -361,10 +365,8 @@ async def test_the_first_and_the_last_moment_hold(application: FastAPI, trail: T
         "UPDATE trail SET window_until = 'infinity' WHERE trail_no = %(no)s",
         "UPDATE trail SET window_from = '4713-01-01Z BC' WHERE trail_no = %(no)s",
         "UPDATE trail SET written_at = '-infinity' WHERE trail_no = %(no)s",
-        "UPDATE trail_assets SET asset_ids = asset_ids || NULL::integer WHERE assets_sha256 ="
-        " (SELECT assets_sha256 FROM trail WHERE trail_no = %(no)s)",
-        "UPDATE trail_assets SET asset_ids = '{{3,4},{3,4}}' WHERE assets_sha256 ="
-        " (SELECT assets_sha256 FROM trail WHERE trail_no = %(no)s)",
+        f"UPDATE trail_assets SET asset_ids = asset_ids || NULL::integer WHERE assets_sha256 = {ITS_SET}",
+        f"UPDATE trail_assets SET asset_ids = ARRAY[[3,4],[3,4]] WHERE assets_sha256 = {ITS_SET}",
     ],
 )
 async def test_rows_that_python_cannot_read_are_named(ten: Trail, tampering: str) -> None:
