@@ -22,7 +22,7 @@ def sight_of(principal: Principal, at: datetime, case_id: int | None = None) -> 
         case PrincipalKind.ADMINISTRATOR:
             return Sight(ADMINISTRATOR_ROLE, at=at)
         case PrincipalKind.AUDITOR:
-            return Sight(AUDITOR_ROLE, at=at)
+            return Sight(AUDITOR_ROLE, grantee_kind="auditor", at=at)
         case PrincipalKind.COURT if principal.role is Role.COURT_ADMINISTRATOR:
             return Sight(AUDITOR_ROLE, grantee_kind="court", grantee_id=whose, at=at)
         case PrincipalKind.COURT:

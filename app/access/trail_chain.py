@@ -11,23 +11,34 @@ import hashlib
 import struct
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple, Self
 
+import psycopg
 from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
 FIRST_LINK: Final = bytes(32)
 FORMAT: Final = "leasetrace/trail/1"
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND: Final = timedelta(microseconds=1)
 _ROWS_AT_ONCE: Final = 2_000
-_WALK: Final = """
-    SELECT trail_no, at, written_at, principal_id, role, subject_id, api_key_id, session_id, case_id, action,
-           asset_count, assets_sha256, window_from, window_until, results, request_id, detail, link
-    FROM trail ORDER BY trail_no"""
+_UNREADABLE: Final = (psycopg.DataError, ValueError, TypeError, OverflowError, struct.error)
+"""What comes of rows that ``trail_append`` would not have written."""
+
+
+def _microseconds(column: str) -> str:
+    # Not as a moment: Python has none before year 1 and after 9999. Infinity, which is never linked, is told apart.
+    return (
+        f"CASE WHEN isfinite({column}) THEN (extract(epoch FROM {column}) * 1000000)::bigint"
+        f" WHEN {column} IS NOT NULL THEN {-(2**63)} END AS {column}"
+    )
+
+
+_WALK: Final = f"""
+    SELECT trail_no, {_microseconds("at")}, {_microseconds("written_at")}, principal_id, role, subject_id, api_key_id,
+           session_id, case_id, action, asset_count, assets_sha256, {_microseconds("window_from")},
+           {_microseconds("window_until")}, results, request_id, detail, link
+    FROM trail ORDER BY trail_no"""  # noqa: S608 columns of ours only
 _SETS: Final = "SELECT assets_sha256, asset_ids FROM trail_assets"
-_FIRST_ABOUT: Final = "SELECT min(trail_no) FROM trail WHERE assets_sha256 = %s"
+_FIRST_ABOUT: Final = "SELECT min(trail_no) FROM trail WHERE assets_sha256 = ANY (%s)"
 _FIRST_WITHOUT_SET: Final = """
     SELECT min(t.trail_no) FROM trail t LEFT JOIN trail_assets a USING (assets_sha256)
     WHERE t.assets_sha256 IS NOT NULL AND a.asset_ids IS NULL"""
@@ -38,11 +49,11 @@ _FIRST_MISCOUNTED: Final = """
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """One entry as it is stored, the names those of the columns."""
+    """One entry as it is stored, the names those of the columns; moments in microseconds since 1970, UTC."""
 
     trail_no: int
-    at: datetime
-    written_at: datetime
+    at: int
+    written_at: int
     principal_id: int
     role: str
     subject_id: int | None
@@ -52,14 +63,14 @@ class Link:
     action: str
     asset_count: int
     assets_sha256: bytes | None
-    window_from: datetime | None
-    window_until: datetime | None
+    window_from: int | None
+    window_until: int | None
     results: int | None
     request_id: str | None
     detail: str | None
     link: bytes
 
-    def fields(self) -> tuple[str | int | datetime | bytes | None, ...]:
+    def fields(self) -> tuple[str | int | bytes | None, ...]:
         """Return what is linked, in its order."""
         return (
             FORMAT,
@@ -87,15 +98,13 @@ class Link:
         return self.link == hashlib.sha256(before + b"".join(map(_field, self.fields()))).digest()
 
 
-def _field(value: str | int | datetime | bytes | None) -> bytes:
+def _field(value: str | int | bytes | None) -> bytes:
     if value is None:
         return b"\xff\xff\xff\xff"
     if isinstance(value, str):
         content = value.encode()
     elif isinstance(value, int):
         content = struct.pack(">q", value)
-    elif isinstance(value, datetime):
-        content = struct.pack(">q", (value - _EPOCH) // _MICROSECOND)
     else:
         content = value
     return struct.pack(">i", len(content)) + content
@@ -160,17 +169,21 @@ async def walk(connection: AsyncConnection, anchors: Mapping[int, bytes]) -> Asy
         anchors: Links by number that were kept elsewhere.
     """
     reached = Head(0, FIRST_LINK)
-    async with connection.cursor(name="trail", row_factory=class_row(Link)) as cursor:
-        cursor.itersize = _ROWS_AT_ONCE
-        await cursor.execute(_WALK)
-        async for entry in cursor:
-            fault = _fault(reached, entry, anchors)
-            if fault is not None:
-                yield fault
-                return
-            reached = Head(entry.trail_no, entry.link)
-            if entry.trail_no % _ROWS_AT_ONCE == 0:
-                yield reached
+    try:
+        async with connection.cursor(name="trail", row_factory=class_row(Link)) as cursor:
+            cursor.itersize = _ROWS_AT_ONCE
+            await cursor.execute(_WALK)
+            async for entry in cursor:
+                fault = _fault(reached, entry, anchors)
+                if fault is not None:
+                    yield fault
+                    return
+                reached = Head(entry.trail_no, entry.link)
+                if entry.trail_no % _ROWS_AT_ONCE == 0:
+                    yield reached
+    except _UNREADABLE:
+        yield TrailFault(reached.trail_no + 1, "it cannot be read: it is not as entries are written")
+        return
     yield await _tail_fault(connection, reached, anchors) or reached
 
 
@@ -201,17 +214,23 @@ async def _tail_fault(connection: AsyncConnection, reached: Head, anchors: Mappi
     return await _set_fault(connection)
 
 
+def _is_of(digest: bytes, asset_ids: Sequence[int]) -> bool:
+    try:
+        return digest_of(asset_ids) == digest
+    except _UNREADABLE:
+        return False  # no list of numbers
+
+
 async def _set_fault(connection: AsyncConnection) -> TrailFault | None:
     """Look at the sets of assets: each must have the digest that it is kept under, and none may be missing."""
     faults: list[TrailFault] = []
-    changed: bytes | None = None
+    changed: list[bytes] = []
     async with connection.cursor(name="sets") as cursor:
         cursor.itersize = _ROWS_AT_ONCE
         await cursor.execute(_SETS)
         async for digest, asset_ids in cursor:
-            if digest_of(asset_ids) != digest:
-                changed = digest
-                break
+            if not _is_of(digest, asset_ids):
+                changed.append(digest)
     for query, arguments, reason in (
         (_FIRST_ABOUT, (changed,), "the list of its assets was changed"),
         (_FIRST_WITHOUT_SET, (), "the list of its assets is missing"),

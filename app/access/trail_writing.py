@@ -31,6 +31,8 @@ _MAX_WAITING: Final = 20_000
 """Past so many waiting entries a read is refused with 503."""
 _WAIT_S: Final = 15.0
 """So long a read waits for its entry; then it is refused with 503."""
+_begun_elsewhere: Final[set[date]] = set()
+"""Months whose first entry fell into the default partition, where they stay: said once."""
 _AWAY: Final = (psycopg.OperationalError, psycopg.InterfaceError, OSError)
 
 
@@ -49,12 +51,20 @@ def _told(entry: Entry) -> dict[str, object]:
         "action": noted.action,
         "assets_sha256": digest_of(ids).hex() if ids else None,
         "asset_ids": "{" + ",".join(map(str, ids)) + "}",  # as text: parsed only where the set is new
-        "window_from": None if starts_at is None else starts_at.isoformat(),
-        "window_until": None if ends_at is None else ends_at.isoformat(),
+        "window_from": None if starts_at is None else _in_utc(starts_at),
+        "window_until": None if ends_at is None else _in_utc(ends_at),
         "results": noted.results,
         "request_id": entry.request_id,
         "detail": None if noted.detail is None else _storable(noted.detail),
     }
+
+
+def _in_utc(at: datetime) -> str:
+    """Return a moment in UTC; one that is in year 0 or 10000 there is the first or the last one of ours."""
+    try:
+        return at.astimezone(UTC).isoformat()
+    except OverflowError:
+        return "0001-01-01T00:00:00+00:00" if at.year == 1 else "9999-12-31T23:59:59.999999+00:00"
 
 
 def _storable(words: str) -> str:
@@ -261,8 +271,11 @@ async def ensure_month(connection: psycopg.AsyncConnection, month: date) -> bool
     ) as error:
         _log.warning("trail_partition_left", month=f"{month:%Y-%m}", error=type(error).__name__)
         return False
-    row = await cursor.fetchone()
-    return bool(row and row[0])
+    (made,) = await cursor.fetchone() or (False,)
+    if made is None and month not in _begun_elsewhere:
+        _begun_elsewhere.add(month)
+        _log.warning("trail_partition_begun_in_default", month=f"{month:%Y-%m}")
+    return bool(made)
 
 
 async def ensure_partitions(connection: psycopg.AsyncConnection, now: datetime) -> None:

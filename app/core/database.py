@@ -14,6 +14,7 @@ from importlib.resources import files
 from typing import Any, ClassVar, Final
 
 import psycopg
+from psycopg.conninfo import make_conninfo
 from sqlalchemy import MetaData, Text, text
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
@@ -24,6 +25,19 @@ from app.core.sight_roles import SERVICE_ROLE
 
 WGS84_SRID: Final = 4326
 """Every stored geometry is in WGS-84, longitude first, degrees."""
+_CUT_OFF: Final = {
+    "connect_timeout": 5,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
+"""A database that is cut off without a word is noticed within half a minute."""
+_IDLE_MS: Final = 60_000
+"""A transaction of a request that stands still so long is ended, with its locks: more than a slow sender may pause
+(``body_pause_s``). From the entries in the trail to the commit it is 5 s: ``trail_append`` says so itself."""
+_DIRECT_IDLE_MS: Final = 300_000
+"""The same for background work, which computes for seconds between two statements."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +47,7 @@ class Sight:
     Attributes:
         role: One of ``SIGHT_ROLES``.
         lessor_ids: Whose rows are in sight, for a lessor and for the writer of pings.
-        grantee_kind: ``court`` or ``principal``, to whom grants are given.
+        grantee_kind: ``court`` or ``principal``, to whom grants are given; ``auditor``: the whole trail is shown.
         grantee_id: The court or the principal.
         lower_courts: Courts whose own cases are in sight too.
         case_id: The case that is the purpose; positions are shown to a grantee for that one only.
@@ -103,7 +117,7 @@ class Database:
 
     def __init__(self, settings: Settings) -> None:
         self.url = settings.database_url.get_secret_value()
-        timeout_ms = settings.statement_timeout_s * 1000
+        options = f"-c statement_timeout={settings.statement_timeout_s * 1000} -c timezone=UTC -c jit=off"
         self.engine = create_async_engine(
             sqlalchemy_url(self.url),
             pool_size=settings.pool_size,
@@ -112,9 +126,9 @@ class Database:
             pool_pre_ping=True,
             hide_parameters=True,
             connect_args={
-                "connect_timeout": 5,
+                **_CUT_OFF,
                 "application_name": "leasetrace",
-                "options": f"-c statement_timeout={timeout_ms} -c timezone=UTC -c jit=off",
+                "options": f"{options} -c idle_in_transaction_session_timeout={_IDLE_MS}",
             },
         )
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
@@ -154,12 +168,12 @@ class Database:
             name: What the server shows as the application's name.
             statement_timeout_s: A statement that takes longer is cancelled.
         """
+        options = f"-c statement_timeout={statement_timeout_s * 1000} -c timezone=UTC -c jit=off"
         connection = await psycopg.AsyncConnection.connect(
-            libpq_url(self.url),
+            make_conninfo(libpq_url(self.url), **_CUT_OFF),
             autocommit=True,
-            connect_timeout=5,
             application_name=name,
-            options=f"-c statement_timeout={statement_timeout_s * 1000} -c timezone=UTC -c jit=off",
+            options=f"{options} -c idle_in_transaction_session_timeout={_DIRECT_IDLE_MS}",
         )
         async with connection:
             await connection.execute(f"SET ROLE {SERVICE_ROLE}")
@@ -208,9 +222,11 @@ async def as_service(session: AsyncSession) -> AsyncIterator[None]:
         yield
         await session.flush()
     except BaseException:
+        session.info[_ROLE] = before  # whatever follows: a savepoint around the block gives that role back
         with suppress(SQLAlchemyError):  # where the transaction is lost, the role is lost with it
             await _take_role(session, before)
         raise
+    session.info[_ROLE] = before
     await _take_role(session, before)
 
 

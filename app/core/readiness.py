@@ -2,6 +2,7 @@
 
 from functools import cache
 from pathlib import Path
+from typing import Final
 
 from alembic.config import Config
 from alembic.script import ScriptDirectory
@@ -35,35 +36,47 @@ def newest_revision() -> str:
     return head or "none"
 
 
+_ROLE: Final = text("""
+    SELECT EXISTS (SELECT FROM pg_roles g WHERE pg_has_role(session_user, g.oid, 'MEMBER')
+                   AND (g.rolsuper OR g.rolbypassrls OR g.rolcreaterole OR g.rolreplication
+                        OR g.rolname = ANY(:servers))) AS could_bypass,
+           EXISTS (SELECT FROM pg_database d WHERE d.datname = current_database()
+                   AND pg_has_role(session_user, d.datdba, 'MEMBER'))
+           OR EXISTS (SELECT FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace
+                      AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+                      AND pg_has_role(session_user, c.relowner, 'MEMBER')) AS could_own,
+           EXISTS (SELECT FROM pg_roles g WHERE g.rolname = ANY(:roles)
+                   AND pg_has_role(session_user, g.oid, 'USAGE')) AS inherited,
+           EXISTS (SELECT FROM pg_roles g WHERE g.rolname = ANY(:roles)
+                   AND (g.rolsuper OR g.rolbypassrls OR g.rolcreaterole OR g.rolreplication
+                        OR g.rolcanlogin)) AS strong""")
+"""Membership counts, not only what is inherited: a member takes the role when it likes. On PostgreSQL 15 CREATEROLE
+makes itself a member of any role but a superuser."""
+_SERVER_ROLES: Final = ("pg_execute_server_program", "pg_read_server_files", "pg_write_server_files")
+"""Whoever has one of these reads or writes the server's own files."""
+_UNPROTECTED: Final = text("""
+    SELECT c.relname FROM pg_class c
+    WHERE c.relnamespace = 'public'::regnamespace
+      AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_class'::regclass AND e.objid = c.oid
+                      AND e.deptype = 'e')
+      AND (c.relkind IN ('r', 'p') AND NOT c.relrowsecurity
+           OR c.relkind IN ('m', 'f')
+           OR c.relkind = 'v' AND NOT coalesce(
+               (SELECT o.option_value::boolean FROM pg_options_to_table(c.reloptions) o
+                WHERE o.option_name = 'security_invoker'), false)
+           OR EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid AND 0 = ANY (p.polroles)))
+    ORDER BY 1""")
+"""Tables without row-level security or with a policy for everybody, and views that look with their owner's eyes."""
+
+
 async def check_database(session: AsyncSession) -> list[Check]:
     """Return whether the schema is this code's, and whether the application's role is as weak as it must be."""
     there = await session.scalar(text("SELECT to_regclass('public.alembic_version') IS NOT NULL"))
     found = await session.scalar(text("SELECT version_num FROM alembic_version")) if there else None
     head = newest_revision()
-    row = (
-        await session.execute(
-            text("""
-            SELECT r.rolsuper OR r.rolbypassrls AS could_bypass,
-                   pg_has_role(session_user, d.datdba, 'MEMBER') AS could_own,
-                   (SELECT count(*) FROM pg_roles g WHERE g.rolname = ANY(:roles)
-                    AND pg_has_role(session_user, g.oid, 'USAGE')) AS inherited,
-                   (SELECT count(*) FROM pg_roles g WHERE g.rolname = ANY(:roles)
-                    AND (g.rolsuper OR g.rolbypassrls OR g.rolcanlogin)) AS strong
-            FROM pg_roles r, pg_database d
-            WHERE r.rolname = session_user AND d.datname = current_database()"""),
-            {"roles": list(SIGHT_ROLES)},
-        )
-    ).one()
+    row = (await session.execute(_ROLE, {"roles": list(SIGHT_ROLES), "servers": list(_SERVER_ROLES)})).one()
     weak = not (row.could_bypass or row.could_own or row.inherited or row.strong)
-    unprotected = (
-        await session.scalars(
-            text("""
-            SELECT c.relname FROM pg_class c
-            WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relrowsecurity
-              AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.objid = c.oid AND e.deptype = 'e')
-            ORDER BY 1""")
-        )
-    ).all()
+    unprotected = (await session.scalars(_UNPROTECTED)).all()
     return [
         Check(name="database", ok=True, detail="answers"),
         Check(
@@ -74,13 +87,13 @@ async def check_database(session: AsyncSession) -> list[Check]:
         Check(
             name="role",
             ok=weak,
-            detail="neither superuser nor owner, and inherits from nobody"
+            detail="neither superuser nor owner nor member of one, and inherits from nobody"
             if weak
             else "the application's role could bypass row-level security; see `leasetrace database-roles`",
         ),
         Check(
             name="row_security",
             ok=not unprotected,
-            detail=f"not on {', '.join(unprotected)}" if unprotected else "on every table",
+            detail=f"not on {', '.join(unprotected)}, or open to everybody" if unprotected else "on every table",
         ),
     ]

@@ -21,8 +21,14 @@ def roles_sql(application: str) -> str:
         application: The role that the application connects with; it must be there.
     """
     name = '"' + application.replace('"', '""') + '"'
+    literal = "'" + application.replace("'", "''") + "'"
     lines = [
         f"DO $$ BEGIN CREATE ROLE {role} NOLOGIN NOINHERIT; EXCEPTION WHEN duplicate_object THEN END $$;"
         for role in SIGHT_ROLES
     ]
-    return "\n".join([*lines, f"ALTER ROLE {name} NOINHERIT;", f"GRANT {', '.join(SIGHT_ROLES)} TO {name};"])
+    # From version 16 on each membership says for itself whether it is inherited; 15 cannot parse that.
+    options = (
+        "CASE WHEN current_setting('server_version_num')::integer >= 160000 THEN 'WITH INHERIT FALSE, SET TRUE' END"
+    )
+    grant = f"EXECUTE concat_ws(' ', format('GRANT {', '.join(SIGHT_ROLES)} TO %I', {literal}), {options})"
+    return "\n".join([*lines, f"ALTER ROLE {name} NOINHERIT;", f"DO $roles$ BEGIN {grant}; END $roles$;"])

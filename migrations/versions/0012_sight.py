@@ -289,7 +289,7 @@ def _grant_the_rest() -> None:
 
 
 def downgrade() -> None:
-    """Take it all back; narrowed keys become keys of pings only."""
+    """Take it all back; a key that would become stronger is revoked, or narrowed to pings where it may post them."""
     tables = sorted({table for table, *_ in POLICIES} | {*SERVICES_ONLY, *PUBLIC} | {"raw_body"})
     for table, role, *_ in POLICIES:
         op.execute(f"DROP POLICY {role.removeprefix('leasetrace_')} ON {table}")
@@ -312,12 +312,17 @@ def downgrade() -> None:
     op.execute("DROP INDEX access_grant_beyond_idx")
     op.execute("DROP VIEW lower_court")
     op.execute("ALTER TABLE api_key ADD COLUMN post_only boolean NOT NULL DEFAULT false")
-    op.execute("UPDATE api_key SET post_only = true WHERE scopes IS NOT NULL")
+    op.execute("""
+        UPDATE api_key k SET post_only = true FROM principal p
+        WHERE p.principal_id = k.principal_id
+          AND (p.role = 'lessor_feed' AND k.scopes IS NULL
+               OR p.role IN ('lessor_feed', 'lessor_manager') AND 'pings:post' = ANY (k.scopes))""")
+    op.execute("""
+        UPDATE api_key k SET revoked_at = coalesce(k.revoked_at, now()) FROM principal p
+        WHERE p.principal_id = k.principal_id AND NOT k.post_only
+          AND (k.scopes IS NOT NULL OR p.role IN ('lessor_reader', 'court_administrator', 'crew', 'auditor'))""")
     op.execute("ALTER TABLE api_key DROP COLUMN scopes, DROP COLUMN last_used_at")
     op.execute("ALTER TABLE principal DROP CONSTRAINT principal_role_check, DROP CONSTRAINT principal_subject_check")
-    op.execute(
-        "DELETE FROM api_key WHERE principal_id IN (SELECT principal_id FROM principal WHERE role IN ('crew', 'auditor'))"
-    )
     op.execute("""
         UPDATE principal SET role = CASE WHEN role LIKE 'lessor\\_%' THEN 'lessor' WHEN role = 'platform_administrator'
             THEN 'administrator' WHEN role IN ('enforcement_officer', 'court_administrator') THEN 'court'

@@ -93,13 +93,24 @@ def upgrade() -> None:
         op.execute(f"""
             CREATE TRIGGER access_changed AFTER UPDATE OF {columns} OR DELETE ON {table}
             FOR EACH ROW EXECUTE FUNCTION access_changed('{key}')""")
+    # Which courts are below which is remembered with every court's people: no id, so that all is forgotten.
+    op.execute("""
+        CREATE FUNCTION access_courts_changed() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+            PERFORM pg_notify('leasetrace_access', 'court:');
+            RETURN NULL;
+        END $$""")
+    op.execute("""
+        CREATE TRIGGER access_courts_changed AFTER INSERT OR DELETE OR TRUNCATE OR UPDATE OF parent_court_id ON court
+        FOR EACH STATEMENT EXECUTE FUNCTION access_courts_changed()""")
 
 
 def downgrade() -> None:
     """Take it all back; the principals of people stay, since trails and grants name them."""
     for table, *_ in TOLD:
         op.execute(f"DROP TRIGGER access_changed ON {table}")
-    op.execute("DROP FUNCTION access_changed")
+    op.execute("DROP TRIGGER access_courts_changed ON court")
+    op.execute("DROP FUNCTION access_changed, access_courts_changed")
     op.execute("DROP VIEW access_subject, feed_holder")
     op.execute("ALTER TABLE api_key DROP COLUMN made_by, DROP COLUMN rotated_at")
     op.execute("DROP TABLE sign_in_failure, session, account")

@@ -15,9 +15,9 @@ depends_on = None
 AUDITOR, SERVICE = "leasetrace_auditor", "leasetrace_service"
 APPENDING = ", ".join(f"leasetrace_{name}" for name in ("lessor", "grantee", "auditor", "administrator", "service"))
 COURT_ROLES = "('enforcement_officer', 'court_administrator')"
-# An auditor has no court and sees all; a court's administrator the entries of its court's own people.
-OF_COURT = f"""coalesce((SELECT sight_grantee()), 0) = 0
-    OR subject_id = (SELECT sight_grantee()) AND role IN {COURT_ROLES}"""
+# An auditor sees all, a court's administrator the entries of its court's own people; where nothing is set, nothing.
+OF_COURT = f"""(SELECT current_setting('leasetrace.grantee_kind', true)) = 'auditor'
+    OR subject_id = (SELECT sight_court()) AND role IN {COURT_ROLES}"""
 
 TRAIL = """
     CREATE TABLE trail (
@@ -80,7 +80,8 @@ FUNCTIONS = (
     SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
     -- Append entries, in the order given, and return the number of the last. Let it be the last statement of its
     -- transaction: the head stays locked until the commit. What an entry says is the caller's word, and so is ``at``;
-    -- its number, its place in the chain and ``written_at`` are not. The bytes that are linked are those of
+    -- its number, its place in the chain and ``written_at`` are not. Whoever looks as a principal writes as that one's
+    -- kind and for its lessor or court only, never as the service itself (0); moments are of the years 1 to 9999. The bytes that are linked are those of
     -- app/access/trail_chain.py; in one expression, because functions of SQL took four times as long.
     DECLARE
         head trail_head;
@@ -88,15 +89,39 @@ FUNCTIONS = (
         new  trail;
         digest bytea;
         ids    integer[];
+        caller text := CASE current_setting('role') WHEN 'none' THEN session_user ELSE current_setting('role') END;
+        trusted boolean := caller = 'leasetrace_service' OR pg_has_role(caller, current_user, 'MEMBER');
+        kind   text := current_setting('leasetrace.grantee_kind', true);
+        first_year CONSTANT timestamptz := '0001-01-01 00:00:00+00';
+        after_last CONSTANT timestamptz := '10000-01-01 00:00:00+00';
         absent     CONSTANT bytea := '\\xffffffff';
         format_tag CONSTANT bytea := int4send(18) || convert_to('leasetrace/trail/1', 'UTF8');
     BEGIN
+        -- Everybody's entries wait for this transaction: one that stands still before its commit is ended.
+        PERFORM set_config('idle_in_transaction_session_timeout', '5s', true);
         SELECT * INTO STRICT head FROM trail_head FOR UPDATE;
         FOR told IN SELECT * FROM jsonb_to_recordset(entries) AS e (
             at timestamptz, principal_id integer, role text, subject_id integer, api_key_id integer,
             session_id bigint, case_id integer, action text, assets_sha256 text, asset_ids text,
             window_from timestamptz, window_until timestamptz, results integer, request_id text, detail text)
         LOOP
+            IF NOT trusted AND (told.principal_id = 0 OR NOT coalesce(CASE caller
+                WHEN 'leasetrace_lessor' THEN told.role LIKE 'lessor\\_%' AND told.subject_id = ANY (sight_lessors())
+                WHEN 'leasetrace_administrator' THEN told.role = 'platform_administrator'
+                WHEN 'leasetrace_grantee' THEN CASE kind
+                    WHEN 'court' THEN told.role = 'enforcement_officer' AND told.subject_id = sight_grantee()
+                    WHEN 'principal' THEN told.role IN ('dispatcher', 'crew') AND told.principal_id = sight_grantee() END
+                WHEN 'leasetrace_auditor' THEN CASE kind
+                    WHEN 'court' THEN told.role = 'court_administrator' AND told.subject_id = sight_grantee()
+                    WHEN 'auditor' THEN told.role = 'auditor' END
+                END, false)) THEN
+                RAISE EXCEPTION 'an entry in the name of another' USING ERRCODE = 'insufficient_privilege';
+            END IF;
+            IF NOT (told.at >= first_year AND told.at < after_last
+                    AND coalesce(told.window_from >= first_year AND told.window_from < after_last, true)
+                    AND coalesce(told.window_until >= first_year AND told.window_until < after_last, true)) THEN
+                RAISE EXCEPTION 'a moment outside the years 1 to 9999' USING ERRCODE = 'check_violation';
+            END IF;
             new := NULL;
             new.asset_count := 0;
             IF told.assets_sha256 IS NOT NULL THEN
@@ -106,7 +131,7 @@ FUNCTIONS = (
                 IF NOT FOUND THEN
                     SELECT sha256(string_agg(int4send(id), '' ORDER BY id)), array_agg(id ORDER BY id)
                     INTO digest, ids FROM (SELECT DISTINCT unnest(told.asset_ids::integer[]) AS id) given;
-                    IF digest IS DISTINCT FROM new.assets_sha256 THEN
+                    IF digest IS DISTINCT FROM new.assets_sha256 OR array_position(ids, NULL) IS NOT NULL THEN
                         RAISE EXCEPTION 'not the digest of these assets' USING ERRCODE = 'check_violation';
                     END IF;
                     INSERT INTO trail_assets VALUES (digest, ids);
@@ -163,7 +188,8 @@ FUNCTIONS = (
     CREATE FUNCTION trail_partition_ensure(month date) RETURNS boolean LANGUAGE plpgsql
     SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
     -- Make the partition of a month (UTC) and tell whether it was made now. lock_not_available (55P03) when others
-    -- hold the table too long; entries then go to the default partition, and a month that has begun there stays there.
+    -- hold the table too long; entries then go to the default partition, and a month that has begun there stays there:
+    -- NULL, and nobody is kept waiting for it.
     DECLARE
         name   text := 'trail_' || to_char(month, 'YYYYMM');
         starts timestamptz := date_trunc('month', month::timestamp) AT TIME ZONE 'UTC';
@@ -175,6 +201,9 @@ FUNCTIONS = (
         IF to_regclass('public.' || name) IS NOT NULL THEN
             RETURN false;
         END IF;
+        IF EXISTS (SELECT FROM public.trail_default d WHERE d.at >= starts AND d.at < ends) THEN
+            RETURN NULL;
+        END IF;
         PERFORM set_config('lock_timeout', '2s', true);
         PERFORM pg_advisory_xact_lock(7153005);
         IF to_regclass('public.' || name) IS NOT NULL THEN
@@ -183,7 +212,7 @@ FUNCTIONS = (
         LOCK TABLE public.trail IN SHARE UPDATE EXCLUSIVE MODE;
         LOCK TABLE public.trail_default IN ACCESS EXCLUSIVE MODE;
         IF EXISTS (SELECT FROM public.trail_default d WHERE d.at >= starts AND d.at < ends) THEN
-            RETURN false;
+            RETURN NULL;
         END IF;
         EXECUTE format('CREATE TABLE public.%I (LIKE public.trail INCLUDING ALL)', name);
         EXECUTE format('ALTER TABLE public.%I ENABLE ROW LEVEL SECURITY', name);

@@ -1,17 +1,25 @@
 """What whoever runs the service asks it."""
 
 import re
+from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 import httpx
+import psycopg
 import pytest
 from fastapi import FastAPI
+from psycopg import sql
 from pydantic import SecretStr
 
-from app.cli.cluster import ClusterUrls
+from app.cli.cluster import THROWAWAY_SETTINGS, ClusterUrls, Throwaway, _roomy_directory, throwaway_server
 from app.core.clock import FixedClock
+from app.core.database import SERVICE, Database
+from app.core.readiness import check_database
+from app.core.schema import migrate
 from app.core.settings import Settings
+from app.core.sight_roles import SIGHT_ROLES, roles_sql
 from app.main import create_app
-from tests.conftest import NOW
+from tests.conftest import NOW, _in_database
 from tests.support import Doors
 
 
@@ -43,6 +51,116 @@ async def test_a_role_that_owns_the_tables_is_refused(urls: ClusterUrls) -> None
     assert answer.status_code == 503
     failed = [check["name"] for check in answer.json()["checks"] if not check["ok"]]
     assert failed == ["role"]
+
+
+@pytest.fixture(scope="module")
+def own_server() -> Iterator[Throwaway]:
+    """A server of these tests' own, since they spoil its roles."""
+    with throwaway_server(_roomy_directory(), THROWAWAY_SETTINGS, durable=False) as server:
+        migrate(server.urls.owner_url, server.urls.app_url)
+        yield server
+
+
+async def refused(url: str) -> list[str]:
+    database = Database(Settings(database_url=SecretStr(url)))
+    try:
+        async with database.reading(SERVICE) as session:
+            return [check.name for check in await check_database(session) if not check.ok]
+    finally:
+        await database.close()
+
+
+async def test_the_role_as_it_is_made_is_not_refused(own_server: Throwaway) -> None:
+    assert await refused(own_server.urls.app_url) == []
+
+
+@pytest.mark.parametrize(
+    ("spoil", "mend"),
+    [
+        ("CREATE ROLE over BYPASSRLS NOLOGIN; GRANT over TO leasetrace_app", "DROP ROLE over"),
+        ("CREATE ROLE over SUPERUSER NOLOGIN; GRANT over TO leasetrace_app", "DROP ROLE over"),
+        (
+            "CREATE ROLE over BYPASSRLS NOLOGIN; CREATE ROLE x ROLE leasetrace_grantee; GRANT over TO x",
+            "DROP ROLE over, x",
+        ),
+        ("ALTER ROLE leasetrace_app CREATEROLE", "ALTER ROLE leasetrace_app NOCREATEROLE"),
+        ("ALTER ROLE leasetrace_app REPLICATION", "ALTER ROLE leasetrace_app NOREPLICATION"),
+        ("ALTER ROLE leasetrace_auditor BYPASSRLS", "ALTER ROLE leasetrace_auditor NOBYPASSRLS"),
+        ("ALTER ROLE leasetrace_auditor CREATEROLE", "ALTER ROLE leasetrace_auditor NOCREATEROLE"),
+        ("ALTER ROLE leasetrace_auditor LOGIN", "ALTER ROLE leasetrace_auditor NOLOGIN"),
+        ("GRANT leasetrace_owner TO leasetrace_app", "REVOKE leasetrace_owner FROM leasetrace_app"),
+        ("GRANT pg_read_server_files TO leasetrace_app", "REVOKE pg_read_server_files FROM leasetrace_app"),
+    ],
+)
+async def test_a_role_that_could_become_stronger_is_refused(own_server: Throwaway, spoil: str, mend: str) -> None:
+    with psycopg.connect(own_server.superuser_url, autocommit=True) as superuser:
+        superuser.execute(spoil.encode())
+        try:
+            assert await refused(own_server.urls.app_url) == ["role"]
+        finally:
+            superuser.execute(mend.encode())
+    assert await refused(own_server.urls.app_url) == []
+
+
+@pytest.mark.parametrize("name", ["odd \"name's", "plain"])
+def test_the_roles_are_given_without_inheritance_and_may_be_given_again(own_server: Throwaway, name: str) -> None:
+    quoted = sql.Identifier(name)
+    with psycopg.connect(own_server.superuser_url, autocommit=True) as superuser:
+        superuser.execute(sql.SQL("CREATE ROLE {} INHERIT").format(quoted))
+        for _ in range(2):
+            superuser.execute(roles_sql(name))
+        given = superuser.execute(
+            "SELECT to_jsonb(m) ->> 'inherit_option', to_jsonb(m) ->> 'set_option', r.rolinherit"
+            " FROM pg_auth_members m JOIN pg_roles r ON r.oid = m.member WHERE r.rolname = %s",
+            (name,),
+        ).fetchall()
+        version = superuser.info.server_version
+        superuser.execute(sql.SQL("DROP ROLE {}").format(quoted))
+    options = ("false", "true") if version >= 16_00_00 else (None, None)
+    assert given == [(*options, False)] * len(SIGHT_ROLES)
+
+
+async def test_the_owner_of_the_tables_in_anothers_database_is_refused(own_server: Throwaway) -> None:
+    with psycopg.connect(own_server.superuser_url, autocommit=True) as superuser:
+        superuser.execute("CREATE ROLE tables_owner LOGIN PASSWORD 'x'")
+        superuser.execute(roles_sql("tables_owner"))
+        superuser.execute("CREATE DATABASE anothers")
+        superuser.execute("GRANT CREATE ON DATABASE anothers TO tables_owner")
+    with psycopg.connect(_in_database(own_server.superuser_url, "anothers"), autocommit=True) as superuser:
+        superuser.execute("CREATE EXTENSION IF NOT EXISTS postgis")
+        superuser.execute("CREATE EXTENSION IF NOT EXISTS btree_gist")
+        superuser.execute("GRANT CREATE ON SCHEMA public TO tables_owner")
+    host = urlsplit(own_server.urls.app_url).netloc.rpartition("@")[2]
+    url = f"postgresql://tables_owner:x@{host}/anothers"
+    migrate(url, url)
+    assert await refused(url) == ["role"]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "mend"),
+    [
+        ("CREATE POLICY oops ON ping USING (true)", "DROP POLICY oops ON ping"),
+        ("ALTER TABLE ping DISABLE ROW LEVEL SECURITY", "ALTER TABLE ping ENABLE ROW LEVEL SECURITY"),
+        (
+            "ALTER VIEW case_asset_position RESET (security_invoker)",
+            "ALTER VIEW case_asset_position SET (security_invoker = true)",
+        ),
+        (
+            "ALTER VIEW case_asset_position SET (security_invoker = off)",
+            "ALTER VIEW case_asset_position SET (security_invoker = on)",
+        ),
+        ("CREATE VIEW peep AS SELECT * FROM ping", "DROP VIEW peep"),
+        ("CREATE MATERIALIZED VIEW peep AS SELECT * FROM ping", "DROP MATERIALIZED VIEW peep"),
+    ],
+)
+async def test_tables_that_stand_open_are_refused(own_server: Throwaway, spoil: str, mend: str) -> None:
+    with psycopg.connect(own_server.urls.owner_url, autocommit=True) as owner:
+        owner.execute(spoil.encode())
+        try:
+            assert await refused(own_server.urls.app_url) == ["row_security"]
+        finally:
+            owner.execute(mend.encode())
+    assert await refused(own_server.urls.app_url) == []
 
 
 @pytest.mark.parametrize("path", ["/readyz", "/v1/courts"])

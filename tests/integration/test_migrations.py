@@ -116,3 +116,64 @@ def test_what_was_stored_before_the_narrower_layout_is_carried_over_and_back(own
     assert [row[6:] for row in rows] == [(1, 3, pytest.approx(36.6)), (1, 3, None), (2, 1, None)]
     assert rows[0][:6] == ("ping_20261101", 1, 0, 1_214_241_000, 0, True)
     command.upgrade(config, "head")
+
+
+def test_no_key_becomes_stronger_by_going_back_and_forth(own: ClusterUrls) -> None:
+    keys: tuple[tuple[str, int | None, list[str] | None], ...] = (
+        ("lessor_feed", 1, None),
+        ("lessor_reader", 1, None),
+        ("lessor_reader", 1, ["registers:read", "pings:post"]),
+        ("lessor_manager", 1, None),
+        ("lessor_manager", 1, ["pings:post"]),
+        ("lessor_manager", 1, ["pings:post", "registers:read"]),
+        ("lessor_manager", 1, ["registers:read"]),
+        ("lessor_manager", 1, []),
+        ("enforcement_officer", 1, None),
+        ("enforcement_officer", 1, ["cases:read", "pings:post"]),
+        ("court_administrator", 1, None),
+        ("dispatcher", None, None),
+        ("dispatcher", None, ["cases:read"]),
+        ("crew", None, None),
+        ("auditor", None, None),
+        ("platform_administrator", None, None),
+        ("platform_administrator", None, ["service:read"]),
+        ("lessor_feed", 1, ["receipts:read"]),
+        ("lessor_feed", 1, ["receipts:read", "pings:post"]),
+    )
+    config = alembic_config()
+    config.attributes["owner_url"] = own.owner_url
+    with psycopg.connect(own.owner_url, autocommit=True) as connection:
+        for n, (role, subject, scopes) in enumerate(keys):
+            connection.execute(
+                "WITH made AS (INSERT INTO principal (role, subject_id, name, created_at) VALUES (%s, %s, 'x', now())"
+                " RETURNING principal_id) INSERT INTO api_key (principal_id, prefix, secret_sha256, label, scopes,"
+                " created_at) SELECT principal_id, %s, 'x', 'l', %s, now() FROM made",
+                (role, subject, f"{n:02}", scopes),
+            )
+        command.downgrade(config, "0011")
+        told = "SELECT post_only, revoked_at IS NOT NULL FROM api_key ORDER BY prefix"
+        below = connection.execute(told).fetchall()
+        migrate(own.owner_url, own.app_url)
+        above = connection.execute(
+            "SELECT role, scopes FROM api_key JOIN principal USING (principal_id) WHERE revoked_at IS NULL"
+            " ORDER BY prefix"
+        ).fetchall()
+    full, pings, revoked = (False, False), (True, False), (False, True)
+    assert below == [
+        *(pings, revoked, revoked),
+        *(full, pings, pings, revoked, revoked),
+        *(full, revoked, revoked),
+        *(full, revoked, revoked, revoked),
+        *(full, revoked),
+        *(revoked, pings),
+    ]
+    assert above == [
+        ("lessor_manager", ["pings:post"]),
+        ("lessor_manager", None),
+        ("lessor_manager", ["pings:post"]),
+        ("lessor_manager", ["pings:post"]),
+        ("enforcement_officer", None),
+        ("dispatcher", None),
+        ("platform_administrator", None),
+        ("lessor_manager", ["pings:post"]),
+    ]

@@ -107,6 +107,38 @@ async def test_another_role_or_lessor_of_a_principal_is_heard_of(people: People,
         await asyncio.sleep(0.01)
 
 
+async def test_a_court_that_is_taken_from_under_another_is_out_of_its_sight_within_a_second(
+    people: People, doors: Doors, urls: ClusterUrls
+) -> None:
+    ring = keyring(people.application)
+    await hears(people.application)
+    with psycopg.connect(urls.owner_url, autocommit=True) as owner:
+        row = owner.execute(
+            "SELECT c.court_id, p.court_id, p.code FROM court c JOIN court p ON p.court_id = c.parent_court_id"
+            " WHERE c.code = '沪0107'"
+        ).fetchone()
+        assert row is not None
+        lower, superior, code = row
+        key = (await doors.court(code)).key
+
+        async def seen() -> bool:
+            return lower in (await ring.principal(key)).lower_courts
+
+        async def comes_to(expected: bool) -> None:
+            began = time.monotonic()
+            while await seen() is not expected:
+                assert time.monotonic() - began < 1
+                await asyncio.sleep(0.01)
+
+        assert await seen()
+        try:
+            owner.execute("UPDATE court SET parent_court_id = NULL WHERE court_id = %s", (lower,))
+            await comes_to(False)
+        finally:
+            owner.execute("UPDATE court SET parent_court_id = %s WHERE court_id = %s", (superior, lower))
+        await comes_to(True)
+
+
 async def test_signing_out_shutting_out_and_a_new_password_end_sessions_everywhere(
     people: People, application: FastAPI
 ) -> None:

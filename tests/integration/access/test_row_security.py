@@ -642,6 +642,22 @@ async def test_what_a_transaction_was_told_ends_with_it(scene: Scene) -> None:
         await database.close()
 
 
+async def test_a_role_that_was_lifted_in_a_savepoint_is_lowered_after_the_next_lift_too(scene: Scene) -> None:
+    database = Database(settings_of(scene.urls))
+    told = Sight("leasetrace_lessor", (scene.sides["ours"]["lessor_id"],), at=NOW)
+    try:
+        async with database.writing(told) as session:
+            with pytest.raises(Exception, match="division by zero"):
+                async with session.begin_nested(), as_service(session):
+                    await session.execute(text("SELECT 1 / 0"))
+            assert len((await session.execute(text("SELECT * FROM lessor"))).all()) == 1
+            async with as_service(session):
+                assert len((await session.execute(text("SELECT * FROM lessor"))).all()) == 2
+            assert len((await session.execute(text("SELECT * FROM lessor"))).all()) == 1
+    finally:
+        await database.close()
+
+
 def test_what_an_injected_expression_could_do(scene: Scene) -> None:
     """Known and not prevented by policies: see the head of this file."""
     sight = Sight("leasetrace_lessor", (scene.sides["ours"]["lessor_id"],), at=NOW)

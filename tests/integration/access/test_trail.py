@@ -19,6 +19,7 @@ from app.access.http import PositionSession, PositionSight
 from app.access.trail_chain import Head
 from app.cli.cluster import ClusterUrls
 from app.core.clock import FixedClock
+from app.core.paging import encode_key
 from app.core.settings import Settings
 from app.main import create_app
 from tests.conftest import NOW
@@ -441,8 +442,9 @@ async def test_a_courts_administrator_sees_what_its_own_people_did(fleet: Fleet,
     other = await doors.holder(Role.COURT_ADMINISTRATOR, other_id)
 
     async def seen(holder: Holder) -> list[tuple[str, str, list[int]]]:
-        items = (await holder.client.get("/v1/audit", params={"limit": 1000})).json()["items"]
-        return [(e["action"], e["role"], e["asset_ids"]) for e in items if e["trail_no"] > trail.begins_after]
+        since: dict[str, str | int] = {"limit": 1000, "after": encode_key(trail.begins_after)}
+        items = (await holder.client.get("/v1/audit", params=since)).json()["items"]
+        return [(e["action"], e["role"], e["asset_ids"]) for e in items]
 
     assert await seen(own) == [("position.read", Role.ENFORCEMENT_OFFICER, ids[:1])]
     assert await seen(other) == []

@@ -1,9 +1,10 @@
 """Whatever is done to the trail afterwards is found and named; a cut tail and a trail written anew by an anchor."""
 
 import asyncio
+import json
 import re
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import date, datetime, timedelta, timezone
 from itertools import pairwise
 from pathlib import Path
 
@@ -13,15 +14,17 @@ from fastapi import FastAPI
 from psycopg import sql
 from pydantic import SecretStr
 from rich.console import Console
+from sqlalchemy import text
 
 from app.access.trail import Author, Entry, Note
 from app.access.trail_anchor import anchors_of, append_to, read_anchors, write_day
 from app.access.trail_chain import FIRST_LINK, Head, TrailFault, digest_of
-from app.access.trail_writing import TrailWriter, ensure_partitions
+from app.access.trail_writing import TrailWriter, ensure_month, ensure_partitions
 from app.cli.audit import read_head, verify_trail
 from app.cli.cluster import ClusterUrls
-from app.core.database import Database
+from app.core.database import SERVICE, Database
 from app.core.errors import AppError, InvalidInput
+from app.core.logging import configure_logging
 from app.core.settings import Settings
 from app.core.sight_roles import SIGHT_ROLES
 from tests.conftest import NOW, clone_of, context_of
@@ -143,6 +146,37 @@ async def test_two_processes_that_write_at_once_share_one_chain(application: Fas
     assert await trail.walked() == Head(entries[-1]["trail_no"], bytes(entries[-1]["link"]))
 
 
+async def test_a_transaction_that_stands_still_before_its_commit_stops_nobody_for_long(
+    application: FastAPI, trail: Trail, urls: ClusterUrls
+) -> None:
+    database = context_of(application).database
+    with psycopg.connect(urls.app_url) as frozen:
+        frozen.execute("SET ROLE leasetrace_service")
+        frozen.execute("""SELECT trail_append('[{"at": "2026-11-25T00:00:00Z", "principal_id": 1, "role": "auditor",
+                          "action": "frozen"}]')""")
+        async with TrailWriter(database) as writer:
+            await writer.write(looks(1))
+        with pytest.raises(psycopg.errors.IdleInTransactionSessionTimeout):
+            frozen.execute("SELECT 1")
+    assert "frozen" not in trail.actions()
+    assert isinstance(await trail.walked(), Head)
+
+
+async def test_connections_do_not_stand_still_for_ever_nor_wait_for_a_database_that_is_cut_off(
+    application: FastAPI,
+) -> None:
+    database = context_of(application).database
+    async with database.direct("test", statement_timeout_s=10) as direct, database.reading(SERVICE) as session:
+        kept = "SELECT setting FROM pg_settings WHERE name = 'idle_in_transaction_session_timeout'"
+        assert await (await direct.execute(kept)).fetchone() == ("300000",)
+        assert await session.scalar(text(kept)) == "60000"
+        raw = (await (await session.connection()).get_raw_connection()).driver_connection
+        assert raw is not None
+        for connection in (direct, raw):
+            told = connection.info.get_parameters()
+            assert (told["tcp_user_timeout"], told["keepalives_idle"]) == ("30000", "10")
+
+
 STATEMENTS = (
     "INSERT INTO trail SELECT * FROM trail LIMIT 1",
     "INSERT INTO trail_assets VALUES ('x', '{1}')",
@@ -172,6 +206,32 @@ async def test_no_role_of_the_application_can_touch_the_trail(ten: Trail, urls: 
                 connection.execute("SELECT * FROM trail")
 
 
+@pytest.mark.parametrize(
+    ("said", "seen"),
+    [
+        ({}, 0),
+        ({"grantee_id": "0"}, 0),
+        ({"grantee_kind": "", "grantee_id": "0"}, 0),
+        ({"grantee_kind": "principal", "grantee_id": "3"}, 0),
+        ({"grantee_kind": "court", "grantee_id": "0"}, 0),
+        ({"grantee_kind": "court", "grantee_id": "4"}, 0),
+        ({"grantee_kind": "court", "grantee_id": "3"}, 10),
+        ({"grantee_kind": "auditor"}, 10),
+    ],
+)
+async def test_an_auditors_role_alone_shows_nothing(
+    ten: Trail, urls: ClusterUrls, said: dict[str, str], seen: int
+) -> None:
+    with psycopg.connect(urls.app_url) as connection:
+        for name, value in said.items():
+            connection.execute("SELECT set_config('leasetrace.' || %s, %s, true)", (name, value))
+        connection.execute("SET LOCAL ROLE leasetrace_auditor")
+        found = connection.execute("SELECT count(*) FROM trail WHERE trail_no > %s", (ten.begins_after,)).fetchone()
+        sets = connection.execute("SELECT count(*) > 0 FROM trail_assets").fetchone()
+    assert found == (seen,)
+    assert sets == (seen > 0,)
+
+
 @pytest.mark.parametrize("table", ["trail", "trail_assets", "trail_202611", "trail_default"])
 async def test_the_owner_cannot_by_mistake_either(ten: Trail, urls: ClusterUrls, table: str) -> None:
     changes = ["TRUNCATE {}", "DELETE FROM {}", "UPDATE {} SET assets_sha256 = 'x'"]
@@ -183,12 +243,14 @@ async def test_the_owner_cannot_by_mistake_either(ten: Trail, urls: ClusterUrls,
 
 async def test_a_caller_chooses_neither_number_nor_link_nor_the_databases_time(ten: Trail, urls: ClusterUrls) -> None:
     forged = (
-        '[{"at": "2020-01-01T00:00:00Z", "principal_id": 1, "role": "auditor", "action": "x", "trail_no": 1,'
+        '[{"at": "2020-01-01T00:00:00Z", "principal_id": 1, "role": "lessor_reader", "subject_id": 4,'
+        ' "action": "x", "trail_no": 1,'
         ' "link": "\\\\x00", "written_at": "2020-01-01T00:00:00Z", "assets_sha256": "%s", "asset_count": 9,'
         ' "asset_ids": "{3,1,3}"}]'
     )
     with psycopg.connect(urls.app_url) as connection:
         connection.execute("SET ROLE leasetrace_lessor")
+        connection.execute("SET leasetrace.lessor_ids = '{4}'")
         digests = digest_of([3, 1]).hex(), digest_of([987_654_321, 987_654_322]).hex()
         done = connection.execute("SELECT trail_append(%s::jsonb)", (forged % digests[0],)).fetchone()
         assert done == (ten.begins_after + 11,)
@@ -199,6 +261,125 @@ async def test_a_caller_chooses_neither_number_nor_link_nor_the_databases_time(t
     assert (last["trail_no"], last["asset_count"], last["asset_ids"]) == (ten.begins_after + 11, 2, [1, 3])
     assert last["written_at"] >= before["written_at"]
     assert await ten.walked() == Head(last["trail_no"], bytes(last["link"]))
+
+
+ITS_SET = "(SELECT assets_sha256 FROM trail WHERE trail_no = %(no)s)"
+
+
+def told(**fields: object) -> str:
+    """Return an entry as ``trail_append`` takes it."""
+    return json.dumps([{"at": "2026-11-25T00:00:00Z", "principal_id": 9, "action": "x.y", **fields}])
+
+
+LESSOR = ("leasetrace_lessor", {"lessor_ids": "{4}"})
+COURT = ("leasetrace_grantee", {"grantee_kind": "court", "grantee_id": "4"})
+CREW = ("leasetrace_grantee", {"grantee_kind": "principal", "grantee_id": "9"})
+COURTS_OWN = ("leasetrace_auditor", {"grantee_kind": "court", "grantee_id": "4"})
+AUDITOR = ("leasetrace_auditor", {"grantee_kind": "auditor"})
+ADMINISTRATOR = ("leasetrace_administrator", {"lessor_ids": "{}"})
+
+
+@pytest.mark.parametrize(
+    ("sight", "fields", "taken"),
+    [
+        (LESSOR, {"role": "lessor_manager", "subject_id": 4}, True),
+        (LESSOR, {"role": "lessor_manager", "subject_id": 5}, False),
+        (LESSOR, {"role": "lessor_manager"}, False),
+        (LESSOR, {"role": "platform_administrator", "subject_id": 4}, False),
+        (LESSOR, {"role": "lessor_manager", "subject_id": 4, "principal_id": 0}, False),
+        (("leasetrace_lessor", {}), {"role": "lessor_manager", "subject_id": 4}, False),
+        (COURT, {"role": "enforcement_officer", "subject_id": 4}, True),
+        (COURT, {"role": "enforcement_officer", "subject_id": 5}, False),
+        (COURT, {"role": "enforcement_officer"}, False),
+        (COURT, {"role": "enforcement_officer", "subject_id": 4, "principal_id": 0}, False),
+        (CREW, {"role": "crew"}, True),
+        (CREW, {"role": "dispatcher", "principal_id": 8}, False),
+        (("leasetrace_grantee", {}), {"role": "crew"}, False),
+        (COURTS_OWN, {"role": "court_administrator", "subject_id": 4}, True),
+        (COURTS_OWN, {"role": "auditor"}, False),
+        (AUDITOR, {"role": "auditor"}, True),
+        (("leasetrace_auditor", {}), {"role": "auditor"}, False),
+        (ADMINISTRATOR, {"role": "platform_administrator"}, True),
+        (ADMINISTRATOR, {"role": "auditor"}, False),
+        (("leasetrace_service", {}), {"role": "worker", "principal_id": 0}, True),
+    ],
+)
+async def test_nobody_writes_in_the_name_of_another(
+    trail: Trail, urls: ClusterUrls, sight: tuple[str, dict[str, str]], fields: dict[str, object], taken: bool
+) -> None:
+    role, settings = sight
+    with psycopg.connect(urls.app_url) as connection:
+        for name, value in settings.items():
+            connection.execute("SELECT set_config('leasetrace.' || %s, %s, true)", (name, value))
+        connection.execute(sql.SQL("SET LOCAL ROLE {}").format(sql.Identifier(role)))
+        if taken:
+            connection.execute("SELECT trail_append(%s::jsonb)", (told(**fields),))
+        else:
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                connection.execute("SELECT trail_append(%s::jsonb)", (told(**fields),))
+            connection.rollback()
+    assert len(trail.entries()) == taken
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"assets_sha256": digest_of([987_654_323]).hex(), "asset_ids": "{987654323,NULL}"},
+        {"assets_sha256": digest_of([987_654_324]).hex(), "asset_ids": "{987654325}"},
+        {"assets_sha256": digest_of([]).hex(), "asset_ids": "{}"},
+        {"assets_sha256": digest_of([987_654_324]).hex()},
+        {"at": "10000-01-01T00:00:00Z"},
+        {"at": "infinity"},
+        {"window_from": "0001-12-31T23:59:59Z BC"},
+        {"window_from": "-infinity"},
+        {"window_until": "10000-01-01T00:00:00Z"},
+        {"window_until": "infinity"},
+    ],
+)
+async def test_what_could_not_be_verified_is_not_taken(
+    trail: Trail, urls: ClusterUrls, fields: dict[str, object]
+) -> None:
+    with psycopg.connect(urls.app_url) as connection:
+        connection.execute("SET ROLE leasetrace_service")
+        with pytest.raises(psycopg.errors.CheckViolation):
+            connection.execute("SELECT trail_append(%s::jsonb)", (told(role="worker", **fields),))
+    assert trail.entries() == []
+
+
+async def test_the_first_and_the_last_moment_hold(application: FastAPI, trail: Trail) -> None:
+    ends = (
+        datetime.min.replace(tzinfo=timezone(timedelta(hours=8))),
+        datetime.max.replace(tzinfo=timezone(-timedelta(hours=8))),
+    )
+    async with TrailWriter(context_of(application).database) as writer:
+        await writer.write([Entry(Note("track.read", window=ends), AUTHOR, NOW)])
+    (entry,) = trail.entries()
+    assert (entry["window_from"].year, entry["window_until"].year) == (1, 9999)
+    assert isinstance(await trail.walked(), Head)
+
+
+@pytest.mark.parametrize(
+    "tampering",
+    [
+        "UPDATE trail SET window_until = '10000-01-01Z' WHERE trail_no = %(no)s",
+        "UPDATE trail SET window_until = 'infinity' WHERE trail_no = %(no)s",
+        "UPDATE trail SET window_from = '4713-01-01Z BC' WHERE trail_no = %(no)s",
+        "UPDATE trail SET written_at = '-infinity' WHERE trail_no = %(no)s",
+        f"UPDATE trail_assets SET asset_ids = asset_ids || NULL::integer WHERE assets_sha256 = {ITS_SET}",
+        f"UPDATE trail_assets SET asset_ids = ARRAY[[3,4],[3,4]] WHERE assets_sha256 = {ITS_SET}",
+    ],
+)
+async def test_rows_that_python_cannot_read_are_named(ten: Trail, tampering: str) -> None:
+    fault = await ten.walked(tampering, no=ten.begins_after + 3)
+    assert isinstance(fault, TrailFault)
+    assert fault.trail_no == ten.begins_after + 3 if "trail_assets" not in tampering else fault.trail_no > 0
+
+
+async def test_a_changed_set_that_no_entry_names_hides_no_other(ten: Trail) -> None:
+    orphan = "INSERT INTO trail_assets SELECT sha256(n::text::bytea), '{1}' FROM generate_series(1, 9) n"
+    changed = """UPDATE trail_assets SET asset_ids = '{1,2,3}' WHERE assets_sha256 IN
+                 (SELECT assets_sha256 FROM trail WHERE trail_no > %(no)s)"""
+    assert isinstance(await ten.walked(orphan, changed, no=ten.begins_after), TrailFault)
 
 
 async def test_entries_go_to_the_partition_of_their_month_and_the_rest_to_the_default_one(
@@ -237,6 +418,24 @@ async def test_partitions_are_made_ahead_over_the_turn_of_the_year(own: Settings
         cursor = await connection.execute("SELECT to_regclass('trail_202701'), to_regclass('trail_202703')")
         assert None not in (await cursor.fetchone() or (None,))
     await database.close()
+
+
+async def test_a_month_that_has_begun_in_the_default_partition_stays_there_and_keeps_nobody_waiting(
+    own: Settings, capfd: pytest.CaptureFixture[str]
+) -> None:
+    begun, month = "2027-05-03T00:00:00Z", date(2027, 5, 1)
+    configure_logging("WARNING")
+    with psycopg.connect(own.database_url.get_secret_value(), autocommit=True) as other:
+        other.execute("SET ROLE leasetrace_service")
+        other.execute("SELECT trail_append(%s::jsonb)", (told(role="worker", at=begun),))
+        with other.transaction():  # a long look at the trail
+            other.execute("SELECT count(*) FROM trail")
+            database = Database(own)
+            async with database.direct("test", statement_timeout_s=1) as connection:
+                for _ in range(3):
+                    assert not await ensure_month(connection, month)
+            await database.close()
+    assert capfd.readouterr().err.count("trail_partition") == 1
 
 
 async def written(own: Settings, count: int) -> None:
