@@ -42,6 +42,12 @@ DECLARE = """
             about  integer := sight_case();
             since  timestamptz := sight_at();"""
 IN_FORCE = "g.valid_from <= since AND (g.valid_until IS NULL OR g.valid_until > since)"
+# A grant that was handed on holds only while its giver's own right to the asset in that case does.
+RESTS = """(g.through_kind IS NULL OR EXISTS (
+    SELECT FROM access_grant r
+    WHERE r.grantee_kind = g.through_kind AND r.grantee_id = g.through_id AND r.case_id = g.case_id
+      AND r.asset_id = g.asset_id AND r.through_kind IS NULL
+      AND r.valid_from <= since AND (r.valid_until IS NULL OR r.valid_until > since)))"""
 OWNERS_FUNCTIONS = (
     # Cases that a court handles itself: what it may change.
     ("sight_own_cases()", """
@@ -59,15 +65,16 @@ OWNERS_FUNCTIONS = (
                 UNION SELECT a.case_id FROM planning_assignment a
                     WHERE kind = 'principal' AND a.dispatcher_id = whose AND a.starts_at <= since AND a.ends_at > since);
         END"""),
-    # Assets whose positions are in sight: granted at the moment of looking, for the case that was named.
+    # Assets whose positions are in sight: granted at the moment of looking, for the open case that was named.
     ("sight_assets()", """
         BEGIN
-            IF about IS NULL THEN
+            IF NOT EXISTS (SELECT FROM enforcement_case c WHERE c.case_id = about AND c.closed_on IS NULL) THEN
                 RETURN '{}';
             END IF;
             RETURN ARRAY(
                 SELECT g.asset_id FROM access_grant g
                     WHERE g.grantee_kind = kind AND g.grantee_id = whose AND g.case_id = about AND IN_FORCE
+                      AND RESTS
                 UNION ALL SELECT g.asset_id FROM access_grant g
                     WHERE g.grantee_kind = kind AND g.grantee_id = ANY (courts) AND g.grantee_id <> whose
                       AND g.case_id = about AND g.ground = 'case' AND IN_FORCE);
@@ -77,14 +84,16 @@ OWNERS_FUNCTIONS = (
         BEGIN
             IF about IS NULL THEN
                 RETURN ARRAY(
-                    SELECT DISTINCT g.asset_id FROM access_grant g
-                    WHERE g.grantee_kind = kind AND (g.ground = 'case' OR IN_FORCE)
-                      AND (g.grantee_id = whose OR g.grantee_id = ANY (courts) AND g.ground = 'case'));
+                    SELECT g.asset_id FROM access_grant g
+                        WHERE g.grantee_kind = kind AND g.grantee_id = ANY (whose || courts) AND g.ground = 'case'
+                    UNION SELECT g.asset_id FROM access_grant g JOIN enforcement_case c USING (case_id)
+                        WHERE g.grantee_kind = kind AND g.grantee_id = whose AND g.ground <> 'case'
+                          AND c.closed_on IS NULL AND IN_FORCE AND RESTS);
             END IF;
             RETURN ARRAY(
-                SELECT g.asset_id FROM access_grant g
+                SELECT g.asset_id FROM access_grant g JOIN enforcement_case c USING (case_id)
                     WHERE g.grantee_kind = kind AND g.grantee_id = whose AND g.case_id = about
-                      AND (g.ground = 'case' OR IN_FORCE)
+                      AND (g.ground = 'case' OR c.closed_on IS NULL AND IN_FORCE AND RESTS)
                 UNION SELECT g.asset_id FROM access_grant g
                     WHERE g.grantee_kind = kind AND g.grantee_id = ANY (courts) AND g.grantee_id <> whose
                       AND g.case_id = about AND g.ground = 'case');
@@ -228,6 +237,9 @@ def upgrade() -> None:
     op.execute("ALTER TABLE api_key ADD COLUMN scopes text[], ADD COLUMN last_used_at timestamptz")
     op.execute("UPDATE api_key SET scopes = '{pings:post}' WHERE post_only")
     op.execute("ALTER TABLE api_key DROP COLUMN post_only")
+    op.execute("""
+        ALTER TABLE access_grant ADD COLUMN through_kind text, ADD COLUMN through_id integer, -- whose right is handed on
+            ADD CONSTRAINT access_grant_through_check CHECK (num_nulls(through_kind, through_id) <> 1)""")
     # The named contract by which `access` learns of a court which courts are below it.
     op.execute("""
         CREATE VIEW lower_court WITH (security_invoker = true) AS
@@ -238,7 +250,7 @@ def upgrade() -> None:
     for name, returns, body in FUNCTIONS:
         op.execute(f"CREATE FUNCTION {name} RETURNS {returns} {INVOKER} AS $$ {body} $$")
     for name, body in OWNERS_FUNCTIONS:
-        told = body.replace("IN_FORCE", IN_FORCE)
+        told = body.replace("IN_FORCE", IN_FORCE).replace("RESTS", RESTS)
         op.execute(f"CREATE FUNCTION {name} RETURNS integer[] {DEFINER} AS $$ {DECLARE} {told} $$")
     # Grants beyond a court's own cases are few, and asked for with every look.
     op.execute("""
@@ -310,6 +322,7 @@ def downgrade() -> None:
     for name, *_ in (*reversed(OWNERS_FUNCTIONS), *reversed(FUNCTIONS)):
         op.execute(f"DROP FUNCTION {name}")
     op.execute("DROP INDEX access_grant_beyond_idx")
+    op.execute("ALTER TABLE access_grant DROP COLUMN through_kind, DROP COLUMN through_id")
     op.execute("DROP VIEW lower_court")
     op.execute("ALTER TABLE api_key ADD COLUMN post_only boolean NOT NULL DEFAULT false")
     op.execute("UPDATE api_key SET post_only = true WHERE scopes IS NOT NULL")

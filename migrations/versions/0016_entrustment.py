@@ -74,8 +74,9 @@ NEW_FUNCTIONS = (
     ("sight_lent()", "bigint[]", """
         BEGIN
             RETURN ARRAY(
-                SELECT g.case_id::bigint << 32 | g.asset_id FROM access_grant g
-                WHERE g.grantee_kind = kind AND g.grantee_id = whose AND g.ground <> 'case' AND g.ground <> 'mission'
+                SELECT g.case_id::bigint << 32 | g.asset_id
+                FROM access_grant g JOIN enforcement_case c USING (case_id)
+                WHERE c.closed_on IS NULL AND g.grantee_kind = kind AND g.grantee_id = whose AND g.ground <> 'case' AND g.ground <> 'mission'
                   AND (about IS NULL OR g.case_id = about) AND IN_FORCE);
         END"""),
     ("sight_transferred()", "integer[]", """
@@ -196,6 +197,7 @@ def _tables() -> None:
         ALTER TABLE access_grant DROP CONSTRAINT access_grant_ground_check,
             ADD CONSTRAINT access_grant_ground_check
                 CHECK (ground IN ('case', 'entrustment', 'assignment', 'mission')),
+            ADD CONSTRAINT access_grant_mission_check CHECK ((ground = 'mission') = (through_kind IS NOT NULL)),
             ADD COLUMN ground_id integer  -- the entrustment, assignment or mission; NULL for a case
         """)
     op.execute("CREATE INDEX access_grant_case_id_asset_id_idx ON access_grant (case_id, asset_id)")
@@ -289,5 +291,6 @@ def downgrade() -> None:
     op.execute("DROP INDEX access_grant_asset_id_idx, access_grant_case_id_asset_id_idx")
     op.execute("DELETE FROM access_grant WHERE ground = 'mission'")
     op.execute("""
-        ALTER TABLE access_grant DROP COLUMN ground_id, DROP CONSTRAINT access_grant_ground_check,
+        ALTER TABLE access_grant DROP COLUMN ground_id, DROP CONSTRAINT access_grant_mission_check,
+            DROP CONSTRAINT access_grant_ground_check,
             ADD CONSTRAINT access_grant_ground_check CHECK (ground IN ('case', 'entrustment', 'assignment'))""")
