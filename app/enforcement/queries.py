@@ -85,7 +85,7 @@ async def lock_case(session: AsyncSession, visibility: Visibility, case_id: int,
 
 
 async def keep_case(session: AsyncSession, case_id: int) -> date | None:
-    """Keep others from changing a case until the transaction ends; return the day on which it was closed, if it was."""
+    """Keep others from changing a case until the transaction ends; return the day on which it was closed."""
     query = select(CaseRow.closed_on).where(CaseRow.case_id == case_id)
     return await session.scalar(query.with_for_update(read=True))
 

@@ -14,7 +14,7 @@ depends_on = None
 LESSOR, GRANTEE, ADMINISTRATOR, SERVICE = (
     f"leasetrace_{name}" for name in ("lessor", "grantee", "administrator", "service")
 )
-DEFINER = "STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp"
+DEFINER = "STABLE PARALLEL SAFE COST 1000 SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp"
 
 # As in 0012: arrays where a table is entered by them, hashed ids where rows are looked up one by one.
 OWN = "lessor_id = ANY ((SELECT sight_lessors())::integer[])"
@@ -32,6 +32,9 @@ OWN_MEASURES = MEASURES.replace("_measure)", "_measure WHERE OWN_CASES)").replac
 HIS_ASSIGNMENTS = f"{CASES} AND dispatcher_id = (SELECT sight_grantee()) AND (SELECT sight_court()) IS NULL"
 ASSIGNMENTS_BEFORE = f"""{CASES}
     AND (current_setting('leasetrace.grantee_kind', true) = 'court' OR dispatcher_id = sight_grantee())"""
+
+# Whose case it is, who applied for it and its number stay.
+CHANGEABLE = "judgment_debtor, claim_mode, claim_yuan, basis_number, phase, opened_on, closed_on"
 
 DECLARE = """
         DECLARE
@@ -190,7 +193,9 @@ def _tables() -> None:
             ground         text NOT NULL,
             transferred_at timestamptz NOT NULL,
             recorded_at    timestamptz NOT NULL,
-            recorded_by    integer NOT NULL CONSTRAINT asset_transfer_recorded_by_fkey REFERENCES principal
+            recorded_by    integer NOT NULL CONSTRAINT asset_transfer_recorded_by_fkey REFERENCES principal,
+            CONSTRAINT asset_transfer_from_lessor_id_asset_id_fkey
+                FOREIGN KEY (from_lessor_id, asset_id) REFERENCES asset (lessor_id, asset_id)
         )""")
     op.execute("CREATE INDEX asset_transfer_from_lessor_id_idx ON asset_transfer (from_lessor_id)")
     op.execute("""
@@ -226,6 +231,8 @@ def upgrade() -> None:
         if policy == "grantee":
             op.execute(f"DROP POLICY grantee ON {table}")
         op.execute(f"CREATE POLICY {policy} ON {table} {rest}")
+    op.execute(f"REVOKE UPDATE ON enforcement_case FROM {GRANTEE}")
+    op.execute(f"GRANT UPDATE ({CHANGEABLE}) ON enforcement_case TO {GRANTEE}")
     for table in ("entrustment", "asset_transfer"):
         op.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
         op.execute(f"CREATE POLICY service ON {table} TO {SERVICE} USING (true) WITH CHECK (true)")
@@ -273,6 +280,8 @@ def downgrade() -> None:
     for table, rest in GRANTEES_BEFORE:
         command = "FOR SELECT" if "WITH CHECK" not in rest else ""
         op.execute(f"CREATE POLICY grantee ON {table} {command} TO {GRANTEE} {rest}")
+    op.execute(f"REVOKE UPDATE ({CHANGEABLE}) ON enforcement_case FROM {GRANTEE}")
+    op.execute(f"GRANT UPDATE ON enforcement_case TO {GRANTEE}")
     _function("sight_cases()", "integer[]", CASES_BEFORE)
     op.execute("DROP VIEW transferred_device")
     op.execute("DROP TABLE entrustment, asset_transfer")

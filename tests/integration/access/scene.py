@@ -408,7 +408,8 @@ async def _grants(scene: Scene) -> None:
     with psycopg.connect(scene.urls.owner_url, autocommit=True) as connection:
         connection.execute(
             "INSERT INTO access_grant (grantee_kind, grantee_id, case_id, asset_id, ground, valid_from, valid_until,"
-            " granted_by, through_kind, through_id) VALUES ('principal', %s, %s, %s, 'mission', %s, %s, %s, 'court', %s)",
+            " granted_by, through_kind, through_id)"
+            " VALUES ('principal', %s, %s, %s, 'mission', %s, %s, %s, 'court', %s)",
             (scene.people[Role.CREW].principal_id, ours["case_id"], ours["asset_id"], BEGAN, NOW + timedelta(hours=8),
              scene.people["officer"].principal_id, scene.people["officer"].subject_id),
         )  # fmt: skip
