@@ -15,6 +15,7 @@ from sqlalchemy import (
     case,
     cast,
     column,
+    exists,
     func,
     insert,
     literal,
@@ -24,6 +25,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from app.access.domain import Permission, Principal, PrincipalKind, Role, Visibility
 from app.access.roles import permissions_of
@@ -226,6 +228,8 @@ async def end_grants(
 ) -> None:
     """End the grants of a case (of some of its assets, on one ground) at a moment; what ended earlier stays so.
 
+    So end the case's grants that were handed on by one who has no right of its own left.
+
     A grant that would begin later than ``at`` never opens: its end is put at its beginning.
     """
     grants = update(GrantRow).where(
@@ -235,9 +239,25 @@ async def end_grants(
         grants = grants.where(GrantRow.asset_id == func.any(list(asset_ids)))
     if ground is not None:
         grants = grants.where(GrantRow.ground == ground[0], GrantRow.ground_id == ground[1])
-    await session.execute(
-        grants.values(valid_until=case((GrantRow.valid_from > at, GrantRow.valid_from), else_=literal(at)))
+    ended = {"valid_until": case((GrantRow.valid_from > at, GrantRow.valid_from), else_=literal(at))}
+    await session.execute(grants.values(ended))
+    right = aliased(GrantRow)
+    held = exists().where(
+        right.grantee_kind == GrantRow.through_kind,
+        right.grantee_id == GrantRow.through_id,
+        right.case_id == GrantRow.case_id,
+        right.asset_id == GrantRow.asset_id,
+        right.through_kind.is_(None),
+        right.valid_from <= at,
+        or_(right.valid_until.is_(None), right.valid_until > at),
     )
+    handed_on = update(GrantRow).where(
+        GrantRow.case_id == case_id,
+        GrantRow.through_kind.is_not(None),
+        or_(GrantRow.valid_until.is_(None), GrantRow.valid_until > at),
+        ~held,
+    )
+    await session.execute(handed_on.values(ended))
 
 
 async def note_uses(session: AsyncSession, uses: Mapping[int, datetime]) -> None:

@@ -133,6 +133,7 @@ class Grant:
     """That someone may see an asset for a case, from when and (if known) until when, and on what ground.
 
     ``ground_id`` is the entrustment, the assignment or the mission that is the ground; a case is named anyway.
+    ``through`` is, as kind and id of a grantee, whose own right is handed on: the grant holds while that one does.
     """
 
     grantee_kind: str
@@ -143,6 +144,7 @@ class Grant:
     valid_from: datetime
     valid_until: datetime | None = None
     ground_id: int | None = None
+    through: tuple[str, int] | None = None
 
 
 async def write_grants(session: AsyncSession, grants: Iterable[Grant], granted_by: Principal) -> None:
@@ -155,6 +157,8 @@ async def write_grants(session: AsyncSession, grants: Iterable[Grant], granted_b
             asset_id=g.asset_id,
             ground=g.ground,
             ground_id=g.ground_id,
+            through_kind=g.through[0] if g.through else None,
+            through_id=g.through[1] if g.through else None,
             valid_from=g.valid_from,
             valid_until=g.valid_until,
             granted_by=granted_by.principal_id,
@@ -174,6 +178,8 @@ async def end_grants(
     ground: tuple[str, int] | None = None,
 ) -> None:
     """End what a case opened to anybody's sight, for some of its assets or for all, on one ground or on any.
+
+    What was handed on ends with the right of whoever handed it on.
 
     Args:
         session: A writing transaction.

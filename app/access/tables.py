@@ -81,6 +81,8 @@ class GrantRow(Base):
     valid_until: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     granted_by: Mapped[int] = mapped_column(ForeignKey("principal.principal_id"))
     ground_id: Mapped[int | None] = mapped_column(default=None)
+    through_kind: Mapped[str | None] = mapped_column(default=None)
+    through_id: Mapped[int | None] = mapped_column(default=None)
 
 
 class ShareRow(Base):

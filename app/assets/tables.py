@@ -134,6 +134,7 @@ class TransferRow(Base):
     """That an asset is no longer its lessor's, since a moment."""
 
     __tablename__ = "asset_transfer"
+    __table_args__ = (ForeignKeyConstraint(["from_lessor_id", "asset_id"], ["asset.lessor_id", "asset.asset_id"]),)
 
     asset_id: Mapped[int] = mapped_column(ForeignKey("asset.asset_id"), primary_key=True, autoincrement=False)
     from_lessor_id: Mapped[int] = mapped_column(ForeignKey("lessor.lessor_id"), index=True)

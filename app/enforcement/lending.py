@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.access import service as access
 from app.access.domain import PrincipalKind, Role, Visibility
 from app.access.trail import Note, note
+from app.core.database import as_service
 from app.core.errors import Conflict, InvalidInput, NotFound, NotPermitted
 from app.enforcement import queries, terms
 from app.enforcement.domain import AssignmentView, EntrustmentKind, EntrustmentView, NewEntrustment, day_in_shanghai
@@ -239,7 +240,8 @@ async def grant_stops(
 ) -> None:
     """Show a crew where the assets of its stops are, from a moment until another; it sees no case and nothing else.
 
-    Whoever sends the crew gives no more than it has: its own sight of the assets must last as long.
+    Whoever sends the crew gives no more than it has: its own sight of the assets must last as long, and where it is
+    withdrawn before, the crew's ends with it.
 
     Args:
         session: A writing transaction.
@@ -258,8 +260,10 @@ async def grant_stops(
         InvalidInput: No such crew, or a window that has passed.
     """
     case = await case_in_sight(session, visibility, case_id, now)
-    if case.closed_on is not None:
-        raise Conflict(f"The case was closed on {case.closed_on}.")
+    async with as_service(session):  # nobody closes the case, lifts a measure or withdraws a right meanwhile
+        closed_on = await queries.keep_case(session, case_id)
+    if closed_on is not None:
+        raise Conflict(f"The case was closed on {closed_on}.")
     _refuse_window(starts_at, ends_at, now)
     if not await access.is_in_role(session, crew_id, Role.CREW):
         raise InvalidInput("crew_id: there is no such crew", field="crew_id")
@@ -269,10 +273,20 @@ async def grant_stops(
         unseen = stops.keys() - await access.seen_assets(session, for_case, stops, moment)
         if unseen:
             raise NotFound(f"asset_ids: {min(unseen)} is not in your sight until the mission ends", field="asset_ids")
-    grants = [access.Grant("principal", crew_id, case_id, a, "mission", since, ends_at, mission_id) for a in stops]
+    right = _right_of(visibility, case.court_id)
+    grants = [
+        access.Grant("principal", crew_id, case_id, a, "mission", since, ends_at, mission_id, right) for a in stops
+    ]
     await access.write_grants(session, grants, visibility.principal)
     detail = f"mission {mission_id} of crew {crew_id}"
     note(session, Note("mission.grant", case_id, list(stops), (since, ends_at), detail=detail))
+
+
+def _right_of(visibility: Visibility, court_id: int) -> tuple[str, int]:
+    """Return whose grants a sender's own sight rests on: a superior court's on those of the court that handles it."""
+    if visibility.court_id is None:
+        return "principal", visibility.principal.principal_id
+    return "court", court_id if handles(visibility, court_id) else visibility.court_id
 
 
 async def end_stops(session: AsyncSession, case_id: int, mission_id: int, now: datetime) -> None:

@@ -84,6 +84,12 @@ async def lock_case(session: AsyncSession, visibility: Visibility, case_id: int,
     return (await session.scalars(query.with_for_update(key_share=True))).one_or_none()
 
 
+async def keep_case(session: AsyncSession, case_id: int) -> date | None:
+    """Keep others from changing a case until the transaction ends; return the day on which it was closed."""
+    query = select(CaseRow.closed_on).where(CaseRow.case_id == case_id)
+    return await session.scalar(query.with_for_update(read=True))
+
+
 async def find_cases(
     session: AsyncSession,
     visibility: Visibility,

@@ -290,7 +290,8 @@ async def list_case_assets(
         limit=limit,
     )
     ids = [row.asset_id for row in rows]
-    identities = await assets.assets_by_id(session, ids)
+    async with as_service(session):  # whose rows are in sight; a superior court knows too many others to look among
+        identities = await assets.assets_by_id(session, ids)
     states = await seizability_of_case(session, case_id, now, asset_ids=ids)
     return [
         CaseAssetView(

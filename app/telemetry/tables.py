@@ -7,6 +7,7 @@ from sqlalchemy import (
     BigInteger,
     DateTime,
     ForeignKey,
+    ForeignKeyConstraint,
     Index,
     Interval,
     LargeBinary,
@@ -24,7 +25,7 @@ class FeedRow(Base):
     """A lessor's source of pings, with what it declares for all of them."""
 
     __tablename__ = "feed"
-    __table_args__ = (UniqueConstraint("lessor_id", "name"),)
+    __table_args__ = (UniqueConstraint("lessor_id", "name"), UniqueConstraint("lessor_id", "feed_id"))
 
     feed_id: Mapped[int] = mapped_column(primary_key=True, init=False)
     lessor_id: Mapped[int] = mapped_column(ForeignKey("lessor.lessor_id"))
@@ -177,6 +178,7 @@ class AempSourceRow(Base):
     __tablename__ = "aemp_source"
     __table_args__ = (
         UniqueConstraint("lessor_id", "name"),
+        ForeignKeyConstraint(["lessor_id", "feed_id"], ["feed.lessor_id", "feed.feed_id"]),
         Index("aemp_source_due_idx", "next_poll_at", postgresql_where="enabled"),
     )
 

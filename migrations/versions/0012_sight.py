@@ -42,6 +42,12 @@ DECLARE = """
             about  integer := sight_case();
             since  timestamptz := sight_at();"""
 IN_FORCE = "g.valid_from <= since AND (g.valid_until IS NULL OR g.valid_until > since)"
+# A grant that was handed on holds only while its giver's own right to the asset in that case does.
+RESTS = """(g.through_kind IS NULL OR EXISTS (
+    SELECT FROM access_grant r
+    WHERE r.grantee_kind = g.through_kind AND r.grantee_id = g.through_id AND r.case_id = g.case_id
+      AND r.asset_id = g.asset_id AND r.through_kind IS NULL
+      AND r.valid_from <= since AND (r.valid_until IS NULL OR r.valid_until > since)))"""
 OWNERS_FUNCTIONS = (
     # Cases that a court handles itself: what it may change.
     ("sight_own_cases()", """
@@ -59,15 +65,16 @@ OWNERS_FUNCTIONS = (
                 UNION SELECT a.case_id FROM planning_assignment a
                     WHERE kind = 'principal' AND a.dispatcher_id = whose AND a.starts_at <= since AND a.ends_at > since);
         END"""),
-    # Assets whose positions are in sight: granted at the moment of looking, for the case that was named.
+    # Assets whose positions are in sight: granted at the moment of looking, for the open case that was named.
     ("sight_assets()", """
         BEGIN
-            IF about IS NULL THEN
+            IF NOT EXISTS (SELECT FROM enforcement_case c WHERE c.case_id = about AND c.closed_on IS NULL) THEN
                 RETURN '{}';
             END IF;
             RETURN ARRAY(
                 SELECT g.asset_id FROM access_grant g
                     WHERE g.grantee_kind = kind AND g.grantee_id = whose AND g.case_id = about AND IN_FORCE
+                      AND RESTS
                 UNION ALL SELECT g.asset_id FROM access_grant g
                     WHERE g.grantee_kind = kind AND g.grantee_id = ANY (courts) AND g.grantee_id <> whose
                       AND g.case_id = about AND g.ground = 'case' AND IN_FORCE);
@@ -77,14 +84,16 @@ OWNERS_FUNCTIONS = (
         BEGIN
             IF about IS NULL THEN
                 RETURN ARRAY(
-                    SELECT DISTINCT g.asset_id FROM access_grant g
-                    WHERE g.grantee_kind = kind AND (g.ground = 'case' OR IN_FORCE)
-                      AND (g.grantee_id = whose OR g.grantee_id = ANY (courts) AND g.ground = 'case'));
+                    SELECT g.asset_id FROM access_grant g
+                        WHERE g.grantee_kind = kind AND g.grantee_id = ANY (whose || courts) AND g.ground = 'case'
+                    UNION SELECT g.asset_id FROM access_grant g JOIN enforcement_case c USING (case_id)
+                        WHERE g.grantee_kind = kind AND g.grantee_id = whose AND g.ground <> 'case'
+                          AND c.closed_on IS NULL AND IN_FORCE AND RESTS);
             END IF;
             RETURN ARRAY(
-                SELECT g.asset_id FROM access_grant g
+                SELECT g.asset_id FROM access_grant g JOIN enforcement_case c USING (case_id)
                     WHERE g.grantee_kind = kind AND g.grantee_id = whose AND g.case_id = about
-                      AND (g.ground = 'case' OR IN_FORCE)
+                      AND (g.ground = 'case' OR c.closed_on IS NULL AND IN_FORCE AND RESTS)
                 UNION SELECT g.asset_id FROM access_grant g
                     WHERE g.grantee_kind = kind AND g.grantee_id = ANY (courts) AND g.grantee_id <> whose
                       AND g.case_id = about AND g.ground = 'case');
@@ -101,6 +110,15 @@ HASHED = "asset_id IN (SELECT unnest(sight_known_assets()))"
 CASES = "case_id = ANY ((SELECT sight_cases())::integer[])"
 OWN_CASES = "case_id = ANY ((SELECT sight_own_cases())::integer[])"
 HIS = "source_id = ANY (ARRAY(SELECT source_id FROM aemp_source))"
+# OFFSET 0: looked up by the key for each row, never hashed as a whole.
+OFFERED = f"""{CASES} AND confirmed_at IS NULL AND confirmed_by IS NULL AND matched_by IS NULL
+    AND EXISTS (SELECT FROM asset a WHERE a.asset_id = case_asset.asset_id OFFSET 0)"""
+HELD = """(asset_id IS NULL OR EXISTS (
+    SELECT FROM case_asset c WHERE c.case_id = legal_hold.case_id AND c.asset_id = legal_hold.asset_id
+        AND c.confirmed_at IS NOT NULL OFFSET 0))"""
+DOUBTED = """EXISTS (
+    SELECT FROM ping p WHERE p.device_id = later_doubt.device_id AND p.variant = later_doubt.variant
+        AND p.fixed_at = later_doubt.fixed_at OFFSET 0)"""
 ALL = "SELECT, INSERT, UPDATE, DELETE"
 HEARD = "asset_id, device_id, lessor_id, batch_id, fixed_at, received_at"
 # (table, role, rights, rows seen, rows that may be written; the same where left out)
@@ -117,7 +135,7 @@ POLICIES: tuple[tuple[str, ...], ...] = (
     ("daily_position", GRANTEE, "SELECT", POSITIONS),
     ("later_doubt", WRITER, ALL, OWN),
     ("later_doubt", LESSOR, "SELECT", OWN),
-    ("later_doubt", GRANTEE, "SELECT", "device_id IN (SELECT device_id FROM device_binding)"),
+    ("later_doubt", GRANTEE, "SELECT", DOUBTED),
     ("ping_extra", WRITER, ALL, OWN),
     ("ping_batch", WRITER, ALL, OWN),
     ("ping_batch", LESSOR, "SELECT", OWN),
@@ -157,7 +175,7 @@ POLICIES: tuple[tuple[str, ...], ...] = (
     ("enforcement_case", GRANTEE, "SELECT, INSERT, UPDATE",
      f"court_id = ANY ((SELECT sight_courts())::integer[]) OR {CASES}", "court_id = (SELECT sight_court())"),
     ("enforcement_case", ADMINISTRATOR, "SELECT, INSERT, UPDATE", "true"),
-    ("case_asset", LESSOR, "SELECT, INSERT", CASES),
+    ("case_asset", LESSOR, "SELECT, INSERT", CASES, OFFERED),
     ("case_asset", GRANTEE, "SELECT", f"{CASES} AND {HASHED}"),
     ("case_asset", ADMINISTRATOR, "SELECT", "true"),
     ("seizure_measure", LESSOR, "SELECT", CASES),
@@ -170,7 +188,7 @@ POLICIES: tuple[tuple[str, ...], ...] = (
      f"{CASES} AND (current_setting('leasetrace.grantee_kind', true) = 'court' OR dispatcher_id = sight_grantee())",
      OWN_CASES),
     ("planning_assignment", ADMINISTRATOR, "SELECT", "true"),
-    ("legal_hold", GRANTEE, "SELECT, INSERT, UPDATE", OWN_CASES),
+    ("legal_hold", GRANTEE, "SELECT, INSERT, UPDATE", OWN_CASES, f"{OWN_CASES} AND {HELD}"),
     ("legal_hold", ADMINISTRATOR, "SELECT, INSERT, UPDATE", "true"),
     ("access_grant", GRANTEE, "SELECT", """grantee_kind = current_setting('leasetrace.grantee_kind', true)
         AND (grantee_id = (SELECT sight_grantee())
@@ -181,7 +199,9 @@ SERVICES_ONLY = ("principal", "api_key", "worker_cursor", "binding_change")
 PUBLIC = ("boundary_layer", "division", "court", "territory", "alembic_version")
 EVERYBODY = f"{LESSOR}, {GRANTEE}, {AUDITOR}, {ADMINISTRATOR}, {WRITER}, {SERVICE}"
 SEQUENCES = {LESSOR, GRANTEE, ADMINISTRATOR, WRITER, SERVICE}
-DEFINER = "LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp"
+DEFINER = (
+    "LANGUAGE plpgsql STABLE PARALLEL SAFE COST 1000 SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp"
+)
 INVOKER = "LANGUAGE sql STABLE PARALLEL SAFE"
 TRIGGERS = ("fleet_changed()", "binding_changed()")
 
@@ -228,6 +248,13 @@ def upgrade() -> None:
     op.execute("ALTER TABLE api_key ADD COLUMN scopes text[], ADD COLUMN last_used_at timestamptz")
     op.execute("UPDATE api_key SET scopes = '{pings:post}' WHERE post_only")
     op.execute("ALTER TABLE api_key DROP COLUMN post_only")
+    op.execute("""
+        ALTER TABLE access_grant ADD COLUMN through_kind text, ADD COLUMN through_id integer, -- whose right is handed on
+            ADD CONSTRAINT access_grant_through_check CHECK (num_nulls(through_kind, through_id) <> 1)""")
+    op.execute("ALTER TABLE feed ADD CONSTRAINT feed_lessor_id_feed_id_key UNIQUE (lessor_id, feed_id)")
+    op.execute("""
+        ALTER TABLE aemp_source ADD CONSTRAINT aemp_source_lessor_id_feed_id_fkey
+            FOREIGN KEY (lessor_id, feed_id) REFERENCES feed (lessor_id, feed_id)""")
     # The named contract by which `access` learns of a court which courts are below it.
     op.execute("""
         CREATE VIEW lower_court WITH (security_invoker = true) AS
@@ -238,7 +265,7 @@ def upgrade() -> None:
     for name, returns, body in FUNCTIONS:
         op.execute(f"CREATE FUNCTION {name} RETURNS {returns} {INVOKER} AS $$ {body} $$")
     for name, body in OWNERS_FUNCTIONS:
-        told = body.replace("IN_FORCE", IN_FORCE)
+        told = body.replace("IN_FORCE", IN_FORCE).replace("RESTS", RESTS)
         op.execute(f"CREATE FUNCTION {name} RETURNS integer[] {DEFINER} AS $$ {DECLARE} {told} $$")
     # Grants beyond a court's own cases are few, and asked for with every look.
     op.execute("""
@@ -310,6 +337,9 @@ def downgrade() -> None:
     for name, *_ in (*reversed(OWNERS_FUNCTIONS), *reversed(FUNCTIONS)):
         op.execute(f"DROP FUNCTION {name}")
     op.execute("DROP INDEX access_grant_beyond_idx")
+    op.execute("ALTER TABLE aemp_source DROP CONSTRAINT aemp_source_lessor_id_feed_id_fkey")
+    op.execute("ALTER TABLE feed DROP CONSTRAINT feed_lessor_id_feed_id_key")
+    op.execute("ALTER TABLE access_grant DROP COLUMN through_kind, DROP COLUMN through_id")
     op.execute("DROP VIEW lower_court")
     op.execute("ALTER TABLE api_key ADD COLUMN post_only boolean NOT NULL DEFAULT false")
     op.execute("""

@@ -14,24 +14,32 @@ depends_on = None
 LESSOR, GRANTEE, ADMINISTRATOR, SERVICE = (
     f"leasetrace_{name}" for name in ("lessor", "grantee", "administrator", "service")
 )
-DEFINER = "STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp"
+DEFINER = "STABLE PARALLEL SAFE COST 1000 SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp"
 
 # As in 0012: arrays where a table is entered by them, hashed ids where rows are looked up one by one.
 OWN = "lessor_id = ANY ((SELECT sight_lessors())::integer[])"
-KNOWN = "asset_id IN (SELECT unnest(sight_known_assets()))"
+KNOWN = "asset_id IN (SELECT unnest(sight_known_assets()))"  # before
+KNOWN_ARRAY = "asset_id = ANY ((SELECT sight_known_assets())::integer[])"
 CASES = "case_id = ANY ((SELECT sight_cases())::integer[])"
 OWN_CASES = "case_id = ANY ((SELECT sight_own_cases())::integer[])"
 COURT_CASES = "case_id = ANY ((SELECT sight_court_cases())::integer[])"
 OWN_COURT = "court_id = (SELECT sight_court())"
 IN_COURTS = f"court_id = ANY ((SELECT sight_courts())::integer[]) OR {CASES}"
-# Of a case that a court handles, all that it has confirmed; of one that was only lent to it, what was lent in it.
-IN_CASE = f"""{CASES} AND {KNOWN} AND (case_id IN (SELECT unnest(sight_court_cases()))
+# Of a case that a court handles, all that it has confirmed; of one that was only lent to it, what was lent in it. Known
+# assets are not asked for: a superior court may know more of them than PostgreSQL hashes in work_mem (200,000).
+IN_CASE = """(case_id IN (SELECT unnest(sight_named_cases()))
     OR (case_id::bigint << 32 | asset_id) IN (SELECT unnest(sight_lent())))"""
+CONFIRMED = """EXISTS (
+    SELECT FROM case_asset c WHERE c.case_id = seizure_measure.case_id AND c.asset_id = seizure_measure.asset_id
+        AND c.confirmed_at IS NOT NULL OFFSET 0)"""
 MEASURES = "measure_id IN (SELECT measure_id FROM seizure_measure)"
 OWN_MEASURES = MEASURES.replace("_measure)", "_measure WHERE OWN_CASES)").replace("OWN_CASES", OWN_CASES)
 HIS_ASSIGNMENTS = f"{CASES} AND dispatcher_id = (SELECT sight_grantee()) AND (SELECT sight_court()) IS NULL"
 ASSIGNMENTS_BEFORE = f"""{CASES}
     AND (current_setting('leasetrace.grantee_kind', true) = 'court' OR dispatcher_id = sight_grantee())"""
+
+# Whose case it is, who applied for it and its number stay.
+CHANGEABLE = "judgment_debtor, claim_mode, claim_yuan, basis_number, phase, opened_on, closed_on"
 
 DECLARE = """
         DECLARE
@@ -40,6 +48,7 @@ DECLARE = """
             courts integer[] := sight_courts();
             about  integer := sight_case();
             since  timestamptz := sight_at();"""
+IN_TERM = "m.starts_on <= day AND m.ends_on >= day AND (m.released_on IS NULL OR m.released_on > day)"
 IN_FORCE = "g.valid_from <= since AND (g.valid_until IS NULL OR g.valid_until > since)"
 CASES_BEFORE = """
         BEGIN
@@ -70,12 +79,21 @@ NEW_FUNCTIONS = (
         BEGIN
             RETURN ARRAY(SELECT case_id FROM enforcement_case WHERE court_id = ANY (courts));
         END"""),
+    # Of those only the one that is named, where one is.
+    ("sight_named_cases()", "integer[]", """
+        BEGIN
+            IF about IS NULL THEN
+                RETURN sight_court_cases();
+            END IF;
+            RETURN ARRAY(SELECT case_id FROM enforcement_case WHERE court_id = ANY (courts) AND case_id = about);
+        END"""),
     # Pairs of case and asset, one number each: an asset may be in two cases of which only one was lent.
     ("sight_lent()", "bigint[]", """
         BEGIN
             RETURN ARRAY(
-                SELECT g.case_id::bigint << 32 | g.asset_id FROM access_grant g
-                WHERE g.grantee_kind = kind AND g.grantee_id = whose AND g.ground <> 'case' AND g.ground <> 'mission'
+                SELECT g.case_id::bigint << 32 | g.asset_id
+                FROM access_grant g JOIN enforcement_case c USING (case_id)
+                WHERE c.closed_on IS NULL AND g.grantee_kind = kind AND g.grantee_id = whose AND g.ground <> 'case' AND g.ground <> 'mission'
                   AND (about IS NULL OR g.case_id = about) AND IN_FORCE);
         END"""),
     ("sight_transferred()", "integer[]", """
@@ -85,12 +103,14 @@ NEW_FUNCTIONS = (
     # Assets in sight on which some court has a measure in force: lessors learn it of cases that are not theirs too.
     ("sight_seized(day date)", "integer[]", """
         BEGIN
+            IF current_setting('role') IN ('leasetrace_administrator', 'leasetrace_service') THEN
+                RETURN ARRAY(SELECT m.asset_id FROM seizure_measure m WHERE IN_TERM);
+            END IF;
             RETURN ARRAY(
                 SELECT m.asset_id FROM seizure_measure m JOIN asset a USING (asset_id)
-                WHERE m.starts_on <= day AND m.ends_on >= day AND (m.released_on IS NULL OR m.released_on > day)
-                  AND (current_setting('role') IN ('leasetrace_administrator', 'leasetrace_service')
-                       OR a.lessor_id = ANY ((SELECT sight_lessors())::integer[])
-                       OR m.asset_id IN (SELECT unnest(sight_known_assets()))));
+                    WHERE a.lessor_id = ANY (sight_lessors()) AND IN_TERM
+                UNION SELECT m.asset_id FROM seizure_measure m
+                    WHERE m.asset_id IN (SELECT unnest(sight_known_assets())) AND IN_TERM);
         END"""),
 )  # fmt: skip
 
@@ -102,9 +122,9 @@ GRANTEES = (
     ("enforcement_case", "grantee_update", f"{UPDATE} USING ({OWN_COURT}) WITH CHECK ({OWN_COURT})"),
     ("case_asset", "grantee", f"{SELECT} USING (confirmed_at IS NOT NULL AND {IN_CASE})"),
     ("seizure_measure", "grantee", f"{SELECT} USING ({IN_CASE})"),
-    ("seizure_measure", "grantee_insert", f"{INSERT} WITH CHECK ({OWN_CASES} AND {KNOWN})"),
+    ("seizure_measure", "grantee_insert", f"{INSERT} WITH CHECK ({OWN_CASES} AND {CONFIRMED})"),
     ("seizure_measure", "grantee_update",
-     f"{UPDATE} USING ({OWN_CASES} AND {KNOWN}) WITH CHECK ({OWN_CASES} AND {KNOWN})"),
+     f"{UPDATE} USING ({OWN_CASES}) WITH CHECK ({OWN_CASES} AND {CONFIRMED})"),
     ("seizure_renewal", "grantee", f"{SELECT} USING ({MEASURES})"),
     ("seizure_renewal", "grantee_insert", f"{INSERT} WITH CHECK ({OWN_MEASURES})"),
     ("planning_assignment", "grantee", f"{SELECT} USING ({COURT_CASES} OR {HIS_ASSIGNMENTS})"),
@@ -154,7 +174,7 @@ def _edit_drop(before: str, after: str) -> None:
 
 
 def _function(name: str, returns: str, body: str) -> None:
-    text = f"{DECLARE} {body}".replace("IN_FORCE", IN_FORCE)
+    text = f"{DECLARE} {body}".replace("IN_FORCE", IN_FORCE).replace("IN_TERM", IN_TERM)
     op.execute(f"CREATE OR REPLACE FUNCTION {name} RETURNS {returns} LANGUAGE plpgsql {DEFINER} AS $$ {text} $$")
 
 
@@ -189,13 +209,16 @@ def _tables() -> None:
             ground         text NOT NULL,
             transferred_at timestamptz NOT NULL,
             recorded_at    timestamptz NOT NULL,
-            recorded_by    integer NOT NULL CONSTRAINT asset_transfer_recorded_by_fkey REFERENCES principal
+            recorded_by    integer NOT NULL CONSTRAINT asset_transfer_recorded_by_fkey REFERENCES principal,
+            CONSTRAINT asset_transfer_from_lessor_id_asset_id_fkey
+                FOREIGN KEY (from_lessor_id, asset_id) REFERENCES asset (lessor_id, asset_id)
         )""")
     op.execute("CREATE INDEX asset_transfer_from_lessor_id_idx ON asset_transfer (from_lessor_id)")
     op.execute("""
         ALTER TABLE access_grant DROP CONSTRAINT access_grant_ground_check,
             ADD CONSTRAINT access_grant_ground_check
                 CHECK (ground IN ('case', 'entrustment', 'assignment', 'mission')),
+            ADD CONSTRAINT access_grant_mission_check CHECK ((ground = 'mission') = (through_kind IS NOT NULL)),
             ADD COLUMN ground_id integer  -- the entrustment, assignment or mission; NULL for a case
         """)
     op.execute("CREATE INDEX access_grant_case_id_asset_id_idx ON access_grant (case_id, asset_id)")
@@ -224,6 +247,8 @@ def upgrade() -> None:
         if policy == "grantee":
             op.execute(f"DROP POLICY grantee ON {table}")
         op.execute(f"CREATE POLICY {policy} ON {table} {rest}")
+    op.execute(f"REVOKE UPDATE ON enforcement_case FROM {GRANTEE}")
+    op.execute(f"GRANT UPDATE ({CHANGEABLE}) ON enforcement_case TO {GRANTEE}")
     for table in ("entrustment", "asset_transfer"):
         op.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
         op.execute(f"CREATE POLICY service ON {table} TO {SERVICE} USING (true) WITH CHECK (true)")
@@ -252,7 +277,7 @@ def _transfers() -> None:
     op.execute(f"CREATE POLICY lessor ON asset_transfer FOR SELECT TO {LESSOR} USING ({own})")
     op.execute(f"CREATE POLICY lessor_insert ON asset_transfer FOR INSERT TO {LESSOR} WITH CHECK ({own})")
     op.execute(f"CREATE POLICY administrator ON asset_transfer TO {ADMINISTRATOR} USING (true) WITH CHECK (true)")
-    op.execute(f"CREATE POLICY grantee ON asset_transfer FOR SELECT TO {GRANTEE} USING ({KNOWN})")
+    op.execute(f"CREATE POLICY grantee ON asset_transfer FOR SELECT TO {GRANTEE} USING ({KNOWN_ARRAY})")
     op.execute(f"GRANT SELECT, INSERT ON asset_transfer TO {LESSOR}")
     op.execute(f"GRANT SELECT, INSERT, DELETE ON asset_transfer TO {ADMINISTRATOR}")
     op.execute(f"GRANT SELECT (asset_id, transferred_at) ON asset_transfer TO {GRANTEE}")  # that, not to whom
@@ -271,6 +296,8 @@ def downgrade() -> None:
     for table, rest in GRANTEES_BEFORE:
         command = "FOR SELECT" if "WITH CHECK" not in rest else ""
         op.execute(f"CREATE POLICY grantee ON {table} {command} TO {GRANTEE} {rest}")
+    op.execute(f"REVOKE UPDATE ({CHANGEABLE}) ON enforcement_case FROM {GRANTEE}")
+    op.execute(f"GRANT UPDATE ON enforcement_case TO {GRANTEE}")
     _function("sight_cases()", "integer[]", CASES_BEFORE)
     op.execute("DROP VIEW transferred_device")
     op.execute("DROP TABLE entrustment, asset_transfer")
@@ -289,5 +316,6 @@ def downgrade() -> None:
     op.execute("DROP INDEX access_grant_asset_id_idx, access_grant_case_id_asset_id_idx")
     op.execute("DELETE FROM access_grant WHERE ground = 'mission'")
     op.execute("""
-        ALTER TABLE access_grant DROP COLUMN ground_id, DROP CONSTRAINT access_grant_ground_check,
+        ALTER TABLE access_grant DROP COLUMN ground_id, DROP CONSTRAINT access_grant_mission_check,
+            DROP CONSTRAINT access_grant_ground_check,
             ADD CONSTRAINT access_grant_ground_check CHECK (ground IN ('case', 'entrustment', 'assignment'))""")

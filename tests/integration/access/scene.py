@@ -408,9 +408,10 @@ async def _grants(scene: Scene) -> None:
     with psycopg.connect(scene.urls.owner_url, autocommit=True) as connection:
         connection.execute(
             "INSERT INTO access_grant (grantee_kind, grantee_id, case_id, asset_id, ground, valid_from, valid_until,"
-            " granted_by) VALUES ('principal', %s, %s, %s, 'mission', %s, %s, %s)",
+            " granted_by, through_kind, through_id)"
+            " VALUES ('principal', %s, %s, %s, 'mission', %s, %s, %s, 'court', %s)",
             (scene.people[Role.CREW].principal_id, ours["case_id"], ours["asset_id"], BEGAN, NOW + timedelta(hours=8),
-             scene.people["officer"].principal_id),
+             scene.people["officer"].principal_id, scene.people["officer"].subject_id),
         )  # fmt: skip
 
 
@@ -456,6 +457,9 @@ BACKGROUND: Final[Sequence[str]] = (
     """INSERT INTO late_window (device_id, lessor_id, from_at, until_at)
        VALUES (%(device_id)s, %(lessor_id)s, now(), now() + interval '1 day')""",
     """INSERT INTO later_doubt (device_id, variant, fixed_at, lessor_id, doubts, found_at)
+       SELECT device_id, variant, fixed_at, lessor_id, 4, now()
+       FROM ping WHERE device_id IN (%(device_id)s, %(spare_device_id)s)""",
+    """INSERT INTO later_doubt (device_id, variant, fixed_at, lessor_id, doubts, found_at)  -- its ping is gone
        SELECT id, 0, now(), %(lessor_id)s, 4, now()
        FROM unnest(ARRAY[%(device_id)s::int, %(spare_device_id)s::int]) AS id""",
     "INSERT INTO ping_extra VALUES (%(batch_id)s, 0, %(device_id)s, %(lessor_id)s, '{}') ON CONFLICT DO NOTHING",

@@ -208,8 +208,15 @@ def _in_case(who: Looker, row: Row, _: Mapping[str, Rows]) -> bool:
     return who.everything or row["case_id"] in who.cases
 
 
-def _known_in_case(who: Looker, row: Row, _: Mapping[str, Rows]) -> bool:
-    return who.everything or (row["case_id"] in who.cases and (bool(who.lessors) or row["asset_id"] in who.known))
+def _known_in_case(who: Looker, row: Row, stored: Mapping[str, Rows]) -> bool:
+    """Of a case that a court handles, all that it confirmed; of one that was lent, what was lent in it."""
+    whole = (
+        who.everything
+        or bool(who.lessors)
+        or (_handled(who, row["case_id"], stored) and who.sight.case_id in {None, row["case_id"]})
+    )
+    offered = not who.lessors and row.get("confirmed_at", NOW) is None
+    return who.everything or (row["case_id"] in who.cases and not offered and (whole or row["asset_id"] in who.known))
 
 
 def _planned(who: Looker, row: Row, stored: Mapping[str, Rows]) -> bool:
@@ -235,8 +242,10 @@ def _granted(who: Looker, row: Row, _: Mapping[str, Rows]) -> bool:
 
 
 def _doubted(who: Looker, row: Row, stored: Mapping[str, Rows]) -> bool:
-    on = {b["asset_id"] for b in stored["device_binding"] if b["device_id"] == row["device_id"]}
-    return row["lessor_id"] in who.lessors or bool(on & who.known)
+    """A doubt is seen with its ping, and by a lessor also where that is gone."""
+    key = ("device_id", "variant", "fixed_at")
+    of = next((p for p in stored["ping"] if all(p[k] == row[k] for k in key)), None)
+    return row["lessor_id"] in who.lessors if of is None else _located(who, of, stored)
 
 
 def _polled(who: Looker, row: Row, stored: Mapping[str, Rows]) -> bool:

@@ -3,14 +3,17 @@
 Both over HTTP and in the tables with row-level security alone.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+import psycopg
 import pytest
 from fastapi import FastAPI
 
 from app.access.domain import Role, Visibility
+from app.cli.cluster import ClusterUrls
 from app.core.clock import FixedClock
 from app.core.errors import Conflict, InvalidInput, NotFound
 from app.enforcement import lending
@@ -181,6 +184,61 @@ async def test_who_sends_a_crew_gives_no_more_than_it_has(play: Play) -> None:
     await play.close()
     with pytest.raises(Conflict):
         await play.send(play.matter.court, crew)
+
+
+async def test_a_crew_sees_no_longer_than_who_sent_it(play: Play, urls: ClusterUrls) -> None:
+    court, crew = await play.entrusted(), await play.doors.holder(Role.CREW)
+    await play.send(court, crew)
+    ids = (play.asset_id,)
+    assert await play.sees(crew) == (200, 200, ids, ids)
+    await play.withdraw()
+    assert await play.sees(crew) == (404, 404, (), ())
+    with psycopg.connect(urls.owner_url) as connection:  # what was handed on was ended, and ...
+        reopened = connection.execute(
+            "UPDATE access_grant SET valid_until = %s WHERE ground = 'mission' AND valid_until < %s", (END, END)
+        )
+    assert reopened.rowcount == 1
+    assert await play.sees(crew) == (404, 404, (), ()), "... counts no more by itself"
+    await play.send(play.matter.court, crew)
+    assert (await play.sees(crew))[0] == 200, "sent by a court whose right still holds"
+
+
+async def test_a_second_letter_keeps_the_crew_on_its_way(play: Play) -> None:
+    court, crew = await play.entrusted(), await play.doors.holder(Role.CREW)
+    await entrust(play.matter, court, ends_at=END.isoformat())
+    await play.send(court, crew)
+    await play.withdraw()
+    assert (await play.sees(crew))[0] == 200
+
+
+@pytest.mark.parametrize("how", ["close", "withdraw"])
+async def test_nothing_is_granted_beside_an_ending(play: Play, how: str) -> None:
+    """Whoever ends waits for whoever grants, and then ends that too."""
+    sender = await play.entrusted() if how == "withdraw" else play.matter.court
+    crew = await play.doors.holder(Role.CREW)
+    visibility, sight = Visibility(await play.eyes.principal(sender)), await play.eyes.sight(sender)
+    now, case_id, end = play.clock.now(), play.matter.case_id, getattr(play, how)
+    async with context_of(play.eyes.application).database.writing(sight) as session:
+        await lending.grant_stops(
+            session, visibility, case_id, crew.principal_id, [play.asset_id], MISSION, now, END, now
+        )
+        ending = asyncio.create_task(end())
+        done, _ = await asyncio.wait({ending}, timeout=0.5)
+        assert not done, "it does not wait"
+    await ending
+    play.clock.set(now + timedelta(seconds=1))
+    assert await play.sees(crew) == (404, 404, (), ())
+
+
+async def test_a_closed_case_shows_nothing_whatever_grants_say(play: Play, urls: ClusterUrls) -> None:
+    holders = [await play.entrusted(), await play.dispatcher(), await play.crew(), play.matter.court]
+    with psycopg.connect(urls.owner_url) as connection:
+        connection.execute("UPDATE enforcement_case SET phase = 'closed', closed_on = '2026-11-23'")
+    for holder in holders:
+        tables = await play.eyes.tables(holder, play.matter.case_id)
+        assert (tables["ping"], tables["current_position"]) == ((), ())
+        known = (play.asset_id,) if holder is play.matter.court else ()
+        assert (tables["asset"], (await play.eyes.tables(holder))["asset"]) == (known, known)
 
 
 async def test_one_case_opens_nothing_for_another(play: Play) -> None:

@@ -125,7 +125,7 @@ async def test_the_database_lets_it_write_nothing_either(
                 assert changed.rowcount == 0, statement  # type: ignore[attr-defined]
         except DBAPIError:
             refused += 1
-    assert refused == 4
+    assert refused == 5
     assert (await lower.court.client.get(lower.path)).json()["judgment_debtor"] == "某运输有限公司"
 
 
