@@ -263,9 +263,6 @@ async def test_a_caller_chooses_neither_number_nor_link_nor_the_databases_time(t
     assert await ten.walked() == Head(last["trail_no"], bytes(last["link"]))
 
 
-ITS_SET = "(SELECT assets_sha256 FROM trail WHERE trail_no = %(no)s)"
-
-
 def told(**fields: object) -> str:
     """Return an entry as ``trail_append`` takes it."""
     return json.dumps([{"at": "2026-11-25T00:00:00Z", "principal_id": 9, "action": "x.y", **fields}])
@@ -365,8 +362,14 @@ async def test_the_first_and_the_last_moment_hold(application: FastAPI, trail: T
         "UPDATE trail SET window_until = 'infinity' WHERE trail_no = %(no)s",
         "UPDATE trail SET window_from = '4713-01-01Z BC' WHERE trail_no = %(no)s",
         "UPDATE trail SET written_at = '-infinity' WHERE trail_no = %(no)s",
-        f"UPDATE trail_assets SET asset_ids = asset_ids || NULL::integer WHERE assets_sha256 = {ITS_SET}",
-        f"UPDATE trail_assets SET asset_ids = ARRAY[[3,4],[3,4]] WHERE assets_sha256 = {ITS_SET}",
+        (
+            "UPDATE trail_assets SET asset_ids = asset_ids || NULL::integer FROM trail t"
+            " WHERE trail_assets.assets_sha256 = t.assets_sha256 AND trail_no = %(no)s"
+        ),
+        (
+            "UPDATE trail_assets SET asset_ids = ARRAY[[3,4],[3,4]] FROM trail t"
+            " WHERE trail_assets.assets_sha256 = t.assets_sha256 AND trail_no = %(no)s"
+        ),
     ],
 )
 async def test_rows_that_python_cannot_read_are_named(ten: Trail, tampering: str) -> None:
