@@ -96,7 +96,7 @@ def test_the_database_refuses(scene: Scene, what: str) -> None:
         application_role(scene, sights(scene)[who]) as connection,
         pytest.raises((psycopg.errors.InsufficientPrivilege, psycopg.errors.ForeignKeyViolation)),
     ):
-        connection.execute(statement, ids(scene))  # type: ignore[arg-type] # a text of this file
+        connection.execute(statement, ids(scene))
 
 
 def test_the_own_is_written_and_locked(scene: Scene) -> None:
