@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple, Self
 
 import psycopg
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, sql
 from psycopg.rows import class_row
 
 FIRST_LINK: Final = bytes(32)
@@ -24,19 +24,21 @@ _UNREADABLE: Final = (psycopg.DataError, ValueError, TypeError, OverflowError, s
 """What comes of rows that ``trail_append`` would not have written."""
 
 
-def _microseconds(column: str) -> str:
+def _microseconds(column: str) -> sql.Composed:
     # Not as a moment: Python has none before year 1 and after 9999. Infinity, which is never linked, is told apart.
-    return (
-        f"CASE WHEN isfinite({column}) THEN (extract(epoch FROM {column}) * 1000000)::bigint"
-        f" WHEN {column} IS NOT NULL THEN {-(2**63)} END AS {column}"
-    )
+    return sql.SQL(
+        "CASE WHEN isfinite({0}) THEN (extract(epoch FROM {0}) * 1000000)::bigint"
+        " WHEN {0} IS NOT NULL THEN {1} END AS {0}"
+    ).format(sql.Identifier(column), sql.Literal(-(2**63)))
 
 
-_WALK: Final = f"""
-    SELECT trail_no, {_microseconds("at")}, {_microseconds("written_at")}, principal_id, role, subject_id, api_key_id,
-           session_id, case_id, action, asset_count, assets_sha256, {_microseconds("window_from")},
-           {_microseconds("window_until")}, results, request_id, detail, link
-    FROM trail ORDER BY trail_no"""  # noqa: S608 columns of ours only
+_WALK: Final = sql.SQL("""
+    SELECT trail_no, {at}, {written_at}, principal_id, role, subject_id, api_key_id,
+           session_id, case_id, action, asset_count, assets_sha256, {window_from},
+           {window_until}, results, request_id, detail, link
+    FROM trail ORDER BY trail_no""").format(
+    **{name: _microseconds(name) for name in ("at", "written_at", "window_from", "window_until")}
+)
 _SETS: Final = "SELECT assets_sha256, asset_ids FROM trail_assets"
 _FIRST_ABOUT: Final = "SELECT min(trail_no) FROM trail WHERE assets_sha256 = ANY (%s)"
 _FIRST_WITHOUT_SET: Final = """
