@@ -6,6 +6,7 @@
 import os
 import secrets
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ from urllib.parse import quote, urlsplit
 import httpx
 import psycopg
 import pytest
+from _pytest.nodeid import coerce_node_id
 from fastapi import FastAPI
 from psycopg import sql
 from pydantic import SecretStr
@@ -99,6 +101,16 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
             return "faults" if nodeid.startswith("tests/faults/") else nodeid
 
     return FaultsTogether(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tell tests of one name apart: schemathesis names each operation's test alike, and xdist runs a name once."""
+    seen: Counter[str] = Counter()
+    for item in items:
+        name = item.nodeid
+        seen[name] += 1
+        if seen[name] > 1:
+            item._id = coerce_node_id(f"{name}[{seen[name]}]")  # pytest has no other way to name it anew
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
