@@ -167,16 +167,13 @@ WriteSession = Annotated[AsyncSession, Depends(_writing, scope="function")]
 
 What was noted in it for the trail is its last statement: a change and its entry are one."""
 
-MayPostPings = Annotated[Principal, Depends(May(Permission.PINGS_POST))]
 MayReadPlaces = Annotated[Principal, Depends(May(Permission.PLACES_READ))]
-MayReadRegisters = Annotated[Principal, Depends(May(Permission.REGISTERS_READ))]
 MayWriteRegisters = Annotated[Principal, Depends(May(Permission.REGISTERS_WRITE))]
 MayWriteLessors = Annotated[Principal, Depends(May(Permission.LESSORS_WRITE))]
 MayReadFleet = Annotated[Principal, Depends(May(Permission.FLEET_READ))]
 MayReadFeeds = Annotated[Principal, Depends(May(Permission.FEEDS_READ))]
 MayWriteFeeds = Annotated[Principal, Depends(May(Permission.FEEDS_WRITE))]
 MayReadPositions = Annotated[Principal, Depends(May(Permission.POSITIONS_READ))]
-MayReadCases = Annotated[Principal, Depends(May(Permission.CASES_READ))]
 MayRecordCases = Annotated[Principal, Depends(May(Permission.CASES_RECORD))]
 MayWriteCases = Annotated[Principal, Depends(May(Permission.CASES_WRITE))]
 MayOffer = Annotated[Principal, Depends(May(Permission.CASES_OFFER))]
