@@ -235,7 +235,7 @@ def _measures(rng: np.random.Generator, today: date) -> Iterator[DemoMeasure]:
 
 
 def _two_years_on(day: date) -> date:
-    """Return the last day of a term of two years, the longest for movables (L6, article 485)."""
+    """Return the last day of two years, the longest term (Civil Procedure Law interpretation, article 485)."""
     try:
         return day.replace(year=day.year + 2) - timedelta(days=1)
     except ValueError:  # 29 February

@@ -1,7 +1,7 @@
 """Entrances in the words of other systems: decoded, stored like any ping, answered as each sender expects.
 
 A sender takes anything but its own sign of success for "send it again": a row that can never be stored must therefore
-not fail the request (formats.md). How to point each system here: ``docs/feeds.md``.
+not fail the request. The formats: ``docs/formats.md``; how to connect each system: ``docs/feeds.md``.
 """
 
 import base64

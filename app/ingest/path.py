@@ -1,4 +1,4 @@
-"""The path of a ping, from rows to what is stored, as one list (``judge``); design.md, section 2.
+"""The path of a ping, from rows to what is stored, as one list (``judge``).
 
 It walks a whole group of batches at once, as columns: a step costs the same calls for one row as for 20,000. Every
 step takes the group and returns the next type; nothing is changed in place, nothing is dropped in silence. What

@@ -18,7 +18,7 @@ from app.jurisdictions.raster import FIRST_BORDER, UNDECIDED, Progress, Raster, 
 
 CELL_DEG: Final = 0.02
 NEAR_BORDER_M: Final = 150.0
-"""Within this distance of a border both territories are named (design.md, section 3)."""
+"""Within this distance of a border both territories are named."""
 
 
 class Locator:

@@ -61,7 +61,7 @@ BLOCKING: Final = (
     | Doubt.CONFLICT
     | Doubt.DATUM_SUSPECT
 )
-"""Doubts that keep a fix from becoming the current position; the others only inform (design.md, section 2)."""
+"""Doubts that keep a fix from becoming the current position; the others only inform (docs/formats.md)."""
 
 DOUBT_REASONS: Final[dict[Doubt, str]] = {
     Doubt.NULL_ISLAND: "the receiver sent latitude 0, longitude 0: it had no fix",

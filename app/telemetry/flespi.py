@@ -9,7 +9,7 @@ position was found: where that is told it is the time of the fix, and the other 
 
 References:
     https://flespi.com/kb/messages-basic-information-units, https://flespi.com/protocols/http and the parameter lists
-    of the protocols; formats.md.
+    of the protocols.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""The decoder of our own format: a JSON array or NDJSON of pings (formats.md, "The contract of our own endpoint").
+"""The decoder of our own format: a JSON array or NDJSON of pings (``docs/formats.md``).
 
 A body of good rows takes one typed pass. Only when that fails (a bad row, a field that we do not know) is each row
 judged by itself, so that one bad row costs its neighbours nothing.

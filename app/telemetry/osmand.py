@@ -16,7 +16,7 @@ A ``timestamp`` is epoch seconds below 2**31 - 1 and milliseconds from there on,
 sender that gives local time must add the offset. Without a timestamp the fix is of the moment that it came in.
 
 References:
-    https://www.traccar.org/osmand; org.traccar.protocol.OsmAndProtocolDecoder and its test; formats.md.
+    https://www.traccar.org/osmand; org.traccar.protocol.OsmAndProtocolDecoder and its test.
 """
 
 import re

@@ -9,7 +9,7 @@ message names no topic, the tracker id ``tid`` stands in; two characters by defa
 
 References:
     https://owntracks.org/booklet/tech/json, https://owntracks.org/booklet/tech/http; MessageLocation of
-    owntracks/android; formats.md.
+    owntracks/android.
 """
 
 from collections.abc import Mapping

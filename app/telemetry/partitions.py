@@ -1,4 +1,4 @@
-"""Partitions ahead of time, and the days that wait in the default partition (design.md, section 5)."""
+"""Partitions ahead of time, and the days that wait in the default partition."""
 
 from datetime import datetime, timedelta
 from typing import Final

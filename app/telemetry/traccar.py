@@ -18,7 +18,7 @@ What Traccar does when a device sends no satellite position of its own:
 * ``network`` alone says nothing: many devices name their cell beside a good satellite fix.
 
 References:
-    https://www.traccar.org/forward; org.traccar.handler.OutdatedHandler and GeolocationHandler; formats.md.
+    https://www.traccar.org/forward; org.traccar.handler.OutdatedHandler and GeolocationHandler.
 """
 
 from collections.abc import Mapping

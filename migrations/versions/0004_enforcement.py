@@ -58,9 +58,9 @@ def upgrade() -> None:
             kind        text NOT NULL,
             rank        integer NOT NULL,   -- 1 is first; higher ranks wait (轮候查封)
             starts_on   date NOT NULL,
-            ends_on     date NOT NULL,      -- the last day in force; movables two years at most (L6 art 485)
+            ends_on     date NOT NULL,      -- the last day in force; movables two years at most (Civil Procedure Law interpretation, art. 485)
             released_on date,               -- the day from which it is lifted
-            effective_on date,              -- the day on which a waiting seizure became the first (L2 art 26)
+            effective_on date,              -- the day on which a waiting seizure became the first (seizure provisions, art. 26)
             custodian   text,
             created_at  timestamptz NOT NULL,
             created_by  integer NOT NULL CONSTRAINT seizure_measure_created_by_fkey REFERENCES principal,

@@ -2,7 +2,7 @@
 
 The role that the application connects with owns nothing and may do nothing itself. It takes one of six roles for the
 time of a transaction (``core.database.Sight``), and each table has at most one policy for each of them here, in a form that
-the planner can use an index for: a column compared with an array that is computed once (design.md, section 6).
+the planner can use an index for: a column compared with an array that is computed once.
 
 Functions named ``sight_…`` read the settings of the transaction and, as the owner, the registers that they need; they
 return numbers only.
