@@ -15,7 +15,7 @@ from app.access.keyring import Keyring
 from app.access.oidc import registration_of
 from app.access.oidc_client import OidcProvider
 from app.access.passwords import Passwords
-from app.access.sign_in import SignIn
+from app.access.sign_in import SignInService
 from app.access.trail_writing import TrailWriter
 from app.api import docs, fast_lane, openapi, problems
 from app.api.requests import Account
@@ -95,7 +95,7 @@ def create_app(settings: Settings, clock: Clock | None = None, companion: Compan
     application.state.guard = Guard(FailureLimit(settings.failures_per_minute))
     application.state.keyring = keyring
     application.state.trail = trail
-    application.state.sign_in = SignIn(context, passwords)
+    application.state.sign_in = SignInService(context, passwords)
     application.include_router(router)
     docs.install(application)
     fast_lane.install(application, Account(context.metrics, settings, clients))

@@ -192,7 +192,7 @@ class SignInStep(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class SignedIn:
+class ActiveSession:
     """A session of a person.
 
     Attributes:

@@ -13,7 +13,7 @@ from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBea
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.cookies import COOKIE, must_be_ours, session_token
-from app.access.domain import Permission, Principal, PrincipalKind, SignedIn, Visibility
+from app.access.domain import ActiveSession, Permission, Principal, PrincipalKind, Visibility
 from app.access.errors import SignInIncomplete
 from app.access.guard import guard_of
 from app.access.keyring import Keyring
@@ -55,7 +55,7 @@ async def key_holder(request: Request, key: str | None) -> Principal:
     return await guard_of(request).ask(request, key, lambda: keyring_of(request).principal(key))
 
 
-async def _signed_in(request: Request, token: str) -> SignedIn:
+async def _signed_in(request: Request, token: str) -> ActiveSession:
     guard, keyring = guard_of(request), keyring_of(request)
     signed_in = await guard.ask(request, token, lambda: keyring.signed_in(token), SessionUnknown)
     request.state.principal = signed_in.principal
@@ -63,7 +63,7 @@ async def _signed_in(request: Request, token: str) -> SignedIn:
     return signed_in
 
 
-async def signed_in_of(request: Request, _document: Annotated[str | None, Depends(cookie)]) -> SignedIn:
+async def signed_in_of(request: Request, _document: Annotated[str | None, Depends(cookie)]) -> ActiveSession:
     """Return the session of this request, whatever its person must still do: for routes about the session itself.
 
     Raises:
@@ -77,7 +77,7 @@ async def signed_in_of(request: Request, _document: Annotated[str | None, Depend
     return await _signed_in(request, token)
 
 
-InSession = Annotated[SignedIn, Depends(signed_in_of)]
+InSession = Annotated[ActiveSession, Depends(signed_in_of)]
 """Somebody who has signed in, with something to do first or not."""
 
 

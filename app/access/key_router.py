@@ -5,7 +5,7 @@ from fastapi import APIRouter, Request
 from app.access import keys
 from app.access.http import MayWriteKeys, ReadSession, WriteSession, keyring_of
 from app.access.people_router import subject_of
-from app.access.schemas import KeyInput, KeyMade, KeyOutput, Prefix, RotationInput
+from app.access.schemas import KeyIn, KeyOut, KeyRotationIn, NewKeyOut, Prefix
 from app.core.database import as_service
 from app.core.http import InContext
 from app.core.paging import After, Limit, Page, decode_token, encode_key
@@ -16,16 +16,16 @@ router = APIRouter()
 @router.get("/keys", summary="List keys")
 async def list_keys(
     session: ReadSession, principal: MayWriteKeys, limit: Limit = 100, after: After = None
-) -> Page[KeyOutput]:
+) -> Page[KeyOut]:
     """List keys in the order of their making, ended ones too; a lessor's manager sees its lessor's."""
     async with as_service(session):
         rows = await keys.list_keys(session, principal, decode_token(after), limit)
     following = encode_key(rows[limit - 1].api_key_id) if len(rows) > limit else None
-    return Page(items=[KeyOutput.model_validate(row) for row in rows[:limit]], next=following)
+    return Page(items=[KeyOut.model_validate(row) for row in rows[:limit]], next=following)
 
 
 @router.post("/keys", status_code=201, summary="Make a key")
-async def create_key(session: WriteSession, context: InContext, body: KeyInput, principal: MayWriteKeys) -> KeyMade:
+async def create_key(session: WriteSession, context: InContext, body: KeyIn, principal: MayWriteKeys) -> NewKeyOut:
     """Make a lessor's key; its text is told this once.
 
     Keys of courts, dispatchers and crews are made at the command line only. A narrowed key makes none that opens more
@@ -50,9 +50,9 @@ async def rotate_key(
     session: WriteSession,
     context: InContext,
     prefix: Prefix,
-    body: RotationInput,
+    body: KeyRotationIn,
     principal: MayWriteKeys,
-) -> KeyMade:
+) -> NewKeyOut:
     """Make a key that opens the same for the same holder; the old one ends after the overlap. Once for each key."""
     overlap = keys.OVERLAP if body.overlap is None else body.overlap
     async with as_service(session):
@@ -71,5 +71,5 @@ async def revoke_key(
     keyring_of(request).forget_after(session, principal_id=holder_id)
 
 
-def _made(made: keys.MadeKey) -> KeyMade:
-    return KeyMade(**KeyOutput.model_validate(made.facts).model_dump(), key=made.text)
+def _made(made: keys.MadeKey) -> NewKeyOut:
+    return NewKeyOut(**KeyOut.model_validate(made.facts).model_dump(), key=made.text)

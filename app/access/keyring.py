@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access import queries, session_queries
-from app.access.domain import Principal, SignedIn, hash_secret, split_key
+from app.access.domain import ActiveSession, Principal, hash_secret, split_key
 from app.access.listening import Listener, stopped
 from app.access.queries import FoundKey
 from app.access.service import KEY_REFUSED, authenticate
@@ -45,7 +45,7 @@ class Keyring:
         self._idle_after = context.settings.session_idle
         self._listener = Listener(context.database, self._heard, self.forget)
         self._keys: Remembered[bytes, FoundKey] = Remembered(self._remembered_s)
-        self._sessions: Remembered[bytes, SignedIn] = Remembered(self._remembered_s)
+        self._sessions: Remembered[bytes, ActiveSession] = Remembered(self._remembered_s)
         self._uses: dict[int, datetime] = {}
 
     async def principal(self, key_text: str | None) -> Principal:
@@ -65,7 +65,7 @@ class Keyring:
             self._uses[found.principal.api_key_id] = now
         return found.principal
 
-    async def signed_in(self, token: str) -> SignedIn:
+    async def signed_in(self, token: str) -> ActiveSession:
         """Return the session that a token belongs to, and note once a minute that it is in use.
 
         Raises:
@@ -139,11 +139,11 @@ class Keyring:
         async with self._database.reading(SERVICE) as session:
             return await authenticate(session, key_text, self._clock)
 
-    async def _ask_session(self, token: str) -> SignedIn:
+    async def _ask_session(self, token: str) -> ActiveSession:
         async with self._database.reading(SERVICE) as session:
             return await authenticate_session(session, token, self._clock.now(), self._idle_after)
 
-    async def _touch(self, found: SignedIn, now: datetime) -> None:
+    async def _touch(self, found: ActiveSession, now: datetime) -> None:
         async with self._database.writing(SERVICE) as session:
             await session_queries.touch_session(session, found.session_id, now, now - SEEN_EVERY)
         self._forget_sessions(lambda one: one.session_id == found.session_id)
@@ -160,7 +160,7 @@ class Keyring:
         else:
             self.forget_principal(row_id)
 
-    def _forget_sessions(self, which: Callable[[SignedIn], bool]) -> None:
+    def _forget_sessions(self, which: Callable[[ActiveSession], bool]) -> None:
         self._sessions.forget(which)
 
     async def _write_uses(self) -> None:

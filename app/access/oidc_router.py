@@ -13,7 +13,7 @@ from app.access.oidc import FLOW_LIFE
 from app.access.oidc_client import OidcProvider
 from app.access.oidc_errors import OidcNotSetUp
 from app.access.oidc_service import FLOW_COOKIE, MAX_FLOWS, Answered, begin, finish, flow_cookie
-from app.access.schemas import InstitutionOutput, WaysOutput
+from app.access.schemas import InstitutionOut, SignInOptionsOut
 from app.access.session_router import PAUSED, sign_in_of
 from app.core.clients import client_address
 from app.core.http import InContext
@@ -36,11 +36,11 @@ def provider_of(request: Request) -> OidcProvider:
 
 
 @router.get("/session/ways", summary="How can one sign in here?")
-async def sign_in_ways(request: Request) -> WaysOutput:
+async def sign_in_ways(request: Request) -> SignInOptionsOut:
     """Return the ways to sign in, for the page that offers them; anybody may ask."""
     provider = cast("OidcProvider | None", request.app.state.oidc)
-    institution = None if provider is None else InstitutionOutput(name=provider.registration.name, start=COOKIE_PATH)
-    return WaysOutput(password=True, institution=institution)
+    institution = None if provider is None else InstitutionOut(name=provider.registration.name, start=COOKIE_PATH)
+    return SignInOptionsOut(password=True, institution=institution)
 
 
 @router.get(

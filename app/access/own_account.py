@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access import people_queries, session_queries, totp
-from app.access.domain import SignedIn, SignInStep
+from app.access.domain import ActiveSession, SignInStep
 from app.access.errors import SignInRefused, TotpRefused
 from app.access.passwords import check_new_password, login_digest
 from app.access.sessions import Opened, end_sessions, rotate_session
-from app.access.sign_in import SignIn, totp_bound_to
+from app.access.sign_in import SignInService, totp_bound_to
 from app.access.tables import AccountRow
 from app.access.trail import Note, author_of, note
 from app.access.trail_writing import writing_as
@@ -48,7 +48,7 @@ class OwnAccount:
         who: The session.
     """
 
-    def __init__(self, context: Context, door: SignIn, who: SignedIn) -> None:
+    def __init__(self, context: Context, door: SignInService, who: ActiveSession) -> None:
         self._context = context
         self._door = door
         self._who = who

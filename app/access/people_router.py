@@ -8,7 +8,7 @@ from app.access import people
 from app.access.domain import PrincipalKind, Role
 from app.access.http import MayWritePeople, ReadSession, WriteSession, keyring_of
 from app.access.keys import keys_made_by
-from app.access.schemas import OneTimePassword, PersonChange, PersonChanged, PersonInput, PersonMade, PersonOutput
+from app.access.schemas import ChangedPersonOut, NewPersonOut, OneTimePasswordOut, PersonChangeIn, PersonIn, PersonOut
 from app.access.session_router import sign_in_of
 from app.core.database import as_service
 from app.core.errors import InvalidInput
@@ -49,23 +49,23 @@ FirstPassword = Annotated[people.FirstPassword, Depends(first_password)]
 @router.get("/people", summary="List people")
 async def list_people(
     session: ReadSession, context: InContext, principal: MayWritePeople, limit: Limit = 100, after: After = None
-) -> Page[PersonOutput]:
+) -> Page[PersonOut]:
     """List the people that one looks after, in the order in which their accounts were made."""
     async with as_service(session):
         rows = await people.list_people(session, principal, decode_token(after), limit, context.clock.now())
-    return page_of([PersonOutput.model_validate(row) for row in rows], limit, lambda row: row.principal_id)
+    return page_of([PersonOut.model_validate(row) for row in rows], limit, lambda row: row.principal_id)
 
 
 @router.post("/people", status_code=201, summary="Make an account")
 async def create_person(
-    first: FirstPassword, session: WriteSession, context: InContext, body: PersonInput, principal: MayWritePeople
-) -> PersonMade:
+    first: FirstPassword, session: WriteSession, context: InContext, body: PersonIn, principal: MayWritePeople
+) -> NewPersonOut:
     """Make an account; its one-time password is told this once and has to be changed at the first sign-in."""
     wanted = people.NewPerson(body.login, body.name, body.role, subject_of(body.role, body.court_id, body.lessor_id))
     async with as_service(session):
         made = await people.create_person(session, principal, wanted, first, context.clock)
-    out = PersonOutput.model_validate(made)
-    return PersonMade(**out.model_dump(), password=first.given.password if first.given else "")
+    out = PersonOut.model_validate(made)
+    return NewPersonOut(**out.model_dump(), password=first.given.password if first.given else "")
 
 
 @router.patch("/people/{principal_id}", summary="Change an account")
@@ -74,16 +74,16 @@ async def change_person(
     session: WriteSession,
     context: InContext,
     principal_id: Key,
-    body: PersonChange,
+    body: PersonChangeIn,
     principal: MayWritePeople,
-) -> PersonChanged:
+) -> ChangedPersonOut:
     """Rename somebody, shut it out, let it in again, or give it another role; all but the name ends its sessions."""
     change = people.Change(body.name, body.role, body.disabled)
     async with as_service(session):
         changed = await people.change_person(session, principal, principal_id, change, context.clock)
         made = await keys_made_by(session, principal_id, context.clock.now())
     keyring_of(request).forget_after(session, principal_id=principal_id)
-    return PersonChanged(**PersonOutput.model_validate(changed).model_dump(), keys_made=made)
+    return ChangedPersonOut(**PersonOut.model_validate(changed).model_dump(), keys_made=made)
 
 
 @router.post("/people/{principal_id}/password-reset", summary="Give somebody a one-time password")
@@ -94,12 +94,12 @@ async def reset_password(
     context: InContext,
     principal_id: Key,
     principal: MayWritePeople,
-) -> OneTimePassword:
+) -> OneTimePasswordOut:
     """Replace somebody's password by one that is told this once; its sessions end, a lock after failures too."""
     async with as_service(session):
         await people.reset_password(session, principal, principal_id, first, context.clock)
     keyring_of(request).forget_after(session, principal_id=principal_id)
-    return OneTimePassword.model_validate(first.given)
+    return OneTimePasswordOut.model_validate(first.given)
 
 
 @router.post("/people/{principal_id}/totp-reset", status_code=204, summary="Forget somebody's authenticator")

@@ -7,7 +7,7 @@ from pydantic import Field, SecretStr, StringConstraints
 
 from app.access.domain import Permission, Role, SignInMethod, SignInStep
 from app.core.http import SetMoment
-from app.core.wire import PLAIN, WHOLE, Duration, Id, Stored, Text, Wire
+from app.core.wire import PLAIN, WHOLE, Duration, Id, RequestModel, ResponseModel, Text
 
 _MAX_TYPED: Final = 512
 Login = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100), *PLAIN]
@@ -19,7 +19,7 @@ Prefix = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{12}$")]
 """The middle part of a key, by which it is named."""
 
 
-class SignInInput(Wire):
+class CredentialsIn(RequestModel):
     """What somebody signs in with."""
 
     login: Login
@@ -28,7 +28,7 @@ class SignInInput(Wire):
     """The code that the authenticator shows, or a recovery code; for accounts that have an authenticator."""
 
 
-class SessionOutput(Stored):
+class SessionOut(ResponseModel):
     """Who is asking."""
 
     principal_id: int
@@ -51,7 +51,7 @@ class SessionOutput(Stored):
     """Goes into the header `X-CSRF-Token` of every request that changes something; null for a key."""
 
 
-class InstitutionOutput(Stored):
+class InstitutionOut(ResponseModel):
     """The provider through which people of an institution sign in."""
 
     name: str
@@ -60,16 +60,16 @@ class InstitutionOutput(Stored):
     """Where a page sends the browser; `return_to=` says where it comes back to."""
 
 
-class WaysOutput(Stored):
+class SignInOptionsOut(ResponseModel):
     """How one can sign in here."""
 
     password: bool
     """With a login and a password; always."""
-    institution: InstitutionOutput | None
+    institution: InstitutionOut | None
     """Through an institution; null where none is set up."""
 
 
-class PasswordInput(Wire):
+class PasswordChangeIn(RequestModel):
     """Another password for oneself."""
 
     old_password: Password
@@ -77,14 +77,14 @@ class PasswordInput(Wire):
     """12 to 128 characters, not the login and not one of the commonest."""
 
 
-class TotpBegin(Wire):
+class TotpEnrolmentIn(RequestModel):
     """Begin to enrol an authenticator."""
 
     password: Password | None = None
     """Needed unless enrolling is all that the session can do."""
 
 
-class TotpBegun(Stored):
+class TotpEnrolmentOut(ResponseModel):
     """The secret of an authenticator, told only now."""
 
     otpauth_uri: str
@@ -93,26 +93,26 @@ class TotpBegun(Stored):
     """The same to be typed, base32."""
 
 
-class TotpConfirm(Wire):
+class TotpCodeIn(RequestModel):
     """The first code of an authenticator."""
 
     code: Code
 
 
-class RenewedOutput(Stored):
+class RenewedSessionOut(ResponseModel):
     """The session has another cookie, and with it another token against cross-site requests."""
 
     csrf_token: str
 
 
-class TotpEnrolled(RenewedOutput):
+class TotpEnrolledOut(RenewedSessionOut):
     """An authenticator is in use."""
 
     recovery_codes: list[str]
     """Each stands in once for the authenticator; told only now."""
 
 
-class PersonInput(Wire):
+class PersonIn(RequestModel):
     """An account to be made."""
 
     login: Login
@@ -122,7 +122,7 @@ class PersonInput(Wire):
     lessor_id: Id | None = None
 
 
-class PersonChange(Wire):
+class PersonChangeIn(RequestModel):
     """What is to be changed of an account."""
 
     name: Text | None = None
@@ -131,7 +131,7 @@ class PersonChange(Wire):
     disabled: bool | None = None
 
 
-class PersonOutput(Stored):
+class PersonOut(ResponseModel):
     """Somebody who signs in."""
 
     principal_id: int
@@ -151,28 +151,28 @@ class PersonOutput(Stored):
     created_at: datetime
 
 
-class PersonChanged(PersonOutput):
+class ChangedPersonOut(PersonOut):
     """An account after a change."""
 
     keys_made: list[str]
     """Prefixes of the keys in force that the person made: they stay in force when it is shut out, revoke them too."""
 
 
-class OneTimePassword(Stored):
+class OneTimePasswordOut(ResponseModel):
     """A one-time password, told only now; it has to be changed at the first sign-in."""
 
     password: str
     until: datetime
 
 
-class PersonMade(PersonOutput):
+class NewPersonOut(PersonOut):
     """A new account, with its one-time password."""
 
     password: str
     """Told only now; it has to be changed at the first sign-in."""
 
 
-class KeyInput(Wire):
+class KeyIn(RequestModel):
     """A key to be made."""
 
     role: Role
@@ -188,14 +188,14 @@ class KeyInput(Wire):
     expires_at: SetMoment | None = None
 
 
-class RotationInput(Wire):
+class KeyRotationIn(RequestModel):
     """How a key is rotated."""
 
     overlap: Duration | None = None
     """So long both keys are in force; seven days when left out."""
 
 
-class KeyOutput(Stored):
+class KeyOut(ResponseModel):
     """A key, without its secret."""
 
     prefix: str
@@ -217,7 +217,7 @@ class KeyOutput(Stored):
     """The principal that made it; where that was done with a key, whoever made that one. Null: the command line."""
 
 
-class KeyMade(KeyOutput):
+class NewKeyOut(KeyOut):
     """A new key, with its text."""
 
     key: str

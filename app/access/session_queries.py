@@ -8,7 +8,7 @@ from sqlalchemy import Interval, case, delete, exists, func, literal, or_, selec
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.access.domain import Principal, Role, SignedIn, SignInMethod, SignInStep
+from app.access.domain import ActiveSession, Principal, Role, SignInMethod, SignInStep
 from app.access.queries import lower_courts
 from app.access.roles import TOTP_ROLES, permissions_of
 from app.access.tables import AccountRow, PrincipalRow, SessionRow, SignInFailureRow
@@ -26,7 +26,7 @@ async def session_exists(session: AsyncSession, token_sha256: bytes) -> bool:
     return bool(await session.scalar(select(exists().where(SessionRow.token_sha256 == token_sha256))))
 
 
-async def find_session(session: AsyncSession, token_sha256: bytes) -> SignedIn | None:
+async def find_session(session: AsyncSession, token_sha256: bytes) -> ActiveSession | None:
     """Return the session of a token if it was not ended and its person not shut out; its age is not looked at."""
     row = (
         await session.execute(
@@ -53,7 +53,7 @@ async def find_session(session: AsyncSession, token_sha256: bytes) -> SignedIn |
         lower_courts=tuple(lower),
         session_id=found.session_id,
     )
-    return SignedIn(
+    return ActiveSession(
         found.session_id,
         principal,
         holder.name,

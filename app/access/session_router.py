@@ -6,21 +6,21 @@ from typing import Annotated, Any, Final, cast
 from fastapi import APIRouter, Depends, Request, Response
 
 from app.access.cookies import drop_session_cookie, must_be_same_origin, session_token, set_session_cookie
-from app.access.domain import Principal, PrincipalKind, SignedIn
+from app.access.domain import ActiveSession, Principal, PrincipalKind
 from app.access.http import InSession, bearer, bearer_key, cookie, key_holder, keyring_of, signed_in_of
 from app.access.own_account import OwnAccount
 from app.access.schemas import (
-    PasswordInput,
-    RenewedOutput,
-    SessionOutput,
-    SignInInput,
-    TotpBegin,
-    TotpBegun,
-    TotpConfirm,
-    TotpEnrolled,
+    CredentialsIn,
+    PasswordChangeIn,
+    RenewedSessionOut,
+    SessionOut,
+    TotpCodeIn,
+    TotpEnrolledOut,
+    TotpEnrolmentIn,
+    TotpEnrolmentOut,
 )
 from app.access.sessions import Opened, csrf_of, end_session
-from app.access.sign_in import Came, Credentials, SignIn
+from app.access.sign_in import Came, Credentials, SignInService
 from app.access.trail import Note, author_of, note
 from app.access.trail_writing import writing_as
 from app.core.clients import client_address
@@ -31,9 +31,9 @@ PAUSED: Final[dict[int | str, dict[str, Any]]] = {429: {}}
 """Too many attempts; ``app.api.openapi`` tells what is answered."""
 
 
-def sign_in_of(request: Request) -> SignIn:
+def sign_in_of(request: Request) -> SignInService:
     """Return the door for people of the application that serves this request."""
-    return cast("SignIn", request.app.state.sign_in)
+    return cast("SignInService", request.app.state.sign_in)
 
 
 def own_account(request: Request, context: InContext, who: InSession) -> OwnAccount:
@@ -45,7 +45,7 @@ Own = Annotated[OwnAccount, Depends(own_account)]
 
 
 @router.post("/session", status_code=201, summary="Sign in", responses=PAUSED)
-async def sign_in(request: Request, response: Response, context: InContext, body: SignInInput) -> SessionOutput:
+async def sign_in(request: Request, response: Response, context: InContext, body: CredentialsIn) -> SessionOut:
     """Sign in with login and password, and a code where the account has an authenticator; the answer sets the cookie.
 
     401 `totp_required`: the password is right, send the same with `totp`. What `pending` names must be done before
@@ -67,7 +67,7 @@ async def read_session(
     context: InContext,
     _key: Annotated[object, Depends(bearer)],
     _cookie: Annotated[str | None, Depends(cookie)],
-) -> SessionOutput:
+) -> SessionOut:
     """Tell who is signed in, or whose key was sent: role, court or lessor, permissions, and until when."""
     if (key := bearer_key(request)) is not None:
         request.state.principal = principal = await key_holder(request, key)
@@ -88,39 +88,39 @@ async def sign_out(request: Request, response: Response, context: InContext, who
 
 @router.post("/session/password", summary="Change one's password", responses=PAUSED)
 async def change_password(
-    request: Request, response: Response, who: InSession, account: Own, body: PasswordInput
-) -> RenewedOutput:
+    request: Request, response: Response, who: InSession, account: Own, body: PasswordChangeIn
+) -> RenewedSessionOut:
     """Replace the password; every other session ends, and this one gets another cookie."""
     opened = await account.change_password(body.old_password.get_secret_value(), body.new_password.get_secret_value())
     return _renewed(request, response, who, opened)
 
 
 @router.post("/session/totp", summary="Begin to enrol an authenticator", responses=PAUSED)
-async def begin_totp(account: Own, body: TotpBegin) -> TotpBegun:
+async def begin_totp(account: Own, body: TotpEnrolmentIn) -> TotpEnrolmentOut:
     """Tell the secret of an authenticator, this once; it counts after its first code was confirmed."""
     begun = await account.begin_totp(body.password.get_secret_value() if body.password else None)
-    return TotpBegun(otpauth_uri=begun.otpauth_uri, secret=begun.secret)
+    return TotpEnrolmentOut(otpauth_uri=begun.otpauth_uri, secret=begun.secret)
 
 
 @router.post("/session/totp/confirm", summary="Confirm an authenticator")
 async def confirm_totp(
-    request: Request, response: Response, who: InSession, account: Own, body: TotpConfirm
-) -> TotpEnrolled:
+    request: Request, response: Response, who: InSession, account: Own, body: TotpCodeIn
+) -> TotpEnrolledOut:
     """Take the authenticator into use by its first code; tells recovery codes, this once."""
     enrolled = await account.confirm_totp(body.code)
     renewed = _renewed(request, response, who, enrolled.opened)
-    return TotpEnrolled(csrf_token=renewed.csrf_token, recovery_codes=enrolled.recovery_codes)
+    return TotpEnrolledOut(csrf_token=renewed.csrf_token, recovery_codes=enrolled.recovery_codes)
 
 
-def _renewed(request: Request, response: Response, who: SignedIn, opened: Opened) -> RenewedOutput:
+def _renewed(request: Request, response: Response, who: ActiveSession, opened: Opened) -> RenewedSessionOut:
     keyring_of(request).forget_principal(who.principal.principal_id)
     set_session_cookie(response, request, opened.token)
-    return RenewedOutput(csrf_token=opened.csrf)
+    return RenewedSessionOut(csrf_token=opened.csrf)
 
 
-def _session(signed_in: SignedIn, csrf: str, context: InContext) -> SessionOutput:
+def _session(signed_in: ActiveSession, csrf: str, context: InContext) -> SessionOut:
     principal = signed_in.principal
-    return SessionOutput(
+    return SessionOut(
         principal_id=principal.principal_id,
         name=signed_in.name,
         role=principal.role,
@@ -136,8 +136,8 @@ def _session(signed_in: SignedIn, csrf: str, context: InContext) -> SessionOutpu
     )
 
 
-def _of_key(principal: Principal) -> SessionOutput:
-    return SessionOutput(
+def _of_key(principal: Principal) -> SessionOut:
+    return SessionOut(
         principal_id=principal.principal_id,
         name=None,
         role=principal.role,

@@ -14,7 +14,7 @@ from typing import Final
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access import session_queries as queries
-from app.access.domain import SignedIn, SignInMethod
+from app.access.domain import ActiveSession, SignInMethod
 from app.access.tables import SessionRow
 from app.core.errors import NotAuthenticated
 from app.core.http import Context
@@ -98,7 +98,9 @@ def _new() -> Opened:
     return Opened(token, csrf_of(token))
 
 
-async def authenticate_session(session: AsyncSession, token: str, now: datetime, idle_after: timedelta) -> SignedIn:
+async def authenticate_session(
+    session: AsyncSession, token: str, now: datetime, idle_after: timedelta
+) -> ActiveSession:
     """Return the session that a token belongs to.
 
     Args:

@@ -82,7 +82,7 @@ class _Begun:
         return f"login sha256 {self.digest[:_SHOWN_BYTES].hex()}"
 
 
-class SignIn:
+class SignInService:
     """The door for people, of one process.
 
     Args:

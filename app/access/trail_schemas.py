@@ -2,10 +2,10 @@
 
 from datetime import datetime
 
-from app.core.wire import Stored
+from app.core.wire import ResponseModel
 
 
-class TrailEntryOut(Stored):
+class TrailEntryOut(ResponseModel):
     """Who looked at what, or changed what."""
 
     trail_no: int

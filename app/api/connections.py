@@ -17,7 +17,7 @@ from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from app.api.edges import security_headers
-from app.api.problems import MEDIA_TYPE, STATUS, Problem
+from app.api.problems import MEDIA_TYPE, STATUS, ProblemOut
 from app.core.errors import AddressTooLong, AppError, HeadTooLarge, MalformedRequest, TooSlow, Unavailable
 from app.core.http import Context
 from app.core.metrics import Metrics
@@ -237,7 +237,7 @@ class Connection(HttpToolsProtocol):
     def _answer(self, error: AppError) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
         """Return status, headers and body of a problem document, counted and logged."""
         status = STATUS[type(error)]
-        problem = Problem(
+        problem = ProblemOut(
             type=f"urn:leasetrace:problem:{error.code}",
             title=error.title,
             status=status,

@@ -5,7 +5,6 @@ from typing import Annotated, Literal
 import psycopg
 from fastapi import APIRouter, Depends, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from pydantic import BaseModel
 from sqlalchemy.exc import ProgrammingError
 
 from app.access.domain import Permission
@@ -15,18 +14,19 @@ from app.core.database import SERVICE
 from app.core.errors import NotAuthenticated, NotFound, Unavailable
 from app.core.http import InContext
 from app.core.readiness import Check, check_database
+from app.core.wire import ResponseModel
 from app.jurisdictions.service import boundaries_loaded
 
 router = APIRouter(tags=["health"])
 
 
-class Live(BaseModel):
+class LiveOut(ResponseModel):
     """The process answers."""
 
     status: Literal["live"]
 
 
-class CheckOut(BaseModel):
+class CheckOut(ResponseModel):
     """One thing that must hold; what it found is for those who run the service."""
 
     name: str
@@ -34,7 +34,7 @@ class CheckOut(BaseModel):
     detail: str | None
 
 
-class Readiness(BaseModel):
+class ReadinessOut(ResponseModel):
     """What must hold before requests are sent here; strangers are told only what does not."""
 
     ready: bool
@@ -60,9 +60,9 @@ Watches = Annotated[bool, Depends(watches)]
 
 
 @router.get("/livez", summary="Does the process answer?")
-async def livez() -> Live:
+async def livez() -> LiveOut:
     """Answer without touching the database."""
-    return Live(status="live")
+    return LiveOut(status="live")
 
 
 async def _checks(context: InContext) -> list[Check]:
@@ -79,8 +79,10 @@ async def _checks(context: InContext) -> list[Check]:
         raise Unavailable("The database does not answer.") from error
 
 
-@router.get("/readyz", summary="May requests be sent here?", responses={503: {"model": Readiness}})
-async def readyz(checks: Annotated[list[Check], Depends(_checks)], response: Response, watched: Watches) -> Readiness:
+@router.get("/readyz", summary="May requests be sent here?", responses={503: {"model": ReadinessOut}})
+async def readyz(
+    checks: Annotated[list[Check], Depends(_checks)], response: Response, watched: Watches
+) -> ReadinessOut:
     """Check the database, its migrations, the application's role and the boundaries.
 
     Whoever does not run the service is told the names of what fails, without details.
@@ -92,7 +94,7 @@ async def readyz(checks: Annotated[list[Check], Depends(_checks)], response: Res
         for check in checks
         if watched or not check.ok
     ]
-    return Readiness(ready=ready, checks=told)
+    return ReadinessOut(ready=ready, checks=told)
 
 
 @router.get(

@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from app.api.problems import MEDIA_TYPE, Problem
+from app.api.problems import MEDIA_TYPE, ProblemOut
 
 PROBLEM_STATUSES = {
     "400": "The request cannot be read.",
@@ -42,10 +42,10 @@ def _document(app: FastAPI) -> dict[str, Any]:
     schemas = schema.setdefault("components", {}).setdefault("schemas", {})
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
-    problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+    problem = ProblemOut.model_json_schema(ref_template="#/components/schemas/{model}")
     schemas.update(problem.pop("$defs", {}))
-    schemas["Problem"] = problem
-    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    schemas["ProblemOut"] = problem
+    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemOut"}}}
     for path in schema["paths"].values():
         for operation in path.values():
             for status, description in PROBLEM_STATUSES.items():

@@ -8,7 +8,6 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException as StarletteHTTPException
@@ -16,6 +15,7 @@ from starlette.responses import Response
 
 from app.core import errors
 from app.core.database import violated_constraint
+from app.core.wire import ResponseModel
 
 MEDIA_TYPE: Final = "application/problem+json"
 
@@ -43,7 +43,7 @@ _KINDS: Final = {status: kind for kind, status in STATUS.items() if kind.__base_
 _log = structlog.get_logger("leasetrace.problems")
 
 
-class FieldProblem(BaseModel):
+class FieldProblemOut(ResponseModel):
     """One field that is at fault."""
 
     field: str
@@ -52,7 +52,7 @@ class FieldProblem(BaseModel):
     """What is expected."""
 
 
-class Problem(BaseModel):
+class ProblemOut(ResponseModel):
     """A problem document."""
 
     type: str
@@ -60,7 +60,7 @@ class Problem(BaseModel):
     status: int
     code: str
     detail: str
-    errors: list[FieldProblem]
+    errors: list[FieldProblemOut]
     request_id: str
 
 
@@ -70,11 +70,11 @@ def problem_response(
     code: str,
     title: str,
     detail: str,
-    fields: list[FieldProblem] | None = None,
+    fields: list[FieldProblemOut] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> JSONResponse:
     """Return a problem document with the id of the request, by which its log lines are found."""
-    body = Problem(
+    body = ProblemOut(
         type=f"urn:leasetrace:problem:{code}",
         title=title,
         status=status,
@@ -101,7 +101,7 @@ async def _app_error(request: Request, error: Exception) -> JSONResponse:
         headers["WWW-Authenticate"] = "Bearer"
     if isinstance(error, errors.Unavailable | errors.TooManyRequests):
         headers["Retry-After"] = str(error.retry_after_s)
-    fields = [FieldProblem(field=error.field, message=error.detail)] if error.field else []
+    fields = [FieldProblemOut(field=error.field, message=error.detail)] if error.field else []
     return problem_response(request, status, error.code, error.title, error.detail, fields, headers)
 
 
@@ -112,7 +112,9 @@ async def _validation(request: Request, error: Exception) -> JSONResponse:
         detail = "The body is not valid JSON."
         return problem_response(request, 400, "malformed", errors.MalformedRequest.title, detail)
     told = [(".".join(str(part) for part in e["loc"][1:]) or str(e["loc"][0]), e["msg"]) for e in found]
-    fields = [FieldProblem(field=f, message=m) for f, m in dict.fromkeys(told)]  # shared dependencies tell it twice
+    fields = [
+        FieldProblemOut(field=f, message=m) for f, m in dict.fromkeys(told)
+    ]  # shared dependencies tell it twice
     detail = "; ".join(f"{f.field}: {f.message}" for f in fields[:3])
     return problem_response(request, 422, "invalid_input", errors.InvalidInput.title, detail, fields)
 

@@ -21,7 +21,7 @@ from app.assets.domain import (
 )
 from app.assets.schemas import AssetFields, Number
 from app.core.errors import MalformedRequest, TooLarge, UnsupportedMedia
-from app.core.wire import Wire
+from app.core.wire import RequestModel
 
 MAX_LINES: Final = 20_000
 _CHARSETS: Final = {
@@ -35,7 +35,7 @@ _CHARSETS: Final = {
 _REQUIRED: Final = ("kind", "lease_contract_no")
 
 
-class DeviceCells(Wire):
+class DeviceCells(RequestModel):
     """The tracker that a line names for its asset."""
 
     device_id: Number | None = None

@@ -5,7 +5,7 @@ from fastapi import APIRouter
 from app.access.domain import Visibility
 from app.access.http import MayReadFleet, MayWriteRegisters, ReadSession, WriteSession
 from app.assets import depots, queries
-from app.assets.schemas import DepotInput, DepotOutput
+from app.assets.schemas import DepotIn, DepotOut
 from app.core.http import InContext
 from app.core.paging import After, Limit, Page, decode_token, page_of
 from app.core.wire import Key
@@ -15,8 +15,8 @@ router = APIRouter()
 
 @router.post("/depots", status_code=201, summary="Register a depot")
 async def create_depot(
-    session: WriteSession, context: InContext, body: DepotInput, principal: MayWriteRegisters
-) -> DepotOutput:
+    session: WriteSession, context: InContext, body: DepotIn, principal: MayWriteRegisters
+) -> DepotOut:
     """Register a yard. A device that rests just one GCJ-02 shift away from yards declares a wrong datum."""
     return await depots.create_depot(session, Visibility(principal), body, context.clock)
 
@@ -24,7 +24,7 @@ async def create_depot(
 @router.get("/depots", summary="List depots")
 async def list_depots(
     session: ReadSession, principal: MayReadFleet, limit: Limit = 100, after: After = None
-) -> Page[DepotOutput]:
+) -> Page[DepotOut]:
     """List depots in the order of their registration."""
     rows = await queries.depots(session, Visibility(principal), decode_token(after), limit)
     return page_of([depots.described(row) for row in rows], limit, lambda row: row.depot_id)

@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.access.domain import Visibility
 from app.access.trail import Note, note
 from app.assets import queries
-from app.assets.schemas import DepotInput, DepotOutput
+from app.assets.schemas import DepotIn, DepotOut
 from app.assets.service import flush, owner
 from app.assets.tables import DepotRow
 from app.core.clock import Clock
@@ -16,9 +16,9 @@ from app.core.errors import NotFound
 _E7: Final = 10_000_000
 
 
-def described(row: DepotRow) -> DepotOutput:
+def described(row: DepotRow) -> DepotOut:
     """Return a depot as it goes out."""
-    return DepotOutput(
+    return DepotOut(
         depot_id=row.depot_id,
         lessor_id=row.lessor_id,
         name=row.name,
@@ -29,7 +29,7 @@ def described(row: DepotRow) -> DepotOutput:
     )
 
 
-async def create_depot(session: AsyncSession, visibility: Visibility, depot: DepotInput, clock: Clock) -> DepotOutput:
+async def create_depot(session: AsyncSession, visibility: Visibility, depot: DepotIn, clock: Clock) -> DepotOut:
     """Register a depot of a lessor.
 
     Raises:

@@ -20,21 +20,21 @@ from app.assets import queries, service
 from app.assets.depot_router import router as depots
 from app.assets.domain import AssetKind, ImportMode, ImportReport
 from app.assets.schemas import (
-    AssetChange,
-    AssetInput,
-    AssetOutput,
-    BindingChange,
-    BindingInput,
-    BindingOutput,
+    AssetChangeIn,
+    AssetIn,
+    AssetOut,
+    BindingChangeIn,
+    BindingIn,
+    BindingOut,
     ContractNo,
-    DeviceChange,
-    DeviceInput,
-    DeviceOutput,
-    ImportOutput,
-    LessorChange,
-    LessorInput,
-    LessorOutput,
-    LineOutput,
+    DeviceChangeIn,
+    DeviceIn,
+    DeviceOut,
+    ImportLineOut,
+    ImportOut,
+    LessorChangeIn,
+    LessorIn,
+    LessorOut,
     Number,
     PlateNo,
     ResultsWanted,
@@ -59,45 +59,43 @@ MAX_ERRORS: Final = 1000
 
 @router.post("/lessors", status_code=201, summary="Register a leasing company")
 async def create_lessor(
-    session: WriteSession, context: InContext, body: LessorInput, _principal: MayWriteLessors
-) -> LessorOutput:
+    session: WriteSession, context: InContext, body: LessorIn, _principal: MayWriteLessors
+) -> LessorOut:
     """Register a lessor; its code is its name in files and on the command line, and never changes."""
-    return LessorOutput.model_validate(await service.create_lessor(session, body, context.clock))
+    return LessorOut.model_validate(await service.create_lessor(session, body, context.clock))
 
 
 @router.get("/lessors", summary="List leasing companies")
 async def list_lessors(
     session: ReadSession, principal: MayReadFleet, limit: Limit = 100, after: After = None
-) -> Page[LessorOutput]:
+) -> Page[LessorOut]:
     """List lessors in the order of their registration; a lessor sees itself."""
     rows = await queries.lessors(session, Visibility(principal), decode_token(after), limit)
-    return page_of([LessorOutput.model_validate(row) for row in rows], limit, lambda row: row.lessor_id)
+    return page_of([LessorOut.model_validate(row) for row in rows], limit, lambda row: row.lessor_id)
 
 
 @router.get("/lessors/{lessor_id}", summary="Read a leasing company")
-async def read_lessor(session: ReadSession, lessor_id: Key, principal: MayReadFleet) -> LessorOutput:
+async def read_lessor(session: ReadSession, lessor_id: Key, principal: MayReadFleet) -> LessorOut:
     """Read a lessor; a lessor reads itself only."""
-    return LessorOutput.model_validate(await service.lessor_in_sight(session, Visibility(principal), lessor_id))
+    return LessorOut.model_validate(await service.lessor_in_sight(session, Visibility(principal), lessor_id))
 
 
 @router.patch("/lessors/{lessor_id}", summary="Change a leasing company")
 async def change_lessor(
-    session: WriteSession, lessor_id: Key, body: LessorChange, principal: MayWriteLessors
-) -> LessorOutput:
+    session: WriteSession, lessor_id: Key, body: LessorChangeIn, principal: MayWriteLessors
+) -> LessorOut:
     """Change the members that are sent."""
     changes = body.model_dump(exclude_unset=True)
-    return LessorOutput.model_validate(
-        await service.change_lessor(session, Visibility(principal), lessor_id, changes)
-    )
+    return LessorOut.model_validate(await service.change_lessor(session, Visibility(principal), lessor_id, changes))
 
 
 @router.post("/assets", status_code=201, summary="Register a leased asset")
 async def create_asset(
-    session: WriteSession, context: InContext, body: AssetInput, principal: MayWriteRegisters
-) -> AssetOutput:
+    session: WriteSession, context: InContext, body: AssetIn, principal: MayWriteRegisters
+) -> AssetOut:
     """Register an asset; plate, VIN and serial number are each held by one asset of a lessor."""
     lessor_id = await service.owner(session, Visibility(principal), body.lessor_id)
-    return AssetOutput.model_validate(await service.create_asset(session, lessor_id, body, context.clock))
+    return AssetOut.model_validate(await service.create_asset(session, lessor_id, body, context.clock))
 
 
 @router.get("/assets", summary="List leased assets")
@@ -116,7 +114,7 @@ async def list_assets(
     ] = None,
     limit: Limit = 100,
     after: After = None,
-) -> Page[AssetOutput]:
+) -> Page[AssetOut]:
     """List the assets in sight; identifiers are compared whole, in their normal form."""
     now = context.clock.now()
     named = {
@@ -130,7 +128,7 @@ async def list_assets(
     wanted = {column: value for column, value in named.items() if value is not None}
     today = None if seized is None else (seized, now.astimezone(SHANGHAI).date())
     rows = await queries.assets(session, sight, now, wanted, decode_token(after), limit, seized=today)
-    page = page_of([AssetOutput.model_validate(row) for row in rows], limit, lambda row: row.asset_id)
+    page = page_of([AssetOut.model_validate(row) for row in rows], limit, lambda row: row.asset_id)
     ids = [asset.asset_id for asset in page.items]
     note_for_grantee(session, sight, Note("asset.list", asset_ids=ids, results=len(ids)))
     return page
@@ -151,10 +149,10 @@ async def import_assets(
     mode: ImportMode = ImportMode.ALL_OR_NOTHING,
     results: ResultsWanted = "notable",
     lessor_id: OfLessor = None,
-) -> ImportOutput:
+) -> ImportOut:
     """Register assets, and bind the trackers that lines name.
 
-    `text/csv`, UTF-8, or GB18030 with `charset=gb18030`. The first line names the columns, as in `AssetInput` or in
+    `text/csv`, UTF-8, or GB18030 with `charset=gb18030`. The first line names the columns, as in `AssetIn` or in
     Chinese (车牌号, 车架号, 序列号, 租赁合同号, 评估价值, 承租人); `device_id`, `device_kind` and `bound_from` name
     a tracker. With `mode=all_or_nothing` a bad line leaves everything as it was, and the problem document names every
     fault as `line N.field`; with `mode=good_rows` the good lines are written and the report names the bad ones. The
@@ -167,13 +165,13 @@ async def import_assets(
     if not report.written:
         raise RequestValidationError(_faults(report))
     lines = report.every_line if results == "all" else report.results
-    return ImportOutput(
+    return ImportOut(
         lines=report.lines,
         created=report.created,
         unchanged=report.unchanged,
         rejected=report.rejected,
         bound=report.bound,
-        results=[LineOutput.model_validate(line) for line in lines],
+        results=[ImportLineOut.model_validate(line) for line in lines],
     )
 
 
@@ -214,20 +212,20 @@ def _faults(report: ImportReport) -> list[dict[str, Any]]:
 
 
 @router.get("/assets/{asset_id}", summary="Read a leased asset")
-async def read_asset(session: ReadSession, context: InContext, asset_id: Key, sight: AssetsInSight) -> AssetOutput:
+async def read_asset(session: ReadSession, context: InContext, asset_id: Key, sight: AssetsInSight) -> AssetOut:
     """Read an asset: a lessor its own, a court or a dispatcher those that a case opens to them."""
     found = await service.asset_in_sight(session, sight, asset_id, context.clock.now())
     note_for_grantee(session, sight, Note("asset.read", asset_ids=(asset_id,), results=1))
-    return AssetOutput.model_validate(found)
+    return AssetOut.model_validate(found)
 
 
 @router.patch("/assets/{asset_id}", summary="Change a leased asset")
 async def change_asset(
-    session: WriteSession, context: InContext, asset_id: Key, body: AssetChange, principal: MayWriteRegisters
-) -> AssetOutput:
+    session: WriteSession, context: InContext, asset_id: Key, body: AssetChangeIn, principal: MayWriteRegisters
+) -> AssetOut:
     """Change the members that are sent; null empties a member."""
     changes = body.model_dump(exclude_unset=True)
-    return AssetOutput.model_validate(
+    return AssetOut.model_validate(
         await service.change_asset(session, Visibility(principal), asset_id, changes, context.clock)
     )
 
@@ -240,22 +238,22 @@ async def list_asset_bindings(
     sight: AssetsInSight,
     limit: Limit = 100,
     after: After = None,
-) -> Page[BindingOutput]:
+) -> Page[BindingOut]:
     """List the bindings of an asset, in the order in which they were registered."""
     await service.asset_in_sight(session, sight, asset_id, context.clock.now())
     rows = await queries.bindings(session, "asset_id", asset_id, decode_token(after), limit)
-    page = page_of([BindingOutput.model_validate(row) for row in rows], limit, lambda row: row.binding_id)
+    page = page_of([BindingOut.model_validate(row) for row in rows], limit, lambda row: row.binding_id)
     note_for_grantee(session, sight, Note("binding.list", asset_ids=(asset_id,), results=len(page.items)))
     return page
 
 
 @router.post("/devices", status_code=201, summary="Register a tracker")
 async def create_device(
-    session: WriteSession, context: InContext, body: DeviceInput, principal: MayWriteRegisters
-) -> DeviceOutput:
+    session: WriteSession, context: InContext, body: DeviceIn, principal: MayWriteRegisters
+) -> DeviceOut:
     """Register a device under the identifier that its feed sends."""
     lessor_id = await service.owner(session, Visibility(principal), body.lessor_id)
-    return DeviceOutput.model_validate(await service.create_device(session, lessor_id, body, context.clock))
+    return DeviceOut.model_validate(await service.create_device(session, lessor_id, body, context.clock))
 
 
 @router.get("/devices", summary="List trackers")
@@ -266,29 +264,27 @@ async def list_devices(
     lessor_id: OfLessor = None,
     limit: Limit = 100,
     after: After = None,
-) -> Page[DeviceOutput]:
+) -> Page[DeviceOut]:
     """List devices in the order of their registration."""
     named = {"identifier": identifier, "lessor_id": lessor_id}
     wanted = {column: value for column, value in named.items() if value is not None}
     rows = await queries.devices(session, Visibility(principal), wanted, decode_token(after), limit)
-    return page_of([DeviceOutput.model_validate(row) for row in rows], limit, lambda row: row.device_id)
+    return page_of([DeviceOut.model_validate(row) for row in rows], limit, lambda row: row.device_id)
 
 
 @router.get("/devices/{device_id}", summary="Read a tracker")
-async def read_device(session: ReadSession, device_id: Key, principal: MayReadFleet) -> DeviceOutput:
+async def read_device(session: ReadSession, device_id: Key, principal: MayReadFleet) -> DeviceOut:
     """Read a device."""
-    return DeviceOutput.model_validate(await service.device_in_sight(session, Visibility(principal), device_id))
+    return DeviceOut.model_validate(await service.device_in_sight(session, Visibility(principal), device_id))
 
 
 @router.patch("/devices/{device_id}", summary="Change a tracker")
 async def change_device(
-    session: WriteSession, device_id: Key, body: DeviceChange, principal: MayWriteRegisters
-) -> DeviceOutput:
+    session: WriteSession, device_id: Key, body: DeviceChangeIn, principal: MayWriteRegisters
+) -> DeviceOut:
     """Change the members that are sent; null empties a member."""
     changes = body.model_dump(exclude_unset=True)
-    return DeviceOutput.model_validate(
-        await service.change_device(session, Visibility(principal), device_id, changes)
-    )
+    return DeviceOut.model_validate(await service.change_device(session, Visibility(principal), device_id, changes))
 
 
 @router.get("/devices/{device_id}/bindings", summary="On which assets a tracker was, and when")
@@ -298,31 +294,29 @@ async def list_device_bindings(
     principal: MayReadFleet,
     limit: Limit = 100,
     after: After = None,
-) -> Page[BindingOutput]:
+) -> Page[BindingOut]:
     """List the bindings of a device, in the order in which they were registered."""
     await service.device_in_sight(session, Visibility(principal), device_id)
     rows = await queries.bindings(session, "device_id", device_id, decode_token(after), limit)
-    return page_of([BindingOutput.model_validate(row) for row in rows], limit, lambda row: row.binding_id)
+    return page_of([BindingOut.model_validate(row) for row in rows], limit, lambda row: row.binding_id)
 
 
 @router.post("/device-bindings", status_code=201, summary="Bind a tracker to an asset")
 async def create_binding(
-    session: WriteSession, context: InContext, body: BindingInput, principal: MayWriteRegisters
-) -> BindingOutput:
+    session: WriteSession, context: InContext, body: BindingIn, principal: MayWriteRegisters
+) -> BindingOut:
     """Say that a device is on an asset, from a moment until (not including) another, or still.
 
     A device is on one asset at a time; an asset may have several devices. Pings take the asset that their device was
     on at the time of their fix; those that are stored already follow within seconds, and positions with them.
     """
-    return BindingOutput.model_validate(
-        await service.bind_device(session, Visibility(principal), body, context.clock)
-    )
+    return BindingOut.model_validate(await service.bind_device(session, Visibility(principal), body, context.clock))
 
 
 @router.patch("/device-bindings/{binding_id}", summary="Say when a tracker came off")
 async def change_binding(
-    session: WriteSession, context: InContext, binding_id: Key, body: BindingChange, principal: MayWriteRegisters
-) -> BindingOutput:
+    session: WriteSession, context: InContext, binding_id: Key, body: BindingChangeIn, principal: MayWriteRegisters
+) -> BindingOut:
     """Set the end of a binding; null says that the device is still on.
 
     What was sent from an asset under a legal hold or in an open case stays with it: there the end is now or later. Of
@@ -331,7 +325,7 @@ async def change_binding(
     changed = await service.change_binding(
         session, Visibility(principal), binding_id, body.bound_until, context.clock.now()
     )
-    return BindingOutput.model_validate(changed)
+    return BindingOut.model_validate(changed)
 
 
 @router.delete("/device-bindings/{binding_id}", status_code=204, summary="Take back a binding")

@@ -18,7 +18,7 @@ from app.assets.domain import (
     read_identifier,
 )
 from app.core.http import SetMoment
-from app.core.wire import PLAIN, Day, Id, Stored, Text, Wire
+from app.core.wire import PLAIN, Day, Id, RequestModel, ResponseModel, Text
 
 Number = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80), *PLAIN]
 """A number in the sense of an office: free text of one line."""
@@ -30,7 +30,7 @@ Yuan = Annotated[Decimal, Field(ge=0, max_digits=14, decimal_places=2, descripti
 LessorId = Annotated[Id | None, Field(description="Whose it is: an administrator must say; a key of a lessor knows.")]
 
 
-class LessorInput(Wire):
+class LessorIn(RequestModel):
     """A leasing company to register."""
 
     code: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,39}$")]
@@ -40,14 +40,14 @@ class LessorInput(Wire):
     """Unified social credit code (统一社会信用代码); its form is checked, its check digit is not."""
 
 
-class LessorChange(Wire):
+class LessorChangeIn(RequestModel):
     """What may change of a leasing company; members left out stay as they are."""
 
     name: Text = Field(default_factory=str)
     credit_code: Annotated[str, StringConstraints(pattern=r"^[0-9A-HJ-NPQRTUWXY]{18}$")] | None = None
 
 
-class LessorOutput(Stored):
+class LessorOut(ResponseModel):
     """A leasing company."""
 
     lessor_id: int
@@ -57,7 +57,7 @@ class LessorOutput(Stored):
     created_at: datetime
 
 
-class AssetDetails(Wire):
+class AssetDetails(RequestModel):
     """What may be known of a leased asset, and may be unknown.
 
     Identifiers are stored in one form: half-width, upper case, without spaces, a plate without its dot.
@@ -93,13 +93,13 @@ class AssetFields(AssetDetails):
         return self
 
 
-class AssetInput(AssetFields):
+class AssetIn(AssetFields):
     """A leased asset to register."""
 
     lessor_id: LessorId = None
 
 
-class AssetChange(AssetDetails):
+class AssetChangeIn(AssetDetails):
     """What may change of an asset; members left out stay as they are, null empties those that may be empty."""
 
     asset_type: AssetType = Field(
@@ -110,7 +110,7 @@ class AssetChange(AssetDetails):
     essential_to_production: Annotated[bool, Field(strict=True)] = Field(default_factory=bool)
 
 
-class AssetOutput(Stored):
+class AssetOut(ResponseModel):
     """A leased asset."""
 
     asset_id: int
@@ -136,7 +136,7 @@ class AssetOutput(Stored):
     changed_at: datetime
 
 
-class DeviceFields(Wire):
+class DeviceFields(RequestModel):
     """What is known of a tracker."""
 
     identifier: Number
@@ -146,13 +146,13 @@ class DeviceFields(Wire):
     model: Text | None = None
 
 
-class DeviceInput(DeviceFields):
+class DeviceIn(DeviceFields):
     """A tracker to register."""
 
     lessor_id: LessorId = None
 
 
-class DeviceChange(Wire):
+class DeviceChangeIn(RequestModel):
     """What may change of a tracker; members left out stay as they are."""
 
     identifier: Number = Field(default_factory=str)
@@ -161,7 +161,7 @@ class DeviceChange(Wire):
     model: Text | None = None
 
 
-class DeviceOutput(Stored):
+class DeviceOut(ResponseModel):
     """A tracker."""
 
     device_id: int
@@ -173,7 +173,7 @@ class DeviceOutput(Stored):
     created_at: datetime
 
 
-class BindingInput(Wire):
+class BindingIn(RequestModel):
     """That a device is on an asset, from ``bound_from`` until (not including) ``bound_until``."""
 
     device_id: Id
@@ -182,13 +182,13 @@ class BindingInput(Wire):
     bound_until: SetMoment | None = None
 
 
-class BindingChange(Wire):
+class BindingChangeIn(RequestModel):
     """When a device came off; null says that it is still on. Pings that are stored already follow within seconds."""
 
     bound_until: SetMoment | None
 
 
-class BindingOutput(Stored):
+class BindingOut(ResponseModel):
     """That a device is, or was, on an asset."""
 
     binding_id: int
@@ -198,7 +198,7 @@ class BindingOutput(Stored):
     bound_until: datetime | None
 
 
-class TransferInput(Wire):
+class TransferIn(RequestModel):
     """That an asset went from its lessor to somebody else."""
 
     to_name: Text
@@ -209,7 +209,7 @@ class TransferInput(Wire):
     """Why: a sale, an assignment of the lease, a judgment."""
 
 
-class TransferOutput(Stored):
+class TransferOut(ResponseModel):
     """That an asset went from its lessor to somebody else."""
 
     asset_id: int
@@ -220,7 +220,7 @@ class TransferOutput(Stored):
     recorded_at: datetime
 
 
-class LineOutput(Stored):
+class ImportLineOut(ResponseModel):
     """What became of a line of a file; the header is line 1."""
 
     line: int
@@ -230,7 +230,7 @@ class LineOutput(Stored):
     message: str | None
 
 
-class ImportOutput(Stored):
+class ImportOut(ResponseModel):
     """What became of a file. Blank lines are not counted."""
 
     lines: int
@@ -239,7 +239,7 @@ class ImportOutput(Stored):
     rejected: int
     bound: int
     """Devices that were bound to an asset."""
-    results: list[LineOutput]
+    results: list[ImportLineOut]
     """The lines that are not plainly created; every line with ``?results=all``."""
 
 
@@ -247,7 +247,7 @@ ResultsWanted = Literal["notable", "all"]
 """Which lines a report lists."""
 
 
-class DepotInput(Wire):
+class DepotIn(RequestModel):
     """A yard of a lessor: where its devices should be when they say that they are there."""
 
     name: Text
@@ -257,7 +257,7 @@ class DepotInput(Wire):
     lessor_id: LessorId = None
 
 
-class DepotOutput(Stored):
+class DepotOut(ResponseModel):
     """A yard of a lessor."""
 
     depot_id: int

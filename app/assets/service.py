@@ -14,7 +14,7 @@ from app.assets.bindings import DeviceIndex, load_device_index
 from app.assets.domain import UNIDENTIFIED, UNIQUE_IDENTIFIERS, AssetIdentity, DeviceKind, Lessor, period
 from app.assets.imports import import_assets
 from app.assets.queries import DeviceOn
-from app.assets.schemas import AssetFields, BindingInput, DeviceFields, LessorInput
+from app.assets.schemas import AssetFields, BindingIn, DeviceFields, LessorIn
 from app.assets.tables import AssetRow, BindingRow, DeviceRow, LessorRow
 from app.core.clock import Clock
 from app.core.database import violated_constraint
@@ -92,7 +92,7 @@ async def owner(session: AsyncSession, visibility: Visibility, lessor_id: int | 
     return wanted
 
 
-async def create_lessor(session: AsyncSession, lessor: LessorInput, clock: Clock) -> LessorRow:
+async def create_lessor(session: AsyncSession, lessor: LessorIn, clock: Clock) -> LessorRow:
     """Register a leasing company.
 
     Raises:
@@ -312,9 +312,7 @@ async def devices_ever_on(session: AsyncSession, asset_id: int) -> Sequence[int]
     return await queries.devices_ever_on(session, asset_id)
 
 
-async def bind_device(
-    session: AsyncSession, visibility: Visibility, binding: BindingInput, clock: Clock
-) -> BindingRow:
+async def bind_device(session: AsyncSession, visibility: Visibility, binding: BindingIn, clock: Clock) -> BindingRow:
     """Say that a device is on an asset for a time.
 
     Raises:

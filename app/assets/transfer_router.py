@@ -5,7 +5,7 @@ from fastapi import APIRouter
 from app.access.domain import Visibility
 from app.access.http import MayWriteTransfers, WriteSession
 from app.assets import transfers
-from app.assets.schemas import TransferInput, TransferOutput
+from app.assets.schemas import TransferIn, TransferOut
 from app.core.http import InContext
 from app.core.wire import Key
 
@@ -14,15 +14,15 @@ router = APIRouter()
 
 @router.post("/assets/{asset_id}/transfer", status_code=201, summary="Record that an asset was transferred")
 async def transfer_asset(
-    asset_id: Key, body: TransferInput, principal: MayWriteTransfers, session: WriteSession, context: InContext
-) -> TransferOutput:
+    asset_id: Key, body: TransferIn, principal: MayWriteTransfers, session: WriteSession, context: InContext
+) -> TransferOut:
     """Where the asset is from that moment on, its lessor no longer sees; what was before, it keeps.
 
     Pings that its devices still send are stored, and courts see them through their cases. Its bindings cannot be
     changed by the lessor any more.
     """
     row = await transfers.record(session, Visibility(principal), asset_id, body, context.clock.now())
-    return TransferOutput.model_validate(row)
+    return TransferOut.model_validate(row)
 
 
 @router.delete("/assets/{asset_id}/transfer", status_code=204, summary="Take back a transfer recorded by mistake")

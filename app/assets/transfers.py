@@ -8,14 +8,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.access.domain import Visibility
 from app.access.trail import Note, note
 from app.assets import queries
-from app.assets.schemas import TransferInput
+from app.assets.schemas import TransferIn
 from app.assets.service import asset_in_sight
 from app.assets.tables import TransferRow
 from app.core.errors import Conflict, InvalidInput, NotFound, NotPermitted
 
 
 async def record(
-    session: AsyncSession, visibility: Visibility, asset_id: int, transfer: TransferInput, now: datetime
+    session: AsyncSession, visibility: Visibility, asset_id: int, transfer: TransferIn, now: datetime
 ) -> TransferRow:
     """Record that an asset went to somebody else: where it is from that moment on, its lessor does not see.
 

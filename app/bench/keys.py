@@ -14,7 +14,7 @@ from app.access.keyring import Keyring
 from app.access.passwords import Passwords
 from app.access.roles import permissions_of
 from app.access.service import create_key, principal_for
-from app.access.sign_in import Came, Credentials, SignIn
+from app.access.sign_in import Came, Credentials, SignInService
 from app.bench.numbers import percentile_ms
 from app.core.clock import SystemClock
 from app.core.database import SERVICE, Database
@@ -55,7 +55,7 @@ async def measure(app_url: str) -> dict[str, Any]:
 
 
 async def _numbers(context: Context, keyring: Keyring, passwords: Passwords) -> dict[str, Any]:
-    password, door = secrets.token_hex(16), SignIn(context, passwords)
+    password, door = secrets.token_hex(16), SignInService(context, passwords)
     first = await people.chosen_password(passwords, "bench", password)
     async with context.database.writing(SERVICE) as session:
         holder_id = await principal_for(session, Role.DISPATCHER, "bench", context.clock)

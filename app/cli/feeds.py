@@ -16,7 +16,7 @@ from app.cli.operator import OPERATOR, ask, moment
 from app.core.datum import CoordSystem
 from app.core.http import Context
 from app.telemetry import quality, service
-from app.telemetry.schemas import Feed, FeedIn, FeedQuality
+from app.telemetry.schemas import FeedIn, FeedOut, FeedQualityOut
 
 feeds_app = typer.Typer(help="Sources of pings, and how well they work.", no_args_is_help=True)
 console = Console(highlight=False, width=None if sys.stdout.isatty() else 118)
@@ -32,7 +32,7 @@ def create(
 ) -> None:
     """Register a source of pings and print its number."""
 
-    async def use(session: AsyncSession, context: Context) -> Feed:
+    async def use(session: AsyncSession, context: Context) -> FeedOut:
         lessor_id = (await lessor_named(session, lessor)).lessor_id
         wanted = FeedIn(name=name, coord_system=datum, lessor_id=lessor_id)
         return await service.create_feed(session, OPERATOR, wanted, context)
@@ -64,7 +64,7 @@ def show_quality(
 ) -> None:
     """Print what came through a feed, what was wrong with it, and which devices are silent."""
 
-    async def use(session: AsyncSession, context: Context) -> FeedQuality:
+    async def use(session: AsyncSession, context: Context) -> FeedQualityOut:
         now = context.clock.now()
         window = quality.hours_of(now - timedelta(days=days) + timedelta(hours=1), None, now)
         return await quality.quality_of(session, Visibility(OPERATOR), feed_id, window, context)
@@ -72,7 +72,7 @@ def show_quality(
     print_quality(console, ask(use))
 
 
-def print_quality(to: Console, found: FeedQuality) -> None:
+def print_quality(to: Console, found: FeedQualityOut) -> None:
     """Print a page about a feed as a person reads it: shares in percent, lengths in their unit, Shanghai's clock."""
     last = moment(found.last_batch_at)
     to.print(f"[bold]{escape(found.name)}[/bold] (feed {found.feed_id}) is {found.state}; last batch {last}")

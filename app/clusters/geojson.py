@@ -8,13 +8,13 @@ from app.clusters.clustering import Cluster, Neighbour
 from app.clusters.distribution import county_of, prefecture_of, province_of
 from app.clusters.domain import CONFIDENCES, PRESENCES, CaseScene, Presence
 from app.clusters.schemas import (
-    ClusterFeature,
+    ClusterFeatureOut,
     ClusterParametersOut,
-    ClusterProperties,
+    ClusterPropertiesOut,
     ClustersOut,
     MemberOut,
-    PointGeometry,
-    PolygonGeometry,
+    PointGeometryOut,
+    PolygonGeometryOut,
     TouchOut,
 )
 from app.clusters.wire import case_out, court_out, division_out, layer_out
@@ -49,21 +49,21 @@ def clusters_out(
     )
 
 
-def _feature(cluster: Cluster, scene: CaseScene) -> ClusterFeature:
-    geometry: PolygonGeometry | PointGeometry
+def _feature(cluster: Cluster, scene: CaseScene) -> ClusterFeatureOut:
+    geometry: PolygonGeometryOut | PointGeometryOut
     if cluster.hull is None:
-        geometry = PointGeometry(type="Point", coordinates=cluster.centroid)
+        geometry = PointGeometryOut(type="Point", coordinates=cluster.centroid)
     else:
-        geometry = PolygonGeometry(type="Polygon", coordinates=[list(cluster.hull)])
-    return ClusterFeature(
+        geometry = PolygonGeometryOut(type="Polygon", coordinates=[list(cluster.hull)])
+    return ClusterFeatureOut(
         type="Feature", id=cluster.cluster_id, geometry=geometry, properties=_properties(cluster, scene)
     )
 
 
-def _properties(cluster: Cluster, scene: CaseScene) -> ClusterProperties:
+def _properties(cluster: Cluster, scene: CaseScene) -> ClusterPropertiesOut:
     territory, tally = cluster.territory, cluster.tally
     members = [_member(row, scene) for row in cluster.members]
-    return ClusterProperties(
+    return ClusterPropertiesOut(
         court=court_out(territory.basic),
         basis=territory.basis,
         verified=territory.verified,

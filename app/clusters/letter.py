@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 import xlsxwriter
 
-from app.clusters.schemas import DistributionOut, MainOut, RowOut, TallyOut
+from app.clusters.schemas import DistributionOut, DistributionRowOut, MainOut, TallyOut
 from app.core.clock import in_shanghai
 from app.core.exports import DIGEST_LABEL, Cell, Stamp, content_digest
 from app.core.exports import to_csv as rows_to_csv
@@ -131,12 +131,12 @@ def _shanghai(at: datetime | None) -> str:
     return in_shanghai(at).strftime("%Y-%m-%d %H:%M") if at else ""
 
 
-def _name(row: RowOut | MainOut) -> str:
+def _name(row: DistributionRowOut | MainOut) -> str:
     division = row.division.name if row.division else ""
     return row.court.name if row.court else f"{division} ({row.no_court_reason})" if row.no_court_reason else division
 
 
-def _code(row: RowOut) -> str:
+def _code(row: DistributionRowOut) -> str:
     return row.court.code if row.court else str(row.division.adcode) if row.division else ""
 
 
@@ -180,7 +180,7 @@ def _counts(tally: TallyOut) -> tuple[Cell, ...]:
     )
 
 
-def _remarks(row: RowOut) -> str:
+def _remarks(row: DistributionRowOut) -> str:
     unverified = [] if row.verified else ["法院名称按规则推定,待核实 Court named by rule, to be verified"]
     return "; ".join(unverified + row.caveats)
 

@@ -12,11 +12,12 @@ from typing import Literal
 from app.clusters.domain import RollUpLevel
 from app.enforcement.domain import ReasonCode, State
 from app.jurisdictions.domain import CourtLevel, DivisionLevel
+from app.jurisdictions.schemas import LayerOut
 from app.tracking.domain import Confidence
 
 
 @dataclass(slots=True, kw_only=True)
-class CourtOut:
+class CourtRef:
     """A court: by its territory a candidate, not a ruling."""
 
     court_id: int
@@ -27,7 +28,7 @@ class CourtOut:
 
 
 @dataclass(slots=True, kw_only=True)
-class DivisionOut:
+class DivisionOfLevelRef:
     """An administrative division."""
 
     level: DivisionLevel
@@ -36,23 +37,12 @@ class DivisionOut:
 
 
 @dataclass(slots=True, kw_only=True)
-class CaseOut:
+class CaseRef:
     """The case that the answer is about."""
 
     case_id: int
     case_number: str
-    court: CourtOut
-
-
-@dataclass(slots=True, kw_only=True)
-class LayerOut:
-    """The boundary layer in use; a position keeps the territory that it was located in when it came."""
-
-    layer_id: int
-    name: str
-    source: str
-    source_version: str
-    sha256: str
+    court: CourtRef
 
 
 @dataclass(slots=True, kw_only=True)
@@ -87,15 +77,15 @@ class TallyOut:
 
 
 @dataclass(slots=True, kw_only=True)
-class RowOut(TallyOut):
+class DistributionRowOut(TallyOut):
     """The located assets in the territory of one court, or in one division."""
 
-    court: CourtOut | None
+    court: CourtRef | None
     """Null in a roll-up to divisions, and where no court of that level is known."""
-    division: DivisionOut | None
+    division: DivisionOfLevelRef | None
     """Set in a roll-up to divisions, and instead of a court that is not known."""
     no_court_reason: str | None
-    province: DivisionOut
+    province: DivisionOfLevelRef
     cross_province: bool
     """Whether it is in another province than the enforcing court: that decides the procedure."""
     verified: bool
@@ -139,7 +129,7 @@ class TotalsOut:
 
 
 @dataclass(slots=True, kw_only=True)
-class ReasonOut:
+class ReasonCountOut:
     """Why assets are not to be seized."""
 
     state: State
@@ -156,10 +146,10 @@ class ReasonOut:
 class MainOut:
     """Where most of it is."""
 
-    court: CourtOut | None
-    division: DivisionOut | None
+    court: CourtRef | None
+    division: DivisionOfLevelRef | None
     no_court_reason: str | None
-    province: DivisionOut
+    province: DivisionOfLevelRef
     cross_province: bool
     n_assets: int
     value_yuan: float
@@ -179,8 +169,8 @@ class MainCourtOut:
 class NotifyOut:
     """A high court of another province in which assets of the case are."""
 
-    court: CourtOut | None
-    province: DivisionOut
+    court: CourtRef | None
+    province: DivisionOfLevelRef
     n_assets: int
     n_seizable: int
     value_yuan: float
@@ -200,7 +190,7 @@ class ParametersOut:
 class DistributionOut:
     """In whose territories the assets of a case are."""
 
-    case: CaseOut
+    case: CaseRef
     as_of: datetime
     data_as_of: datetime | None
     """When the newest data that was considered came in; null without any."""
@@ -208,12 +198,12 @@ class DistributionOut:
     parameters: ParametersOut
     layer: LayerOut
     totals: TotalsOut
-    rows: list[RowOut]
+    rows: list[DistributionRowOut]
     """Most assets first; together with `unplaced` they are the totals."""
     unplaced: list[UnplacedOut]
     main_court: MainCourtOut
     high_courts_to_notify: list[NotifyOut]
-    reasons: list[ReasonOut]
+    reasons: list[ReasonCountOut]
     notes: list[str]
     """How to read this."""
 
@@ -223,7 +213,7 @@ Position2D = tuple[float, float]
 
 
 @dataclass(slots=True, kw_only=True)
-class PointGeometry:
+class PointGeometryOut:
     """A GeoJSON point."""
 
     type: Literal["Point"]
@@ -231,7 +221,7 @@ class PointGeometry:
 
 
 @dataclass(slots=True, kw_only=True)
-class PolygonGeometry:
+class PolygonGeometryOut:
     """A GeoJSON polygon, counter-clockwise."""
 
     type: Literal["Polygon"]
@@ -266,22 +256,22 @@ class TouchOut:
     """A cluster across the border of a territory, within the radius of this one: perhaps one yard."""
 
     cluster_id: str
-    court: CourtOut | None
-    county: DivisionOut
+    court: CourtRef | None
+    county: DivisionOfLevelRef
 
 
 @dataclass(slots=True, kw_only=True)
-class ClusterProperties:
+class ClusterPropertiesOut:
     """What is said of a cluster."""
 
-    court: CourtOut | None
+    court: CourtRef | None
     """The basic court with the territory: a candidate with its basis."""
     basis: str
     verified: bool
     caveat: str | None
-    county: DivisionOut
-    prefecture: DivisionOut
-    province: DivisionOut
+    county: DivisionOfLevelRef
+    prefecture: DivisionOfLevelRef
+    province: DivisionOfLevelRef
     cross_province: bool
     centroid: Position2D
     n: int
@@ -299,14 +289,14 @@ class ClusterProperties:
 
 
 @dataclass(slots=True, kw_only=True)
-class ClusterFeature:
+class ClusterFeatureOut:
     """A cluster as a GeoJSON feature: its convex hull, or its middle where the hull has no area."""
 
     type: Literal["Feature"]
     id: str
     """16 hexadecimal digits, of the parameters and the sorted members: the same yard has the same id tomorrow."""
-    geometry: PolygonGeometry | PointGeometry
-    properties: ClusterProperties
+    geometry: PolygonGeometryOut | PointGeometryOut
+    properties: ClusterPropertiesOut
 
 
 @dataclass(slots=True, kw_only=True)
@@ -327,9 +317,9 @@ class ClustersOut:
     """The clusters of a case (RFC 7946: WGS-84, longitude first)."""
 
     type: Literal["FeatureCollection"]
-    features: list[ClusterFeature]
+    features: list[ClusterFeatureOut]
     """Most members first."""
-    case: CaseOut
+    case: CaseRef
     as_of: datetime
     data_as_of: datetime | None
     computed_at: datetime

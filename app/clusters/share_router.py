@@ -14,7 +14,7 @@ from app.access.share_domain import ShareView
 from app.assets.domain import half_width
 from app.clusters import run_sheets
 from app.clusters.run_sheet_page import HEADERS, MEDIA_TYPE, gone_page, pin_page, sheet_page
-from app.clusters.share_schemas import NewShareOutput, ShareInput, ShareOutput
+from app.clusters.share_schemas import NewShareOut, ShareIn, ShareOut
 from app.core.errors import NotFound, TooManyRequests
 from app.core.exports import repr_digest
 from app.core.http import InContext
@@ -40,8 +40,8 @@ def _output(view: ShareView, context: InContext) -> dict[str, object]:
 
 @router.post("/assignments/{assignment_id}/shares", status_code=201, summary="Share a run sheet by link and PIN")
 async def create_share(
-    assignment_id: Key, body: ShareInput, principal: MayWriteShares, session: WriteSession, context: InContext
-) -> NewShareOutput:
+    assignment_id: Key, body: ShareIn, principal: MayWriteShares, session: WriteSession, context: InContext
+) -> NewShareOut:
     """Let somebody without an account open the run sheet of an assignment on a phone, for three days at most.
 
     For an officer of the court that handles the case, and the dispatcher of the assignment. What the recipient is
@@ -52,7 +52,7 @@ async def create_share(
         session, principal, assignment_id, body.recipient, body.expires_at, context.clock.now()
     )
     path = PAGE_PATH.format(token=made.token)
-    return NewShareOutput.model_validate(_output(made.view, context) | {"path": path, "pin": made.pin})
+    return NewShareOut.model_validate(_output(made.view, context) | {"path": path, "pin": made.pin})
 
 
 @router.get("/assignments/{assignment_id}/shares", summary="List the shares of an assignment")
@@ -63,12 +63,12 @@ async def list_shares(
     context: InContext,
     limit: Limit = 100,
     after: After = None,
-) -> Page[ShareOutput]:
+) -> Page[ShareOut]:
     """The court sees all of them, a dispatcher those that it made; neither link nor PIN is ever shown again."""
     found = await run_sheets.list_shares(
         session, principal, assignment_id, context.clock.now(), after=decode_token(after), limit=limit
     )
-    shown = [ShareOutput.model_validate(_output(view, context)) for view in found]
+    shown = [ShareOut.model_validate(_output(view, context)) for view in found]
     return page_of(shown, limit, lambda s: s.share_id)
 
 

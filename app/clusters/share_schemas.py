@@ -4,10 +4,10 @@ from datetime import datetime
 
 from app.access.share_domain import ShareState
 from app.core.http import SetMoment
-from app.core.wire import Stored, Text, Wire
+from app.core.wire import RequestModel, ResponseModel, Text
 
 
-class ShareInput(Wire):
+class ShareIn(RequestModel):
     """For whom, and until when."""
 
     recipient: Text
@@ -16,7 +16,7 @@ class ShareInput(Wire):
     """72 hours from now and the end of the assignment at the latest; a day from now, if left out."""
 
 
-class ShareOutput(Stored):
+class ShareOut(ResponseModel):
     """A share as whoever may take it back sees it."""
 
     share_id: int
@@ -34,7 +34,7 @@ class ShareOutput(Stored):
     last_opened_at: datetime | None
 
 
-class NewShareOutput(ShareOutput):
+class NewShareOut(ShareOut):
     """A new share, with its link and its PIN: they are shown now and never again."""
 
     path: str

@@ -7,23 +7,23 @@ import msgspec
 from app.clusters.distribution import Distribution, Division, Row
 from app.clusters.domain import CaseScene, Presence
 from app.clusters.schemas import (
-    CaseOut,
+    CaseRef,
     ConfidenceOut,
-    CourtOut,
+    CourtRef,
     DistributionOut,
-    DivisionOut,
-    LayerOut,
+    DistributionRowOut,
+    DivisionOfLevelRef,
     MainCourtOut,
     MainOut,
     NotifyOut,
     ParametersOut,
-    ReasonOut,
-    RowOut,
+    ReasonCountOut,
     TotalsOut,
     UnplacedOut,
 )
 from app.clusters.tallies import Tally
 from app.jurisdictions.domain import CourtInfo
+from app.jurisdictions.schemas import LayerOut
 
 NOTES: Final = (
     "候选法院,并非裁定。 A court named here is a candidate: its territory holds the assets; this is no ruling.",
@@ -66,7 +66,7 @@ def distribution_out(scene: CaseScene, found: Distribution) -> DistributionOut:
         ),
         high_courts_to_notify=[_notify(row) for row in found.high_courts_to_notify],
         reasons=[
-            ReasonOut(
+            ReasonCountOut(
                 state=r.state,
                 code=r.code,
                 clause=r.clause,
@@ -82,38 +82,31 @@ def distribution_out(scene: CaseScene, found: Distribution) -> DistributionOut:
 
 def to_json(answer: object) -> bytes:
     """Encode an answer: times as RFC 3339, durations as ISO 8601."""
-    return msgspec.json.encode(answer)
+    return msgspec.json.encode(answer, enc_hook=vars)
 
 
-def case_out(scene: CaseScene) -> CaseOut:
+def case_out(scene: CaseScene) -> CaseRef:
     """Return the case that an answer is about."""
-    return CaseOut(case_id=scene.case_id, case_number=scene.case_number, court=_court_out(scene.court))
+    return CaseRef(case_id=scene.case_id, case_number=scene.case_number, court=_court_out(scene.court))
 
 
 def layer_out(scene: CaseScene) -> LayerOut:
     """Return the boundary layer of an answer."""
-    layer = scene.layer
-    return LayerOut(
-        layer_id=layer.layer_id,
-        name=layer.name,
-        source=layer.source,
-        source_version=layer.source_version,
-        sha256=layer.sha256,
-    )
+    return LayerOut.model_validate(scene.layer)
 
 
-def court_out(court: CourtInfo | None) -> CourtOut | None:
+def court_out(court: CourtInfo | None) -> CourtRef | None:
     """Return a court as it is sent, None where it is not known."""
     return None if court is None else _court_out(court)
 
 
-def _court_out(court: CourtInfo) -> CourtOut:
-    return CourtOut(court_id=court.court_id, code=court.code, name=court.name, level=court.level)
+def _court_out(court: CourtInfo) -> CourtRef:
+    return CourtRef(court_id=court.court_id, code=court.code, name=court.name, level=court.level)
 
 
-def division_out(division: Division) -> DivisionOut:
+def division_out(division: Division) -> DivisionOfLevelRef:
     """Return a division as it is sent."""
-    return DivisionOut(level=division.level, adcode=division.adcode, name=division.name)
+    return DivisionOfLevelRef(level=division.level, adcode=division.adcode, name=division.name)
 
 
 def _counts(tally: Tally) -> dict[str, Any]:
@@ -162,9 +155,9 @@ def _totals(found: Distribution) -> TotalsOut:
     )
 
 
-def _row(row: Row) -> RowOut:
+def _row(row: Row) -> DistributionRowOut:
     area = row.area
-    return RowOut(
+    return DistributionRowOut(
         court=court_out(area.court),
         division=None if area.division is None else division_out(area.division),
         no_court_reason=area.no_court_reason,

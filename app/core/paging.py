@@ -7,10 +7,9 @@ from collections.abc import Callable, Sequence
 from typing import Annotated, Generic, TypeVar
 
 from fastapi import Query
-from pydantic import BaseModel
 
 from app.core.errors import InvalidInput
-from app.core.wire import MAX_ID
+from app.core.wire import MAX_ID, ResponseModel
 
 MAX_LIMIT = 1000
 BIG_KEY = 2**53 - 1
@@ -24,7 +23,7 @@ After = Annotated[
 Row = TypeVar("Row")
 
 
-class Page(BaseModel, Generic[Row]):
+class Page(ResponseModel, Generic[Row]):
     """One page of a list."""
 
     items: list[Row]

@@ -60,13 +60,16 @@ Duration = Annotated[timedelta, Field(ge=timedelta(0), le=timedelta(days=36_500)
 """A duration, ISO 8601, for example P7D or PT12H; a hundred years at most."""
 
 
-class Wire(BaseModel):
-    """What comes in: unknown members are refused."""
+class RequestModel(BaseModel):
+    """Base of every request body; unknown members are refused. Names of subclasses end in ``In``."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Stored(BaseModel):
-    """What goes out, read from a row or from a frozen type of the domain."""
+class ResponseModel(BaseModel):
+    """Base of every answer; can be read from an object with the same attributes. Names of subclasses end in ``Out``.
 
-    model_config = ConfigDict(from_attributes=True)
+    A small type that only names another thing inside an answer ends in ``Ref``.
+    """
+
+    model_config = ConfigDict(from_attributes=True, frozen=True)

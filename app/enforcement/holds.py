@@ -9,12 +9,12 @@ from app.access.trail import Note, note
 from app.assets import service as assets
 from app.core.errors import Conflict, InvalidInput, NotFound
 from app.enforcement import queries
-from app.enforcement.schemas import HoldInput
+from app.enforcement.schemas import HoldIn
 from app.enforcement.service import case_to_change
 from app.enforcement.tables import LegalHoldRow
 
 
-async def place(session: AsyncSession, visibility: Visibility, wanted: HoldInput, now: datetime) -> LegalHoldRow:
+async def place(session: AsyncSession, visibility: Visibility, wanted: HoldIn, now: datetime) -> LegalHoldRow:
     """Place a hold on an asset; an asset may be held several times.
 
     Raises:

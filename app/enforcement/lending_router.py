@@ -16,15 +16,15 @@ from app.core.paging import After, Limit, Page, decode_token, page_of
 from app.core.wire import Key
 from app.enforcement import lending
 from app.enforcement.domain import NewEntrustment
-from app.enforcement.schemas import AssignmentInput, AssignmentOutput, EntrustmentInput, EntrustmentOutput
+from app.enforcement.schemas import AssignmentIn, AssignmentOut, EntrustmentIn, EntrustmentOut
 
 router = APIRouter()
 
 
 @router.post("/cases/{case_id}/assignments", status_code=201, summary="Let a dispatcher plan for a case")
 async def create_assignment(
-    case_id: Key, body: AssignmentInput, principal: MayWriteAssignments, session: WriteSession, context: InContext
-) -> AssignmentOutput:
+    case_id: Key, body: AssignmentIn, principal: MayWriteAssignments, session: WriteSession, context: InContext
+) -> AssignmentOut:
     """The case's confirmed assets come into the dispatcher's sight for the time of the assignment."""
     given = await lending.assign(
         session,
@@ -35,7 +35,7 @@ async def create_assignment(
         body.ends_at,
         context.clock.now(),
     )
-    return AssignmentOutput.model_validate(given)
+    return AssignmentOut.model_validate(given)
 
 
 @router.get("/cases/{case_id}/assignments", summary="List the assignments of a case")
@@ -46,19 +46,19 @@ async def list_assignments(
     context: InContext,
     limit: Limit = 100,
     after: After = None,
-) -> Page[AssignmentOutput]:
+) -> Page[AssignmentOut]:
     """A dispatcher sees its own."""
     now = context.clock.now()
     found = await lending.list_assignments(
         session, Visibility(principal), case_id, now, after=decode_token(after), limit=limit
     )
-    return page_of([AssignmentOutput.model_validate(a) for a in found], limit, lambda a: a.assignment_id)
+    return page_of([AssignmentOut.model_validate(a) for a in found], limit, lambda a: a.assignment_id)
 
 
 @router.post("/cases/{case_id}/entrustments", status_code=201, summary="Entrust another court")
 async def create_entrustment(
-    case_id: Key, body: EntrustmentInput, principal: MayWriteEntrustments, session: WriteSession, context: InContext
-) -> EntrustmentOutput:
+    case_id: Key, body: EntrustmentIn, principal: MayWriteEntrustments, session: WriteSession, context: InContext
+) -> EntrustmentOut:
     """Another court of the same level sees the case and the assets entrusted, from a moment until another.
 
     Without `asset_ids` it sees all assets of the case, also those that are confirmed later. It ends at `ends_at`,
@@ -75,7 +75,7 @@ async def create_entrustment(
         ends_at=body.ends_at,
     )
     given = await lending.entrust(session, Visibility(principal), case_id, new, context.clock.now())
-    return EntrustmentOutput.model_validate(given)
+    return EntrustmentOut.model_validate(given)
 
 
 @router.get("/cases/{case_id}/entrustments", summary="List the entrustments of a case")
@@ -86,19 +86,19 @@ async def list_entrustments(
     context: InContext,
     limit: Limit = 100,
     after: After = None,
-) -> Page[EntrustmentOutput]:
+) -> Page[EntrustmentOut]:
     """Past and withdrawn ones too; an entrusted court sees its own."""
     now = context.clock.now()
     found = await lending.list_entrustments(
         session, Visibility(principal), case_id, now, after=decode_token(after), limit=limit
     )
-    return page_of([EntrustmentOutput.model_validate(e) for e in found], limit, lambda e: e.entrustment_id)
+    return page_of([EntrustmentOut.model_validate(e) for e in found], limit, lambda e: e.entrustment_id)
 
 
 @router.post("/entrustments/{entrustment_id}/withdraw", summary="Withdraw an entrustment")
 async def withdraw_entrustment(
     entrustment_id: Key, principal: MayWriteEntrustments, session: WriteSession, context: InContext
-) -> EntrustmentOutput:
+) -> EntrustmentOut:
     """At once nothing of it is in the other court's sight; only the court that handles the case may."""
     withdrawn = await lending.withdraw(session, Visibility(principal), entrustment_id, context.clock.now())
-    return EntrustmentOutput.model_validate(withdrawn)
+    return EntrustmentOut.model_validate(withdrawn)

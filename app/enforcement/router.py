@@ -28,25 +28,25 @@ from app.enforcement.domain import CaseNumber, NewCase, NewMeasure, Outcome, Pha
 from app.enforcement.errors import RowsRefused
 from app.enforcement.lending_router import router as lending
 from app.enforcement.schemas import (
-    CaseAssetOutput,
-    CaseChange,
-    CaseHoldInput,
-    CaseInput,
+    CaseAssetOut,
+    CaseChangeIn,
+    CaseHoldIn,
+    CaseIn,
     CaseNumberText,
-    CaseOutput,
-    ConfirmationInput,
-    ConfirmationOutput,
-    ConfirmationRow,
-    HoldInput,
-    HoldOutput,
-    MeasureChange,
-    MeasureOutput,
-    MeasuresInput,
-    MeasuresOutput,
-    OfferInput,
-    OfferOutput,
-    OfferRow,
-    SeizureOutput,
+    CaseOut,
+    ConfirmationIn,
+    ConfirmationOut,
+    ConfirmationRowOut,
+    HoldIn,
+    HoldOut,
+    MeasureChangeIn,
+    MeasureOut,
+    MeasuresIn,
+    MeasuresOut,
+    OfferIn,
+    OfferOut,
+    OfferRowOut,
+    SeizureOut,
 )
 
 router = APIRouter(tags=["enforcement"])
@@ -54,9 +54,7 @@ router.include_router(lending)
 
 
 @router.post("/cases", status_code=201, summary="Record a case")
-async def create_case(
-    body: CaseInput, principal: MayRecordCases, session: WriteSession, context: InContext
-) -> CaseOutput:
+async def create_case(body: CaseIn, principal: MayRecordCases, session: WriteSession, context: InContext) -> CaseOut:
     """A court records its own cases; an administrator names the court.
 
     The court code in the number may be another than the court's today, since courts keep old codes when divisions
@@ -78,7 +76,7 @@ async def create_case(
         basis_number=body.basis_number,
         opened_on=body.opened_on,
     )
-    return CaseOutput.model_validate(await service.open_case(session, new, context.clock.now()))
+    return CaseOut.model_validate(await service.open_case(session, new, context.clock.now()))
 
 
 @router.get("/cases", summary="List the cases in sight")
@@ -90,7 +88,7 @@ async def list_cases(
     phase: Annotated[Phase | None, Query()] = None,
     limit: Limit = 100,
     after: After = None,
-) -> Page[CaseOutput]:
+) -> Page[CaseOut]:
     """List the cases in sight, in the order in which they were recorded.
 
     A court sees its own, those of the courts below it and those that it is entrusted with, a lessor those that it
@@ -105,39 +103,39 @@ async def list_cases(
         after=decode_token(after),
         limit=limit,
     )
-    return page_of([CaseOutput.model_validate(case) for case in found], limit, lambda case: case.case_id)
+    return page_of([CaseOut.model_validate(case) for case in found], limit, lambda case: case.case_id)
 
 
 @router.get("/cases/{case_id}", summary="Read a case")
-async def read_case(case_id: Key, visibility: CasesInSight, session: ReadSession, context: InContext) -> CaseOutput:
+async def read_case(case_id: Key, visibility: CasesInSight, session: ReadSession, context: InContext) -> CaseOut:
     """A case as it stands."""
-    return CaseOutput.model_validate(await service.case_in_sight(session, visibility, case_id, context.clock.now()))
+    return CaseOut.model_validate(await service.case_in_sight(session, visibility, case_id, context.clock.now()))
 
 
 @router.patch("/cases/{case_id}", summary="Change or close a case")
 async def change_case(
-    case_id: Key, body: CaseChange, principal: MayWriteCases, session: WriteSession, context: InContext
-) -> CaseOutput:
+    case_id: Key, body: CaseChangeIn, principal: MayWriteCases, session: WriteSession, context: InContext
+) -> CaseOut:
     """Closing a case ends what it opened to anybody's sight: positions of its assets are read no more."""
     changes = body.model_dump(exclude_unset=True)
     changed = await service.change_case(session, Visibility(principal), case_id, changes, context.clock.now())
-    return CaseOutput.model_validate(changed)
+    return CaseOut.model_validate(changed)
 
 
 @router.post("/cases/{case_id}/offers", summary="Offer assets to a case")
 async def offer_assets(
-    case_id: Key, body: OfferInput, principal: MayOffer, session: WriteSession, context: InContext
-) -> OfferOutput:
+    case_id: Key, body: OfferIn, principal: MayOffer, session: WriteSession, context: InContext
+) -> OfferOut:
     """The applicant offers its own assets. Rows that were not offered now are told; the others are taken."""
     report = await claims.offer_assets(session, Visibility(principal), case_id, body.asset_ids, context.clock.now())
-    rows = [OfferRow(index=r.index, asset_id=r.asset_ids[0], outcome=r.outcome) for r in report.results]
-    return OfferOutput(offered=report.offered, results=rows)
+    rows = [OfferRowOut(index=r.index, asset_id=r.asset_ids[0], outcome=r.outcome) for r in report.results]
+    return OfferOut(offered=report.offered, results=rows)
 
 
 @router.post("/cases/{case_id}/confirmations", summary="Confirm offered assets by exact identifiers")
 async def confirm_assets(
-    case_id: Key, body: ConfirmationInput, principal: MayConfirm, session: WriteSession, context: InContext
-) -> ConfirmationOutput:
+    case_id: Key, body: ConfirmationIn, principal: MayConfirm, session: WriteSession, context: InContext
+) -> ConfirmationOut:
     """The officer recognises offered assets; the confirmation is the ground on which the court may see them.
 
     `not_found` says that nothing offered to this case bears the identifier, whether or not it exists elsewhere.
@@ -145,7 +143,7 @@ async def confirm_assets(
     identifiers = [(row.matched_by, row.value) for row in body.rows]
     report = await claims.confirm_assets(session, Visibility(principal), case_id, identifiers, context.clock.now())
     results = [
-        ConfirmationRow(
+        ConfirmationRowOut(
             index=r.index,
             matched_by=row.matched_by,
             value=row.value,
@@ -154,7 +152,7 @@ async def confirm_assets(
         )
         for row, r in zip(body.rows, report.results, strict=True)
     ]
-    return ConfirmationOutput(
+    return ConfirmationOut(
         confirmed=report.count(Outcome.CONFIRMED),
         already_confirmed=report.count(Outcome.ALREADY_CONFIRMED),
         not_found=report.count(Outcome.NOT_FOUND),
@@ -171,11 +169,11 @@ async def list_case_assets(
     context: InContext,
     limit: Limit = 100,
     after: After = None,
-) -> Page[CaseAssetOutput]:
+) -> Page[CaseAssetOut]:
     """Confirmed assets with what the rule says of each today; the applicant also sees what it has only offered."""
     now = context.clock.now()
     found = await service.list_case_assets(session, visibility, case_id, now, after=decode_token(after), limit=limit)
-    page = page_of([CaseAssetOutput.model_validate(a) for a in found], limit, lambda asset: asset.asset_id)
+    page = page_of([CaseAssetOut.model_validate(a) for a in found], limit, lambda asset: asset.asset_id)
     ids = [asset.asset_id for asset in page.items]
     note_for_grantee(session, visibility, Note("case.assets", case_id, ids, results=len(ids)))
     return page
@@ -183,8 +181,8 @@ async def list_case_assets(
 
 @router.post("/cases/{case_id}/measures", status_code=201, summary="Record seizure measures")
 async def create_measures(
-    case_id: Key, body: MeasuresInput, principal: MayWriteMeasures, session: WriteSession, context: InContext
-) -> MeasuresOutput:
+    case_id: Key, body: MeasuresIn, principal: MayWriteMeasures, session: WriteSession, context: InContext
+) -> MeasuresOut:
     """All measures of the list are recorded, or none; every row at fault is named."""
     orders = [NewMeasure(**dict(row)) for row in body.measures]
     try:
@@ -195,7 +193,7 @@ async def create_measures(
             for f in refused.faults
         ]
         raise RequestValidationError(faults) from refused
-    return MeasuresOutput(measure_ids=ids)
+    return MeasuresOut(measure_ids=ids)
 
 
 @router.get("/cases/{case_id}/measures", summary="List the measures of a case")
@@ -207,7 +205,7 @@ async def list_measures(
     asset_id: Annotated[Key | None, Query(description="Only on this asset.")] = None,
     limit: Limit = 100,
     after: After = None,
-) -> Page[MeasureOutput]:
+) -> Page[MeasureOut]:
     """Measures of this case, past ones too; those of other cases are not told."""
     found = await measures.list_measures(
         session,
@@ -218,17 +216,17 @@ async def list_measures(
         after=decode_token(after),
         limit=limit,
     )
-    return page_of([MeasureOutput.model_validate(m) for m in found], limit, lambda measure: measure.measure_id)
+    return page_of([MeasureOut.model_validate(m) for m in found], limit, lambda measure: measure.measure_id)
 
 
 @router.patch("/measures/{measure_id}", summary="Renew or lift a measure")
 async def change_measure(
-    measure_id: Key, body: MeasureChange, principal: MayWriteMeasures, session: WriteSession, context: InContext
-) -> MeasureOutput:
+    measure_id: Key, body: MeasureChangeIn, principal: MayWriteMeasures, session: WriteSession, context: InContext
+) -> MeasureOut:
     """A measure is renewed before it lapses, by two years at most; what has lapsed or was lifted stays so."""
     changes = body.model_dump(exclude_unset=True)
     changed = await measures.change_measure(session, Visibility(principal), measure_id, changes, context.clock.now())
-    return MeasureOutput.model_validate(changed)
+    return MeasureOut.model_validate(changed)
 
 
 @router.get("/assets/{asset_id}/seizures", summary="By which courts is this asset seized?")
@@ -239,7 +237,7 @@ async def list_seizures(
     context: InContext,
     limit: Limit = 100,
     after: After = None,
-) -> Page[SeizureOutput]:
+) -> Page[SeizureOut]:
     """Measures of all cases on an asset, past ones too, in the order in which they were recorded.
 
     A lessor learns of its own assets by which court and in which case, and nothing more of a case that it did not
@@ -247,37 +245,35 @@ async def list_seizures(
     """
     now, key = context.clock.now(), decode_token(after)
     found = await measures.seizures_of(session, visibility, asset_id, now, after=key, limit=limit)
-    return page_of([SeizureOutput.model_validate(s) for s in found], limit, lambda seizure: seizure.measure_id)
+    return page_of([SeizureOut.model_validate(s) for s in found], limit, lambda seizure: seizure.measure_id)
 
 
 @router.post("/cases/{case_id}/legal-hold", status_code=201, summary="Keep everything of a case from deletion")
 async def place_case_hold(
-    case_id: Key, body: CaseHoldInput, principal: MayWriteHolds, session: WriteSession, context: InContext
-) -> HoldOutput:
+    case_id: Key, body: CaseHoldIn, principal: MayWriteHolds, session: WriteSession, context: InContext
+) -> HoldOut:
     """One hold for all assets of the case: also for those that are confirmed later, and those that it releases."""
     hold = await holds.place_on_case(session, Visibility(principal), case_id, body.reason, context.clock.now())
-    return HoldOutput.model_validate(hold)
+    return HoldOut.model_validate(hold)
 
 
 @router.post("/cases/{case_id}/legal-hold/release", summary="Release the legal hold on a case")
 async def release_case_hold(
     case_id: Key, principal: MayWriteHolds, session: WriteSession, context: InContext
-) -> HoldOutput:
+) -> HoldOut:
     """Release what was placed on the whole case, closed or not; holds on single assets stay."""
     hold = await holds.release_case(session, Visibility(principal), case_id, context.clock.now())
-    return HoldOutput.model_validate(hold)
+    return HoldOut.model_validate(hold)
 
 
 @router.post("/legal-holds", status_code=201, summary="Keep everything of an asset from deletion")
-async def place_hold(
-    body: HoldInput, principal: MayWriteHolds, session: WriteSession, context: InContext
-) -> HoldOutput:
+async def place_hold(body: HoldIn, principal: MayWriteHolds, session: WriteSession, context: InContext) -> HoldOut:
     """Pings, daily positions and raw bodies of the asset are not deleted, however old, until the hold is released.
 
     A court places it for an open case of its own, on an asset that is confirmed in it.
     """
     hold = await holds.place(session, Visibility(principal), body, context.clock.now())
-    return HoldOutput.model_validate(hold)
+    return HoldOut.model_validate(hold)
 
 
 @router.get("/legal-holds", summary="List legal holds")
@@ -287,7 +283,7 @@ async def list_holds(
     asset_id: Annotated[Key | None, Query()] = None,
     limit: Limit = 100,
     after: After = None,
-) -> Page[HoldOutput]:
+) -> Page[HoldOut]:
     """List the holds of a court's cases, released ones too; an administrator sees all.
 
     A hold without an asset is one on its whole case; those of an asset's cases are listed for `asset_id` too.
@@ -295,13 +291,11 @@ async def list_holds(
     found = await queries.find_holds(
         session, Visibility(principal), asset_id=asset_id, after=decode_token(after), limit=limit
     )
-    return page_of([HoldOutput.model_validate(hold) for hold in found], limit, lambda hold: hold.hold_id)
+    return page_of([HoldOut.model_validate(hold) for hold in found], limit, lambda hold: hold.hold_id)
 
 
 @router.post("/legal-holds/{hold_id}/release", summary="Release a legal hold")
-async def release_hold(
-    hold_id: Key, principal: MayWriteHolds, session: WriteSession, context: InContext
-) -> HoldOutput:
+async def release_hold(hold_id: Key, principal: MayWriteHolds, session: WriteSession, context: InContext) -> HoldOut:
     """From now on the asset's data are deleted when they are old enough, unless another hold keeps them."""
     hold = await holds.release(session, Visibility(principal), hold_id, context.clock.now())
-    return HoldOutput.model_validate(hold)
+    return HoldOut.model_validate(hold)

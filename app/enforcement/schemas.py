@@ -4,11 +4,11 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Final, Self
 
-from pydantic import AfterValidator, BaseModel, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from app.assets.domain import IdentifierKind
 from app.core.http import SetMoment
-from app.core.wire import Day, Id, Stored, Text, Wire
+from app.core.wire import Day, Id, RequestModel, ResponseModel, Text
 from app.enforcement.case_number import EXAMPLE
 from app.enforcement.domain import (
     CaseNumber,
@@ -39,7 +39,7 @@ Term = Annotated[Day, Field(ge=date(1990, 1, 1), le=date(2100, 12, 31), descript
 Yuan = Annotated[Decimal, Field(ge=0, max_digits=16, decimal_places=2, description="Yuan, CNY.")]
 
 
-class CaseInput(Wire):
+class CaseIn(RequestModel):
     """A case to record."""
 
     case_number: CaseNumberText
@@ -55,7 +55,7 @@ class CaseInput(Wire):
     opened_on: Term
 
 
-class CaseChange(Wire):
+class CaseChangeIn(RequestModel):
     """What may change of a case; members left out stay as they are.
 
     A phase of ``closed`` or ``concluded_no_property`` begins on ``closed_on``, today if left out. An open phase on a
@@ -70,7 +70,7 @@ class CaseChange(Wire):
     closed_on: Term | None = None
 
 
-class CaseOutput(Stored):
+class CaseOut(ResponseModel):
     """A case as it stands; ``court_code_differs`` says that the number bears another court code than the register."""
 
     case_id: int
@@ -90,13 +90,13 @@ class CaseOutput(Stored):
     created_at: datetime
 
 
-class OfferInput(Wire):
+class OfferIn(RequestModel):
     """The applicant's own assets, offered to its case."""
 
     asset_ids: Annotated[list[Id], Field(min_length=1, max_length=MAX_ROWS)]
 
 
-class OfferRow(BaseModel):
+class OfferRowOut(ResponseModel):
     """A row that was not offered now, and why; ``index`` counts from 0."""
 
     index: int
@@ -104,27 +104,27 @@ class OfferRow(BaseModel):
     outcome: Outcome
 
 
-class OfferOutput(BaseModel):
+class OfferOut(ResponseModel):
     """How many assets were offered now, and the rows that were not."""
 
     offered: int
-    results: list[OfferRow]
+    results: list[OfferRowOut]
 
 
-class ConfirmationRowInput(Wire):
+class ConfirmationRowIn(RequestModel):
     """An identifier as it stands in the file, exact; spaces, width, case and a plate's dot do not matter."""
 
     matched_by: IdentifierKind
     value: Text
 
 
-class ConfirmationInput(Wire):
+class ConfirmationIn(RequestModel):
     """Identifiers of the assets to confirm."""
 
-    rows: Annotated[list[ConfirmationRowInput], Field(min_length=1, max_length=MAX_ROWS)]
+    rows: Annotated[list[ConfirmationRowIn], Field(min_length=1, max_length=MAX_ROWS)]
 
 
-class ConfirmationRow(BaseModel):
+class ConfirmationRowOut(ResponseModel):
     """What became of a row; ``index`` counts from 0. A contract may match several assets."""
 
     index: int
@@ -134,7 +134,7 @@ class ConfirmationRow(BaseModel):
     asset_ids: list[int]
 
 
-class ConfirmationOutput(BaseModel):
+class ConfirmationOut(ResponseModel):
     """What became of the rows: the three counts add up to the rows sent."""
 
     confirmed: int
@@ -142,10 +142,10 @@ class ConfirmationOutput(BaseModel):
     not_found: int
     assets_confirmed: int
     """Assets confirmed now: more than rows where a contract covers several."""
-    results: list[ConfirmationRow]
+    results: list[ConfirmationRowOut]
 
 
-class ReasonOutput(Stored):
+class ReasonOut(ResponseModel):
     """One reason against seizing: a code, a sentence, and the clause that it rests on."""
 
     code: ReasonCode
@@ -153,15 +153,15 @@ class ReasonOutput(Stored):
     clause: str | None
 
 
-class SeizabilityOutput(Stored):
+class SeizabilityOut(ResponseModel):
     """What the rule says of an asset today; no ruling. ``effective_rank`` 1 is first."""
 
     state: State
-    reasons: list[ReasonOutput]
+    reasons: list[ReasonOut]
     effective_rank: int | None
 
 
-class CaseAssetOutput(Stored):
+class CaseAssetOut(ResponseModel):
     """An asset in a case; ``seizability`` is there once it is confirmed."""
 
     asset_id: int
@@ -172,10 +172,10 @@ class CaseAssetOutput(Stored):
     offered_at: datetime
     confirmed_at: datetime | None
     matched_by: IdentifierKind | None
-    seizability: SeizabilityOutput | None
+    seizability: SeizabilityOut | None
 
 
-class MeasureInput(Wire):
+class MeasureIn(RequestModel):
     """A measure to record; ``ends_on`` is the last day in force."""
 
     asset_id: Id
@@ -189,19 +189,19 @@ class MeasureInput(Wire):
     custodian: Text | None = None
 
 
-class MeasuresInput(Wire):
+class MeasuresIn(RequestModel):
     """Measures to record, all or none."""
 
-    measures: Annotated[list[MeasureInput], Field(min_length=1, max_length=MAX_ROWS)]
+    measures: Annotated[list[MeasureIn], Field(min_length=1, max_length=MAX_ROWS)]
 
 
-class MeasuresOutput(BaseModel):
+class MeasuresOut(ResponseModel):
     """The measures that were recorded, in the order sent."""
 
     measure_ids: list[int]
 
 
-class MeasureChange(Wire):
+class MeasureChangeIn(RequestModel):
     """What may happen to a measure in force; members left out stay as they are.
 
     ``ends_on`` renews it, ``released_on`` lifts it, ``effective_on`` says since when a waiting one is the first.
@@ -220,7 +220,7 @@ class MeasureChange(Wire):
         return self
 
 
-class RenewalOutput(Stored):
+class RenewalOut(ResponseModel):
     """That a term was prolonged."""
 
     previous_ends_on: date
@@ -228,7 +228,7 @@ class RenewalOutput(Stored):
     renewed_at: datetime
 
 
-class MeasureOutput(Stored):
+class MeasureOut(ResponseModel):
     """A seizure measure; ``ends_on`` is the last day in force, ``released_on`` the first day without it."""
 
     measure_id: int
@@ -242,10 +242,10 @@ class MeasureOutput(Stored):
     effective_on: date | None
     custodian: str | None
     created_at: datetime
-    renewals: list[RenewalOutput]
+    renewals: list[RenewalOut]
 
 
-class AssignmentInput(Wire):
+class AssignmentIn(RequestModel):
     """Who plans for the case, and for how long."""
 
     dispatcher_id: Id
@@ -254,7 +254,7 @@ class AssignmentInput(Wire):
     ends_at: SetMoment
 
 
-class AssignmentOutput(Stored):
+class AssignmentOut(ResponseModel):
     """That a dispatcher plans for a case, from a moment until another."""
 
     assignment_id: int
@@ -265,7 +265,7 @@ class AssignmentOutput(Stored):
     given_at: datetime
 
 
-class EntrustmentInput(Wire):
+class EntrustmentIn(RequestModel):
     """Which court is entrusted, with what, what for and for how long."""
 
     court_id: Id
@@ -280,7 +280,7 @@ class EntrustmentInput(Wire):
     ends_at: SetMoment
 
 
-class DeadlineOutput(Stored):
+class DeadlineOut(ResponseModel):
     """A day by which something is due, Asia/Shanghai, and the clause that says so; no ruling."""
 
     what: str
@@ -288,7 +288,7 @@ class DeadlineOutput(Stored):
     clause: str
 
 
-class EntrustmentOutput(Stored):
+class EntrustmentOut(ResponseModel):
     """An entrustment; ``asset_ids`` is null where all assets of the case are entrusted."""
 
     entrustment_id: int
@@ -304,10 +304,10 @@ class EntrustmentOutput(Stored):
     ends_at: datetime
     given_at: datetime
     withdrawn_at: datetime | None
-    deadlines: list[DeadlineOutput]
+    deadlines: list[DeadlineOut]
 
 
-class SeizureOutput(Stored):
+class SeizureOut(ResponseModel):
     """That an asset is or was seized; number and court are null for another case, out of sight."""
 
     measure_id: int
@@ -322,13 +322,13 @@ class SeizureOutput(Stored):
     court_name: str | None
 
 
-class CaseHoldInput(Wire):
+class CaseHoldIn(RequestModel):
     """Why nothing of any asset of the case may be deleted until the hold is released."""
 
     reason: Text
 
 
-class HoldInput(Wire):
+class HoldIn(RequestModel):
     """That nothing of an asset may be deleted until the hold is released."""
 
     asset_id: Id
@@ -337,7 +337,7 @@ class HoldInput(Wire):
     reason: Text
 
 
-class HoldOutput(Stored):
+class HoldOut(ResponseModel):
     """A legal hold; in force until it is released at ``until_at``. Without ``asset_id`` it is on the whole case."""
 
     hold_id: int

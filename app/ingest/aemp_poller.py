@@ -26,7 +26,7 @@ from app.telemetry import aemp_service
 from app.telemetry.aemp_domain import DueSource, Tally, advanced, bound_to, is_new
 from app.telemetry.rows import Decoded, PingRow
 
-TakeIn = Callable[[int, int, Decoded, bytes, str], Awaitable[Receipt]]
+StorePings = Callable[[int, int, Decoded, bytes, str], Awaitable[Receipt]]
 """Takes in a batch and returns after its commit: lessor, feed, rows, the page they came in, its content type."""
 
 MAX_BATCH: Final = 1_000
@@ -41,7 +41,7 @@ _log = structlog.get_logger("leasetrace.aemp")
 
 async def poll_due(
     context: Context,
-    take_in: TakeIn,
+    take_in: StorePings,
     now: datetime,
     *,
     tokens: TokenCache | None = None,
@@ -68,7 +68,7 @@ async def poll_due(
 class _Poller:
     """One call of ``poll_due``."""
 
-    def __init__(self, context: Context, take_in: TakeIn, tokens: TokenCache, now: datetime) -> None:
+    def __init__(self, context: Context, take_in: StorePings, tokens: TokenCache, now: datetime) -> None:
         self._context = context
         self._take_in = take_in
         self._tokens = tokens

@@ -3,13 +3,13 @@
 from typing import Any
 
 import msgspec
-from pydantic import BaseModel
 
+from app.core.wire import ResponseModel
 from app.ingest.receipt import Status
 from app.telemetry.rows import PingRow
 
 
-class ReceiptRow(BaseModel):
+class ReceiptRowOut(ResponseModel):
     """What became of one row of a batch."""
 
     index: int
@@ -19,7 +19,7 @@ class ReceiptRow(BaseModel):
     message: str | None
 
 
-class ReceiptOut(BaseModel):
+class ReceiptOut(ResponseModel):
     """The receipt of a batch: received = stored + duplicates + rejected; doubted rows are among the stored."""
 
     batch_id: int
@@ -28,7 +28,7 @@ class ReceiptOut(BaseModel):
     duplicates: int
     doubted: int
     rejected: int
-    results: list[ReceiptRow]
+    results: list[ReceiptRowOut]
 
 
 def ping_body() -> dict[str, Any]:

@@ -10,8 +10,8 @@ from app.jurisdictions.naming import CourtByRule, NoCourt, basic_court, high_cou
 from app.jurisdictions.raster import OUTSIDE
 from app.jurisdictions.schemas import (
     BorderOut,
-    CourtOfLevel,
-    CourtRef,
+    CourtCandidateRef,
+    CourtOfLevelOut,
     CourtsOut,
     DivisionRef,
     DivisionsOut,
@@ -90,10 +90,10 @@ def _courts(county: CountyInfo, territory: TerritoryInfo | None) -> CourtsOut:
     )
 
 
-def _of_level(court: CourtInfo | None, by_rule: CourtByRule | NoCourt) -> CourtOfLevel:
+def _of_level(court: CourtInfo | None, by_rule: CourtByRule | NoCourt) -> CourtOfLevelOut:
     if court is not None:
-        return CourtOfLevel(court=court_ref(court), reason=None)
-    return CourtOfLevel(court=None, reason=by_rule.reason if isinstance(by_rule, NoCourt) else _UNKNOWN)
+        return CourtOfLevelOut(court=court_ref(court), reason=None)
+    return CourtOfLevelOut(court=None, reason=by_rule.reason if isinstance(by_rule, NoCourt) else _UNKNOWN)
 
 
 def _other_side(border: BorderInfo, here: CountyInfo | None) -> OtherSideOut | None:
@@ -109,9 +109,9 @@ def _other_side(border: BorderInfo, here: CountyInfo | None) -> OtherSideOut | N
     )
 
 
-def court_ref(court: CourtInfo) -> CourtRef:
+def court_ref(court: CourtInfo) -> CourtCandidateRef:
     """Bring a court to its wire shape."""
-    return CourtRef(
+    return CourtCandidateRef(
         court_id=court.court_id,
         code=court.code,
         name=court.name,

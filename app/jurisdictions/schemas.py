@@ -2,12 +2,13 @@
 
 from datetime import date
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
+from app.core.wire import ResponseModel
 from app.jurisdictions.domain import CourtLevel, DivisionLevel
 
 
-class LayerOut(BaseModel):
+class LayerOut(ResponseModel):
     """The boundary layer that an answer rests on."""
 
     layer_id: int
@@ -17,14 +18,14 @@ class LayerOut(BaseModel):
     sha256: str
 
 
-class DivisionRef(BaseModel):
+class DivisionRef(ResponseModel):
     """A division by code and name."""
 
     adcode: int = Field(examples=[310105])
     name: str = Field(examples=["长宁区"])
 
 
-class DivisionsOut(BaseModel):
+class DivisionsOut(ResponseModel):
     """The divisions that hold a point."""
 
     province: DivisionRef
@@ -32,7 +33,7 @@ class DivisionsOut(BaseModel):
     county: DivisionRef
 
 
-class CourtRef(BaseModel):
+class CourtCandidateRef(ResponseModel):
     """A court, with who says so and what is doubtful about it."""
 
     court_id: int
@@ -44,36 +45,36 @@ class CourtRef(BaseModel):
     caveat: str | None
 
 
-class CourtOfLevel(BaseModel):
+class CourtOfLevelOut(ResponseModel):
     """The court of one level, or why none is known."""
 
-    court: CourtRef | None
+    court: CourtCandidateRef | None
     reason: str | None
 
 
-class CourtsOut(BaseModel):
+class CourtsOut(ResponseModel):
     """The courts with the territory of a point: candidates with their basis, no ruling."""
 
-    basic: CourtOfLevel
-    intermediate: CourtOfLevel
-    high: CourtOfLevel
+    basic: CourtOfLevelOut
+    intermediate: CourtOfLevelOut
+    high: CourtOfLevelOut
     territory_id: int | None
     basis: str | None
     verified: bool
     caveat: str | None
 
 
-class OtherSideOut(BaseModel):
+class OtherSideOut(ResponseModel):
     """The county across a near border, and its court."""
 
     distance_m: float
     province: DivisionRef
     county: DivisionRef
-    basic: CourtRef | None
+    basic: CourtCandidateRef | None
     cross_province: bool
 
 
-class BorderOut(BaseModel):
+class BorderOut(ResponseModel):
     """The nearest border of the county; for a point outside, the nearest county."""
 
     distance_m: float | None
@@ -84,7 +85,7 @@ class BorderOut(BaseModel):
     other: OtherSideOut | None
 
 
-class LocationOut(BaseModel):
+class LocationOut(ResponseModel):
     """Where a point belongs."""
 
     lon: float
@@ -99,7 +100,7 @@ class LocationOut(BaseModel):
     layer: LayerOut
 
 
-class CourtOut(CourtRef):
+class CourtOut(CourtCandidateRef):
     """A court of the register."""
 
     parent_court_id: int | None
@@ -115,7 +116,7 @@ class CourtDetailOut(CourtOut):
     county_adcodes: list[int]
 
 
-class DivisionOut(BaseModel):
+class DivisionOut(ResponseModel):
     """A division of the active boundary layer."""
 
     division_id: int

@@ -8,7 +8,7 @@ from app.core.http import InContext
 from app.core.paging import After, Limit, Page, decode_token
 from app.core.wire import Key
 from app.telemetry import aemp_service as service
-from app.telemetry.aemp_schemas import AempSource, AempSourceChange, AempSourceIn
+from app.telemetry.aemp_schemas import AempSourceChangeIn, AempSourceIn, AempSourceOut
 
 router = APIRouter(tags=["telemetry"])
 
@@ -16,7 +16,7 @@ router = APIRouter(tags=["telemetry"])
 @router.post("/aemp-sources", status_code=201, summary="Have a maker's AEMP 2.0 interface polled")
 async def create_aemp_source(
     wanted: AempSourceIn, principal: MayWriteFeeds, session: WriteSession, context: InContext
-) -> AempSource:
+) -> AempSourceOut:
     """Register a maker's interface (ISO 15143-3); its locations come in like any ping, under the feed that is named.
 
     The secret is stored sealed and never shown again. Machines are known by PIN, or else serial number: register each
@@ -29,7 +29,7 @@ async def create_aemp_source(
 @router.get("/aemp-sources", summary="List polled interfaces and what came of them last")
 async def list_aemp_sources(
     principal: MayReadFeeds, session: ReadSession, after: After = None, limit: Limit = 100
-) -> Page[AempSource]:
+) -> Page[AempSourceOut]:
     """List the polled sources of the caller's lessor, or of all for an administrator."""
     return await service.list_sources(session, Visibility(principal), decode_token(after), limit)
 
@@ -37,11 +37,11 @@ async def list_aemp_sources(
 @router.patch("/aemp-sources/{source_id}", summary="Enable, disable or give a new secret")
 async def change_aemp_source(
     source_id: Key,
-    body: AempSourceChange,
+    body: AempSourceChangeIn,
     principal: MayWriteFeeds,
     session: WriteSession,
     context: InContext,
-) -> AempSource:
+) -> AempSourceOut:
     """Change a polled source; it is polled again as soon as its interval allows."""
     now = context.clock.now()
     return await service.change_source(session, Visibility(principal), source_id, body, context.settings, now)

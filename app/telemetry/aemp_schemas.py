@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, SecretStr
 
 from app.core.outbound import MAX_URL
-from app.core.wire import Id, Stored, Text, Wire
+from app.core.wire import Id, RequestModel, ResponseModel, Text
 from app.telemetry.aemp_domain import DEFAULT_INTERVAL, LEAST_INTERVAL, AempAuth
 
 
@@ -31,7 +31,7 @@ Secret = Annotated[
 Interval = Annotated[timedelta, Field(ge=LEAST_INTERVAL, le=timedelta(days=1), examples=["PT15M"])]
 
 
-class AempSourceIn(Wire):
+class AempSourceIn(RequestModel):
     """A maker's interface (AEMP 2.0, ISO 15143-3) to be polled."""
 
     name: Text
@@ -52,7 +52,7 @@ class AempSourceIn(Wire):
     """The least time between two polls that the maker allows."""
 
 
-class AempSourceChange(Wire):
+class AempSourceChangeIn(RequestModel):
     """What may change in a polled source; what is left out stays."""
 
     enabled: bool | None = None
@@ -61,7 +61,7 @@ class AempSourceChange(Wire):
     min_interval: Interval | None = None
 
 
-class AempSource(Stored):
+class AempSourceOut(ResponseModel):
     """A polled source and what came of it last."""
 
     source_id: int

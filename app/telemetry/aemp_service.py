@@ -14,7 +14,7 @@ from app.core.paging import Page, page_of
 from app.core.settings import Settings
 from app.telemetry import queries
 from app.telemetry.aemp_domain import AempAuth, Cursor, DueSource, Tally, bound_to, next_poll_at
-from app.telemetry.aemp_schemas import AempSource, AempSourceChange, AempSourceIn
+from app.telemetry.aemp_schemas import AempSourceChangeIn, AempSourceIn, AempSourceOut
 from app.telemetry.tables import AempSourceRow, FeedRow
 
 MAX_SOURCES = 50
@@ -25,7 +25,7 @@ _MAX_ERROR = 300
 
 async def create_source(
     session: AsyncSession, visibility: Visibility, wanted: AempSourceIn, settings: Settings, now: datetime
-) -> AempSource:
+) -> AempSourceOut:
     """Register a source; it is polled from now on.
 
     Raises:
@@ -63,7 +63,7 @@ async def create_source(
     row.secret_sealed = sealer.seal(wanted.secret.get_secret_value(), bound_to(row.source_id))
     await session.flush()
     note(session, Note("source.create", detail=f"source {row.source_id} of feed {row.feed_id}"))
-    return AempSource.model_validate(row)
+    return AempSourceOut.model_validate(row)
 
 
 async def _feed_in_sight(session: AsyncSession, visibility: Visibility, feed_id: int) -> FeedRow:
@@ -99,20 +99,20 @@ def _address(name: str, text: str, *, allow_private: bool) -> str:
         raise InvalidInput(f"{name}: {error}", field=name) from error
 
 
-async def list_sources(session: AsyncSession, visibility: Visibility, after: int, limit: int) -> Page[AempSource]:
+async def list_sources(session: AsyncSession, visibility: Visibility, after: int, limit: int) -> Page[AempSourceOut]:
     """Return a page of the sources in sight."""
     rows = await queries.aemp_sources_after(session, visibility.lessor_id, after, limit + 1)
-    return page_of([AempSource.model_validate(row) for row in rows], limit, lambda source: source.source_id)
+    return page_of([AempSourceOut.model_validate(row) for row in rows], limit, lambda source: source.source_id)
 
 
 async def change_source(
     session: AsyncSession,
     visibility: Visibility,
     source_id: int,
-    change: AempSourceChange,
+    change: AempSourceChangeIn,
     settings: Settings,
     now: datetime,
-) -> AempSource:
+) -> AempSourceOut:
     """Enable, disable, or give a new secret or interval; a changed source is polled as soon as its maker allows.
 
     Raises:
@@ -136,7 +136,7 @@ async def change_source(
         row.next_poll_at = now if row.last_polled_at is None else max(now, row.last_polled_at + row.min_interval)
     await session.flush()
     note(session, Note("source.change", detail=f"source {source_id}: {', '.join(sorted(change.model_fields_set))}"))
-    return AempSource.model_validate(row)
+    return AempSourceOut.model_validate(row)
 
 
 async def delete_source(session: AsyncSession, visibility: Visibility, source_id: int) -> None:

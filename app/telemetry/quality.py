@@ -12,7 +12,7 @@ from app.core.http import Context
 from app.core.settings import Settings
 from app.telemetry import queries
 from app.telemetry.domain import Doubt
-from app.telemetry.schemas import DoubtShare, FeedHour, FeedQuality, SilentDevice, SilentDevices
+from app.telemetry.schemas import DoubtShareOut, FeedHourOut, FeedQualityOut, SilentDeviceOut, SilentDevicesOut
 from app.telemetry.tables import FeedHourRow, FeedRow
 
 MAX_WINDOW: Final = timedelta(days=31)
@@ -51,7 +51,7 @@ def _full_hour(at: datetime) -> datetime:
 
 async def quality_of(
     session: AsyncSession, visibility: Visibility, feed_id: int, window: Window, context: Context
-) -> FeedQuality:
+) -> FeedQualityOut:
     """Return how well a feed worked in a window of whole hours; two statements.
 
     Args:
@@ -71,8 +71,8 @@ async def quality_of(
     now, settings = context.clock.now(), context.settings
     silent_since = now - (feed.device_silent_after or settings.device_silent_after)
     rows = await queries.silent_devices(session, feed, silent_since, LISTED_DEVICES)
-    devices = [SilentDevice(**row, silent_s=int((now - row["received_at"]).total_seconds())) for _, row in rows]
-    return FeedQuality(
+    devices = [SilentDeviceOut(**row, silent_s=int((now - row["received_at"]).total_seconds())) for _, row in rows]
+    return FeedQualityOut(
         feed_id=feed_id,
         name=feed.name,
         state=state_of(feed, last_batch_at, now, settings),
@@ -83,7 +83,7 @@ async def quality_of(
         **_shares(hours),
         **_lag(hours),
         hours=_series(hours, window),
-        silent_devices=SilentDevices(
+        silent_devices=SilentDevicesOut(
             count=rows[0][0] if rows else 0,
             silent_after=feed.device_silent_after or settings.device_silent_after,
             devices=devices,
@@ -126,7 +126,7 @@ def _shares(hours: Sequence[FeedHourRow]) -> dict[str, object]:
         "rejected_share": _share(_total(hours, "rejected"), received),
         "doubted_share": _share(_total(hours, "doubted"), stored),
         "doubts": [
-            DoubtShare(doubt=str(doubt.name).lower(), count=count, share=count / stored)
+            DoubtShareOut(doubt=str(doubt.name).lower(), count=count, share=count / stored)
             for count, doubt in counted
             if count
         ],
@@ -145,7 +145,7 @@ def _lag(hours: Sequence[FeedHourRow]) -> dict[str, float | None]:
     }
 
 
-def _series(hours: Sequence[FeedHourRow], window: Window) -> list[FeedHour]:
+def _series(hours: Sequence[FeedHourRow], window: Window) -> list[FeedHourOut]:
     """Return every hour of a window, also those in which nothing came."""
     came = {hour.hour: hour for hour in hours}
     first, last = window
@@ -154,7 +154,7 @@ def _series(hours: Sequence[FeedHourRow], window: Window) -> list[FeedHour]:
         at = first + number * _HOUR
         hour = came.get(at)
         series.append(
-            FeedHour(
+            FeedHourOut(
                 hour=at,
                 batches=hour.batches if hour else 0,
                 received=hour.received if hour else 0,

@@ -183,7 +183,7 @@ async def silent_devices(
     Reads all current positions of the feed's lessor once.
 
     Returns:
-        How many there are in all, and the columns of ``SilentDevice`` of each, at most ``limit``.
+        How many there are in all, and the columns of ``SilentDeviceOut`` of each, at most ``limit``.
     """
     told = [_HEARD.c[name] for name in ("device_id", "identifier", "asset_id", "fixed_at", "received_at")]
     newest = (

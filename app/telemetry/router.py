@@ -10,13 +10,13 @@ from app.core.http import InContext, Moment
 from app.core.paging import After, Limit, Page, decode_token
 from app.core.wire import Key
 from app.telemetry import quality, service, silence
-from app.telemetry.schemas import Feed, FeedAlert, FeedChange, FeedIn, FeedQuality, FeedSecret
+from app.telemetry.schemas import FeedAlertOut, FeedChangeIn, FeedIn, FeedOut, FeedQualityOut, FeedSecretOut
 
 router = APIRouter(tags=["telemetry"])
 
 
 @router.post("/feeds", status_code=201, summary="Register a source of pings")
-async def create_feed(wanted: FeedIn, principal: MayWriteFeeds, session: WriteSession, context: InContext) -> Feed:
+async def create_feed(wanted: FeedIn, principal: MayWriteFeeds, session: WriteSession, context: InContext) -> FeedOut:
     """Register a feed; its datum holds for rows that declare none, once a key is made for it."""
     return await service.create_feed(session, principal, wanted, context)
 
@@ -24,21 +24,21 @@ async def create_feed(wanted: FeedIn, principal: MayWriteFeeds, session: WriteSe
 @router.get("/feeds", summary="List sources of pings")
 async def list_feeds(
     principal: MayReadFeeds, session: ReadSession, after: After = None, limit: Limit = 100
-) -> Page[Feed]:
+) -> Page[FeedOut]:
     """List the feeds of the caller's lessor, or of all for an administrator."""
     return await service.list_feeds(session, Visibility(principal), decode_token(after), limit)
 
 
 @router.get("/feeds/{feed_id}", summary="Read a source of pings")
-async def read_feed(feed_id: Key, principal: MayReadFeeds, session: ReadSession) -> Feed:
+async def read_feed(feed_id: Key, principal: MayReadFeeds, session: ReadSession) -> FeedOut:
     """Read a feed; a lessor reads its own only."""
     return await service.feed_in_sight(session, Visibility(principal), feed_id)
 
 
 @router.patch("/feeds/{feed_id}", summary="Change a source of pings")
 async def change_feed(
-    feed_id: Key, changes: FeedChange, principal: MayWriteFeeds, session: WriteSession, context: InContext
-) -> Feed:
+    feed_id: Key, changes: FeedChangeIn, principal: MayWriteFeeds, session: WriteSession, context: InContext
+) -> FeedOut:
     """Change the members that are sent; they count at every entrance within half a second.
 
     Another datum clears the suspicion that devices of this feed are in another one than declared.
@@ -50,7 +50,7 @@ async def change_feed(
 @router.post("/feeds/{feed_id}/hmac-secret", status_code=201, summary="Make the secret that requests are signed with")
 async def make_hmac_secret(
     feed_id: Key, principal: MayWriteFeeds, session: WriteSession, context: InContext
-) -> FeedSecret:
+) -> FeedSecretOut:
     """Make a new secret, shown only now; from the next half second on the feed takes requests signed with it only."""
     return await service.make_hmac_secret(session, Visibility(principal), feed_id, context.settings)
 
@@ -67,7 +67,7 @@ async def read_feed_quality(
     to: Annotated[
         Moment | None, Query(description="First moment after the window, at most 31 days; now when left out.")
     ] = None,
-) -> FeedQuality:
+) -> FeedQualityOut:
     """Count what came through a feed in the whole hours of a window, what was wrong, and which devices are silent."""
     window = quality.hours_of(from_, to, context.clock.now())
     return await quality.quality_of(session, Visibility(principal), feed_id, window, context)
@@ -80,6 +80,6 @@ async def list_alerts(
     all_: Annotated[bool, Query(alias="all", description="Cleared alerts too.")] = False,
     after: After = None,
     limit: Limit = 100,
-) -> Page[FeedAlert]:
+) -> Page[FeedAlertOut]:
     """List the open alerts of the caller's feeds, or of all for an administrator, until batches come again."""
     return await silence.list_alerts(session, Visibility(principal), decode_token(after), limit, cleared_too=all_)

@@ -3,10 +3,10 @@
 from datetime import datetime, timedelta
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
 from app.core.datum import CoordSystem
-from app.core.wire import Key, Stored, Wire
+from app.core.wire import Key, RequestModel, ResponseModel
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=100, strip_whitespace=True, pattern=r"^[^\x00]*$")]
 Rate = Annotated[int, Field(strict=True, ge=1, le=100_000_000)]
@@ -14,7 +14,7 @@ Silence = Annotated[timedelta, Field(ge=timedelta(minutes=1), le=timedelta(days=
 """A duration, ISO 8601, for example PT6H; a minute at least, a year at most."""
 
 
-class FeedOptions(Wire):
+class FeedOptions(RequestModel):
     """What may hold for a source of pings instead of the service's defaults; null is the default."""
 
     rows_per_s: Rate | None = None
@@ -37,7 +37,7 @@ class FeedIn(FeedOptions):
     """An administrator names the lessor; a lessor's key is its own."""
 
 
-class FeedChange(FeedOptions):
+class FeedChangeIn(FeedOptions):
     """What may change of a source of pings; members left out stay as they are, null is the service's default."""
 
     name: Name = Field(default_factory=str)
@@ -47,7 +47,7 @@ class FeedChange(FeedOptions):
     """False: requests need no signature any more, and the secret is gone. It is turned on by making a secret."""
 
 
-class Feed(BaseModel):
+class FeedOut(ResponseModel):
     """A lessor's source of pings; null stands for the service's default."""
 
     feed_id: int
@@ -63,7 +63,7 @@ class Feed(BaseModel):
     created_at: datetime
 
 
-class FeedSecret(BaseModel):
+class FeedSecretOut(ResponseModel):
     """What the requests of a feed are signed with; shown only now."""
 
     feed_id: int
@@ -71,7 +71,7 @@ class FeedSecret(BaseModel):
     """Its characters are the key of HMAC-SHA256."""
 
 
-class DoubtShare(BaseModel):
+class DoubtShareOut(ResponseModel):
     """How many of the stored pings have a doubt."""
 
     doubt: str
@@ -80,7 +80,7 @@ class DoubtShare(BaseModel):
     """Of the stored pings, 0 to 1."""
 
 
-class FeedHour(BaseModel):
+class FeedHourOut(ResponseModel):
     """What came through a feed in the hour that begins at ``hour``."""
 
     hour: datetime
@@ -89,7 +89,7 @@ class FeedHour(BaseModel):
     stored: int
 
 
-class SilentDevice(BaseModel):
+class SilentDeviceOut(ResponseModel):
     """A device whose last good fix came through the feed, too long ago."""
 
     device_id: int
@@ -102,16 +102,16 @@ class SilentDevice(BaseModel):
     """Seconds since the fix came in."""
 
 
-class SilentDevices(BaseModel):
+class SilentDevicesOut(ResponseModel):
     """The devices of a feed that have sent no good fix for longer than ``silent_after``."""
 
     count: int
     silent_after: timedelta
-    devices: list[SilentDevice]
+    devices: list[SilentDeviceOut]
     """Those that have been silent longest, at most 100."""
 
 
-class FeedQuality(BaseModel):
+class FeedQualityOut(ResponseModel):
     """How well a feed worked in a window of whole hours, UTC; null where there is nothing to count."""
 
     feed_id: int
@@ -135,19 +135,19 @@ class FeedQuality(BaseModel):
     """Of the received rows, 0 to 1."""
     doubted_share: float | None
     """Of the stored rows, 0 to 1."""
-    doubts: list[DoubtShare]
+    doubts: list[DoubtShareOut]
     """Those that occurred, the most frequent first; a row may have several."""
     lag_mean_s: float | None
     """Seconds from fix to arrival, of the stored rows whose clock can be believed."""
     lag_max_s: float | None
-    hours: list[FeedHour]
+    hours: list[FeedHourOut]
     """Every hour of the window."""
-    silent_devices: SilentDevices
+    silent_devices: SilentDevicesOut
     """As of now, whatever the window."""
     computed_at: datetime
 
 
-class FeedAlert(Stored):
+class FeedAlertOut(ResponseModel):
     """That a feed fell silent."""
 
     alert_id: int

@@ -18,14 +18,14 @@ from app.core.http import Context
 from app.core.paging import Page, page_of
 from app.core.settings import Settings
 from app.telemetry import queries
-from app.telemetry.schemas import Feed, FeedIn, FeedSecret
+from app.telemetry.schemas import FeedIn, FeedOut, FeedSecretOut
 from app.telemetry.tables import FeedRow, PingBatchRow
 
 _SECRET_BYTES: Final = 32
 
 
-def _feed(row: FeedRow) -> Feed:
-    return Feed(
+def _feed(row: FeedRow) -> FeedOut:
+    return FeedOut(
         feed_id=row.feed_id,
         lessor_id=row.lessor_id,
         name=row.name,
@@ -39,7 +39,7 @@ def _feed(row: FeedRow) -> Feed:
     )
 
 
-async def create_feed(session: AsyncSession, principal: Principal, wanted: FeedIn, context: Context) -> Feed:
+async def create_feed(session: AsyncSession, principal: Principal, wanted: FeedIn, context: Context) -> FeedOut:
     """Register a feed of the caller's lessor, or of the one that an administrator names.
 
     Raises:
@@ -80,7 +80,7 @@ def _check_limits(principal: Principal, values: Mapping[str, Any], settings: Set
             raise InvalidInput(f"{name}: at most {most:,}; an administrator may set more", field=name)
 
 
-async def feed_in_sight(session: AsyncSession, visibility: Visibility, feed_id: int) -> Feed:
+async def feed_in_sight(session: AsyncSession, visibility: Visibility, feed_id: int) -> FeedOut:
     """Return a feed.
 
     Raises:
@@ -100,7 +100,7 @@ async def _row_in_sight(
 
 async def change_feed(
     session: AsyncSession, principal: Principal, feed_id: int, changes: Mapping[str, Any], settings: Settings
-) -> Feed:
+) -> FeedOut:
     """Change what a feed declares; it counts at the entrances of every process within half a second.
 
     Another datum is taken for the answer to a suspicion: devices that last sent through the feed are believed again.
@@ -109,7 +109,7 @@ async def change_feed(
         session: A transaction that writes.
         principal: Who changes it.
         feed_id: The feed.
-        changes: New values of members of ``FeedChange``.
+        changes: New values of members of ``FeedChangeIn``.
         settings: The limits that a lessor cannot exceed.
 
     Raises:
@@ -132,7 +132,7 @@ async def change_feed(
     return _feed(row)
 
 
-async def list_feeds(session: AsyncSession, visibility: Visibility, after: int, limit: int) -> Page[Feed]:
+async def list_feeds(session: AsyncSession, visibility: Visibility, after: int, limit: int) -> Page[FeedOut]:
     """Return a page of the feeds in sight."""
     rows = await queries.feeds_after(session, visibility.lessor_id, after, limit + 1)
     return page_of([_feed(row) for row in rows], limit, lambda feed: feed.feed_id)
@@ -180,7 +180,7 @@ def _bound(feed_id: int) -> str:
 
 async def make_hmac_secret(
     session: AsyncSession, visibility: Visibility, feed_id: int, settings: Settings
-) -> FeedSecret:
+) -> FeedSecretOut:
     """Make the secret that a feed's requests are signed with from now on, in place of any before.
 
     Raises:
@@ -192,7 +192,7 @@ async def make_hmac_secret(
     row.hmac_secret_sealed = settings.sealer().seal(secret, _bound(feed_id))
     await session.flush()
     note(session, Note("feed.secret", detail=f"feed {feed_id}"))
-    return FeedSecret(feed_id=feed_id, secret=secret)
+    return FeedSecretOut(feed_id=feed_id, secret=secret)
 
 
 async def feed_by_id(session: AsyncSession, feed_id: int) -> FeedRow | None:

@@ -13,7 +13,7 @@ from app.access.domain import Visibility
 from app.core.http import Context
 from app.core.paging import Page, page_of
 from app.telemetry import queries
-from app.telemetry.schemas import FeedAlert
+from app.telemetry.schemas import FeedAlertOut
 
 _log = structlog.get_logger("leasetrace.telemetry")
 
@@ -69,7 +69,7 @@ async def check_silence(session: AsyncSession, now: datetime, context: Context) 
 
 async def list_alerts(
     session: AsyncSession, visibility: Visibility, after: int, limit: int, *, cleared_too: bool
-) -> Page[FeedAlert]:
+) -> Page[FeedAlertOut]:
     """Return a page of the alerts of the feeds in sight, in the order in which they were raised."""
     rows = await queries.alerts_after(session, visibility.lessor_id, after, limit + 1, cleared_too=cleared_too)
-    return page_of([FeedAlert.model_validate(row) for row in rows], limit, lambda alert: alert.alert_id)
+    return page_of([FeedAlertOut.model_validate(row) for row in rows], limit, lambda alert: alert.alert_id)

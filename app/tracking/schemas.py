@@ -3,19 +3,18 @@
 from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import BaseModel
-
+from app.core.wire import ResponseModel
 from app.tracking.domain import Confidence
 
 
-class PointOut(BaseModel):
+class PointOut(ResponseModel):
     """A place, WGS-84 degrees."""
 
     lon: float
     lat: float
 
 
-class CourtOut(BaseModel):
+class PositionCourtRef(ResponseModel):
     """The court whose territory holds the place: a candidate with its basis, not a ruling."""
 
     court_id: int
@@ -26,7 +25,7 @@ class CourtOut(BaseModel):
     caveat: str | None
 
 
-class BorderOut(BaseModel):
+class PositionBorderOut(ResponseModel):
     """How near the border of the territory is."""
 
     distance_m: float | None
@@ -36,7 +35,7 @@ class BorderOut(BaseModel):
     """The court on the other side, where the border is near and there is one."""
 
 
-class DevicePositionOut(BaseModel):
+class DevicePositionOut(ResponseModel):
     """What one device of the asset said last."""
 
     device_id: int
@@ -46,7 +45,7 @@ class DevicePositionOut(BaseModel):
     why: str
 
 
-class PositionOut(BaseModel):
+class PositionOut(ResponseModel):
     """Where an asset is, how old and how sure that is."""
 
     asset_id: int
@@ -67,14 +66,14 @@ class PositionOut(BaseModel):
     county_adcode: int | None
     prefecture: str | None
     province: str | None
-    court: CourtOut | None
-    border: BorderOut | None
+    court: PositionCourtRef | None
+    border: PositionBorderOut | None
     devices: list[DevicePositionOut]
     data_as_of: datetime | None
     computed_at: datetime
 
 
-class TrackPointOut(BaseModel):
+class TrackPointOut(ResponseModel):
     """One ping of a track; what blocks it from being believed is named."""
 
     fixed_at: datetime
@@ -94,7 +93,7 @@ class TrackPointOut(BaseModel):
     row_index: int
 
 
-class GapOut(BaseModel):
+class GapOut(ResponseModel):
     """A time without a believed fix."""
 
     starts_at: datetime
@@ -103,7 +102,7 @@ class GapOut(BaseModel):
     displacement_m: float
 
 
-class TrackOut(BaseModel):
+class TrackOut(ResponseModel):
     """The pings of an asset in a window, in the order of time, with gaps and doubts."""
 
     asset_id: int

@@ -18,11 +18,11 @@ from app.telemetry.domain import BLOCKING, E7, Source, doubt_names
 from app.tracking import queries
 from app.tracking.domain import Gap, Position, TrackPoint, gaps_of, judge
 from app.tracking.schemas import (
-    BorderOut,
-    CourtOut,
     DevicePositionOut,
     GapOut,
     PointOut,
+    PositionBorderOut,
+    PositionCourtRef,
     PositionOut,
     TrackOut,
     TrackPointOut,
@@ -139,7 +139,7 @@ def _described(
         county_adcode=best.county_adcode,
         prefecture=county.prefecture if county else None,
         province=county.province if county else None,
-        court=CourtOut(
+        court=PositionCourtRef(
             court_id=basic.court_id,
             code=basic.code,
             name=basic.name,
@@ -173,9 +173,9 @@ def _device(position: Position, best: Position) -> DevicePositionOut:
     )
 
 
-def _border(position: Position, layer: LocatedLayer, within_m: float) -> BorderOut:
+def _border(position: Position, layer: LocatedLayer, within_m: float) -> PositionBorderOut:
     near = layer.near_border([position.lon], [position.lat], within_m)[0]
-    return BorderOut(distance_m=near.distance_m, near=near.near, other_court=near.other_court)
+    return PositionBorderOut(distance_m=near.distance_m, near=near.near, other_court=near.other_court)
 
 
 async def track_of(

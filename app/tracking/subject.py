@@ -17,7 +17,7 @@ from app.access.domain import Role, Visibility
 from app.access.subject import Looks, Opening, looks_at, openings_of
 from app.access.trail import Note, note
 from app.assets import service as assets
-from app.assets.schemas import AssetOutput
+from app.assets.schemas import AssetOut
 from app.assets.service import DeviceOn
 from app.core.database import as_service
 from app.core.errors import NotFound
@@ -29,15 +29,15 @@ from app.telemetry.domain import Doubt
 from app.telemetry.retention_terms import Term, terms_of
 from app.telemetry.subject import FromFeed, stored_of
 from app.tracking.subject_schemas import (
-    DeviceOnOut,
-    HoldOut,
-    LooksOut,
-    OpenedOut,
-    RetentionOut,
-    SourceOut,
-    StoredOut,
     SubjectAssetOut,
+    SubjectDataOut,
+    SubjectDeviceOut,
+    SubjectGrantOut,
+    SubjectHoldOut,
+    SubjectReadsOut,
     SubjectReportOut,
+    SubjectRetentionOut,
+    SubjectSourceOut,
 )
 from app.tracking.tables import CurrentPositionRow, DailyPositionRow
 
@@ -80,7 +80,7 @@ async def report_on_asset(
     """
     now = context.clock.now()
     row = await assets.asset_in_sight(session, visibility, asset_id, now)
-    told = await _told(session, [AssetOutput.model_validate(row)], context)
+    told = await _told(session, [AssetOut.model_validate(row)], context)
     note(session, Note("subject.report", asset_ids=(asset_id,), results=1))
     return SubjectReportOut(lessee_name=None, computed_at=now, assets=told, next=None)
 
@@ -97,14 +97,14 @@ async def report_on_lessee(
     rows = await assets.assets_of_lessee(session, visibility, name, now, after=after, limit=limit)
     if not rows and not after:
         raise NotFound("name: no asset in your sight is leased to somebody of this name", field="name")
-    page = [AssetOutput.model_validate(row) for row in rows[:limit]]
+    page = [AssetOut.model_validate(row) for row in rows[:limit]]
     told = await _told(session, page, context)
     note(session, Note("subject.report", asset_ids=[a.asset_id for a in page], results=len(page), detail=name))
     following = encode_key(page[-1].asset_id) if len(rows) > limit else None
     return SubjectReportOut(lessee_name=name, computed_at=now, assets=told, next=following)
 
 
-async def _told(session: AsyncSession, page: Sequence[AssetOutput], context: Context) -> list[SubjectAssetOut]:
+async def _told(session: AsyncSession, page: Sequence[AssetOut], context: Context) -> list[SubjectAssetOut]:
     ids = [asset.asset_id for asset in page]
     openings, looks, holds = (
         await openings_of(session, ids),
@@ -158,17 +158,17 @@ async def _days(session: AsyncSession, asset_ids: Sequence[int]) -> dict[int, Da
     return {i: Days(now_at.get(i, 0), *of_days.get(i, (0, None, None))) for i in asset_ids}
 
 
-def _asset(asset: AssetOutput, found: _Found, terms: Sequence[Term]) -> SubjectAssetOut:
+def _asset(asset: AssetOut, found: _Found, terms: Sequence[Term]) -> SubjectAssetOut:
     number = asset.asset_id
     feeds, days = found.stored.get(number, ()), found.days[number]
     held = any(hold.until_at is None for hold in found.holds.get(number, ()))
     return SubjectAssetOut(
         asset=asset,
         lessor=found.lessors.get(asset.lessor_id),
-        devices=[DeviceOnOut(**device._asdict()) for device in found.devices.get(number, ())],
+        devices=[SubjectDeviceOut(**device._asdict()) for device in found.devices.get(number, ())],
         stored=_stored(feeds, days),
         sources=[
-            SourceOut(
+            SubjectSourceOut(
                 feed_id=f.feed_id,
                 feed=f.feed,
                 pings=f.pings,
@@ -185,12 +185,12 @@ def _asset(asset: AssetOutput, found: _Found, terms: Sequence[Term]) -> SubjectA
     )
 
 
-def _stored(feeds: Sequence[FromFeed], days: Days) -> StoredOut:
+def _stored(feeds: Sequence[FromFeed], days: Days) -> SubjectDataOut:
     doubts: Counter[str] = Counter()
     for feed in feeds:
         doubts.update({str(d.name).lower(): n for d, n in zip(Doubt, feed.doubts, strict=True) if n})
     batches, kept = sum(f.batches for f in feeds), sum(f.bodies_kept for f in feeds)
-    return StoredOut(
+    return SubjectDataOut(
         pings=sum(f.pings for f in feeds),
         first_fixed_at=min((f.first_fixed_at for f in feeds), default=None),
         last_fixed_at=max((f.last_fixed_at for f in feeds), default=None),
@@ -205,7 +205,7 @@ def _stored(feeds: Sequence[FromFeed], days: Days) -> StoredOut:
     )
 
 
-def _retention(term: Term, feeds: Sequence[FromFeed], days: Days, *, held: bool) -> RetentionOut:
+def _retention(term: Term, feeds: Sequence[FromFeed], days: Days, *, held: bool) -> SubjectRetentionOut:
     oldest: date | None = None
     match term.kind:
         case "raw":
@@ -218,12 +218,12 @@ def _retention(term: Term, feeds: Sequence[FromFeed], days: Days, *, held: bool)
             pass
     kept = held and term.held
     goes = None if oldest is None or term.days is None or kept else oldest + timedelta(days=term.days)
-    return RetentionOut(kind=term.kind, what=term.what, days=term.days, oldest_goes_on=goes, held=kept)
+    return SubjectRetentionOut(kind=term.kind, what=term.what, days=term.days, oldest_goes_on=goes, held=kept)
 
 
-def _hold(hold: Hold, found: _Found) -> HoldOut:
+def _hold(hold: Hold, found: _Found) -> SubjectHoldOut:
     case = None if hold.case_id is None else found.cases.get(hold.case_id)
-    return HoldOut(
+    return SubjectHoldOut(
         court=None if case is None else found.courts.get(case.court_id),
         case_number=None if case is None else case.case_number,
         from_at=hold.from_at,
@@ -231,7 +231,7 @@ def _hold(hold: Hold, found: _Found) -> HoldOut:
     )
 
 
-def _opened(opening: Opening, found: _Found) -> OpenedOut:
+def _opened(opening: Opening, found: _Found) -> SubjectGrantOut:
     case = found.cases.get(opening.case_id)
     to: Literal["court", "dispatcher", "crew", "other"] = "other"
     match opening.role:
@@ -244,7 +244,7 @@ def _opened(opening: Opening, found: _Found) -> OpenedOut:
         case _:
             pass
     court_id = opening.court_id if opening.court_id is not None else case.court_id if case else None
-    return OpenedOut(
+    return SubjectGrantOut(
         to=to,
         court=None if court_id is None else found.courts.get(court_id),
         case_number=None if case is None else case.case_number,
@@ -257,7 +257,7 @@ def _opened(opening: Opening, found: _Found) -> OpenedOut:
 By = Literal["court", "lessor", "other"]
 
 
-def _looks(looks: Sequence[Looks], found: _Found) -> list[LooksOut]:
+def _looks(looks: Sequence[Looks], found: _Found) -> list[SubjectReadsOut]:
     """Add looks up by court: nobody learns here which officer, dispatcher or recipient it was."""
     counts: Counter[tuple[By, str | None]] = Counter()
     days: defaultdict[tuple[By, str | None], set[date]] = defaultdict(set)
@@ -266,7 +266,7 @@ def _looks(looks: Sequence[Looks], found: _Found) -> list[LooksOut]:
         counts[who] += one.count
         days[who].update(one.days)
     return [
-        LooksOut(by=by, name=name, count=counts[by, name], days=sorted(days[by, name]))
+        SubjectReadsOut(by=by, name=name, count=counts[by, name], days=sorted(days[by, name]))
         for by, name in sorted(counts, key=lambda w: (w[0], w[1] or ""))
     ]
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from app.core.exports import Cell, Stamp
 from app.tracking.subject import moment
-from app.tracking.subject_schemas import OpenedOut, SubjectAssetOut, SubjectReportOut
+from app.tracking.subject_schemas import SubjectAssetOut, SubjectGrantOut, SubjectReportOut
 
 Row = tuple[Cell, ...]
 _NOTE = "不含位置 No positions: they are read elsewhere, for a purpose, and each look stands in the trail."
@@ -51,7 +51,7 @@ def _rows(told: SubjectAssetOut) -> Iterator[Row]:
         yield ("查看 Looks", look.name or look.by, look.count, f"{len(look.days)} days (Asia/Shanghai): {days}")
 
 
-def _opened(one: OpenedOut) -> Row:
+def _opened(one: SubjectGrantOut) -> Row:
     whom = one.court or "" if one.to == "court" else f"{one.to} ({one.court or ''})"
     return ("开放 Opened to", whom, one.case_number or "", one.ground, _period(one.valid_from, one.valid_until))
 

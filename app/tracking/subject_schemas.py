@@ -3,12 +3,11 @@
 from datetime import date, datetime
 from typing import Literal
 
-from pydantic import BaseModel
+from app.assets.schemas import AssetOut
+from app.core.wire import ResponseModel
 
-from app.assets.schemas import AssetOutput
 
-
-class DeviceOnOut(BaseModel):
+class SubjectDeviceOut(ResponseModel):
     """That a device was on the asset."""
 
     identifier: str
@@ -19,7 +18,7 @@ class DeviceOnOut(BaseModel):
     bound_until: datetime | None
 
 
-class StoredOut(BaseModel):
+class SubjectDataOut(ResponseModel):
     """How much is stored; positions themselves are read elsewhere, for a purpose."""
 
     pings: int
@@ -37,7 +36,7 @@ class StoredOut(BaseModel):
     later_doubts: int
 
 
-class SourceOut(BaseModel):
+class SubjectSourceOut(ResponseModel):
     """Where pings came from."""
 
     feed_id: int | None
@@ -48,7 +47,7 @@ class SourceOut(BaseModel):
     last_received_at: datetime
 
 
-class RetentionOut(BaseModel):
+class SubjectRetentionOut(ResponseModel):
     """How long a class of what is stored is kept."""
 
     kind: str
@@ -61,7 +60,7 @@ class RetentionOut(BaseModel):
     """A legal hold keeps it until it is released."""
 
 
-class HoldOut(BaseModel):
+class SubjectHoldOut(ResponseModel):
     """A legal hold; the court's reason is the court's."""
 
     court: str | None
@@ -70,7 +69,7 @@ class HoldOut(BaseModel):
     until_at: datetime | None
 
 
-class OpenedOut(BaseModel):
+class SubjectGrantOut(ResponseModel):
     """To whom the asset was opened."""
 
     to: Literal["court", "dispatcher", "crew", "other"]
@@ -82,7 +81,7 @@ class OpenedOut(BaseModel):
     valid_until: datetime | None
 
 
-class LooksOut(BaseModel):
+class SubjectReadsOut(ResponseModel):
     """Who looked: a court (officers, dispatchers and recipients together), the lessor, or others by their role."""
 
     by: Literal["court", "lessor", "other"]
@@ -91,21 +90,21 @@ class LooksOut(BaseModel):
     days: list[date]
 
 
-class SubjectAssetOut(BaseModel):
+class SubjectAssetOut(ResponseModel):
     """One asset."""
 
-    asset: AssetOutput
+    asset: AssetOut
     lessor: str | None
-    devices: list[DeviceOnOut]
-    stored: StoredOut
-    sources: list[SourceOut]
-    retention: list[RetentionOut]
-    holds: list[HoldOut]
-    opened_to: list[OpenedOut]
-    looks: list[LooksOut]
+    devices: list[SubjectDeviceOut]
+    stored: SubjectDataOut
+    sources: list[SubjectSourceOut]
+    retention: list[SubjectRetentionOut]
+    holds: list[SubjectHoldOut]
+    opened_to: list[SubjectGrantOut]
+    looks: list[SubjectReadsOut]
 
 
-class SubjectReportOut(BaseModel):
+class SubjectReportOut(ResponseModel):
     """The report."""
 
     lessee_name: str | None

@@ -15,7 +15,7 @@ from app.access.cookies import COOKIE
 from app.access.domain import Principal, Role
 from app.access.passwords import Passwords
 from app.access.roles import permissions_of
-from app.access.sign_in import SignIn
+from app.access.sign_in import SignInService
 from app.core.database import SERVICE
 from app.core.http import Context
 
@@ -116,7 +116,7 @@ class People:
         totp_secret: str | None = None,
     ) -> int:
         """Make an account, with an authenticator where a secret is given."""
-        door: SignIn = self.application.state.sign_in
+        door: SignInService = self.application.state.sign_in
         wanted = people.NewPerson(login, login.title(), role, subject_id)
         first = await people.chosen_password(door.passwords, login, PASSWORD)
         async with self.context.database.writing(SERVICE) as session:

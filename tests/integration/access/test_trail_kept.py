@@ -19,7 +19,7 @@ from app.access.trail import COMMAND_LINE, Author, Entry, Note
 from app.access.trail_chain import Head
 from app.access.trail_writing import TrailWriter, writing_as
 from app.assets import service as assets
-from app.assets.schemas import LessorInput
+from app.assets.schemas import LessorIn
 from app.cli.audit import read_head, verify_trail
 from app.cli.bringing_in import import_assets
 from app.cli.cluster import ClusterUrls
@@ -217,7 +217,7 @@ async def test_the_command_line_signs_what_it_does(own: Settings, own_urls: Clus
     clock = FixedClock(NOW)
     database = Database(own)
     async with writing_as(database, COMMAND_LINE, clock) as session:
-        await assets.create_lessor(session, LessorInput(code="yuanhai", name="远海"), clock)
+        await assets.create_lessor(session, LessorIn(code="yuanhai", name="远海"), clock)
     file = tmp_path / "assets.csv"
     file.write_text("asset_type,kind,plate_no,lease_contract_no\nvehicle,car,沪A00001,L-3\n", encoding="utf-8")
     await import_assets(own, clock, Console(quiet=True), file, "yuanhai", "all_or_nothing")

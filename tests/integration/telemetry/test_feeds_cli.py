@@ -11,7 +11,7 @@ from app.cli.cluster import ClusterUrls
 from app.cli.feeds import length, percent, print_quality
 from app.cli.main import cli
 from app.cli.operator import moment
-from app.telemetry.schemas import FeedQuality
+from app.telemetry.schemas import FeedQualityOut
 from tests.conftest import NOW
 from tests.integration.ingest.fleet import make_feed, ping, register_truck
 from tests.support import Doors
@@ -89,7 +89,7 @@ async def test_a_page_of_quality_tells_everything(doors: Doors) -> None:
         ],
     }
     page = io.StringIO()
-    print_quality(Console(file=page, width=118), FeedQuality.model_validate(found))
+    print_quality(Console(file=page, width=118), FeedQualityOut.model_validate(found))
     told = page.getvalue()
     for words in (
         "is live",
