@@ -8,7 +8,7 @@ BIN := .venv/bin
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help prepare demo serve stop test check format bench torture clean
+.PHONY: help prepare demo serve stop test check format openapi bench torture clean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ check: prepare ## Format, lint, types, order of the rooms, security
 format: prepare ## Put the code into the form that check wants
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+openapi: prepare ## Write the OpenAPI document to openapi.json
+	@$(BIN)/leasetrace openapi >.local/openapi.json && mv .local/openapi.json openapi.json
 
 bench: prepare ## Measure everything and print JSON
 	@$(BIN)/leasetrace bench all --json

@@ -1,5 +1,6 @@
 """The OpenAPI document: what FastAPI derives, with the problem documents that every operation may answer."""
 
+import json
 from typing import Any
 
 from fastapi import FastAPI
@@ -33,6 +34,11 @@ def install(app: FastAPI) -> None:
         return app.openapi_schema
 
     app.openapi = document  # type: ignore[method-assign] # FastAPI's own documented way
+
+
+def to_text(document: dict[str, Any]) -> str:
+    """Return a document as JSON in one fixed form, so that two versions can be compared line by line."""
+    return json.dumps(document, ensure_ascii=False, indent=2, sort_keys=True) + "\n"
 
 
 def _document(app: FastAPI) -> dict[str, Any]:

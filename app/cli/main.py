@@ -28,6 +28,7 @@ from app.cli.cluster import APPLICATION, ClusterUrls, LocalCluster, database_url
 from app.cli.data_rights import print_report, print_retention
 from app.cli.exports import exports_app
 from app.cli.feeds import feeds_app
+from app.cli.interface import print_openapi
 from app.cli.keys import make_key
 from app.cli.postgres import ClusterError
 from app.cli.users import users_app
@@ -72,6 +73,7 @@ cli.add_typer(feeds_app, name="feeds")
 cli.add_typer(exports_app, name="exports")
 cli.add_typer(audit_app, name="audit")
 cli.add_typer(bench_app, name="bench")
+cli.command("openapi")(print_openapi)
 key_care.add_to(keys_app)
 console = Console(highlight=False, width=None if sys.stdout.isatty() else 118)
 

@@ -1,4 +1,4 @@
-"""Names of request and response types, and the committed OpenAPI document.
+"""Names of request and response types; the committed OpenAPI document is up to date.
 
 The rule for every type that the OpenAPI document names: it is an enum, a page of a list (``Page[...]``), or
 
@@ -9,6 +9,8 @@ No other class ends so, and each such name exists once in the whole project.
 """
 
 import ast
+import difflib
+import json
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -17,11 +19,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import SecretStr
 
 import app
-from app.core.settings import Settings
-from app.main import create_app
+from app.cli.interface import openapi_text
 
 ROOT = Path(app.__file__).parents[1]
 _REF = "#/components/schemas/"
@@ -29,8 +29,9 @@ _REF = "#/components/schemas/"
 
 @cache
 def document() -> dict[str, Any]:
-    settings = Settings(database_url=SecretStr("postgresql://nobody@127.0.0.1:1/none"), log_level="ERROR")
-    return create_app(settings).openapi()
+    found = json.loads(openapi_text())
+    assert isinstance(found, dict)
+    return found
 
 
 def schemas() -> dict[str, Any]:
@@ -117,3 +118,13 @@ def test_they_stand_in_files_of_schemas(ending: str) -> None:
     """In ``schemas.py`` of a room, but for what belongs to no room: the problem documents and the state of health."""
     places = [place.partition(":")[0] for place in classes() if place.endswith(ending)]
     assert [p for p in places if not p.endswith("schemas.py") and not p.startswith("app/api/")] == []
+
+
+def test_the_committed_document_is_up_to_date() -> None:
+    committed, served = ((ROOT / "openapi.json").read_text(encoding="utf-8"), openapi_text())
+    difference = "".join(
+        difflib.unified_diff(
+            committed.splitlines(keepends=True), served.splitlines(keepends=True), "committed", "now"
+        )
+    )
+    assert not difference, f"openapi.json is out of date; run `make openapi` and commit the file\n{difference}"
