@@ -1,4 +1,4 @@
-"""What becomes of input that is wrong, hostile or odd: each line of the table in docs/api.md."""
+"""What becomes of input that is wrong, hostile or odd: each line of the table in docs/formats.md."""
 
 import asyncio
 import gzip
