@@ -1,6 +1,5 @@
 """Signing in through an institution's OpenID provider: to it, and back from it."""
 
-import html
 import time
 from typing import Annotated, cast
 
@@ -17,10 +16,12 @@ from app.access.schemas import InstitutionOut, SignInOptionsOut
 from app.access.session_router import PAUSED, sign_in_of
 from app.core.clients import client_address
 from app.core.http import InContext
+from app.core.templates import templates_of
 
 PATH = "/session/oidc"
 COOKIE_PATH = f"/v1{PATH}"
 router = APIRouter()
+_TEMPLATES = templates_of("app.access")
 
 
 def provider_of(request: Request) -> OidcProvider:
@@ -106,18 +107,8 @@ async def finish_oidc_sign_in(
     sign_in_of(request).count_address(str(client_address(request) or ""), time.monotonic())
     arrived = await finish(provider, context, answered, request.headers.get("user-agent"))
     request.state.principal = (await keyring_of(request).signed_in(arrived.opened.token)).principal
-    answer = HTMLResponse(_page(arrived.return_to))
+    answer = HTMLResponse(_TEMPLATES.get_template("signed_in.html").render(path=arrived.return_to))
     set_session_cookie(answer, request, arrived.opened.token)
     if cookie is not None:
         answer.delete_cookie(cookie, path=COOKIE_PATH)
     return answer
-
-
-def _page(path: str) -> str:
-    """Return a page that goes on to a path of ours by itself."""
-    to = html.escape(path)
-    return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Signed in</title>'
-        f'<meta http-equiv="refresh" content="0;url={to}"></head>'
-        f'<body><p>Signed in. <a href="{to}">Go on</a></p></body></html>'
-    )

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from app.core.errors import AppError
 from app.core.exports import Cell, Checked, check_rows, read_csv
-from app.core.html import read_rows
+from app.core.html_tables import read_rows
 from app.core.workbooks import read_first_sheet
 
 exports_app = typer.Typer(help="Files that left the service.", no_args_is_help=True)

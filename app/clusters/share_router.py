@@ -13,12 +13,13 @@ from app.access.http import MayWriteShares, ReadSession, WriteSession
 from app.access.share_domain import ShareView
 from app.assets.domain import half_width
 from app.clusters import run_sheets
-from app.clusters.run_sheet_page import HEADERS, MEDIA_TYPE, gone_page, pin_page, sheet_page
+from app.clusters.run_sheet_page import HEADERS, not_found_page, pin_page, sheet_page
 from app.clusters.share_schemas import NewShareOut, ShareIn, ShareOut
 from app.core.errors import NotFound, TooManyRequests
 from app.core.exports import repr_digest
 from app.core.http import InContext
 from app.core.paging import After, Limit, Page, decode_token, page_of
+from app.core.templates import HTML
 from app.core.wire import Key
 from app.jurisdictions.service import locators_of
 
@@ -79,14 +80,14 @@ async def revoke_share(share_id: Key, principal: MayWriteShares, session: WriteS
 
 
 def _page(body: bytes, status: HTTPStatus = HTTPStatus.OK, headers: Mapping[str, str] = NO_HEADERS) -> Response:
-    return Response(body, status, {**HEADERS, **headers}, MEDIA_TYPE)
+    return Response(body, status, {**HEADERS, **headers}, HTML)
 
 
 @page_router.get(PAGE_PATH)
 async def get_shared_sheet(token: str, context: InContext) -> Response:
     """Ask for the PIN; an unknown, expired, revoked or locked link has one answer."""
     found = await run_sheets.shared_sheet(context, token)
-    return _page(gone_page(), HTTPStatus.NOT_FOUND) if found is None else _page(pin_page())
+    return _page(not_found_page(), HTTPStatus.NOT_FOUND) if found is None else _page(pin_page())
 
 
 @page_router.post(PAGE_PATH)
@@ -95,7 +96,7 @@ async def open_shared_sheet(request: Request, token: str, context: InContext) ->
     pin = _pin_of(await request.body())
     found = await run_sheets.shared_sheet(context, token)
     if found is None:
-        return _page(gone_page(), HTTPStatus.NOT_FOUND)
+        return _page(not_found_page(), HTTPStatus.NOT_FOUND)
     layer = await locators_of(request).current()
     try:
         if not await shares.try_pin(context.database, found, pin, context.clock, request.state.request_id):
@@ -104,10 +105,10 @@ async def open_shared_sheet(request: Request, token: str, context: InContext) ->
         said = _WAIT.format(s=error.retry_after_s)
         return _page(pin_page(said), HTTPStatus.TOO_MANY_REQUESTS, {"Retry-After": str(error.retry_after_s)})
     except NotFound:
-        return _page(gone_page(), HTTPStatus.NOT_FOUND)
+        return _page(not_found_page(), HTTPStatus.NOT_FOUND)
     sheet = await run_sheets.open_sheet(context, found, layer, request.state.request_id)
     if sheet is None:
-        return _page(gone_page(), HTTPStatus.NOT_FOUND)
+        return _page(not_found_page(), HTTPStatus.NOT_FOUND)
     body = sheet_page(sheet)
     return _page(body, headers=repr_digest(body))
 

@@ -226,6 +226,13 @@ def test_the_provider_of_the_tests_is_locked_without_an_address_and_installed_fo
     assert "prepare_provider" in read(".ci/prepare")
 
 
+def test_the_wheel_carries_every_file_of_the_package() -> None:
+    patterns = tomllib.loads(read("pyproject.toml"))["tool"]["setuptools"]["package-data"]["app"]
+    carried = {path for pattern in patterns for path in (ROOT / "app").glob(pattern)}
+    files = {path for path in (ROOT / "app").rglob("*") if path.is_file() and "__pycache__" not in path.parts}
+    assert {path for path in files if path.suffix != ".py"} == {path for path in carried if path.is_file()}
+
+
 def test_the_locks_hold_what_the_project_asks_for_and_agree() -> None:
     project = tomllib.loads(read("pyproject.toml"))["project"]
     service, development = locked("requirements.lock"), locked("requirements-dev.lock")

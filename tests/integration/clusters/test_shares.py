@@ -15,7 +15,7 @@ from sqlalchemy import text
 
 from app.cli.exports import check_file
 from app.core.clock import FixedClock
-from app.core.html import read_rows
+from app.core.html_tables import read_rows
 from tests.conftest import NOW
 from tests.integration.clusters.conftest import CHANGNING, KUNSHAN, Fleet
 from tests.integration.enforcement.conftest import plate, vin
