@@ -35,7 +35,6 @@ check: prepare ## Format, lint, types, order of the rooms, security
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/bandit -q -r app -c pyproject.toml
-	@$(BIN)/python .ci/audit.py
 
 format: prepare ## Put the code into the form that check wants
 	$(BIN)/ruff format .
