@@ -1,27 +1,21 @@
 """The client of an institution's OpenID provider: what it says of itself, its keys, codes turned into claims.
 
-Everything goes out by ``core.outbound``: to public addresses unless a setting allows others, with certificates
-checked, within limits of size and time, without following redirects.
-
 References:
-    OpenID Connect Discovery 1.0, section 4; RFC 6749, sections 2.3.1, 4.1.3 and 5; RFC 7517, section 5.
+    OpenID Connect Discovery 1.0, section 4; RFC 6749, sections 4.1.3 and 5; RFC 7517, section 5.
 """
 
 import asyncio
-import base64
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from ssl import SSLContext
 from typing import Any, Final, NoReturn, TypeVar
-from urllib.parse import quote_plus
 
 import httpx
 import msgspec
 import structlog
-from authlib.oauth2.rfc6749.parameters import prepare_grant_uri, prepare_token_request
+from authlib.oauth2.rfc6749.parameters import prepare_grant_uri
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
 from joserfc.jwk import Key
 
@@ -29,7 +23,8 @@ from app.access.oidc import Claimed, Flow, Registration, claimed_by
 from app.access.oidc_errors import OidcAnswerRefused, OidcUnavailable
 from app.access.oidc_tokens import TokenRefused, UnknownKey, check_id_token, keys_of
 from app.core.clock import Clock
-from app.core.outbound import PinnedTransport, check_url
+from app.core.http_client import Answer, CallFailed, HttpClient, token_request
+from app.core.outbound import check_url
 
 MAX_ANSWER_BYTES: Final = 256 * 1024
 REMEMBERED_S: Final = 3600.0
@@ -41,11 +36,11 @@ KEYS_APART_S: Final = 30.0
 FAILURE_REMEMBERED_S: Final = 3.0
 """After a provider has not answered, people are told so at once for so long, seconds."""
 
-_LONGEST_S: Final = 20.0  # a whole call, however slowly it drips
-_TIMEOUT: Final = httpx.Timeout(8, connect=5)
+_OK: Final = frozenset({200})
+_BAD_REQUEST: Final = 400
 _MAX_KEYS: Final = 100
 _log = structlog.get_logger("leasetrace.oidc")
-Answer = TypeVar("Answer")
+Decoded = TypeVar("Decoded")
 
 
 class _Discovery(msgspec.Struct):
@@ -162,26 +157,29 @@ class OidcProvider:
             return redeemed.claimed
         _must_be_callable("userinfo_endpoint", url, allow_private=self.registration.allow_private)
         headers = {"Authorization": f"Bearer {redeemed.access_token}"}
-        body = await self._called("userinfo", "GET", url, headers=headers)
-        claimed = claimed_by(_decoded("userinfo", body, dict[str, object]))
+        answer = await self._called("userinfo", url, headers)
+        claimed = claimed_by(_decoded("userinfo", answer, dict[str, object]))
         if claimed is None or claimed.subject != redeemed.claimed.subject:
             _refuse("userinfo: it is about somebody else")
         return claimed
 
     async def _tokens(self, discovery: _Discovery, code: str, flow: Flow) -> _Tokens:
-        ours = self.registration
-        form: dict[str, str] = {"code": code, "code_verifier": flow.verifier}
-        headers = {"Content-Type": "application/x-www-form-urlencoded"}
-        methods = discovery.token_endpoint_auth_methods_supported
-        if ours.client_secret is None:
-            form["client_id"] = ours.client_id
-        elif methods is None or "client_secret_basic" in methods:
-            pair = f"{quote_plus(ours.client_id)}:{quote_plus(ours.client_secret)}"
-            headers["Authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
-        else:
-            form |= {"client_id": ours.client_id, "client_secret": ours.client_secret}
-        body = prepare_token_request("authorization_code", redirect_uri=ours.redirect_uri, **form)
-        answer = await self._called("token", "POST", discovery.token_endpoint, headers=headers, content=str(body))
+        ours, methods = self.registration, discovery.token_endpoint_auth_methods_supported
+        headers, content = token_request(
+            "authorization_code",
+            ours.client_id,
+            ours.client_secret,
+            secret_in_body=methods is not None and "client_secret_basic" not in methods,
+            redirect_uri=ours.redirect_uri,
+            code=code,
+            code_verifier=flow.verifier,
+        )
+        answer = await self._called("token", discovery.token_endpoint, headers, content)
+        if answer.status == _BAD_REQUEST:
+            said = _decoded("token", answer, _TokenError).error
+            if said == "invalid_grant":  # the code is spent, too old or another's, or the verifier is not its own
+                _refuse("token endpoint: invalid_grant")
+            raise _unavailable(f"token: HTTP {answer.status}")
         return _decoded("token", answer, _Tokens)
 
     async def _checked(self, discovery: _Discovery, tokens: _Tokens, flow: Flow) -> dict[str, object]:
@@ -208,7 +206,7 @@ class OidcProvider:
 
     async def _keys_of(self, discovery: _Discovery, *, fresh: bool) -> tuple[Key, ...]:
         async def ask() -> tuple[Key, ...]:
-            found = _decoded("jwks", await self._called("jwks", "GET", discovery.jwks_uri), _Keys)
+            found = _decoded("jwks", await self._called("jwks", discovery.jwks_uri), _Keys)
             return keys_of(found.keys[:_MAX_KEYS])
 
         async with self._lock:
@@ -217,7 +215,7 @@ class OidcProvider:
                 self._keys = (now, await self._unless_it_just_failed(ask))
             return self._keys[1]
 
-    async def _unless_it_just_failed(self, ask: Callable[[], Awaitable[Answer]]) -> Answer:
+    async def _unless_it_just_failed(self, ask: Callable[[], Awaitable[Decoded]]) -> Decoded:
         """Ask, but not while a failure is fresh: whoever waited for the same answer is not kept waiting once more."""
         if self._failed is not None and self._monotonic() < self._failed[0] + FAILURE_REMEMBERED_S:
             raise OidcUnavailable(self._failed[1])
@@ -232,7 +230,7 @@ class OidcProvider:
     async def _discover(self) -> _Discovery:
         issuer = self.registration.issuer
         url = f"{issuer.rstrip('/')}/.well-known/openid-configuration"
-        discovery = _decoded("discovery", await self._called("discovery", "GET", url), _Discovery)
+        discovery = _decoded("discovery", await self._called("discovery", url), _Discovery)
         if discovery.issuer != issuer:
             raise _unavailable("discovery: it names another issuer than LEASETRACE_OIDC_ISSUER")
         allow_private = self.registration.allow_private
@@ -250,41 +248,22 @@ class OidcProvider:
         return context
 
     async def _called(
-        self, what: str, method: str, url: str, *, headers: dict[str, str] | None = None, content: str | None = None
-    ) -> bytes:
-        """Return the body of an answer, which must be 200."""
-        transport = PinnedTransport(
+        self, what: str, url: str, headers: dict[str, str] | None = None, content: str | None = None
+    ) -> Answer:
+        """Return an answer, which must be 200; to a POST, which is what has a content, also 400."""
+        async with HttpClient(
             allow_private=self.registration.allow_private,
-            verify=self._certificates,
+            connect_s=5,
+            idle_s=8,
+            total_s=20,
             max_bytes=MAX_ANSWER_BYTES,
-        )
-        plain = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "LeaseTrace"}
-        async with (
-            _sending(what),
-            httpx.AsyncClient(
-                transport=transport, timeout=_TIMEOUT, follow_redirects=False, trust_env=False
-            ) as client,
-        ):
-            response = await client.request(method, url, headers=plain | (headers or {}), content=content)
-        if response.status_code == httpx.codes.OK:
-            return response.content
-        if what == "token" and response.status_code == httpx.codes.BAD_REQUEST:
-            said = _decoded("token", response.content, _TokenError).error
-            if said == "invalid_grant":  # the code is spent, too old or another's, or the verifier is not its own
-                _refuse("token endpoint: invalid_grant")
-        raise _unavailable(f"{what}: HTTP {response.status_code}")
-
-
-@asynccontextmanager
-async def _sending(what: str) -> AsyncIterator[None]:
-    """Turn what can go wrong on the way into one error; its reason goes to the log."""
-    try:
-        async with asyncio.timeout(_LONGEST_S):
-            yield
-    except (TimeoutError, httpx.TimeoutException):
-        raise _unavailable(f"{what}: no answer in time") from None
-    except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL) as error:
-        raise _unavailable(f"{what}: {type(error).__name__}: {error}") from None
+            verify=self._certificates,
+        ) as client:
+            try:
+                accepted = _OK if content is None else _OK | {_BAD_REQUEST}
+                return await client.call(what, url, headers, content, accepted)
+            except CallFailed as failure:
+                raise _unavailable(failure.reason) from None
 
 
 def _must_be_callable(name: str, url: str, *, allow_private: bool) -> None:
@@ -294,9 +273,9 @@ def _must_be_callable(name: str, url: str, *, allow_private: bool) -> None:
         raise _unavailable(f"discovery: {name}: {error}") from None
 
 
-def _decoded(what: str, body: bytes, kind: type[Answer]) -> Answer:
+def _decoded(what: str, answer: Answer, kind: type[Decoded]) -> Decoded:
     try:
-        return msgspec.json.decode(body, type=kind)
+        return msgspec.json.decode(answer.body, type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         raise _unavailable(f"{what}: the answer is not what a provider says") from None
 

@@ -27,8 +27,8 @@ from rfc3161_client import (
 
 from app.access.trail_chain import Head
 from app.core.errors import InvalidInput, Unavailable
+from app.core.http_client import CallFailed, HttpClient
 
-_TIMEOUT_S: Final = 20.0
 _MOST_BYTES: Final = 1024 * 1024
 _GRANTED: Final = 0
 _KEEP: Final = """
@@ -88,15 +88,20 @@ async def stamp(head: Head, url: str) -> Stamp:
     )
     headers = {"Content-Type": "application/timestamp-query", "Accept": "application/timestamp-reply"}
     try:
-        async with httpx.AsyncClient(timeout=_TIMEOUT_S) as client:
-            answer = await client.post(url, content=request.as_bytes(), headers=headers)
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise Unavailable(f"The time stamp authority did not answer ({type(error).__name__}).") from error
-    if not answer.is_success or len(answer.content) > _MOST_BYTES:
-        raise Unavailable(f"The time stamp authority answered with HTTP {answer.status_code}.")
+        async with HttpClient(
+            allow_private=True,  # the address is the operator's own setting
+            connect_s=20,
+            idle_s=20,
+            total_s=60,
+            max_bytes=_MOST_BYTES,
+            verify=httpx.create_ssl_context(),  # heeds SSL_CERT_FILE
+        ) as client:
+            answer = await client.call("the time stamp authority", url, headers, request.as_bytes())
+    except CallFailed as failure:
+        raise Unavailable(f"No time stamp was made: {failure.reason}.") from failure
     try:
-        found = _read(head, answer.content)
-        nonce = decode_timestamp_response(answer.content).tst_info.nonce
+        found = _read(head, answer.body)
+        nonce = decode_timestamp_response(answer.body).tst_info.nonce
     except ValueError as error:
         raise Unavailable(f"The time stamp authority's answer is of no use: {error}.") from error
     if nonce != request.nonce:

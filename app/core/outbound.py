@@ -13,9 +13,7 @@ import asyncio
 import ipaddress
 import socket
 import ssl
-from collections.abc import AsyncIterator
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 import httpx
 
@@ -52,10 +50,6 @@ _PRIVATE_NAMES: Final = ("localhost", ".localhost", ".local", ".internal", ".hom
 
 class AddressRefused(httpx.ConnectError):
     """The host is at an address that is not public; nothing was sent."""
-
-
-class AnswerRefused(httpx.ReadError):
-    """An answer is larger than its limit, or packed so that its true size cannot be told."""
 
 
 def is_public(address: IpAddress) -> bool:
@@ -137,49 +131,27 @@ def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
     return url.scheme, url.host, url.port or _DEFAULT_PORTS.get(url.scheme)
 
 
-class _LimitedStream(httpx.AsyncByteStream):
-    """An answer's body, broken off once it is larger than its limit."""
-
-    def __init__(self, inner: httpx.AsyncByteStream, max_bytes: int) -> None:
-        self._inner = inner
-        self._max_bytes = max_bytes
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        received = 0
-        async for chunk in self._inner:
-            received += len(chunk)
-            if received > self._max_bytes:
-                raise AnswerRefused(f"the answer is over {self._max_bytes // 1024} KiB")
-            yield chunk
-
-    async def aclose(self) -> None:
-        await self._inner.aclose()
-
-
 class PinnedTransport(httpx.AsyncBaseTransport):
     """Connects to the address that it looked up and checked itself; the certificate is checked against the name.
 
-    Use one for each origin: connections are kept by address. Proxies of the environment are not used.
+    Each host has connections of its own: two hosts at one address never share one. Proxies of the environment are not
+    used.
 
     Args:
-        allow_private: Let addresses be private.
-        verify: How certificates are checked; the system's authorities unless somebody says otherwise.
-        max_bytes: An answer's body may be this large and may not be packed; whoever reads limits it where left out.
+        allow_private: Allow addresses that are not public.
+        verify: How certificates are checked; by httpx's usual authorities when left out.
     """
 
-    def __init__(
-        self, *, allow_private: bool, verify: ssl.SSLContext | bool = True, max_bytes: int | None = None
-    ) -> None:
+    def __init__(self, *, allow_private: bool, verify: ssl.SSLContext | None = None) -> None:
         self._allow_private = allow_private
-        self._max_bytes = max_bytes
-        self._inner = httpx.AsyncHTTPTransport(verify=verify, trust_env=False, http2=False)
+        self._verify = verify or httpx.create_ssl_context(trust_env=False)
+        self._hosts: dict[str, httpx.AsyncBaseTransport] = {}
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request to the address of its host.
 
         Raises:
             AddressRefused: One of the host's addresses is not public.
-            AnswerRefused: The answer is packed though its size is limited; while it is read: it is over the limit.
             httpx.ConnectError: The host has no address, or does not answer there.
         """
         name = request.url.raw_host.decode("ascii").strip("[]")
@@ -191,8 +163,12 @@ class PinnedTransport(httpx.AsyncBaseTransport):
             stream=request.stream,
             extensions={**request.extensions, "sni_hostname": name},
         )
-        response = await self._inner.handle_async_request(pinned)
-        return response if self._max_bytes is None else await _limited(response, self._max_bytes)
+        return await self._connections_of(name).handle_async_request(pinned)
+
+    def _connections_of(self, name: str) -> httpx.AsyncBaseTransport:
+        if name not in self._hosts:
+            self._hosts[name] = httpx.AsyncHTTPTransport(verify=self._verify, trust_env=False, http2=False)
+        return self._hosts[name]
 
     async def _address_of(self, name: str, port: int) -> str:
         try:
@@ -206,34 +182,7 @@ class PinnedTransport(httpx.AsyncBaseTransport):
             raise AddressRefused(msg)
         return addresses[0]
 
-    async def __aenter__(self) -> Self:
-        """Open the connections' pool."""
-        await self._inner.__aenter__()
-        return self
-
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None = None,
-        exc_value: BaseException | None = None,
-        traceback: TracebackType | None = None,
-    ) -> None:
-        """Close every connection."""
-        await self._inner.__aexit__(exc_type, exc_value, traceback)
-
     async def aclose(self) -> None:
         """Close every connection."""
-        await self._inner.aclose()
-
-
-async def _limited(response: httpx.Response, max_bytes: int) -> httpx.Response:
-    if response.headers.get("content-encoding", "identity").strip().lower() not in {"", "identity"}:
-        await response.aclose()
-        raise AnswerRefused("the answer is packed, though that was not asked for")
-    stream = response.stream
-    assert isinstance(stream, httpx.AsyncByteStream)  # noqa: S101 what an asynchronous transport returns
-    return httpx.Response(
-        response.status_code,
-        headers=response.headers,
-        stream=_LimitedStream(stream, max_bytes),
-        extensions=response.extensions,
-    )
+        for connections in self._hosts.values():
+            await connections.aclose()

@@ -2,30 +2,26 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import timedelta
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 import httpx
 
 from app.core.errors import AppError
-from app.core.outbound import PinnedTransport
-from app.ingest.aemp_http import AempFailure, read_limited, refuse, sending
+from app.core.http_client import CallFailed, HttpClient
 from app.ingest.aemp_paging import LeavesOrigin, Step, first_step, next_step
 from app.ingest.aemp_tokens import TokenCache
 from app.telemetry.aemp import AempPage, decode_page
 from app.telemetry.aemp_domain import AempAuth, DueSource
 
 MAX_PAGES: Final = 200
-MAX_PAGE_BYTES: Final = 8 * 1024 * 1024
 SHORT_WAIT: Final = timedelta(seconds=60)
 """A maker that asks for no longer than this is waited for in the middle of a poll; otherwise a fleet whose thirtieth
 page is always refused would never be read beyond it."""
 
 MAX_WAITS: Final = 5
-_TIMEOUT: Final = httpx.Timeout(30, connect=10)
+_ACCEPTED: Final = frozenset({200, 204})
 _BUSY: Final = frozenset({429, 503})
 
 
@@ -45,13 +41,13 @@ class FetchedPage:
 
 
 class AempClient:
-    """Reads the fleet snapshot of one source; an asynchronous context manager.
+    """Reads the fleet snapshot of one source.
 
     Args:
         source: Where and how.
         secret: Its secret, in clear.
         tokens: Where tokens are kept between polls.
-        allow_private: Let the host be at an address that is not public.
+        client: Open.
         sleep: Waits for seconds; a test says otherwise.
     """
 
@@ -60,44 +56,22 @@ class AempClient:
         source: DueSource,
         secret: str,
         tokens: TokenCache,
+        client: HttpClient,
         *,
-        allow_private: bool,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._source = source
         self._secret = secret
         self._tokens = tokens
+        self._client = client
         self._sleep = sleep
         self._waits = 0
-        self._stack = AsyncExitStack()
-        self._pages, self._sign_in = (  # two: connections are kept by address, and secrets by host
-            httpx.AsyncClient(
-                transport=PinnedTransport(allow_private=allow_private),
-                timeout=_TIMEOUT,
-                follow_redirects=False,
-                trust_env=False,
-                headers={"User-Agent": "LeaseTrace", "Accept-Encoding": "gzip"},
-            )
-            for _ in range(2)
-        )
-
-    async def __aenter__(self) -> Self:
-        """Open both clients."""
-        await self._stack.enter_async_context(self._pages)
-        await self._stack.enter_async_context(self._sign_in)
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Close every connection."""
-        await self._stack.aclose()
 
     async def pages(self) -> AsyncGenerator[FetchedPage]:
         """Yield page after page of the fleet.
 
         Raises:
-            AempFailure: It cannot go on; the pages before are good.
+            CallFailed: It cannot go on; the pages before are good.
         """
         step = first_step(self._source.base_url)
         seen: set[str] = set()
@@ -114,51 +88,50 @@ class AempClient:
             try:
                 following = next_step(self._source.base_url, step, page, brought_new=brought_new)
             except LeavesOrigin:
-                raise AempFailure("the link to the next page leads to another host; it is not followed") from None
+                raise CallFailed("the link to the next page leads to another host; it is not followed") from None
             if following is None or following.url in asked:
                 return
             step = following
-        raise AempFailure(f"the fleet has more than {MAX_PAGES} pages; the rest is not read")
+        raise CallFailed(f"the fleet has more than {MAX_PAGES} pages; the rest is not read")
 
     async def _fetch(self, step: Step) -> FetchedPage | None:
         """Return a page, None where the fleet ended before it."""
         what, renewed = f"page {step.number}", False
         while True:
-            failure = await self._try(step, what)
-            if isinstance(failure, FetchedPage) or failure is None:
-                return failure
-            if failure.status == httpx.codes.UNAUTHORIZED and self._source.auth is AempAuth.OAUTH2 and not renewed:
-                self._tokens.forget(self._source, self._secret)
-                renewed = True
-            elif failure.status in _BUSY and self._may_wait(failure.retry_after):
-                self._waits += 1
-                await self._sleep((failure.retry_after or timedelta(0)).total_seconds())
-            else:
-                raise failure
+            headers = {
+                "Accept": "application/json, application/xml;q=0.9, text/xml;q=0.8",
+                "Authorization": f"Bearer {await self._bearer()}",
+            }
+            try:
+                answer = await self._client.call(what, step.url, headers, accepted=_ACCEPTED)
+                break
+            except CallFailed as failure:
+                if failure.status == httpx.codes.NOT_FOUND and step.number > 1:
+                    return None  # the fleet became smaller, or the page was a guess
+                if (
+                    failure.status == httpx.codes.UNAUTHORIZED
+                    and self._source.auth is AempAuth.OAUTH2
+                    and not renewed
+                ):
+                    self._tokens.forget(self._source, self._secret)
+                    renewed = True
+                elif failure.status in _BUSY and self._may_wait(failure.retry_after):
+                    self._waits += 1
+                    await self._sleep((failure.retry_after or timedelta(0)).total_seconds())
+                else:
+                    raise
+        if answer.status == httpx.codes.NO_CONTENT:
+            return None
+        try:
+            page = await asyncio.to_thread(decode_page, answer.body, answer.content_type)
+        except AppError as error:
+            raise CallFailed(f"{what}: {error.detail}") from None
+        return FetchedPage(answer.body, answer.content_type, page)
 
     def _may_wait(self, asked: timedelta | None) -> bool:
         return asked is not None and asked <= SHORT_WAIT and self._waits < MAX_WAITS
 
-    async def _try(self, step: Step, what: str) -> FetchedPage | AempFailure | None:
-        headers = {
-            "Accept": "application/json, application/xml;q=0.9, text/xml;q=0.8",
-            "Authorization": f"Bearer {await self._bearer()}",
-        }
-        async with sending(what), self._pages.stream("GET", step.url, headers=headers) as response:
-            if response.status_code == httpx.codes.NO_CONTENT:
-                return None
-            if response.status_code == httpx.codes.NOT_FOUND and step.number > 1:
-                return None  # the fleet became smaller, or the page was a guess
-            if response.status_code != httpx.codes.OK:
-                return refuse(what, response)
-            body = await read_limited(response, MAX_PAGE_BYTES)
-            content_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-        try:
-            return FetchedPage(body, content_type, await asyncio.to_thread(decode_page, body, content_type))
-        except AppError as error:
-            raise AempFailure(f"{what}: {error.detail}") from None
-
     async def _bearer(self) -> str:
         if self._source.auth is AempAuth.BEARER:
             return self._secret
-        return await self._tokens.token(self._sign_in, self._source, self._secret)
+        return await self._tokens.token(self._client, self._source, self._secret)

@@ -17,9 +17,9 @@ import structlog
 from app.core.database import SERVICE
 from app.core.errors import AppError
 from app.core.http import Context
+from app.core.http_client import CallFailed, HttpClient
 from app.core.sealing import SecretUnreadable
 from app.ingest.aemp_client import AempClient, FetchedPage
-from app.ingest.aemp_http import AempFailure
 from app.ingest.aemp_tokens import TokenCache
 from app.ingest.receipt import Receipt
 from app.telemetry import aemp_service
@@ -30,6 +30,7 @@ StorePings = Callable[[int, int, Decoded, bytes, str], Awaitable[Receipt]]
 """Takes in a batch and returns after its commit: lessor, feed, rows, the page they came in, its content type."""
 
 MAX_BATCH: Final = 1_000
+MAX_PAGE_BYTES: Final = 8 * 1024 * 1024
 POLL_LIMIT: Final = timedelta(minutes=10)
 LEASE: Final = timedelta(minutes=15)
 """Longer than a poll can last; after a kill the source is polled again when it ends."""
@@ -94,7 +95,7 @@ class _Poller:
         try:
             async with asyncio.timeout(POLL_LIMIT.total_seconds()):
                 tally = await self._read(source)
-        except AempFailure as failure:
+        except CallFailed as failure:
             await self._failed(source, failure.reason, failure.retry_after)
         except TimeoutError:
             await self._failed(source, f"not finished within {POLL_LIMIT.total_seconds():.0f} s")
@@ -122,8 +123,14 @@ class _Poller:
         secret = await self._secret_of(source)
         tally = Tally()
         async with (
-            AempClient(source, secret, self._tokens, allow_private=settings.aemp_allow_private) as client,
-            aclosing(client.pages()) as pages,
+            HttpClient(
+                allow_private=settings.aemp_allow_private,
+                connect_s=10,
+                idle_s=30,
+                total_s=POLL_LIMIT.total_seconds(),
+                max_bytes=MAX_PAGE_BYTES,
+            ) as client,
+            aclosing(AempClient(source, secret, self._tokens, client).pages()) as pages,
         ):
             async for fetched in pages:
                 new, refused = await self._hand_on(source, fetched)

@@ -362,7 +362,7 @@ async def test_a_page_over_the_limit_is_not_read(polling: Polling, maker: Maker)
     maker.answers = [Response(b" " * (8 * 1024 * 1024 + 1), media_type="application/json")]
     await polling.register(maker)
     await poll_due(polling.context, Taken(), NOW)
-    assert (await polling.source())["last_error"] == "the answer is over 8192 KiB"
+    assert (await polling.source())["last_error"] == "page 1: the answer is over 8192 KiB"
 
 
 async def test_a_page_that_unpacks_without_end_is_not_read(polling: Polling, maker: Maker) -> None:

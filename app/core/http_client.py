@@ -1,0 +1,219 @@
+"""HTTP client for calls to other systems: limits of size and time, guarded addresses, failures in fixed words.
+
+Requests go out through ``core.outbound``: only to public addresses unless a setting allows others. Redirects are not
+followed, cookies are not kept, and proxies of the environment are not used.
+
+References:
+    RFC 6749, sections 2.3.1 (client password), 4.1.3 (authorization code) and 4.4 (client credentials); RFC 9110,
+    section 10.2.3 (``Retry-After``).
+"""
+
+import asyncio
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from ssl import SSLContext
+from typing import Final
+from urllib.parse import quote_plus
+
+import httpx
+from authlib.oauth2.auth import ClientAuth
+from authlib.oauth2.rfc6749.parameters import prepare_token_request
+
+from app.core.outbound import AddressRefused, PinnedTransport
+
+LONGEST_WAIT: Final = timedelta(hours=24)
+"""A longer ``Retry-After`` counts as this."""
+
+_OK: Final = frozenset({200})
+_GZIP_WINDOW: Final = 31  # zlib's number for "a gzip header, largest window"
+_REASONS: Final[Mapping[int, str]] = {
+    400: "it does not understand the request",
+    401: "it does not accept the secret",
+    403: "the secret is not allowed to read this",
+    404: "there is nothing at this address",
+    429: "too many requests",
+    503: "it is not available for the moment",
+}
+
+
+class CallFailed(Exception):
+    """A call to another system failed. The reason holds no secret, no address and nothing of the answer's body.
+
+    Args:
+        reason: A short sentence, with the status where there is one.
+        retry_after: The wait that the answer asked for; None where it asked for none.
+        status: Of the answer; None where there was none.
+    """
+
+    def __init__(self, reason: str, *, retry_after: timedelta | None = None, status: int | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.retry_after = retry_after
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer that was read whole.
+
+    Attributes:
+        status: Its status code.
+        content_type: Lower case, without parameters.
+        body: Unpacked.
+    """
+
+    status: int
+    content_type: str
+    body: bytes = field(repr=False)
+
+
+class HttpClient(httpx.AsyncClient):
+    """Calls other systems; an asynchronous context manager that keeps connections while it is open.
+
+    Args:
+        allow_private: Allow addresses that are not public.
+        connect_s: Limit of the time to connect, seconds.
+        idle_s: Limit of the time between two pieces of an answer, seconds.
+        total_s: Limit of a whole call, however slowly its answer drips, seconds.
+        max_bytes: Limit of an answer's body, packed and unpacked.
+        verify: How certificates are checked; by httpx's usual authorities when left out.
+    """
+
+    def __init__(
+        self,
+        *,
+        allow_private: bool,
+        connect_s: float,
+        idle_s: float,
+        total_s: float,
+        max_bytes: int,
+        verify: SSLContext | None = None,
+    ) -> None:
+        super().__init__(
+            transport=PinnedTransport(allow_private=allow_private, verify=verify),
+            timeout=httpx.Timeout(idle_s, connect=connect_s),
+            follow_redirects=False,
+            trust_env=False,
+            headers={"User-Agent": "LeaseTrace", "Accept": "application/json", "Accept-Encoding": "gzip"},
+        )
+        self._total_s = total_s
+        self._max_bytes = max_bytes
+
+    async def call(
+        self,
+        what: str,
+        url: str,
+        headers: Mapping[str, str] | None = None,
+        content: str | bytes | None = None,
+        accepted: frozenset[int] = _OK,
+    ) -> Answer:
+        """Send a GET, or with a content a POST, and read the answer.
+
+        Args:
+            what: Begins the reason of a failure.
+            url: A setting, or an address that ``outbound.check_url`` has passed.
+            headers: Added to ours, or in place of them.
+            content: The request's body.
+            accepted: Statuses that are returned; any other is a failure, and its body is not read.
+
+        Raises:
+            CallFailed: The address is refused, there is no answer in time, or it is not as expected.
+        """
+        self.cookies.clear()
+        try:
+            async with (
+                asyncio.timeout(self._total_s),
+                self.stream("GET" if content is None else "POST", url, headers=headers, content=content) as response,
+            ):
+                if response.status_code not in accepted:
+                    raise _refused(what, response)
+                body = await _read_limited(what, response, self._max_bytes)
+        except AddressRefused:
+            raise CallFailed(f"{what}: the host is at an address that is not public") from None
+        except (TimeoutError, httpx.TimeoutException):
+            raise CallFailed(f"{what}: no answer in time") from None
+        except httpx.ConnectError:
+            raise CallFailed(f"{what}: no connection; is the host right, and its certificate?") from None
+        except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL):
+            raise CallFailed(f"{what}: the answer broke off or is no HTTP") from None
+        content_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+        return Answer(response.status_code, content_type, body)
+
+
+async def _read_limited(what: str, response: httpx.Response, max_bytes: int) -> bytes:
+    """Return an answer's body, unpacked, never holding much more than the limit."""
+    encoding = response.headers.get("content-encoding", "").strip().lower()
+    if encoding not in {"", "identity", "gzip"}:
+        raise CallFailed(f"{what}: the answer is packed, but not with gzip")
+    unpacker = zlib.decompressobj(_GZIP_WINDOW) if encoding == "gzip" else None
+    received, body = 0, bytearray()
+    try:
+        async for chunk in response.aiter_raw():
+            received += len(chunk)
+            body += chunk if unpacker is None else unpacker.decompress(chunk, max_bytes + 1 - len(body))
+            if max(received, len(body)) > max_bytes:
+                packed = ", unpacked from gzip" if unpacker else ""
+                raise CallFailed(f"{what}: the answer is over {max_bytes // 1024} KiB{packed}")
+    except zlib.error:
+        raise CallFailed(f"{what}: the answer is broken gzip") from None
+    if unpacker is not None and received and (not unpacker.eof or unpacker.unused_data):
+        raise CallFailed(f"{what}: the answer is broken gzip")
+    return bytes(body)
+
+
+def _refused(what: str, response: httpx.Response) -> CallFailed:
+    status = response.status_code
+    if response.is_redirect:
+        return CallFailed(f"{what}: HTTP {status}, a redirect, which is not followed", status=status)
+    reason = _REASONS.get(status)
+    words = f"{what}: HTTP {status}" + (f" ({reason})" if reason else "")
+    return CallFailed(words, retry_after=_retry_after(response), status=status)
+
+
+def _retry_after(response: httpx.Response) -> timedelta | None:
+    """Return the wait that an answer asks for; None where it asks for none, or not in a way that is understood.
+
+    A date is taken relative to the answer's own ``Date``, so that neither clock need be right.
+    """
+    text = response.headers.get("retry-after", "").strip()
+    if text.isascii() and text.isdigit():
+        return min(timedelta(seconds=min(int(text[:9]), 10**6)), LONGEST_WAIT)
+    until, answered = _http_date(text), _http_date(response.headers.get("date", ""))
+    if until is None or answered is None:
+        return None
+    return min(max(until - answered, timedelta(0)), LONGEST_WAIT)
+
+
+def _http_date(text: str) -> datetime | None:
+    try:
+        moment = parsedate_to_datetime(text)
+    except (ValueError, TypeError):
+        return None
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+
+
+def token_request(
+    grant_type: str, client_id: str, client_secret: str | None, *, secret_in_body: bool, **parameters: str | None
+) -> tuple[dict[str, str], str]:
+    """Return headers and body of a request to an OAuth 2 token endpoint.
+
+    Args:
+        grant_type: ``client_credentials`` or ``authorization_code``.
+        client_id: As whom we are registered there.
+        client_secret: None for a public client.
+        secret_in_body: Send the secret in the body instead of the ``Authorization`` header.
+        parameters: Of the grant; None and empty ones are left out.
+    """
+    if client_secret is None:
+        auth = ClientAuth(client_id, None, "none")
+    elif secret_in_body:
+        auth = ClientAuth(client_id, client_secret, "client_secret_post")
+    else:  # RFC 6749 wants both encoded first; authlib does not do it
+        auth = ClientAuth(quote_plus(client_id), quote_plus(client_secret), "client_secret_basic")
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    body = prepare_token_request(grant_type, **parameters)
+    _, headers, body = auth.prepare("POST", "", headers, body)
+    return headers, str(body)
