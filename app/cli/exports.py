@@ -54,7 +54,7 @@ def check_file(file: Path) -> Checked:
     try:
         rows = _rows(body)
     except ValueError as error:
-        raise AppError(f"{file.name} is neither CSV in UTF-8 nor a workbook nor a page: {error}.") from error
+        raise AppError(f"{file.name} cannot be read as CSV in UTF-8, a workbook or a page: {error}.") from error
     checked = check_rows(rows)
     if checked is None:
         raise AppError(f"{file.name} has no digest in its last row: it was not exported here, or was added to.")

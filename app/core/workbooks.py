@@ -1,71 +1,92 @@
-"""Reading the cells of a workbook (XLSX, ECMA-376): the values of the first sheet, for the check of an export."""
+"""The values of the first sheet of an XLSX workbook (ECMA-376), read with openpyxl, for the check of an export.
+
+Size, rows and columns are limited, and the XML is parsed without entities: openpyxl uses defusedxml when installed.
+"""
 
 import io
-import re
 import zipfile
-from typing import Final
-from xml.etree.ElementTree import Element, ParseError  # nosec B405
+from collections.abc import Iterator
+from typing import IO, Final
 
-from defusedxml import DefusedXmlException
-from defusedxml.ElementTree import fromstring
+import openpyxl
+from defusedxml.ElementTree import iterparse
+from openpyxl.utils.cell import coordinate_to_tuple
 
-_MAIN: Final = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
-_MAX_BYTES: Final = 64 * 1024 * 1024
-"""No part of an export is larger unpacked."""
-_COLUMN: Final = re.compile(r"[A-Z]{1,3}")
+MAX_BYTES: Final = 32 * 1024 * 1024
+"""All parts together, unpacked. ``zipfile`` reads no more of a part than the size in its directory."""
+MAX_PARTS: Final = 1_000
+MAX_ROWS: Final = 100_000
+MAX_COLUMNS: Final = 100
+_ROW: Final = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}row"
+
+
+class _Refused(ValueError):
+    """Larger than a limit, or ambiguous."""
 
 
 def read_first_sheet(body: bytes) -> list[list[str | float | None]]:
-    """Return the rows of the first sheet, top to bottom; a cell that is not there is None.
+    """Return the rows of the first sheet, top to bottom; an empty cell is None, a skipped row an empty list.
+
+    Formulas are not evaluated: a cell has the value that was saved with it.
 
     Raises:
-        ValueError: It is no workbook.
+        ValueError: It is not a workbook, it is larger than the limits, or its rows or columns are out of order.
     """
     try:
         with zipfile.ZipFile(io.BytesIO(body)) as archive:
-            names = set(archive.namelist())
-            shared = _part(archive, "xl/sharedStrings.xml") if "xl/sharedStrings.xml" in names else None
-            strings = [] if shared is None else [_text(item) for item in shared.iter(f"{_MAIN}si")]
-            sheet = _part(archive, "xl/worksheets/sheet1.xml")
-    except (zipfile.BadZipFile, KeyError, ParseError, DefusedXmlException) as error:
-        raise ValueError("expected a workbook") from error
-    return [_row(row, strings) for row in sheet.iter(f"{_MAIN}row")]
+            _check_size(archive.infolist())
+            book = openpyxl.load_workbook(io.BytesIO(body), read_only=True, data_only=True, keep_links=False)
+            sheet = book.worksheets[0]
+            with archive.open(sheet._worksheet_path) as part:  # type: ignore[attr-defined] # noqa: SLF001 no public name
+                _check_order(part)
+            sheet.reset_dimensions()  # the size that the file names may be smaller than the sheet
+            return list(_limited(sheet.iter_rows(values_only=True)))
+    except _Refused:
+        raise
+    except Exception as error:  # KeyError, TypeError, ParseError and others, by what is damaged
+        cause = error.__cause__ or error
+        msg = f"no workbook that can be read ({type(cause).__name__}: {cause})"
+        raise ValueError(msg) from error
 
 
-def _part(archive: zipfile.ZipFile, name: str) -> Element:
-    if archive.getinfo(name).file_size > _MAX_BYTES:
-        msg = "a part of the workbook is too large"
-        raise ValueError(msg)
-    parsed: Element = fromstring(archive.read(name))
-    return parsed
+def _check_size(parts: list[zipfile.ZipInfo]) -> None:
+    if len(parts) > MAX_PARTS:
+        msg = f"the workbook has {len(parts)} parts, at most {MAX_PARTS} are read"
+        raise _Refused(msg)
+    unpacked = sum(part.file_size for part in parts)
+    if unpacked > MAX_BYTES:
+        msg = f"the workbook has {unpacked} bytes unpacked, at most {MAX_BYTES} are read"
+        raise _Refused(msg)
 
 
-def _text(item: Element) -> str:
-    return "".join(piece.text or "" for piece in item.iter(f"{_MAIN}t"))
+def _check_order(part: IO[bytes]) -> None:
+    """Refuse a sheet of which openpyxl would leave out rows or cells that other programs may show.
+
+    It does so where a number is not higher than the one before.
+    """
+    number = 0
+    for _, row in iterparse(part):
+        if row.tag == _ROW:
+            before, number = number, int(row.get("r", number + 1))
+            if number <= before:
+                msg = f"row {number} comes after row {before}"
+                raise _Refused(msg)
+            column = 0
+            for cell in row:
+                before, place = column, cell.get("r")
+                column = coordinate_to_tuple(place)[1] if place else column + 1
+                if column <= before:
+                    msg = f"row {number}: column {column} comes after column {before}"
+                    raise _Refused(msg)
+            row.clear()
 
 
-def _row(row: Element, strings: list[str]) -> list[str | float | None]:
-    cells: list[str | float | None] = []
-    for cell in row.iter(f"{_MAIN}c"):
-        found = _COLUMN.match(cell.get("r", ""))
-        place = _place(found.group()) if found else len(cells)
-        cells += [None] * (place - len(cells)) + [_value(cell, strings)]
-    return cells
-
-
-def _place(letters: str) -> int:
-    place = 0
-    for letter in letters:
-        place = place * 26 + ord(letter) - ord("A") + 1
-    return place - 1
-
-
-def _value(cell: Element, strings: list[str]) -> str | float | None:
-    kind, value = cell.get("t", "n"), cell.findtext(f"{_MAIN}v")
-    if kind == "inlineStr":
-        return _text(cell)
-    if value is None:
-        return None
-    if kind == "s":
-        return strings[int(value)]
-    return value if kind == "str" else float(value)
+def _limited(rows: Iterator[tuple[object, ...]]) -> Iterator[list[str | float | None]]:
+    for number, row in enumerate(rows, start=1):
+        if number > MAX_ROWS:
+            msg = f"the sheet has more than {MAX_ROWS} rows"
+            raise _Refused(msg)
+        if len(row) > MAX_COLUMNS:
+            msg = f"row {number} has {len(row)} columns, at most {MAX_COLUMNS} are read"
+            raise _Refused(msg)
+        yield [cell if cell is None or isinstance(cell, str | int | float) else str(cell) for cell in row]

@@ -342,7 +342,7 @@ async def test_the_command_line_tells_a_letter_from_one_that_was_changed(fleet: 
     with pytest.raises(AppError, match="no digest in its last row"):
         check_file(file)
     file.write_bytes(b"PK\x03\x04 nothing")
-    with pytest.raises(AppError, match="nor a workbook nor a page"):
+    with pytest.raises(AppError, match="a workbook or a page: no workbook"):
         check_file(file)
 
 
