@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,6 +20,7 @@ from app.bench.ingest import Extent, Target, measure
 from app.bench.load_process import Job, LoadProcess
 from app.bench.pings import Fleet, Load, Timeline
 from app.bench.processes import cpu_s, postmaster_pid, rss_mib
+from app.bench.row_security import without_row_security
 from app.bench.sizes import sizes
 from app.cli.benchmarks import _target
 from app.cli.cluster import ClusterUrls
@@ -115,6 +117,26 @@ def test_everything_is_measured_once(target: Target) -> None:
     assert row[0] == row[1]
     assert row[0] >= 12_000 + 3_000
     assert numbers["growth"][0]["stored"] >= 12_000
+
+
+def test_row_security_is_switched_while_others_lock_tables_in_another_order(target: Target) -> None:
+    def switch() -> None:
+        with without_row_security(target.owner_url):
+            pass
+
+    waiting = "SELECT count(*) FROM pg_locks WHERE relation = 'territory'::regclass AND NOT granted"
+    with connect(target.owner_url) as other, connect(target.owner_url, autocommit=True) as watcher:
+        other.execute("LOCK TABLE territory IN ACCESS SHARE MODE")
+        with ThreadPoolExecutor(1) as pool:
+            switching = pool.submit(switch)
+            while watcher.execute(waiting).fetchone() == (0,):
+                assert not switching.done()
+                time.sleep(0.01)
+            other.execute(
+                "LOCK TABLE asset IN ACCESS SHARE MODE"
+            )  # an earlier table: a deadlock if it were still held
+            other.commit()
+            switching.result(60)
 
 
 def test_what_was_not_stored_whole_fails_with_the_answer(target: Target) -> None:
