@@ -235,16 +235,22 @@ def _deaf_client(scene: Scene) -> None:
 
 
 def _post_unread(scene: Scene, connection: socket.socket) -> Posted:
-    """Post a batch again and again, until the service has no more room for answers and stops reading."""
-    posted = _next_of_many(scene.crowd.clients[scene.deaf_lane], scene.crowd.plan)
+    """Post a batch again and again without reading: until the service stops reading, or closes the connection.
+
+    Either is its right. Whether the batch was stored is open then; it counts only once a later retry is acknowledged.
+    """
+    client = scene.crowd.clients[scene.deaf_lane]
+    posted = _next_of_many(client, scene.crowd.plan)
     message = scene.crowd.plan.message(posted.name)
     headers = message.headers | {"Content-Length": str(len(message.content))}
     request = _head(scene, headers, "?results=all") + message.content
     connection.settimeout(scene.stall_s)
-    with contextlib.suppress(TimeoutError):
+    try:
         for _ in range(_DEAF_REQUESTS):
             posted.sends += 1
             connection.sendall(request)
+    except (TimeoutError, ConnectionError) as error:
+        client.outcomes[type(error).__name__] += 1
     return posted
 
 
