@@ -3,6 +3,7 @@ PYTHON ?= python3
 PYTEST_ARGS ?=
 WORKERS ?= 2
 MINUTES ?= 2
+PORT ?= 8000
 BIN := .venv/bin
 
 export PYTHON
@@ -16,11 +17,11 @@ help: ## Show the targets
 prepare: ## Install what is missing: PostgreSQL with PostGIS (Debian), .venv from the lock file
 	@bash .ci/prepare
 
-demo: prepare ## From nothing to the first true answer (DEMO_ONCE=1: check it, stop everything, exit)
-	@$(BIN)/leasetrace demo
+demo: prepare ## From nothing to the first true answer (PORT=8001; DEMO_ONCE=1: check it, stop everything, exit)
+	@$(BIN)/leasetrace demo --port $(PORT)
 
-serve: prepare ## Run the service against the checkout's own cluster, or DATABASE_URL
-	@$(BIN)/leasetrace serve
+serve: prepare ## Run the service against the checkout's own cluster, or DATABASE_URL (PORT=8001)
+	@$(BIN)/leasetrace serve --port $(PORT)
 
 stop: ## Stop the service and the checkout's own cluster; the data stay
 	@if [ -x $(BIN)/leasetrace ]; then $(BIN)/leasetrace stop; else echo 'nothing is set up here'; fi

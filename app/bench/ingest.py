@@ -181,7 +181,8 @@ class Bench:
         """Tell a missing entrance from one that does not know the device, which is 404 in this protocol, too."""
         target = self._target
         headers = {"Authorization": f"Bearer {target.feed_key}"}
-        with httpx.Client(base_url=f"http://{target.host}:{target.port}", headers=headers) as client:
+        address = f"http://{target.host}:{target.port}"
+        with httpx.Client(base_url=address, headers=headers, trust_env=False) as client:
             wanted, nowhere = (client.post(each) for each in (path, f"{path}-that-does-not-exist"))
         return wanted.status_code not in _NO_ROUTE or _unnumbered(wanted) != _unnumbered(nowhere)
 

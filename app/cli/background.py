@@ -1,6 +1,7 @@
-"""The service in the background: started by ``demo``, found again by ``stop``."""
+"""The service in the background: started by ``demo``, found again by ``stop``; and whose process has a port."""
 
 import contextlib
+import errno
 import json
 import os
 import signal
@@ -8,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -23,38 +24,89 @@ LOG: Final = LOCAL / "service.log"
 _START_S: Final = 60
 _STOP_S: Final = 20
 DEFAULT_PORT: Final = 8000
+LOOPBACK: Final = "127.0.0.1"
+_LISTENING: Final = "0A"  # TCP_LISTEN in /proc/net/tcp
 
 
-def free_port(wanted: int = DEFAULT_PORT) -> int:
-    """Return the wanted port of the loopback address, or any free one where it is taken."""
-    for port in (wanted, 0):
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return int(probe.getsockname()[1])
-    raise AppError("No free port is left on the loopback address.")
+def free_port() -> int:
+    """Return a TCP port of the loopback address that no process uses now."""
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        return int(probe.getsockname()[1])
 
 
-def start(environ: Mapping[str, str]) -> str:
+@contextlib.contextmanager
+def reserved_port() -> Iterator[int]:
+    """Keep a free TCP port of the loopback address for a service that is started, stopped and started again.
+
+    The port is bound but not listened on: connections are refused until the service listens.
+    """
+    with socket.socket() as kept:
+        kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # or the service could not bind it
+        kept.bind((LOOPBACK, 0))
+        yield int(kept.getsockname()[1])
+
+
+def check_port(host: str, port: int) -> None:
+    """Make sure that a service can listen on an address.
+
+    Raises:
+        AppError: Another process listens there, or the address is not one of this machine.
+    """
+    try:
+        socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise AppError(
+                f"The port {port} of {host} is taken by another process. Choose another: --port, or PORT= for make."
+            ) from error
+        raise AppError(f"The service cannot listen on {host}:{port}: {error.strerror}.") from error
+
+
+def is_ready(pid: int, port: int) -> bool:
+    """Tell whether this very process listens on the port of the loopback address and answers that it is ready.
+
+    No other process is asked anything: while one listens on a port, no second one can.
+    """
+    if not _listens(pid, port):
+        return False
+    try:
+        return httpx.get(f"http://{LOOPBACK}:{port}/readyz", timeout=5, trust_env=False).is_success
+    except httpx.TransportError:
+        return False
+
+
+def _listens(pid: int, port: int) -> bool:
+    """Tell whether a process has a listening TCP socket (IPv4) on a port; see proc(5), ``/proc/net/tcp``."""
+    process = Path(f"/proc/{pid}")
+    files = set()
+    try:
+        table = [line.split() for line in (process / "net" / "tcp").read_text().splitlines()[1:]]
+        for file in (process / "fd").iterdir():
+            with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+                files.add(str(file.readlink()))
+    except OSError:
+        return False  # it ended
+    here = f":{port:04X}"
+    return any(row[1].endswith(here) and row[3] == _LISTENING and f"socket:[{row[9]}]" in files for row in table)
+
+
+def start(environ: Mapping[str, str], port: int, options: Sequence[str] = ()) -> str:
     """Start the service of this checkout in the background, wait until it is ready, and return its address.
-
-    One that runs already is stopped first: it may be of older code.
 
     Args:
         environ: The service's environment: where its database is, and its settings.
+        port: Of the loopback address.
+        options: More words for ``leasetrace serve``.
 
     Raises:
-        AppError: It did not become ready; the end of its log is in the message.
+        AppError: The port is taken, or the service did not become ready; the end of its log is in the message.
     """
-    stop()
+    check_port(LOOPBACK, port)
     LOCAL.mkdir(exist_ok=True)
-    port = free_port()
-    address = f"http://127.0.0.1:{port}"
     with LOG.open("ab") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "app.cli.main", "serve", "--port", str(port)],
+            [sys.executable, "-m", "app.cli.main", "serve", "--port", str(port), *options],
             cwd=CHECKOUT,
             env=dict(environ),
             stdin=subprocess.DEVNULL,
@@ -62,16 +114,14 @@ def start(environ: Mapping[str, str]) -> str:
             stderr=log,
             start_new_session=True,
         )
-    _STATE.write_text(json.dumps({"pid": process.pid, "address": address}))
+    _STATE.write_text(json.dumps({"pid": process.pid}))
     deadline = time.monotonic() + _START_S
     while time.monotonic() < deadline and process.poll() is None:
-        try:
-            if httpx.get(f"{address}/readyz", timeout=5).is_success:
-                return address
-        except httpx.TransportError:
-            pass  # not listening yet
+        if is_ready(process.pid, port):
+            return f"http://{LOOPBACK}:{port}"
         time.sleep(0.1)
     stop()
+    check_port(LOOPBACK, port)  # another process may have taken it meanwhile
     last = LOG.read_text(errors="replace").strip().splitlines()[-1:] or ["it said nothing"]
     raise AppError(f"The service did not become ready; {LOG.relative_to(CHECKOUT)} ends with: {last[0]}")
 
@@ -105,6 +155,6 @@ def _is_ours(pid: int) -> bool:
     """Tell whether a process is still the service of this checkout, and not another that got its number."""
     try:
         words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-        return b"app.cli.main" in words and Path(f"/proc/{pid}/cwd").resolve() == CHECKOUT
+        return {b"app.cli.main", b"serve"} <= set(words) and Path(f"/proc/{pid}/cwd").resolve() == CHECKOUT
     except OSError:
         return False

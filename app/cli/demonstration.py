@@ -24,13 +24,14 @@ from app.demo.run import closing_words, run_demo
 _KEYS_FILE: Final = "keys.json"
 
 
-def demonstrate(where: ClusterUrls, console: Console, out_dir: Path, *, leave_running: bool) -> bool:
+def demonstrate(where: ClusterUrls, console: Console, out_dir: Path, port: int, *, leave_running: bool) -> bool:
     """Start the service, show the main job through its HTTP interface, and tell whether the answer is right.
 
     Args:
         where: A migrated database with boundaries.
         console: Where to print.
         out_dir: Where answer, ground truth and keys are kept.
+        port: On which the service listens, at the loopback address.
         leave_running: Whether the service goes on afterwards; then its address and the keys are printed.
 
     Raises:
@@ -38,7 +39,8 @@ def demonstrate(where: ClusterUrls, console: Console, out_dir: Path, *, leave_ru
     """
     clock = SystemClock()
     settings = Settings(database_url=SecretStr(where.app_url))
-    address = background.start({**os.environ, "DATABASE_URL": where.app_url, "LEASETRACE_LOG_LEVEL": "WARNING"})
+    environ = {**os.environ, "DATABASE_URL": where.app_url, "LEASETRACE_LOG_LEVEL": "WARNING"}
+    address = background.start(environ, port)
     console.print(f"The service listens on {address}.")
     keys = asyncio.run(_keys(settings, address, out_dir))
     passed = run_demo(address, keys, clock.now(), out_dir, console)

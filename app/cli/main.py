@@ -77,6 +77,8 @@ cli.command("openapi")(print_openapi)
 key_care.add_to(keys_app)
 console = Console(highlight=False, width=None if sys.stdout.isatty() else 118)
 
+Port = Annotated[int, typer.Option(help="Port to listen on.", min=0, max=65535)]
+
 
 def urls() -> ClusterUrls:
     """Return where the database is: as the environment says, or the checkout's own cluster, which is started."""
@@ -91,9 +93,10 @@ def settings_for(app_url: str) -> Settings:
 @cli.command()
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port to listen on.", min=0, max=65535)] = background.DEFAULT_PORT,
+    port: Port = background.DEFAULT_PORT,
 ) -> None:
     """Run the service until it is told to stop."""
+    background.check_port(host, port)
     if not os.environ.get("DATABASE_URL"):
         prepare(urls())
     settings = settings_for(service_url(os.environ))
@@ -103,9 +106,11 @@ def serve(
     server = uvicorn.Server(config)
     if sys.stdout.isatty():
         console.print(f"LeaseTrace on http://{host}:{port} (its API: /docs); Ctrl-C stops it.")
-    server.run()
-    if not server.started:
-        raise AppError(f"The service could not listen on {host}:{port}; is something else there? Try --port.")
+    try:
+        server.run()
+    except SystemExit:  # uvicorn's own words are in the log
+        background.check_port(host, port)  # another process may have taken it meanwhile
+        raise
 
 
 @cli.command()
@@ -318,7 +323,9 @@ def retention() -> None:
 
 
 @cli.command()
-def demo() -> None:
+def demo(
+    port: Annotated[int, typer.Option(help="Port to listen on.", min=1, max=65535)] = background.DEFAULT_PORT,
+) -> None:
     """Go from an empty database to the first true answer, and leave the service running.
 
     With DEMO_ONCE=1 everything is stopped at the end, and the exit code says whether the answer is right.
@@ -326,10 +333,12 @@ def demo() -> None:
     from app.cli.demonstration import demonstrate  # noqa: PLC0415 its libraries are slow to import
 
     once = os.environ.get("DEMO_ONCE", "") not in {"", "0"}
+    background.stop()  # the service of an earlier run may be of older code
+    background.check_port(background.LOOPBACK, port)
     where = urls()
     try:
         prepare(where)
-        passed = demonstrate(where, console, background.LOCAL / "demo", leave_running=not once)
+        passed = demonstrate(where, console, background.LOCAL / "demo", port, leave_running=not once)
     finally:
         if once:
             background.stop()

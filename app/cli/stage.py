@@ -16,7 +16,7 @@ from rich.console import Console
 
 from app.access.domain import Role
 from app.bench import fleet
-from app.cli.background import free_port
+from app.cli.background import LOOPBACK, is_ready, reserved_port
 from app.cli.cluster import CHECKOUT, ClusterUrls, throwaway
 from app.cli.keys import make_key
 from app.core.clock import SystemClock
@@ -78,7 +78,8 @@ class Stage:
         """Register a feed of WGS-84 positions for the fleet's lessor, and make a key for it."""
         wanted = {"name": "bench", "coord_system": "wgs84"}
         headers = {"Authorization": f"Bearer {lessor_key}"}
-        answer = httpx.post(f"{self.service.address}/v1/feeds", json=wanted, headers=headers)
+        with httpx.Client(trust_env=False) as client:  # a proxy of the environment must not see the key
+            answer = client.post(f"{self.service.address}/v1/feeds", json=wanted, headers=headers)
         if not answer.is_success:
             raise AppError(f"The service made no feed: {answer.text}")
         return self.key(Role.LESSOR_MANAGER, lessor="bench", feed_id=answer.json()["feed_id"])
@@ -110,31 +111,30 @@ def running_service(urls: ClusterUrls) -> Iterator[Service]:
     Raises:
         AppError: It did not become ready.
     """
-    port = free_port(0)
     environ = {**os.environ, "DATABASE_URL": urls.app_url, "LEASETRACE_LOG_LEVEL": "WARNING"}
-    command = [sys.executable, "-m", "app.cli.main", "serve", "--port", str(port)]
-    # in a session of its own, Ctrl-C does not reach it: it is stopped below, after whoever is using it
-    process = subprocess.Popen(command, cwd=CHECKOUT, env=environ, stdin=subprocess.DEVNULL, start_new_session=True)
-    try:
-        service = Service("127.0.0.1", port, process.pid)
-        _await_ready(service, process)
-        yield service
-    finally:
-        process.terminate()
+    with reserved_port() as port:
+        command = [sys.executable, "-m", "app.cli.main", "serve", "--port", str(port)]
+        # in a session of its own, Ctrl-C does not reach it: it is stopped below, after whoever is using it
+        process = subprocess.Popen(
+            command, cwd=CHECKOUT, env=environ, stdin=subprocess.DEVNULL, start_new_session=True
+        )
         try:
-            process.wait(_STOP_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+            service = Service(LOOPBACK, port, process.pid)
+            _await_ready(service, process)
+            yield service
+        finally:
+            process.terminate()
+            try:
+                process.wait(_STOP_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
 
 
 def _await_ready(service: Service, process: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + _START_S
     while time.monotonic() < deadline and process.poll() is None:
-        try:
-            if httpx.get(f"{service.address}/readyz").is_success:
-                return
-        except httpx.TransportError:
-            pass  # not listening yet
+        if is_ready(service.pid, service.port):
+            return
         time.sleep(0.1)
     raise AppError("The service of the benchmark did not become ready.")

@@ -20,7 +20,7 @@ from app.bench.torture.clients import Crowd
 from app.bench.torture.faults import OTHER_LANES, Scene
 from app.bench.torture.load import Plan
 from app.bench.torture.processes import DatabaseServer, Service
-from app.cli.background import free_port
+from app.cli.background import is_ready, reserved_port
 from app.cli.cluster import CHECKOUT, DURABLE_SETTINGS, Throwaway, throwaway_server
 from app.cli.keys import make_key
 from app.core.clock import SystemClock
@@ -98,13 +98,16 @@ def stand(
     with (
         small_disk() as disk,
         throwaway_server(disk if isinstance(disk, Path) else None, {**_SETTINGS, **(settings or {})}) as made,
+        reserved_port() as port,
+        reserved_port() as twin_port,
     ):
         migrate(made.urls.owner_url, made.urls.app_url)
         load_bundled_layer(made.urls.owner_url, now=SystemClock().now())
         register_fleet(made.urls.owner_url, DEVICES)
         key = lessors_key(made.urls.app_url)
         service, twin = (
-            service_on(made.urls.app_url, made.instance.data.with_name(f"{name}.log")) for name in ("service", "twin")
+            service_on(made.urls.app_url, made.instance.data.with_name(f"{name}.log"), own_port)
+            for name, own_port in (("service", port), ("twin", twin_port))
         )
         database = DatabaseServer(made.instance.data, made.superuser_url, made.start, made.instance.restart)
         origin_ms = round(SystemClock().now().timestamp() * 1000) - 12 * 3_600_000
@@ -125,15 +128,15 @@ def lessors_key(app_url: str) -> str:
     return asyncio.run(make_key(settings, SystemClock(), Role.LESSOR_MANAGER, lessor="bench")).text
 
 
-def service_on(app_url: str, log: Path) -> Service:
+def service_on(app_url: str, log: Path, port: int) -> Service:
     """Return the service on a database, not started yet, as a user would run it; where Linux can, it ends with us.
 
     Args:
         app_url: Where the application's role connects.
         log: What it writes.
+        port: On which it listens.
     """
-    port = free_port(0)
     dies_with_us = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
     command = [*dies_with_us, sys.executable, "-m", "app.cli.main", "serve", "--port", str(port)]
     environ = {**os.environ, "DATABASE_URL": app_url, "LEASETRACE_LOG_LEVEL": "WARNING"}
-    return Service(command, environ, CHECKOUT, f"http://127.0.0.1:{port}", log)
+    return Service(command, environ, CHECKOUT, port, log, is_ready)

@@ -91,7 +91,7 @@ def service(template_urls: ClusterUrls, worker_id: str) -> Iterator[tuple[str, S
             failures_per_minute=0,
         )
         senders = asyncio.run(_make_senders(where))
-        port = free_port(0)
+        port = free_port()
         server = uvicorn.Server(server_config(create_app(where), port=port, lifespan="on"))
         thread = threading.Thread(target=server.run)
         thread.start()

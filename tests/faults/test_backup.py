@@ -19,6 +19,7 @@ from app.bench.fleet import IDENTIFIER
 from app.bench.torture.load import home_of
 from app.bench.torture.run import SETTLE_S
 from app.bench.torture.verdict import compare
+from app.cli.background import free_port
 from app.cli.cluster import OWNER
 from app.cli.postgres import Instance
 from app.cli.torture import Stand, lessors_key, service_on
@@ -111,7 +112,7 @@ def test_a_dump_taken_under_load_is_restored_and_goes_on(up: Stand, dump: Path, 
     assert before
     assert compare(owner_url, crowd.plan, posted, before).broken() == {}
 
-    service = service_on(app_url, beside_the_data(up, "restored.log"))
+    service = service_on(app_url, beside_the_data(up, "restored.log"), free_port())
     try:
         service.start()  # until /readyz says ready
         answer = httpx.post(

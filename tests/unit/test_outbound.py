@@ -200,7 +200,7 @@ def tls(tmp_path: Path) -> Iterator[tuple[int, ssl.SSLContext]]:
     async def host(request: Request) -> PlainTextResponse:
         return PlainTextResponse(request.headers["host"])
 
-    port = free_port(0)
+    port = free_port()
     config = uvicorn.Config(
         Starlette(routes=[Route("/", host)]),
         port=port,

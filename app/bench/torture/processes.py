@@ -10,8 +10,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Final
 
-import httpx
-
 _START_S: Final = 120
 _STOP_S: Final = 60
 
@@ -23,14 +21,23 @@ class Service:
         command: What starts it.
         environ: Its environment.
         directory: Where it runs.
-        address: Where it answers then.
+        port: On which it listens then, at the loopback address.
         log: What it writes.
+        is_ready: Tells whether the process of this id listens on this port and is ready.
     """
 
     def __init__(
-        self, command: Sequence[str], environ: Mapping[str, str], directory: Path, address: str, log: Path
+        self,
+        command: Sequence[str],
+        environ: Mapping[str, str],
+        directory: Path,
+        port: int,
+        log: Path,
+        is_ready: Callable[[int, int], bool],
     ) -> None:
-        self.address = address
+        self.address = f"http://127.0.0.1:{port}"
+        self._port = port
+        self._is_ready = is_ready
         self._command = command
         self._environ = environ
         self._directory = directory
@@ -47,11 +54,8 @@ class Service:
             self._process = self._popen(log)
         deadline = time.monotonic() + _START_S
         while time.monotonic() < deadline and self._process.poll() is None:
-            try:
-                if httpx.get(f"{self.address}/readyz", timeout=5, trust_env=False).is_success:
-                    return
-            except httpx.TransportError:
-                pass  # not listening yet
+            if self._is_ready(self._process.pid, self._port):
+                return
             time.sleep(0.1)
         raise RuntimeError(f"the service did not become ready: {self.last_words()}")
 

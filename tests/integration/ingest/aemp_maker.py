@@ -130,7 +130,7 @@ class Maker:
 @contextmanager
 def running_maker() -> Iterator[Maker]:
     """Serve a maker's interface on a free port of this machine."""
-    port = free_port(0)
+    port = free_port()
     maker = Maker(f"http://127.0.0.1:{port}")
     routes = [
         Route("/token", maker.token, methods=["POST"]),

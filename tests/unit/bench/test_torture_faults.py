@@ -29,10 +29,9 @@ def scene_with(answering: Callable[[socket.socket], None]) -> Iterator[Scene]:
 
         thread = threading.Thread(target=serve)
         thread.start()
-        address = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        service = Service([], {}, Path(), address, Path("log"))
+        service = Service([], {}, Path(), listening.getsockname()[1], Path("log"), lambda _pid, _port: True)
         database = DatabaseServer(Path(), "", lambda: None, lambda: None)
-        crowd = Crowd(address, "a-key", PLAN, 1, 0)
+        crowd = Crowd(service.address, "a-key", PLAN, 1, 0)
         yield Scene(service, service, database, crowd, "a-key", None, "", stall_s=0.2)
         thread.join()
         for client in crowd.clients:
