@@ -3,20 +3,15 @@
 import json
 import re
 import shlex
-import subprocess
 import sys
-import tempfile
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 import yaml
 
-from app.cli.cluster import THROWAWAY_SETTINGS
-from app.cli.postgres import HOST, Instance, find_server, server_user
 from app.core.sight_roles import SIGHT_ROLES
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -154,36 +149,6 @@ def test_compose_makes_the_roles_that_its_addresses_name() -> None:
     assert "NOBYPASSRLS" in roles
 
 
-def test_compose_script_makes_the_roles_in_a_real_server() -> None:
-    script = compose()["configs"]["roles"]["content"].replace("$$", "$")
-    with tempfile.TemporaryDirectory(prefix="leasetrace-tests-") as name:
-        Path(name).chmod(0o755)
-        instance = Instance(find_server(), Path(name).resolve() / "data", server_user())
-        instance.initialise("s", durable=False)
-        try:
-            port = instance.start(None, THROWAWAY_SETTINGS)
-            instance.ask("CREATE DATABASE leasetrace", port=port, password="s", database="postgres")
-            there = {"PGHOST": HOST, "PGPORT": str(port), "PGPASSWORD": "s", "PATH": str(instance.server.bindir)}
-            passwords = {"OWNER_PASSWORD": "o'1", "APP_PASSWORD": "a2"}
-            subprocess.run(["/bin/bash", "-c", script], env=there | passwords, check=True, capture_output=True)
-            where = f"@{HOST}:{port}/leasetrace"
-            with psycopg.connect(f"postgresql://leasetrace_owner:o'1{where}") as owner:
-                owner.execute("CREATE TABLE public.theirs (a int)")
-            with psycopg.connect(f"postgresql://leasetrace_app:a2{where}") as app:
-                membership = app.execute(
-                    "SELECT bool_and(pg_has_role(oid, 'MEMBER')), bool_or(pg_has_role(oid, 'USAGE'))"
-                    " FROM pg_roles WHERE rolname = ANY(%s)",
-                    (list(SIGHT_ROLES),),
-                )
-                assert membership.fetchone() == (True, False)
-                rights = app.execute("SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user")
-                assert rights.fetchone() == (False,)
-                with pytest.raises(psycopg.errors.InsufficientPrivilege):
-                    app.execute("CREATE TABLE public.mine (a int)")
-        finally:
-            instance.stop()
-
-
 def test_the_makefile_has_the_targets_that_are_promised() -> None:
     targets = make_targets()
     assert set(SHOWN_TO_USERS) <= set(targets)
@@ -216,7 +181,7 @@ def test_a_lock_has_a_version_and_hashes_for_everything_and_no_address(name: str
 
 
 def test_the_provider_of_the_tests_is_locked_without_an_address_and_installed_for_them_only() -> None:
-    packages = json.loads(read("tests/integration/access/oidc/package-lock.json"))["packages"]
+    packages = json.loads(read("tests/factories/oidc_provider/package-lock.json"))["packages"]
     assert len(packages) > 1
     for name, package in packages.items():
         assert "resolved" not in package, name

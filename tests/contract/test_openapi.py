@@ -28,7 +28,7 @@ from app.core.metrics import Metrics
 from app.core.sealing import new_key
 from app.core.settings import Settings
 from app.main import create_app
-from tests.conftest import clone_of
+from tests.database import clone_of
 
 EXAMPLES = 10
 SENDERS_OF_EACH, STRIDE = 3, 4

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from app.cli.torture import Stand, stand
-from tests.faults.support import archive_settings
+from tests.factories.faults import archive_settings
 
 
 @pytest.fixture(scope="session")

@@ -26,7 +26,7 @@ from app.cli.torture import Stand, lessors_key, service_on
 from app.core.clock import SystemClock
 from app.core.schema import migrate
 from app.core.sight_roles import roles_sql
-from tests.faults.support import archive_settings, documented
+from tests.factories.faults import archive_settings, documented
 
 PROGRESS_S = 60
 

@@ -4,7 +4,7 @@ import pytest
 
 from app.bench.torture.faults import Fault, inject
 from app.cli.torture import Stand
-from tests.faults.support import settled_verdict
+from tests.factories.faults import settled_verdict
 
 
 @pytest.mark.parametrize("fault", Fault)

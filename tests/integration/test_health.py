@@ -19,8 +19,9 @@ from app.core.schema import migrate
 from app.core.settings import Settings
 from app.core.sight_roles import SIGHT_ROLES, roles_sql
 from app.main import create_app
-from tests.conftest import NOW, _in_database
-from tests.support import Doors
+from tests.api import Principals
+from tests.database import in_database
+from tests.factories.constants import NOW
 
 
 async def test_a_ready_service_says_why(client: httpx.AsyncClient) -> None:
@@ -126,7 +127,7 @@ async def test_the_owner_of_the_tables_in_anothers_database_is_refused(own_serve
         superuser.execute(roles_sql("tables_owner"))
         superuser.execute("CREATE DATABASE anothers")
         superuser.execute("GRANT CREATE ON DATABASE anothers TO tables_owner")
-    with psycopg.connect(_in_database(own_server.superuser_url, "anothers"), autocommit=True) as superuser:
+    with psycopg.connect(in_database(own_server.superuser_url, "anothers"), autocommit=True) as superuser:
         superuser.execute("CREATE EXTENSION IF NOT EXISTS postgis")
         superuser.execute("CREATE EXTENSION IF NOT EXISTS btree_gist")
         superuser.execute("GRANT CREATE ON SCHEMA public TO tables_owner")
@@ -191,11 +192,11 @@ async def test_every_answer_has_a_request_id_and_closed_doors(client: httpx.Asyn
 
 
 async def test_nothing_that_a_request_sent_is_logged(
-    application: FastAPI, doors: Doors, capfd: pytest.CaptureFixture[str]
+    application: FastAPI, principals: Principals, capfd: pytest.CaptureFixture[str]
 ) -> None:
     from app.core.logging import configure_logging
 
-    lessor = await doors.lessor()
+    lessor = await principals.lessor()
     key = lessor.client.headers["Authorization"].removeprefix("Bearer ")
     configure_logging("DEBUG")
     try:

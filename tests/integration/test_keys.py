@@ -10,13 +10,13 @@ from app.cli.keys import is_valid_key, make_key
 from app.core.clock import FixedClock
 from app.core.errors import AppError
 from app.core.settings import Settings
-from tests.support import Doors
+from tests.api import Principals
 
 
 async def test_a_key_opens_the_door_until_it_expires(
-    session: AsyncSession, settings: Settings, clock: FixedClock, doors: Doors
+    session: AsyncSession, settings: Settings, clock: FixedClock, principals: Principals
 ) -> None:
-    await doors.lessor("yuanhai")
+    await principals.lessor("yuanhai")
     key = await make_key(settings, clock, Role.LESSOR_MANAGER, lessor="yuanhai", lifetime=timedelta(days=1))
     assert await is_valid_key(settings, clock, key.text)
     assert not await is_valid_key(settings, clock, key.text[:-1] + ("0" if key.text[-1] != "0" else "1"))
@@ -24,8 +24,10 @@ async def test_a_key_opens_the_door_until_it_expires(
     assert not await is_valid_key(settings, clock, key.text)
 
 
-async def test_a_feed_of_another_lessor_gets_no_key(settings: Settings, clock: FixedClock, doors: Doors) -> None:
-    own, other = await doors.lessor("yuanhai"), await doors.lessor("beishan")
+async def test_a_feed_of_another_lessor_gets_no_key(
+    settings: Settings, clock: FixedClock, principals: Principals
+) -> None:
+    own, other = await principals.lessor("yuanhai"), await principals.lessor("beishan")
     feed_id = (await own.client.post("/v1/feeds", json={"name": "gateway", "coord_system": "gcj02"})).json()[
         "feed_id"
     ]

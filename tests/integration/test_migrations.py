@@ -1,6 +1,5 @@
 """The schema can be made, taken back and made again, and is what the models say."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from hashlib import sha256
 
@@ -14,13 +13,6 @@ from app.core.readiness import alembic_config, newest_revision
 from app.core.schema import migrate
 from app.telemetry.batches import FIRST_LINK, link_of
 from app.telemetry.store import variant_of
-from tests.conftest import clone_of
-
-
-@pytest.fixture
-def own(template_urls: ClusterUrls, worker_id: str) -> Iterator[ClusterUrls]:
-    with clone_of(template_urls, f"leasetrace_migrations_{worker_id}") as urls:
-        yield urls
 
 
 def tables(urls: ClusterUrls) -> set[str]:
@@ -33,24 +25,24 @@ def tables(urls: ClusterUrls) -> set[str]:
     return {row[0] for row in rows}
 
 
-def test_up_check_down_up(own: ClusterUrls) -> None:
-    before = tables(own)
+def test_up_check_down_up(own_urls: ClusterUrls) -> None:
+    before = tables(own_urls)
     config = alembic_config()
-    config.attributes["owner_url"] = own.owner_url
+    config.attributes["owner_url"] = own_urls.owner_url
     try:
         command.check(config)
     except CommandError as difference:
         pytest.fail(f"models and migrations differ: {difference}")
-    migrate(own.owner_url, own.app_url, revision="base")
-    assert tables(own) == {"alembic_version"}
-    migrate(own.owner_url, own.app_url)
-    assert tables(own) == before
-    with psycopg.connect(own.owner_url) as connection:
+    migrate(own_urls.owner_url, own_urls.app_url, revision="base")
+    assert tables(own_urls) == {"alembic_version"}
+    migrate(own_urls.owner_url, own_urls.app_url)
+    assert tables(own_urls) == before
+    with psycopg.connect(own_urls.owner_url) as connection:
         assert connection.execute("SELECT version_num FROM alembic_version").fetchone() == (newest_revision(),)
 
 
-def test_the_applications_role_reads_nothing_by_itself_and_owns_nothing(own: ClusterUrls) -> None:
-    with psycopg.connect(own.app_url, autocommit=True) as connection:
+def test_the_applications_role_reads_nothing_by_itself_and_owns_nothing(own_urls: ClusterUrls) -> None:
+    with psycopg.connect(own_urls.app_url, autocommit=True) as connection:
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             connection.execute("SELECT count(*) FROM ping")
         connection.execute("SET ROLE leasetrace_service")
@@ -66,17 +58,17 @@ def test_the_applications_role_reads_nothing_by_itself_and_owns_nothing(own: Clu
                 connection.execute(statement)
 
 
-def test_a_second_run_changes_nothing(own: ClusterUrls) -> None:
-    before = tables(own)
-    migrate(own.owner_url, own.app_url)
-    assert tables(own) == before
+def test_a_second_run_changes_nothing(own_urls: ClusterUrls) -> None:
+    before = tables(own_urls)
+    migrate(own_urls.owner_url, own_urls.app_url)
+    assert tables(own_urls) == before
 
 
-def test_what_was_stored_before_the_narrower_layout_is_carried_over_and_back(own: ClusterUrls) -> None:
+def test_what_was_stored_before_the_narrower_layout_is_carried_over_and_back(own_urls: ClusterUrls) -> None:
     config = alembic_config()
-    config.attributes["owner_url"] = own.owner_url
+    config.attributes["owner_url"] = own_urls.owner_url
     command.downgrade(config, "0007")
-    with psycopg.connect(own.owner_url, autocommit=True) as connection:
+    with psycopg.connect(own_urls.owner_url, autocommit=True) as connection:
         connection.execute("SELECT ping_partition_ensure('2026-11-01')")
         connection.execute("""
             INSERT INTO ping (fixed_at, batch_id, device_id, lessor_id, lon_e7, lat_e7, doubts, speed_kmh, row_index,
@@ -91,7 +83,7 @@ def test_what_was_stored_before_the_narrower_layout_is_carried_over_and_back(own
             )
             connection.execute("INSERT INTO raw_body VALUES (%s, 'application/json', sha256('x'), 'x')", (batch,))
     command.upgrade(config, "head")
-    with psycopg.connect(own.owner_url) as connection:
+    with psycopg.connect(own_urls.owner_url) as connection:
         rows = connection.execute(
             "SELECT tableoid::regclass::text, batch_id, row_index, lon_e7, doubts, ignition, variant, origin,"
             " speed_tenth_kmh FROM ping ORDER BY batch_id, row_index"
@@ -108,7 +100,7 @@ def test_what_was_stored_before_the_narrower_layout_is_carried_over_and_back(own
     assert links == [(1, 1, first), (2, 2, link_of(first, 2, 1, at, body))]
     assert head == (2, links[1][2])
     command.downgrade(config, "0007")
-    with psycopg.connect(own.owner_url) as connection:
+    with psycopg.connect(own_urls.owner_url) as connection:
         rows = connection.execute(
             "SELECT tableoid::regclass::text, batch_id, row_index, lon_e7, doubts, ignition, source, datum,"
             " speed_kmh FROM ping ORDER BY batch_id, row_index"
@@ -118,7 +110,7 @@ def test_what_was_stored_before_the_narrower_layout_is_carried_over_and_back(own
     command.upgrade(config, "head")
 
 
-def test_no_key_becomes_stronger_by_going_back_and_forth(own: ClusterUrls) -> None:
+def test_no_key_becomes_stronger_by_going_back_and_forth(own_urls: ClusterUrls) -> None:
     keys: tuple[tuple[str, int | None, list[str] | None], ...] = (
         ("lessor_feed", 1, None),
         ("lessor_reader", 1, None),
@@ -141,8 +133,8 @@ def test_no_key_becomes_stronger_by_going_back_and_forth(own: ClusterUrls) -> No
         ("lessor_feed", 1, ["receipts:read", "pings:post"]),
     )
     config = alembic_config()
-    config.attributes["owner_url"] = own.owner_url
-    with psycopg.connect(own.owner_url, autocommit=True) as connection:
+    config.attributes["owner_url"] = own_urls.owner_url
+    with psycopg.connect(own_urls.owner_url, autocommit=True) as connection:
         for n, (role, subject, scopes) in enumerate(keys):
             connection.execute(
                 "WITH made AS (INSERT INTO principal (role, subject_id, name, created_at) VALUES (%s, %s, 'x', now())"
@@ -153,7 +145,7 @@ def test_no_key_becomes_stronger_by_going_back_and_forth(own: ClusterUrls) -> No
         command.downgrade(config, "0011")
         told = "SELECT post_only, revoked_at IS NOT NULL FROM api_key ORDER BY prefix"
         below = connection.execute(told).fetchall()
-        migrate(own.owner_url, own.app_url)
+        migrate(own_urls.owner_url, own_urls.app_url)
         above = connection.execute(
             "SELECT role, scopes FROM api_key JOIN principal USING (principal_id) WHERE revoked_at IS NULL"
             " ORDER BY prefix"

@@ -2,36 +2,26 @@
 
 import gzip
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from pydantic import SecretStr
 from rich.console import Console
 from sqlalchemy import text
 
 import app
 from app.cli.bringing_in import import_pings
-from app.cli.cluster import ClusterUrls
 from app.core.clock import SystemClock
 from app.core.database import SERVICE, Database
 from app.core.datum import CoordSystem
 from app.core.settings import Settings
 from app.telemetry.ping_files import Reading
-from tests.conftest import clone_of
 
 DATA = Path(app.__file__).parents[2] / "shared" / "data" / "trajectories"
 pytestmark = pytest.mark.skipif(
     not DATA.exists(),
     reason="the real tracks lie beside the checkout on developers' machines; they are not ours to ship",
 )
-
-
-@pytest.fixture
-def own(template_urls: ClusterUrls, worker_id: str) -> Iterator[Settings]:
-    with clone_of(template_urls, f"leasetrace_tracks_{worker_id}") as urls:
-        yield Settings(database_url=SecretStr(urls.app_url))
 
 
 async def bring_in(settings: Settings, file: Path) -> tuple[int, int, int, int]:
@@ -64,14 +54,14 @@ def unpacked(name: str, into: Path) -> Path:
     return target
 
 
-async def test_geolife_lands_in_77_territories_and_in_macau(own: Settings, tmp_path: Path) -> None:
-    pings, counties, outside, lost = await bring_in(own, unpacked("geolife_beijing.csv", tmp_path))
+async def test_geolife_lands_in_77_territories_and_in_macau(own_settings: Settings, tmp_path: Path) -> None:
+    pings, counties, outside, lost = await bring_in(own_settings, unpacked("geolife_beijing.csv", tmp_path))
     assert counties == 77  # and Macau, which is a division, but in no mainland court's territory
     assert lost == 0 < outside
     assert pings > 350_000
 
 
-async def test_liverpools_buses_are_all_outside(own: Settings, tmp_path: Path) -> None:
-    pings, counties, outside, lost = await bring_in(own, unpacked("liverpool_bus_route14.csv", tmp_path))
+async def test_liverpools_buses_are_all_outside(own_settings: Settings, tmp_path: Path) -> None:
+    pings, counties, outside, lost = await bring_in(own_settings, unpacked("liverpool_bus_route14.csv", tmp_path))
     assert counties == 0
     assert outside == lost == pings > 1_500

@@ -8,22 +8,23 @@ from sqlalchemy import text
 
 from app.cli.operator import moment
 from app.core.clock import SHANGHAI, in_shanghai
-from tests.conftest import NOW
-from tests.integration.access.people_support import People
-from tests.integration.access.test_command_line import Command, run
-from tests.integration.clusters.conftest import KUNSHAN, Fleet
-from tests.support import Doors, Holder, problem_fields
+from tests.api import ApiUser, Principals, problem_fields
+from tests.factories.cases import CaseAssets
+from tests.factories.commands import Command
+from tests.factories.constants import KUNSHAN, NOW
+from tests.factories.people import People
 
-__all__ = ["run"]
 FAR = ("9999-12-31T23:59:59Z", "2100-01-01T00:00:01Z", "0001-01-01T00:00:00Z", "1989-12-31T23:59:59Z")
 LATER = (NOW + timedelta(days=1)).isoformat()
 
 
 @pytest.mark.parametrize("far", FAR)
-async def test_what_people_set_is_within_1990_and_2100(fleet: Fleet, doors: Doors, far: str) -> None:
-    (asset_id,) = await fleet.add(1)
-    lessor, court, path = fleet.matter.lessor.client, fleet.matter.court.client, fleet.matter.path
-    dispatcher, other = (await doors.dispatcher()).principal_id, (await doors.court("沪0106")).subject_id
+async def test_what_people_set_is_within_1990_and_2100(
+    case_assets: CaseAssets, principals: Principals, far: str
+) -> None:
+    (asset_id,) = await case_assets.add(1)
+    lessor, court, path = case_assets.case.lessor.client, case_assets.case.court.client, case_assets.case.path
+    dispatcher, other = (await principals.dispatcher()).principal_id, (await principals.court("沪0106")).subject_id
     assigned = await court.post(f"{path}/assignments", json={"dispatcher_id": dispatcher, "ends_at": LATER})
     assert assigned.status_code == 201
     shares = f"/v1/assignments/{assigned.json()['assignment_id']}/shares"
@@ -45,41 +46,43 @@ async def test_what_people_set_is_within_1990_and_2100(fleet: Fleet, doors: Door
         assert (answer.status_code, problem_fields(answer)) == (422, [field]), (address, answer.text)
 
 
-async def test_the_year_2100_itself_can_be_set(doors: Doors) -> None:
+async def test_the_year_2100_itself_can_be_set(principals: Principals) -> None:
     wanted = {"role": "lessor_feed", "holder": "x", "label": "l", "expires_at": "2100-01-01T00:00:00Z"}
-    assert (await (await doors.lessor()).client.post("/v1/keys", json=wanted)).status_code == 201
+    assert (await (await principals.lessor()).client.post("/v1/keys", json=wanted)).status_code == 201
 
 
 @pytest.mark.parametrize("since", ["0001-01-01T00:00:00Z", "1989-12-31T23:59:59Z"])
-async def test_no_track_begins_before_there_were_trackers(fleet: Fleet, since: str) -> None:
-    (asset_id,) = await fleet.add(1)
+async def test_no_track_begins_before_there_were_trackers(case_assets: CaseAssets, since: str) -> None:
+    (asset_id,) = await case_assets.add(1)
     window = {"from": since, "to": "1990-02-01T00:00:00Z" if since[0] == "1" else "0001-02-01T00:00:00Z"}
-    answer = await fleet.lessor.get(f"/v1/assets/{asset_id}/track", params=window)
+    answer = await case_assets.lessor.get(f"/v1/assets/{asset_id}/track", params=window)
     assert (answer.status_code, problem_fields(answer)) == (422, ["from"])
 
 
 async def test_a_key_until_the_end_of_the_calendar_is_listed_and_rotated(
-    doors: Doors, people: People, run: Command
+    principals: Principals, people: People, run_command: Command
 ) -> None:
-    lessor = await doors.lessor()
+    lessor = await principals.lessor()
     await people.execute("UPDATE api_key SET expires_at = '9999-12-31 23:59:59Z'")
-    listed = run("keys", "list")
+    listed = run_command("keys", "list")
     assert (listed.exit_code, "9999-12-31 23:59" in listed.stdout) == (0, True), listed.output
-    rotated = run("keys", "rotate", lessor.key.split("_")[1])
+    rotated = run_command("keys", "rotate", lessor.key.split("_")[1])
     assert rotated.exit_code == 0, rotated.output
 
 
 async def test_a_sheet_of_an_assignment_without_foreseeable_end_is_shown(
-    fleet: Fleet, doors: Doors, client: httpx.AsyncClient
+    case_assets: CaseAssets, principals: Principals, client: httpx.AsyncClient
 ) -> None:
-    ids = await fleet.add(1)
-    await fleet.heard(ids, KUNSHAN)
-    dispatcher: Holder = await doors.dispatcher()
+    ids = await case_assets.add(1)
+    await case_assets.heard(ids, KUNSHAN)
+    dispatcher: ApiUser = await principals.dispatcher()
     body = {"dispatcher_id": dispatcher.principal_id, "ends_at": LATER}
-    assignment = (await fleet.court.post(f"{fleet.matter.path}/assignments", json=body)).json()["assignment_id"]
-    await fleet.matter.session.execute(text("UPDATE planning_assignment SET ends_at = '9999-12-31 23:59:59Z'"))
-    await fleet.matter.session.commit()
-    made = (await fleet.court.post(f"/v1/assignments/{assignment}/shares", json={"recipient": "赵六"})).json()
+    assignment = (await case_assets.court.post(f"{case_assets.case.path}/assignments", json=body)).json()[
+        "assignment_id"
+    ]
+    await case_assets.case.session.execute(text("UPDATE planning_assignment SET ends_at = '9999-12-31 23:59:59Z'"))
+    await case_assets.case.session.commit()
+    made = (await case_assets.court.post(f"/v1/assignments/{assignment}/shares", json={"recipient": "赵六"})).json()
     shown = await client.post(made["path"], data={"pin": made["pin"]})
     assert (shown.status_code, "9999-12-31" in shown.text) == (200, True)
 

@@ -8,9 +8,9 @@ import pytest
 from app.access.domain import Permission, PrincipalKind, Role
 from app.access.key_queries import LESSOR_ROLES
 from app.core.clock import FixedClock
-from tests.conftest import NOW
-from tests.integration.access.people_support import People
-from tests.support import Doors, problem_fields
+from tests.api import Principals, problem_fields
+from tests.factories.constants import NOW
+from tests.factories.people import People
 
 
 def bearer(key: str) -> dict[str, str]:
@@ -18,9 +18,9 @@ def bearer(key: str) -> dict[str, str]:
 
 
 async def test_a_manager_makes_lists_rotates_and_revokes_its_lessors_keys(
-    doors: Doors, client: httpx.AsyncClient, clock: FixedClock
+    principals: Principals, client: httpx.AsyncClient, clock: FixedClock
 ) -> None:
-    manager, other = await doors.lessor("yuanhai"), await doors.lessor("beishan")
+    manager, other = await principals.lessor("yuanhai"), await principals.lessor("beishan")
     until = (NOW + timedelta(days=90)).isoformat()
     wanted = {"role": "lessor_reader", "holder": "erp", "label": "reports", "expires_at": until}
     made = await manager.client.post("/v1/keys", json=wanted | {"scopes": ["registers:read"]})
@@ -55,8 +55,8 @@ async def test_a_manager_makes_lists_rotates_and_revokes_its_lessors_keys(
     assert (await other.client.get("/v1/keys")).json()["items"][0]["lessor_id"] == other.subject_id
 
 
-async def test_a_manager_makes_keys_for_its_own_lessor_only(doors: Doors, people: People) -> None:
-    manager, other = await doors.lessor("yuanhai"), await doors.lessor("beishan")
+async def test_a_manager_makes_keys_for_its_own_lessor_only(principals: Principals, people: People) -> None:
+    manager, other = await principals.lessor("yuanhai"), await principals.lessor("beishan")
     foreign = await other.client.post("/v1/feeds", json={"name": "gateway", "coord_system": "gcj02"})
     for more, status, field in (
         ({"role": "lessor_feed", "lessor_id": other.subject_id}, 404, "lessor_id"),
@@ -71,8 +71,10 @@ async def test_a_manager_makes_keys_for_its_own_lessor_only(doors: Doors, people
         assert (answer.status_code, problem_fields(answer)) == (status, [field]), more
 
 
-async def test_a_platform_administrator_makes_keys_for_every_lessor(doors: Doors, admin: httpx.AsyncClient) -> None:
-    lessor = await doors.lessor()
+async def test_a_platform_administrator_makes_keys_for_every_lessor(
+    principals: Principals, admin: httpx.AsyncClient
+) -> None:
+    lessor = await principals.lessor()
     wanted = {"role": "lessor_feed", "holder": "gateway", "label": "pings"}
     made = await admin.post("/v1/keys", json=wanted | {"lessor_id": lessor.subject_id})
     assert (made.status_code, made.json()["lessor_id"]) == (201, lessor.subject_id)
@@ -82,22 +84,22 @@ async def test_a_platform_administrator_makes_keys_for_every_lessor(doors: Doors
 
 @pytest.mark.parametrize("role", sorted(set(Role) - set(LESSOR_ROLES)))
 async def test_no_key_that_needs_a_second_factor_of_people_is_made_or_rotated_over_http(
-    doors: Doors, admin: httpx.AsyncClient, people: People, role: Role
+    principals: Principals, admin: httpx.AsyncClient, people: People, role: Role
 ) -> None:
     court = {"court_id": await people.court_id()} if role.kind is PrincipalKind.COURT else {}
     made = await admin.post("/v1/keys", json={"role": role, "holder": "me", "label": "me"} | court)
     assert (made.status_code, problem_fields(made)) == (403, ["role"])
     assert "leasetrace keys create" in made.text
-    holder = await doors.holder(role, court.get("court_id"))
+    holder = await principals.create(role, court.get("court_id"))
     rotated = await admin.post(f"/v1/keys/{holder.key.split('_')[1]}/rotate", json={})
     assert (rotated.status_code, problem_fields(rotated)) == (403, ["role"])
     assert (await admin.delete(f"/v1/keys/{holder.key.split('_')[1]}")).status_code == 204, "ending one is safe"
 
 
 async def test_a_key_that_ends_makes_and_rotates_none_that_ends_later(
-    doors: Doors, client: httpx.AsyncClient, clock: FixedClock
+    principals: Principals, client: httpx.AsyncClient, clock: FixedClock
 ) -> None:
-    manager = await doors.lessor()
+    manager = await principals.lessor()
     ends = (NOW + timedelta(days=1)).isoformat()
     wanted = {"role": "lessor_manager", "holder": "short", "label": "x"}
     short = (await manager.client.post("/v1/keys", json=wanted | {"expires_at": ends})).json()
@@ -114,8 +116,8 @@ async def test_a_key_that_ends_makes_and_rotates_none_that_ends_later(
         assert (rotated.status_code, rotated.json()["expires_at"]) == (201, short["expires_at"])
 
 
-async def test_a_key_is_rotated_once(doors: Doors) -> None:
-    manager = await doors.lessor()
+async def test_a_key_is_rotated_once(principals: Principals) -> None:
+    manager = await principals.lessor()
     wanted = {"role": "lessor_feed", "holder": "x", "label": "x"}
     old = (await manager.client.post("/v1/keys", json=wanted)).json()
     first = await manager.client.post(f"/v1/keys/{old['prefix']}/rotate", json={})
@@ -127,8 +129,10 @@ async def test_a_key_is_rotated_once(doors: Doors) -> None:
     assert [one["rotated_at"] is not None for one in listed] == [False, True, True, False]
 
 
-async def test_the_keys_that_somebody_made_are_told_when_it_is_shut_out(doors: Doors, people: People) -> None:
-    lessor = await doors.lessor()
+async def test_the_keys_that_somebody_made_are_told_when_it_is_shut_out(
+    principals: Principals, people: People
+) -> None:
+    lessor = await principals.lessor()
     admin = await people.signed_in("admin", Role.PLATFORM_ADMINISTRATOR)
     manager = await people.signed_in("manager", Role.LESSOR_MANAGER, lessor.subject_id)
     who = await people.scalar("SELECT principal_id FROM account WHERE login = 'manager'")
@@ -145,8 +149,8 @@ async def test_the_keys_that_somebody_made_are_told_when_it_is_shut_out(doors: D
     assert [one["made_by"] for one in listed] == [None, who, who, who]
 
 
-async def test_lessors_whose_systems_have_one_name_have_each_its_own(doors: Doors) -> None:
-    one, other = await doors.lessor("yuanhai"), await doors.lessor("beishan")
+async def test_lessors_whose_systems_have_one_name_have_each_its_own(principals: Principals) -> None:
+    one, other = await principals.lessor("yuanhai"), await principals.lessor("beishan")
     wanted = {"role": "lessor_feed", "holder": "gateway", "label": "x"}
     made = [(await who.client.post("/v1/keys", json=wanted)).json() for who in (one, other, other, one)]
     holders = [key["principal_id"] for key in made]
@@ -154,9 +158,9 @@ async def test_lessors_whose_systems_have_one_name_have_each_its_own(doors: Door
     assert holders[0] != holders[1]
 
 
-async def test_a_narrowed_key_makes_and_rotates_none_that_opens_more(doors: Doors) -> None:
-    wide = await doors.lessor()
-    narrowed = await doors.holder(
+async def test_a_narrowed_key_makes_and_rotates_none_that_opens_more(principals: Principals) -> None:
+    wide = await principals.lessor()
+    narrowed = await principals.create(
         Role.LESSOR_MANAGER,
         wide.subject_id,
         scopes=frozenset({Permission.KEYS_WRITE, Permission.REGISTERS_READ}),
@@ -176,18 +180,18 @@ async def test_a_narrowed_key_makes_and_rotates_none_that_opens_more(doors: Door
 
 
 @pytest.mark.parametrize("role", sorted(set(Role) - {Role.LESSOR_MANAGER, Role.PLATFORM_ADMINISTRATOR}))
-async def test_nobody_else_looks_after_keys(doors: Doors, people: People, role: Role) -> None:
-    lessor = await doors.lessor()
+async def test_nobody_else_looks_after_keys(principals: Principals, people: People, role: Role) -> None:
+    lessor = await principals.lessor()
     subject = {"court": await people.court_id(), "lessor": lessor.subject_id}.get(role.kind)
-    holder = await doors.holder(role, subject)
+    holder = await principals.create(role, subject)
     assert (await holder.client.get("/v1/keys")).status_code == 403
     wanted = {"role": "lessor_feed", "holder": "x", "label": "x", "lessor_id": lessor.subject_id}
     assert (await holder.client.post("/v1/keys", json=wanted)).status_code == 403
 
 
 async def test_when_a_key_was_used_last_is_kept_to_the_minute(people: People, clock: FixedClock) -> None:
-    async with Doors(people.application) as doors:
-        manager = await doors.lessor()
+    async with Principals(people.application) as principals:
+        manager = await principals.lessor()
         keyring = people.application.state.keyring
         await manager.client.get("/v1/assets")
         clock.set(clock.now() + timedelta(seconds=20))

@@ -1,14 +1,14 @@
 """Every operation of the API × everybody × every relation: the expected status stands in one table.
 
 To add an operation: a row in ``TABLE``; a request in ``requests.py`` where it needs a body or a query; an id in
-``scene.py`` where its path names something new. Nobody and roles that a row does not name are refused: nobody 401,
+``scenario.py`` where its path names something new. Nobody and roles that a row does not name are refused: nobody 401,
 the others 403. ``200 own superior, 404 other`` gives the status by relation, ``200`` alone holds for every relation;
 a relation of the role that a row forgets fails the test. Each request is taken back, so cells know nothing of each
-other (``scene.taken_back``).
+other (``scenario.rolled_back``).
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Final
 from urllib.parse import unquote
@@ -18,9 +18,8 @@ import pytest
 from fastapi import FastAPI
 
 from app.access.domain import Role
-from app.cli.cluster import ClusterUrls
-from tests.integration.access.requests import asked_of, path_values
-from tests.integration.access.scene import Part, Scene, scene_on, taken_back
+from tests.factories.requests import path_values, request_of
+from tests.factories.scenario import Scenario, Viewer, rolled_back
 
 NOBODY, EVERYBODY = "nobody", "everybody"
 LESSOR = "lessor_reader lessor_manager"
@@ -188,7 +187,7 @@ TABLE: Final[Mapping[str, Row]] = {
     "read_court": PLACES,
     "list_divisions": PLACES,
     "read_division": PLACES,
-    # doors
+    # principals
     "livez": OPEN,
     "readyz": OPEN,
     "metrics": OPEN,
@@ -224,7 +223,7 @@ def expected_of(row: Row) -> dict[tuple[str, str], int]:
     return found
 
 
-def status_for(row: Row, part: Part) -> int | None:
+def status_for(row: Row, part: Viewer) -> int | None:
     """Return the status that a row expects, or None where it says nothing of a relation of a role that it names."""
     expected = expected_of(row)
     for who in (part.who, EVERYBODY):
@@ -236,9 +235,9 @@ def status_for(row: Row, part: Part) -> int | None:
     return 401 if part.who == NOBODY else 403
 
 
-def parts_for(scene: Scene, operation: Operation) -> Iterator[Part]:
+def parts_for(scenario: Scenario, operation: Operation) -> Iterator[Viewer]:
     """Yield who asks: everybody in every relation, and again without the case that must be stated, or with one."""
-    for part in scene.cast():
+    for part in scenario.viewers():
         yield part
         if operation.purpose_in_query and part.relation == "own" and part.who in NEED_PURPOSE:
             yield replace(part, relation="unstated")
@@ -246,23 +245,22 @@ def parts_for(scene: Scene, operation: Operation) -> Iterator[Part]:
             yield replace(part, relation="stated")
 
 
-@pytest.fixture(scope="module")
-async def scene(template_urls: ClusterUrls, worker_id: str) -> AsyncIterator[Scene]:
-    """The scene, with every request taken back."""
-    async with scene_on(template_urls, f"leasetrace_matrix_{worker_id}") as made:
-        with taken_back(made.application):
-            yield made
+@pytest.fixture(scope="module", autouse=True)
+def _rolled_back(scenario: Scenario) -> Iterator[None]:
+    """Roll back every request of these tests."""
+    with rolled_back(scenario.application):
+        yield
 
 
-def test_the_table_has_every_operation_and_no_other(scene: Scene) -> None:
-    operations = operations_of(scene.application)
+def test_the_table_has_every_operation_and_no_other(scenario: Scenario) -> None:
+    operations = operations_of(scenario.application)
     assert sorted(set(operations) - set(TABLE)) == [], "operations without a row"
     assert sorted(set(TABLE) - set(operations)) == [], "rows without an operation"
 
 
-def test_a_row_names_nobody_who_does_not_exist(scene: Scene) -> None:
-    cast = {part.who for part in scene.cast()}
-    relations = {part.relation for part in scene.cast()} | {"*", "unstated", "stated"}
+def test_a_row_names_nobody_who_does_not_exist(scenario: Scenario) -> None:
+    cast = {part.who for part in scenario.viewers()}
+    relations = {part.relation for part in scenario.viewers()} | {"*", "unstated", "stated"}
     for operation, row in TABLE.items():
         for who, relation in expected_of(row):
             assert who in cast | {EVERYBODY}, (operation, who)
@@ -271,15 +269,15 @@ def test_a_row_names_nobody_who_does_not_exist(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("operation_id", TABLE)
-async def test_matrix(scene: Scene, operation_id: str) -> None:
-    operation = operations_of(scene.application)[operation_id]
+async def test_matrix(scenario: Scenario, operation_id: str) -> None:
+    operation = operations_of(scenario.application)[operation_id]
     wrong, leaked = [], []
-    parts = list(parts_for(scene, operation))
+    parts = list(parts_for(scenario, operation))
     few = asyncio.Semaphore(4)  # below the size of the pool
 
-    async def asked(part: Part) -> httpx.Response:
+    async def asked(part: Viewer) -> httpx.Response:
         async with few:
-            return await ask(scene, operation_id, operation, part)
+            return await ask(scenario, operation_id, operation, part)
 
     answers = await asyncio.gather(*(asked(part) for part in parts))
     for part, answer in zip(parts, answers, strict=True):
@@ -289,20 +287,22 @@ async def test_matrix(scene: Scene, operation_id: str) -> None:
                 f"{part.who} {part.relation}: {answer.status_code}, expected {expected}: {answer.text[:200]}"
             )
         leaked += [
-            f"{part.who} {part.relation}: {m}" for m in not_for(scene, operation_id, part, answer) if m in answer.text
+            f"{part.who} {part.relation}: {m}"
+            for m in not_for(scenario, operation_id, part, answer)
+            if m in answer.text
         ]
     assert not wrong, "\n".join(wrong)
     assert not leaked, "\n".join(leaked)
 
 
-async def ask(scene: Scene, operation_id: str, operation: Operation, part: Part) -> httpx.Response:
+async def ask(scenario: Scenario, operation_id: str, operation: Operation, part: Viewer) -> httpx.Response:
     """Send a valid request for an operation."""
-    asked = asked_of(operation_id, part)
-    client = part.holder.client if part.holder else scene.nobody
+    asked = request_of(operation_id, part)
+    client = part.holder.client if part.holder else scenario.nobody
     if operation_id == "sign_in":  # counted by address and by login: everybody fails for the first time
-        number = scene.cast().index(part)
+        number = scenario.viewers().index(part)
         asked.json["login"] = f"nobody.{number}"
-        transport = httpx.ASGITransport(scene.application, client=(f"192.0.2.{number}", 1))
+        transport = httpx.ASGITransport(scenario.application, client=(f"192.0.2.{number}", 1))
         client = httpx.AsyncClient(transport=transport, base_url=client.base_url, headers=client.headers)
     return await client.request(
         operation.method,
@@ -314,10 +314,10 @@ async def ask(scene: Scene, operation_id: str, operation: Operation, part: Part)
     )
 
 
-def not_for(scene: Scene, operation_id: str, part: Part, answer: httpx.Response) -> set[str]:
+def not_for(scenario: Scenario, operation_id: str, part: Viewer, answer: httpx.Response) -> set[str]:
     """Return what must not stand in an answer: marks of what is out of its sight, but for what it sent itself."""
     sent = answer.request.content.decode(errors="replace") + unquote(str(answer.request.url))
-    ours, theirs, closed = (scene.sides[name] for name in ("ours", "theirs", "closed"))
+    ours, theirs, closed = (scenario.sides[name] for name in ("ours", "theirs", "closed"))
     reads_trail = operation_id == "list_trail"  # which names the cases of everybody, or of one's own court
     if part.who == PLATFORM or (reads_trail and part.who == Role.AUDITOR):
         return set()

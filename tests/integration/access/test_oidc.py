@@ -32,10 +32,10 @@ from app.core.errors import AppError, Conflict, InvalidInput, NotFound
 from app.core.sealing import new_key
 from app.core.settings import Settings
 from app.main import create_app
-from tests.integration.access.oidc_support import (
+from tests.factories.oidc import (
     CLIENT_ID,
     CLIENT_SECRET,
-    Browser,
+    OidcBrowser,
     Provider,
     get_with,
     listening,
@@ -128,9 +128,9 @@ async def office(office_of_module: Office, application: FastAPI) -> Office:
 
 
 @pytest.fixture
-def browser(office: Office) -> Iterator[Browser]:
+def browser(office: Office) -> Iterator[OidcBrowser]:
     """Somebody's browser, without any cookie."""
-    with Browser(office.home) as opened:
+    with OidcBrowser(office.home) as opened:
         yield opened
 
 
@@ -150,7 +150,7 @@ REFUSED = (403, "oidc_refused")
 DOES_NOT_HOLD = (401, "oidc_answer_refused")
 
 
-async def test_a_person_signs_in_and_is_where_it_wanted_to_be(office: Office, browser: Browser) -> None:
+async def test_a_person_signs_in_and_is_where_it_wanted_to_be(office: Office, browser: OidcBrowser) -> None:
     principal_id = await office.person("wang", subject="p-1")
     office.provider.next("p-1")
     begun = browser.begin("/v1/session?from=oidc&x=%22%3E")
@@ -183,7 +183,7 @@ async def test_a_person_signs_in_and_is_where_it_wanted_to_be(office: Office, br
     assert used == office.clock.now()
 
 
-async def test_a_new_session_ends_the_one_that_the_browser_had(office: Office, browser: Browser) -> None:
+async def test_a_new_session_ends_the_one_that_the_browser_had(office: Office, browser: OidcBrowser) -> None:
     """Also in a real browser, which keeps that session's cookie back where the provider sends it to us."""
     await office.person("wang", subject="p-1")
     office.provider.next("p-1")
@@ -197,7 +197,7 @@ async def test_a_new_session_ends_the_one_that_the_browser_had(office: Office, b
     assert again.status_code == 401
 
 
-async def test_two_tabs_do_not_disturb_each_other(office: Office, browser: Browser) -> None:
+async def test_two_tabs_do_not_disturb_each_other(office: Office, browser: OidcBrowser) -> None:
     await office.person("wang", subject="p-1")
     office.provider.next("p-1")
     one, other = browser.begin("/livez"), browser.begin("/v1/session")
@@ -206,7 +206,7 @@ async def test_two_tabs_do_not_disturb_each_other(office: Office, browser: Brows
 
 
 async def test_a_browser_that_ends_no_attempt_does_not_gather_cookies_for_ever(
-    office: Office, browser: Browser
+    office: Office, browser: OidcBrowser
 ) -> None:
     for _ in range(20):
         browser.begin()
@@ -214,34 +214,34 @@ async def test_a_browser_that_ends_no_attempt_does_not_gather_cookies_for_ever(
 
 
 async def test_somebody_is_recognised_once_by_a_verified_address_and_then_by_the_subject(
-    office: Office, browser: Browser
+    office: Office, browser: OidcBrowser
 ) -> None:
     wang = await office.person("wang", awaits="Wang@Court.example")
     office.provider.next("p-1", email="wang@court.example", email_verified=False)
     assert code_of(browser.sign_in()) == REFUSED
-    with Browser(office.home) as verified:
+    with OidcBrowser(office.home) as verified:
         office.provider.next("p-1", email="wang@court.example", email_verified=True)
         assert verified.sign_in().status_code == 200
         assert verified.client.get(f"{office.home}/v1/session").json()["principal_id"] == wang
-    with Browser(office.home) as another:  # who later has the same address
+    with OidcBrowser(office.home) as another:  # who later has the same address
         office.provider.next("p-2", email="wang@court.example", email_verified=True)
         assert code_of(another.sign_in()) == REFUSED
-    with Browser(office.home) as renamed:
+    with OidcBrowser(office.home) as renamed:
         office.provider.next("p-1", email="li@court.example", email_verified=True)
         assert renamed.sign_in().status_code == 200
 
 
-async def test_a_user_name_counts_where_an_administrator_wrote_it_down(office: Office, browser: Browser) -> None:
+async def test_a_user_name_counts_where_an_administrator_wrote_it_down(office: Office, browser: OidcBrowser) -> None:
     await office.person("wang", awaits="wang.01")
     await office.person("li", awaits="li@court.example")
     office.provider.next("p-1", preferred_username="li@court.example")  # chosen by whoever signs in
     assert code_of(browser.sign_in()) == REFUSED
-    with Browser(office.home) as other:
+    with OidcBrowser(office.home) as other:
         office.provider.next("p-2", preferred_username="Wang.01")
         assert other.sign_in().status_code == 200
 
 
-async def test_whose_names_belong_to_two_is_nobody(office: Office, browser: Browser) -> None:
+async def test_whose_names_belong_to_two_is_nobody(office: Office, browser: OidcBrowser) -> None:
     await office.person("wang", awaits="wang.01")
     await office.person("li", awaits="li@court.example")
     office.provider.next("p-1", preferred_username="wang.01", email="li@court.example", email_verified=True)
@@ -249,7 +249,7 @@ async def test_whose_names_belong_to_two_is_nobody(office: Office, browser: Brow
     assert await office.ask("SELECT count(*) FROM awaited_identity") == 2
 
 
-async def test_nobody_gets_an_account_or_a_role_by_signing_in(office: Office, browser: Browser) -> None:
+async def test_nobody_gets_an_account_or_a_role_by_signing_in(office: Office, browser: OidcBrowser) -> None:
     office.provider.next("stranger", preferred_username="root", roles=["platform_administrator"])
     unknown = browser.sign_in()
     assert code_of(unknown) == REFUSED
@@ -258,7 +258,7 @@ async def test_nobody_gets_an_account_or_a_role_by_signing_in(office: Office, br
     assert await office.ask("SELECT count(*) FROM session") == 0
 
 
-async def test_a_disabled_account_is_refused_in_the_same_words(office: Office, browser: Browser) -> None:
+async def test_a_disabled_account_is_refused_in_the_same_words(office: Office, browser: OidcBrowser) -> None:
     office.provider.next("p-1")
     unknown = browser.sign_in()
     principal_id = await office.person("wang", subject="p-1")
@@ -269,7 +269,7 @@ async def test_a_disabled_account_is_refused_in_the_same_words(office: Office, b
     assert await office.ask("SELECT count(*) FROM session") == 0
 
 
-async def test_a_disabled_account_is_not_linked_at_the_first_sign_in(office: Office, browser: Browser) -> None:
+async def test_a_disabled_account_is_not_linked_at_the_first_sign_in(office: Office, browser: OidcBrowser) -> None:
     principal_id = await office.person("wang", awaits="wang.01")
     await office.ask("UPDATE account SET disabled_at = now() WHERE principal_id = :p RETURNING 1", p=principal_id)
     office.provider.next("p-1", preferred_username="wang.01")
@@ -277,11 +277,11 @@ async def test_a_disabled_account_is_not_linked_at_the_first_sign_in(office: Off
     assert await office.ask("SELECT count(*) FROM person_identity") == 0
 
 
-async def test_an_answer_counts_only_in_the_browser_that_began(office: Office, browser: Browser) -> None:
+async def test_an_answer_counts_only_in_the_browser_that_began(office: Office, browser: OidcBrowser) -> None:
     await office.person("wang", subject="p-1")
     office.provider.next("p-1")
     back = browser.back(browser.begin())
-    with Browser(office.home) as victim:  # lured to sign in as somebody else
+    with OidcBrowser(office.home) as victim:  # lured to sign in as somebody else
         assert code_of(victim.client.get(back)) == LOST
         victim.begin()
         assert code_of(victim.client.get(back)) == LOST
@@ -292,7 +292,7 @@ async def test_an_answer_counts_only_in_the_browser_that_began(office: Office, b
     assert browser.client.get(back).status_code == 200
 
 
-async def test_a_cookie_that_was_changed_is_no_attempt(office: Office, browser: Browser) -> None:
+async def test_a_cookie_that_was_changed_is_no_attempt(office: Office, browser: OidcBrowser) -> None:
     back = browser.back(browser.begin())
     ((name, sealed),) = [(n, v) for n, v in browser.cookies.items() if n.startswith("leasetrace_oidc_")]
     for changed in (sealed[:-4] + "AAAA", "A" * 200, "not base64!", "", sealed.swapcase()):
@@ -300,7 +300,7 @@ async def test_a_cookie_that_was_changed_is_no_attempt(office: Office, browser: 
         assert code_of(answer) == LOST
 
 
-async def test_a_code_is_good_for_its_own_attempt_only(office: Office, browser: Browser) -> None:
+async def test_a_code_is_good_for_its_own_attempt_only(office: Office, browser: OidcBrowser) -> None:
     """Two attempts of one browser, crossed: the code of one with the state, and so the verifier, of the other."""
     await office.person("wang", subject="p-1")
     office.provider.next("p-1")
@@ -310,7 +310,7 @@ async def test_a_code_is_good_for_its_own_attempt_only(office: Office, browser: 
     assert await office.ask("SELECT count(*) FROM session") == 0
 
 
-async def test_a_stolen_code_is_worthless_without_the_verifier(office: Office, browser: Browser) -> None:
+async def test_a_stolen_code_is_worthless_without_the_verifier(office: Office, browser: OidcBrowser) -> None:
     office.provider.next("p-1")
     back = browser.back(browser.begin())
     form = {
@@ -324,7 +324,7 @@ async def test_a_stolen_code_is_worthless_without_the_verifier(office: Office, b
     assert (answer.status_code, answer.json()["error"]) == (400, "invalid_grant")
 
 
-async def test_the_same_answer_opens_one_session(office: Office, browser: Browser) -> None:
+async def test_the_same_answer_opens_one_session(office: Office, browser: OidcBrowser) -> None:
     await office.person("wang", subject="p-1")
     office.provider.next("p-1")
     back = browser.back(browser.begin())
@@ -336,7 +336,7 @@ async def test_the_same_answer_opens_one_session(office: Office, browser: Browse
     assert await office.ask("SELECT count(*) FROM session") == 1
 
 
-async def test_an_attempt_ends_after_ten_minutes(office: Office, browser: Browser) -> None:
+async def test_an_attempt_ends_after_ten_minutes(office: Office, browser: OidcBrowser) -> None:
     await office.person("wang", subject="p-1")
     office.provider.next("p-1")
     back, began = browser.back(browser.begin()), office.clock.now()
@@ -365,7 +365,7 @@ async def test_an_attempt_ends_after_ten_minutes(office: Office, browser: Browse
     ],
 )
 async def test_a_token_that_was_tampered_with_opens_nothing(
-    office: Office, browser: Browser, change: dict[str, Any]
+    office: Office, browser: OidcBrowser, change: dict[str, Any]
 ) -> None:
     """The provider's own signature is on most of them: only what they say is wrong."""
     await office.person("wang", subject="p-1")
@@ -376,12 +376,12 @@ async def test_a_token_that_was_tampered_with_opens_nothing(
     office.provider.next(
         "p-1", change={"claims": {}}
     )  # signed anew, and nothing else: the test's way of changing holds
-    with Browser(office.home) as other:
+    with OidcBrowser(office.home) as other:
         assert other.sign_in().status_code == 200
 
 
 async def test_new_keys_of_the_provider_are_learned_but_not_asked_for_all_the_time(
-    office: Office, browser: Browser
+    office: Office, browser: OidcBrowser
 ) -> None:
     await office.person("wang", subject="p-1")
     office.provider.next("p-1")
@@ -392,18 +392,18 @@ async def test_new_keys_of_the_provider_are_learned_but_not_asked_for_all_the_ti
     assert browser.sign_in().status_code == 200
 
 
-async def test_who_says_no_at_the_provider_is_told_so(office: Office, browser: Browser) -> None:
+async def test_who_says_no_at_the_provider_is_told_so(office: Office, browser: OidcBrowser) -> None:
     office.provider.next("p-1", deny=True)
     back = browser.back(browser.begin())
     assert in_query(back)["error"] == "access_denied"
     denied = browser.client.get(back)
     assert code_of(denied) == REFUSED
     assert "said no" in denied.json()["detail"]
-    with Browser(office.home) as other:  # an error counts in the browser that began, like anything else
+    with OidcBrowser(office.home) as other:  # an error counts in the browser that began, like anything else
         assert code_of(other.client.get(back)) == LOST
 
 
-async def test_an_answer_of_another_provider_is_refused(office: Office, browser: Browser) -> None:
+async def test_an_answer_of_another_provider_is_refused(office: Office, browser: OidcBrowser) -> None:
     await office.person("wang", subject="p-1")
     office.provider.next("p-1")
     back = browser.back(browser.begin())
@@ -417,7 +417,7 @@ async def test_an_answer_of_another_provider_is_refused(office: Office, browser:
 @pytest.mark.parametrize(
     "elsewhere", ["https://evil.example", "//evil.example", "/\\evil.example", "/\t/evil.example", "map", ""]
 )
-async def test_nobody_is_sent_elsewhere(office: Office, browser: Browser, elsewhere: str) -> None:
+async def test_nobody_is_sent_elsewhere(office: Office, browser: OidcBrowser, elsewhere: str) -> None:
     answer = browser.begin(elsewhere)
     assert answer.status_code == 422
     assert [error["field"] for error in answer.json()["errors"]] == ["return_to"]
@@ -483,7 +483,9 @@ async def test_a_cookie_asks_for_tls_where_people_come_by_tls(settings: Settings
 
 
 @pytest.mark.parametrize("way", ["client_secret_basic", "client_secret_post", "none"])
-async def test_the_service_proves_who_it_is_as_the_provider_wants(office: Office, browser: Browser, way: str) -> None:
+async def test_the_service_proves_who_it_is_as_the_provider_wants(
+    office: Office, browser: OidcBrowser, way: str
+) -> None:
     ours = office.application.state.oidc.registration
     with real_provider(
         ours.redirect_uri, token_endpoint_auth_method=way, claims_in_id_token=way == "none"
@@ -505,7 +507,7 @@ async def test_the_service_proves_who_it_is_as_the_provider_wants(office: Office
 
 
 async def test_a_service_that_the_provider_does_not_know_is_told_apart_from_a_bad_code(
-    office: Office, browser: Browser
+    office: Office, browser: OidcBrowser
 ) -> None:
     ours = office.application.state.oidc.registration
     there = OidcProvider(replace(ours, client_secret="another"), office.clock)
@@ -517,7 +519,7 @@ async def test_a_service_that_the_provider_does_not_know_is_told_apart_from_a_ba
     assert refused.value.why == "token: HTTP 401 (it does not accept the secret)"
 
 
-async def test_who_somebody_is_can_be_said_and_taken_back(office: Office, browser: Browser) -> None:
+async def test_who_somebody_is_can_be_said_and_taken_back(office: Office, browser: OidcBrowser) -> None:
     wang, li = await office.person("wang", subject="p-1"), await office.person("li")
     issuer, database = office.provider.issuer, office.database
     refused: list[tuple[dict[str, Any], type[AppError]]] = [
@@ -545,7 +547,7 @@ async def test_who_somebody_is_can_be_said_and_taken_back(office: Office, browse
 
 
 async def test_an_address_that_tries_too_often_is_paused(
-    office: Office, browser: Browser, monkeypatch: pytest.MonkeyPatch
+    office: Office, browser: OidcBrowser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     office.provider.next("p-1")
     back = browser.back(browser.begin())
@@ -556,7 +558,7 @@ async def test_an_address_that_tries_too_often_is_paused(
 
 
 async def test_people_are_linked_from_the_command_line(
-    office: Office, browser: Browser, urls: ClusterUrls, monkeypatch: pytest.MonkeyPatch
+    office: Office, browser: OidcBrowser, urls: ClusterUrls, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     users = typer.Typer()
     identities.add_to(users)
@@ -582,7 +584,7 @@ async def test_people_are_linked_from_the_command_line(
 async def test_two_first_sign_ins_at_once_link_one(office: Office) -> None:
     await office.person("wang", awaits="wang.01")
     office.provider.next("p-1", preferred_username="wang.01")
-    with Browser(office.home) as one, Browser(office.home) as other:
+    with OidcBrowser(office.home) as one, OidcBrowser(office.home) as other:
         backs = [(b, b.back(b.begin())) for b in (one, other)]
         answers = await asyncio.gather(*(asyncio.to_thread(b.client.get, back) for b, back in backs))
     assert [answer.status_code for answer in answers] == [200, 200]

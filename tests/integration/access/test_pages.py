@@ -4,8 +4,8 @@ import pytest
 
 from app.access.domain import Role
 from app.core.paging import encode_key
-from tests.integration.enforcement.conftest import Matter
-from tests.support import Doors, problem_fields
+from tests.api import Principals, problem_fields
+from tests.factories.cases import Case
 
 LISTS = {
     Role.PLATFORM_ADMINISTRATOR: (
@@ -30,26 +30,26 @@ LISTS = {
 
 
 @pytest.mark.parametrize("beyond", [2**31, 2**53 - 1, 2**63, -1, -(2**31) - 1])
-async def test_a_key_that_no_list_can_have_is_no_token(doors: Doors, matter: Matter, beyond: int) -> None:
-    clients = {Role.LESSOR_MANAGER: matter.lessor.client, Role.ENFORCEMENT_OFFICER: matter.court.client}
+async def test_a_key_that_no_list_can_have_is_no_token(principals: Principals, case: Case, beyond: int) -> None:
+    clients = {Role.LESSOR_MANAGER: case.lessor.client, Role.ENFORCEMENT_OFFICER: case.court.client}
     for role, paths in LISTS.items():
-        client = clients.get(role) or (await doors.holder(role)).client
+        client = clients.get(role) or (await principals.create(role)).client
         for path in paths:
-            answer = await client.get(path.format(case=matter.path), params={"after": encode_key(beyond)})
+            answer = await client.get(path.format(case=case.path), params={"after": encode_key(beyond)})
             if path == "/v1/audit" and 0 < beyond < 2**53:
                 assert answer.status_code == 200, "its keys are bigints"
             else:
                 assert (answer.status_code, problem_fields(answer)) == (422, ["after"]), path
-            assert (await client.get(path.format(case=matter.path))).status_code == 200, path
+            assert (await client.get(path.format(case=case.path))).status_code == 200, path
 
 
-async def test_no_number_of_a_tracks_token_passes_its_column(matter: Matter) -> None:
-    [asset_id] = await matter.confirmed(1)
+async def test_no_number_of_a_tracks_token_passes_its_column(case: Case) -> None:
+    [asset_id] = await case.confirmed(1)
     window = {"from": "2026-11-01T00:00:00Z", "to": "2026-11-02T00:00:00Z"}
     for at in range(4):
         token = encode_key(*(2**53 if place == at else 1 for place in range(4)))
-        answer = await matter.lessor.client.get(f"/v1/assets/{asset_id}/track", params=window | {"after": token})
+        answer = await case.lessor.client.get(f"/v1/assets/{asset_id}/track", params=window | {"after": token})
         assert (answer.status_code, problem_fields(answer)) == (422, ["after"]), at
     token = encode_key(1, 2**31, 1, 1)
-    answer = await matter.lessor.client.get(f"/v1/assets/{asset_id}/track", params=window | {"after": token})
+    answer = await case.lessor.client.get(f"/v1/assets/{asset_id}/track", params=window | {"after": token})
     assert answer.status_code == 422

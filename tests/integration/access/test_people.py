@@ -9,9 +9,9 @@ import pytest
 from app.access.domain import Permission, Role
 from app.access.trail import Note
 from app.core.clock import FixedClock
-from tests.integration.access.people_support import PASSWORD, Browser, People
-from tests.integration.access.trail_support import Trail
-from tests.support import Doors, problem_fields
+from tests.api import Principals, problem_fields
+from tests.factories.people import PASSWORD, Browser, People
+from tests.factories.trail import Trail
 
 NEW = "another long password"
 
@@ -115,9 +115,11 @@ async def test_nobody_does_these_things_to_its_own_account(people: People) -> No
     assert await admin.status() == 200
 
 
-async def test_a_courts_administrator_looks_after_its_own_court_and_nobody_else(people: People, doors: Doors) -> None:
+async def test_a_courts_administrator_looks_after_its_own_court_and_nobody_else(
+    people: People, principals: Principals
+) -> None:
     own, other = await people.court_id(), await people.court_id("沪0106")
-    lessor = await doors.lessor()
+    lessor = await principals.lessor()
     admin = await people.signed_in("courtadmin", Role.COURT_ADMINISTRATOR, own)
     officer = await people.account("officer", Role.ENFORCEMENT_OFFICER, own)
     hidden = [
@@ -155,11 +157,11 @@ async def test_a_courts_administrator_looks_after_its_own_court_and_nobody_else(
     assert promoted.status_code == 403
 
 
-async def test_roles_without_that_permission_do_not_reach_people(people: People, doors: Doors) -> None:
-    court, lessor = await people.court_id(), await doors.lessor()
+async def test_roles_without_that_permission_do_not_reach_people(people: People, principals: Principals) -> None:
+    court, lessor = await people.court_id(), await principals.lessor()
     for role in set(Role) - {Role.COURT_ADMINISTRATOR, Role.PLATFORM_ADMINISTRATOR}:
         subject = {"court": court, "lessor": lessor.subject_id}.get(role.kind)
-        holder = await doors.holder(role, subject)
+        holder = await principals.create(role, subject)
         assert (await holder.client.get("/v1/people")).status_code == 403, role
         made = await holder.client.post("/v1/people", json={"login": "x", "name": "X", "role": "dispatcher"})
         assert made.status_code == 403, role
@@ -181,8 +183,8 @@ async def test_a_person_of_a_court_or_lessor_needs_one_that_exists(people: Peopl
         assert (answer.status_code, problem_fields(answer)) == (status, [field]), role
 
 
-async def test_a_narrowed_key_opens_no_way_in_to_more_than_itself(people: People, doors: Doors) -> None:
-    narrowed = await doors.holder(Role.PLATFORM_ADMINISTRATOR, scopes=frozenset({Permission.PEOPLE_WRITE}))
+async def test_a_narrowed_key_opens_no_way_in_to_more_than_itself(people: People, principals: Principals) -> None:
+    narrowed = await principals.create(Role.PLATFORM_ADMINISTRATOR, scopes=frozenset({Permission.PEOPLE_WRITE}))
     who = await people.account("boss", Role.PLATFORM_ADMINISTRATOR)
     wanted = {"login": "x", "name": "X", "role": "platform_administrator"}
     assert (await narrowed.client.post("/v1/people", json=wanted)).status_code == 403

@@ -13,8 +13,8 @@ from app.access.cookies import COOKIE
 from app.access.domain import Role
 from app.access.keyring import Keyring
 from app.cli.cluster import ClusterUrls
-from tests.integration.access.people_support import Browser, People
-from tests.support import Doors, Holder, counted_queries
+from tests.api import ApiUser, Principals, counted_queries
+from tests.factories.people import Browser, People
 
 
 def keyring(application: FastAPI) -> Keyring:
@@ -44,18 +44,18 @@ async def at_other(application: FastAPI, people: People, browser: Browser) -> Br
 
 
 @pytest.fixture
-async def holder(people: People, doors: Doors) -> Holder:
+async def holder(people: People, principals: Principals) -> ApiUser:
     await hears(people.application)
-    return await doors.lessor()
+    return await principals.lessor()
 
 
-async def elsewhere(people: People, holder: Holder) -> httpx.Response:
+async def elsewhere(people: People, holder: ApiUser) -> httpx.Response:
     transport = httpx.ASGITransport(people.application)
     async with httpx.AsyncClient(transport=transport, base_url="http://leasetrace.test") as client:
         return await client.get("/v1/session", headers=holder.client.headers)
 
 
-async def test_a_key_seen_lately_is_not_asked_for_again(people: People, holder: Holder) -> None:
+async def test_a_key_seen_lately_is_not_asked_for_again(people: People, holder: ApiUser) -> None:
     assert (await elsewhere(people, holder)).status_code == 200
     with counted_queries(people.application) as statements:
         await asyncio.sleep(0.6)  # longer than without listening
@@ -64,7 +64,7 @@ async def test_a_key_seen_lately_is_not_asked_for_again(people: People, holder: 
 
 
 async def test_a_key_revoked_over_http_is_refused_here_at_once_and_elsewhere_within_a_second(
-    people: People, holder: Holder, admin: httpx.AsyncClient
+    people: People, holder: ApiUser, admin: httpx.AsyncClient
 ) -> None:
     assert (await holder.client.get("/v1/session")).status_code == 200
     assert (await elsewhere(people, holder)).status_code == 200
@@ -86,7 +86,7 @@ async def test_a_key_revoked_over_http_is_refused_here_at_once_and_elsewhere_wit
         "DELETE FROM api_key WHERE principal_id = :id",
     ],
 )
-async def test_whatever_ends_a_key_is_heard_of(people: People, holder: Holder, change: str) -> None:
+async def test_whatever_ends_a_key_is_heard_of(people: People, holder: ApiUser, change: str) -> None:
     assert (await elsewhere(people, holder)).status_code == 200
     await people.execute(change, id=holder.principal_id)
 
@@ -96,7 +96,7 @@ async def test_whatever_ends_a_key_is_heard_of(people: People, holder: Holder, c
     await refused_within_a_second(ask)
 
 
-async def test_another_role_or_lessor_of_a_principal_is_heard_of(people: People, holder: Holder) -> None:
+async def test_another_role_or_lessor_of_a_principal_is_heard_of(people: People, holder: ApiUser) -> None:
     assert (await elsewhere(people, holder)).json()["role"] == "lessor_manager"
     await people.execute(
         "UPDATE principal SET role = 'lessor_reader' WHERE principal_id = :id", id=holder.principal_id
@@ -108,7 +108,7 @@ async def test_another_role_or_lessor_of_a_principal_is_heard_of(people: People,
 
 
 async def test_a_court_that_is_taken_from_under_another_is_out_of_its_sight_within_a_second(
-    people: People, doors: Doors, urls: ClusterUrls
+    people: People, principals: Principals, urls: ClusterUrls
 ) -> None:
     ring = keyring(people.application)
     await hears(people.application)
@@ -119,7 +119,7 @@ async def test_a_court_that_is_taken_from_under_another_is_out_of_its_sight_with
         ).fetchone()
         assert row is not None
         lower, superior, code = row
-        key = (await doors.court(code)).key
+        key = (await principals.court(code)).key
 
         async def seen() -> bool:
             return lower in (await ring.principal(key)).lower_courts
@@ -172,7 +172,7 @@ async def test_signing_out_shutting_out_and_a_new_password_end_sessions_everywhe
 
 
 async def test_where_the_listening_connection_is_lost_a_change_still_counts_within_a_second(
-    people: People, holder: Holder, urls: ClusterUrls
+    people: People, holder: ApiUser, urls: ClusterUrls
 ) -> None:
     assert (await elsewhere(people, holder)).status_code == 200
     with psycopg.connect(urls.owner_url, autocommit=True) as connection:
@@ -194,7 +194,7 @@ async def test_where_the_listening_connection_is_lost_a_change_still_counts_with
 
 
 async def test_an_answer_that_was_remembered_before_listening_began_is_not_trusted_after_it(
-    people: People, holder: Holder, monkeypatch: pytest.MonkeyPatch
+    people: People, holder: ApiUser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ring = keyring(people.application)
     assert (await elsewhere(people, holder)).status_code == 200

@@ -18,9 +18,9 @@ from fastapi import FastAPI
 from app.access.domain import Role
 from app.cli.cluster import ClusterUrls
 from app.main import create_app
-from tests.conftest import NOW
-from tests.integration.access.scene import Scene, aclosing_pool, scene_on, settings_of
-from tests.support import Holder
+from tests.api import ApiUser
+from tests.factories.constants import NOW
+from tests.factories.scenario import Scenario, aclosing_pool, scenario_on, settings_of
 
 WITHIN_S: Final = 1.0
 ENDLESS_S: Final = 5.0
@@ -30,11 +30,11 @@ ENDLESS_S: Final = 5.0
 class Two:
     """The scene's own application, and another one beside it."""
 
-    scene: Scene
+    scenario: Scenario
     other: FastAPI
     clients: AsyncExitStack
 
-    async def there(self, holder: Holder) -> httpx.AsyncClient:
+    async def there(self, holder: ApiUser) -> httpx.AsyncClient:
         """Return somebody's client of the other application."""
         return await self.clients.enter_async_context(
             httpx.AsyncClient(
@@ -47,8 +47,8 @@ class Two:
 
 @pytest.fixture
 async def two(template_urls: ClusterUrls, worker_id: str) -> AsyncIterator[Two]:
-    async with scene_on(template_urls, f"leasetrace_two_{worker_id}") as scene:
-        other = create_app(settings_of(scene.urls), scene.clock)
+    async with scenario_on(template_urls, f"leasetrace_two_{worker_id}") as scenario:
+        other = create_app(settings_of(scenario.urls), scenario.clock)
         async with (
             aclosing_pool(other),
             other.router.lifespan_context(other),
@@ -58,7 +58,7 @@ async def two(template_urls: ClusterUrls, worker_id: str) -> AsyncIterator[Two]:
                 # Only then does it remember for long, and must be told.
                 while not other.state.keyring.hears:  # noqa: ASYNC110 the keyring has no event for it
                     await asyncio.sleep(0.01)
-            yield Two(scene, other, clients)
+            yield Two(scenario, other, clients)
 
 
 async def seconds_until(client: httpx.AsyncClient, path: str, status: int, began: float) -> float:
@@ -73,22 +73,22 @@ async def seconds_until(client: httpx.AsyncClient, path: str, status: int, began
 
 
 async def test_a_revoked_key_a_closed_case_and_an_ended_assignment_stop_reads_everywhere(two: Two) -> None:
-    scene, ours = two.scene, two.scene.sides["ours"]
+    scenario, ours = two.scenario, two.scenario.sides["ours"]
     own = f"/v1/assets/{ours['asset_id']}/position"
     position = f"{own}?case={ours['case_id']}"
     distribution = f"/v1/cases/{ours['case_id']}/distribution"
-    officer = scene.people["officer"].client
-    reader = await two.there(scene.people[Role.LESSOR_READER])
-    dispatcher = await two.there(scene.people["dispatcher"])
-    superior = await two.there(scene.people["high"])
-    entrusted = await two.there(scene.people["entrusted"])
+    officer = scenario.people["officer"].client
+    reader = await two.there(scenario.people[Role.LESSOR_READER])
+    dispatcher = await two.there(scenario.people["dispatcher"])
+    superior = await two.there(scenario.people["high"])
+    entrusted = await two.there(scenario.people["entrusted"])
     assert (await reader.get(own)).status_code == 200
     for client in (dispatcher, superior, entrusted):
         assert (await client.get(position)).status_code == 200
 
     began = time.monotonic()
-    prefix = scene.people[Role.LESSOR_READER].key.split("_")[1]
-    revoked = await scene.people[Role.LESSOR_MANAGER].client.delete(f"/v1/keys/{prefix}")
+    prefix = scenario.people[Role.LESSOR_READER].key.split("_")[1]
+    revoked = await scenario.people[Role.LESSOR_MANAGER].client.delete(f"/v1/keys/{prefix}")
     assert revoked.status_code == 204, revoked.text
     assert await seconds_until(reader, own, 401, began) < WITHIN_S
 
@@ -97,9 +97,9 @@ async def test_a_revoked_key_a_closed_case_and_an_ended_assignment_stop_reads_ev
     assert withdrawn.status_code == 200, withdrawn.text
     assert await seconds_until(entrusted, position, 404, began) < WITHIN_S
 
-    scene.clock.set(NOW + timedelta(days=6))  # nothing ends yet
+    scenario.clock.set(NOW + timedelta(days=6))  # nothing ends yet
     assert (await dispatcher.get(position)).status_code == 200
-    scene.clock.set(NOW + timedelta(days=7))  # the assignment ends then, to the moment
+    scenario.clock.set(NOW + timedelta(days=7))  # the assignment ends then, to the moment
     began = time.monotonic()
     assert await seconds_until(dispatcher, position, 404, began) < WITHIN_S
     assert (await dispatcher.get(distribution)).status_code == 404

@@ -7,32 +7,27 @@ service, and whoever can inject an expression can call ``set_config`` and widen 
 statement: ruff's S608 and bandit refuse composed ones.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import Any, Final
 
 import psycopg
 import pytest
 from psycopg import sql
-from psycopg.rows import dict_row
-from psycopg.types.datetime import TimestamptzLoader
 from psycopg.types.json import Jsonb
 from sqlalchemy import text
 
 from app.access.domain import Principal, Role
 from app.access.service import authenticate
 from app.access.sight import sight_of
-from app.cli.cluster import ClusterUrls
 from app.core.database import SERVICE, Database, Sight, as_service
 from app.core.sight_roles import AUDITOR_ROLE, SERVICE_ROLE, SIGHT_ROLES, WRITER_ROLE
-from tests.conftest import NOW, context_of
-from tests.integration.access.scene import Scene, scene_on, settings_of
+from tests.api import context_of
+from tests.factories.constants import NOW
+from tests.factories.scenario import Connection, Scenario, application_connection, owner_connection, settings_of
 
 Row = Mapping[str, Any]
 Rows = list[dict[str, Any]]
-Connection = psycopg.Connection[dict[str, Any]]
 
 PUBLIC: Final = frozenset({"boundary_layer", "division", "court", "territory", "alembic_version"})
 """Registers that everybody reads and nobody's request writes."""
@@ -48,52 +43,17 @@ _RELATIONS: Final = """
 
 
 @pytest.fixture(scope="module")
-async def scene(template_urls: ClusterUrls, worker_id: str) -> AsyncIterator[Scene]:
-    async with scene_on(template_urls, f"leasetrace_rows_{worker_id}") as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def relations(scene: Scene) -> Rows:
+def relations(scenario: Scenario) -> Rows:
     """Every table and view of our own, from the catalogue: a new one is covered by itself."""
-    with owner(scene) as connection:
+    with owner_connection(scenario) as connection:
         return connection.execute(_RELATIONS).fetchall()
 
 
 @pytest.fixture(scope="module")
-def stored(scene: Scene, relations: Rows) -> dict[str, Rows]:
+def stored(scenario: Scenario, relations: Rows) -> dict[str, Rows]:
     """Every row of every table, as the owner sees it."""
-    with owner(scene) as connection:
+    with owner_connection(scenario) as connection:
         return {r["name"]: _all_of(connection, r["name"]) for r in relations if not r["partition"]}
-
-
-class Whenever(TimestamptzLoader):
-    """Reads ``infinity`` as the last moment that Python knows."""
-
-    def load(self, data: Any) -> datetime:
-        """Return a moment, UTC."""
-        return datetime.max.replace(tzinfo=UTC) if bytes(data) == b"infinity" else super().load(data)
-
-
-@contextmanager
-def owner(scene: Scene) -> Iterator[Connection]:
-    with psycopg.connect(scene.urls.owner_url, row_factory=dict_row, options="-c timezone=UTC") as connection:
-        connection.adapters.register_loader("timestamptz", Whenever)
-        yield connection
-
-
-@contextmanager
-def application_role(scene: Scene, sight: Sight | None = None) -> Iterator[Connection]:
-    """Connect as the application does, and look as somebody in a transaction that is rolled back."""
-    with psycopg.connect(scene.urls.app_url, row_factory=dict_row, options="-c timezone=UTC") as connection:
-        connection.adapters.register_loader("timestamptz", Whenever)
-        try:
-            if sight is not None:
-                for name, value in sight.settings().items():
-                    connection.execute("SELECT set_config(%s, %s, true)", (name, value))
-            yield connection
-        finally:
-            connection.rollback()
 
 
 def _all_of(connection: Connection, name: str) -> Rows:
@@ -125,15 +85,15 @@ class Looker:
     everything: bool = False
 
 
-async def lookers(scene: Scene, stored: Mapping[str, Rows]) -> list[Looker]:
-    """Return everybody without a case and with each case of the scene."""
+async def lookers(scenario: Scenario, stored: Mapping[str, Rows]) -> list[Looker]:
+    """Return everybody without a case and with each case of the scenario."""
     found: list[Looker] = []
-    async with context_of(scene.application).database.reading(SERVICE) as session:
-        for name, holder in scene.people.items():
-            principal = (await authenticate(session, holder.key, scene.clock)).principal
-            cases = (None, *(side["case_id"] for side in scene.sides.values()))
+    async with context_of(scenario.application).database.reading(SERVICE) as session:
+        for name, holder in scenario.people.items():
+            principal = (await authenticate(session, holder.key, scenario.clock)).principal
+            cases = (None, *(side["case_id"] for side in scenario.sides.values()))
             found += [_looker(f"{name}, case {case_id}", principal, case_id, stored) for case_id in cases]
-    writer = Sight(WRITER_ROLE, lessor_ids=(scene.sides["ours"]["lessor_id"],))
+    writer = Sight(WRITER_ROLE, lessor_ids=(scenario.sides["ours"]["lessor_id"],))
     return [*found, Looker("writer", writer, lessors=frozenset(writer.lessor_ids))]
 
 
@@ -416,12 +376,12 @@ EMPTY: Final = frozenset({"binding_change", "person_identity", "awaited_identity
 """Tables of the service alone, which nobody may read at all."""
 
 
-def test_roles_cannot_bypass_and_own_nothing(scene: Scene) -> None:
-    with application_role(scene) as connection:
+def test_roles_cannot_bypass_and_own_nothing(scenario: Scenario) -> None:
+    with application_connection(scenario) as connection:
         me = connection.execute("SELECT current_user AS name").fetchone()
     assert me is not None
     names = [*SIGHT_ROLES, me["name"]]
-    with owner(scene) as connection:
+    with owner_connection(scenario) as connection:
         strong = connection.execute(
             "SELECT rolname FROM pg_roles WHERE rolname = ANY (%s) AND (rolsuper OR rolbypassrls OR rolcreaterole"
             " OR rolinherit OR rolreplication)",
@@ -446,14 +406,14 @@ def test_roles_cannot_bypass_and_own_nothing(scene: Scene) -> None:
     assert loose == [], "functions that run as the owner on whatever search_path the caller has"
 
 
-def test_the_role_that_connects_reads_nothing_without_a_sight(scene: Scene, relations: Rows) -> None:
-    with application_role(scene) as connection:
+def test_the_role_that_connects_reads_nothing_without_a_sight(scenario: Scenario, relations: Rows) -> None:
+    with application_connection(scenario) as connection:
         assert [r["name"] for r in relations if shown(connection, r) is not None] == []
 
 
-def test_nobody_reads_what_opens_a_door(scene: Scene) -> None:
+def test_nobody_reads_what_opens_a_door(scenario: Scenario) -> None:
     """Digests of keys, tokens, PINs and passwords are for the service alone."""
-    with owner(scene) as connection:
+    with owner_connection(scenario) as connection:
         columns = connection.execute(
             "SELECT c.relname || '.' || a.attname AS name, array_agg(r.rolname) FILTER"
             " (WHERE has_column_privilege(r.rolname, c.oid, a.attnum, 'SELECT')) AS readers"
@@ -467,20 +427,20 @@ def test_nobody_reads_what_opens_a_door(scene: Scene) -> None:
     assert [c for c in columns if set(c["readers"] or ()) - {SERVICE_ROLE}] == []
 
 
-def test_partitions_are_read_through_their_table_only(scene: Scene, relations: Rows) -> None:
+def test_partitions_are_read_through_their_table_only(scenario: Scenario, relations: Rows) -> None:
     partitions = [r for r in relations if r["partition"]]
     assert partitions
     for role in SIGHT_ROLES:
-        sight = Sight(role, lessor_ids=(scene.sides["ours"]["lessor_id"],))
-        with application_role(scene, sight) as connection:
+        sight = Sight(role, lessor_ids=(scenario.sides["ours"]["lessor_id"],))
+        with application_connection(scenario, sight) as connection:
             readable = {r["name"] for r in partitions if shown(connection, r) is not None}
             assert readable <= ({"ping_default"} if role == SERVICE_ROLE else set()), role  # what waits for its day
 
 
-async def test_nothing_of_anothers_on_any_table(scene: Scene, relations: Rows, stored: dict[str, Rows]) -> None:
+async def test_nothing_of_anothers_on_any_table(scenario: Scenario, relations: Rows, stored: dict[str, Rows]) -> None:
     wrong = []
-    for who in await lookers(scene, stored):
-        with application_role(scene, who.sight) as connection:
+    for who in await lookers(scenario, stored):
+        with application_connection(scenario, who.sight) as connection:
             for relation in relations:
                 name = relation["name"]
                 if relation["partition"] or name in PUBLIC:
@@ -490,11 +450,11 @@ async def test_nothing_of_anothers_on_any_table(scene: Scene, relations: Rows, s
     assert wrong == []
 
 
-async def test_everybody_sees_the_own(scene: Scene, relations: Rows, stored: dict[str, Rows]) -> None:
+async def test_everybody_sees_the_own(scenario: Scenario, relations: Rows, stored: dict[str, Rows]) -> None:
     """The other half: what the rules show, the policies show too; a policy that shows nothing would pass above."""
     missing = []
-    for who in await lookers(scene, stored):
-        with application_role(scene, who.sight) as connection:
+    for who in await lookers(scenario, stored):
+        with application_connection(scenario, who.sight) as connection:
             for relation in relations:
                 name = relation["name"]
                 if relation["partition"] or name in PUBLIC | HEARD_ONLY:
@@ -516,13 +476,13 @@ MAY_WRITE: Final[Mapping[str, Rule]] = {"lessor": _lessors, "late_window": _less
 """Where more is read than may be written, or less."""
 
 
-async def test_nobody_changes_anothers(scene: Scene, relations: Rows, stored: dict[str, Rows]) -> None:
+async def test_nobody_changes_anothers(scenario: Scenario, relations: Rows, stored: dict[str, Rows]) -> None:
     """Unfiltered deletes, updates that would take a row over, and copies of another's rows."""
     wrong = []
     tables = [r["name"] for r in relations if r["kind"] in {"r", "p"} and not r["partition"]]
-    cases = {None, scene.sides["ours"]["case_id"]}
-    for who in [who for who in await lookers(scene, stored) if who.sight.case_id in cases]:
-        with application_role(scene, who.sight) as connection:
+    cases = {None, scenario.sides["ours"]["case_id"]}
+    for who in [who for who in await lookers(scenario, stored) if who.sight.case_id in cases]:
+        with application_connection(scenario, who.sight) as connection:
             for name in tables:
                 wrong += [f"{who.name}, {name}: {what}" for what in _trespasses(connection, who, name, stored)]
     assert wrong == []
@@ -612,10 +572,10 @@ _STATE: Final = text("""
                  FROM unnest(CAST(:names AS text[])) AS name WHERE current_setting(name, true) <> '') AS told""")
 
 
-async def test_what_a_transaction_was_told_ends_with_it(scene: Scene) -> None:
+async def test_what_a_transaction_was_told_ends_with_it(scenario: Scenario) -> None:
     """On one pooled connection: after a commit, a rollback, a failed statement, and a role lifted and lowered."""
-    database = Database(settings_of(scene.urls).model_copy(update={"pool_size": 1}))
-    principal = scene.sides["ours"]
+    database = Database(settings_of(scenario.urls).model_copy(update={"pool_size": 1}))
+    principal = scenario.sides["ours"]
     told = Sight("leasetrace_lessor", (principal["lessor_id"],), "court", 7, (8, 9), principal["case_id"], NOW)
     names = [name for name in told.settings() if name != "role"]
     backends = set()
@@ -651,9 +611,9 @@ async def test_what_a_transaction_was_told_ends_with_it(scene: Scene) -> None:
         await database.close()
 
 
-async def test_a_role_that_was_lifted_in_a_savepoint_is_lowered_after_the_next_lift_too(scene: Scene) -> None:
-    database = Database(settings_of(scene.urls))
-    told = Sight("leasetrace_lessor", (scene.sides["ours"]["lessor_id"],), at=NOW)
+async def test_a_role_that_was_lifted_in_a_savepoint_is_lowered_after_the_next_lift_too(scenario: Scenario) -> None:
+    database = Database(settings_of(scenario.urls))
+    told = Sight("leasetrace_lessor", (scenario.sides["ours"]["lessor_id"],), at=NOW)
     try:
         async with database.writing(told) as session:
             with pytest.raises(Exception, match="division by zero"):
@@ -667,13 +627,13 @@ async def test_a_role_that_was_lifted_in_a_savepoint_is_lowered_after_the_next_l
         await database.close()
 
 
-def test_what_an_injected_expression_could_do(scene: Scene) -> None:
+def test_what_an_injected_expression_could_do(scenario: Scenario) -> None:
     """Known and not prevented by policies: see the head of this file."""
-    sight = Sight("leasetrace_lessor", (scene.sides["ours"]["lessor_id"],), at=NOW)
-    with application_role(scene, sight) as connection:
+    sight = Sight("leasetrace_lessor", (scenario.sides["ours"]["lessor_id"],), at=NOW)
+    with application_connection(scenario, sight) as connection:
         connection.execute("SELECT set_config('role', 'leasetrace_service', true)")
         assert len(_all_of(connection, "lessor")) == 2
-    with application_role(scene, sight) as connection:
+    with application_connection(scenario, sight) as connection:
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             connection.execute("SET LOCAL row_security = off; SELECT * FROM api_key")
         connection.rollback()

@@ -1,24 +1,15 @@
 """What nobody may write, whatever the application checks before: rows of another lessor, of another court."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 import psycopg
 import pytest
 
 from app.access.domain import Role
-from app.cli.cluster import ClusterUrls
 from app.core.database import Sight
-from tests.conftest import NOW
-from tests.integration.access.scene import Scene, scene_on
-from tests.integration.access.test_row_security import application_role, owner
-
-
-@pytest.fixture(scope="module")
-async def scene(template_urls: ClusterUrls, worker_id: str) -> AsyncIterator[Scene]:
-    async with scene_on(template_urls, f"leasetrace_writes_{worker_id}") as made:
-        yield made
-
+from tests.factories.constants import NOW
+from tests.factories.scenario import Scenario, application_connection, owner_connection
 
 REFUSED: Final[Mapping[str, tuple[str, str]]] = {
     "lessor: another's asset for its own case": (
@@ -58,8 +49,8 @@ REFUSED: Final[Mapping[str, tuple[str, str]]] = {
 }
 
 
-def sights(scene: Scene) -> Mapping[str, Sight]:
-    lessor, officer = scene.sides["ours"]["lessor_id"], scene.people["officer"].subject_id
+def sights(scenario: Scenario) -> Mapping[str, Sight]:
+    lessor, officer = scenario.sides["ours"]["lessor_id"], scenario.people["officer"].subject_id
     assert officer is not None
     return {
         "lessor": Sight("leasetrace_lessor", (lessor,), at=NOW),
@@ -67,9 +58,9 @@ def sights(scene: Scene) -> Mapping[str, Sight]:
     }
 
 
-def ids(scene: Scene) -> dict[str, Any]:
-    ours, theirs = scene.sides["ours"], scene.sides["theirs"]
-    with owner(scene) as connection:
+def ids(scenario: Scenario) -> dict[str, Any]:
+    ours, theirs = scenario.sides["ours"], scenario.sides["theirs"]
+    with owner_connection(scenario) as connection:
         fresh = connection.execute(
             "SELECT asset_id FROM asset a WHERE lessor_id = %s"
             " AND NOT EXISTS (SELECT FROM case_asset c WHERE c.asset_id = a.asset_id AND c.case_id = %s)",
@@ -85,24 +76,24 @@ def ids(scene: Scene) -> dict[str, Any]:
         "their_asset": theirs["asset_id"],
         "fresh_asset": fresh["asset_id"],
         "their_feed": feed["feed_id"],
-        "by": scene.people[Role.CREW].principal_id,
+        "by": scenario.people[Role.CREW].principal_id,
     }
 
 
 @pytest.mark.parametrize("what", REFUSED)
-def test_the_database_refuses(scene: Scene, what: str) -> None:
+def test_the_database_refuses(scenario: Scenario, what: str) -> None:
     who, statement = REFUSED[what]
     with (
-        application_role(scene, sights(scene)[who]) as connection,
+        application_connection(scenario, sights(scenario)[who]) as connection,
         pytest.raises((psycopg.errors.InsufficientPrivilege, psycopg.errors.ForeignKeyViolation)),
     ):
-        connection.execute(statement, ids(scene))
+        connection.execute(statement, ids(scenario))
 
 
-def test_the_own_is_written_and_locked(scene: Scene) -> None:
+def test_the_own_is_written_and_locked(scenario: Scenario) -> None:
     """The other half: the same statements about one's own are not refused."""
-    told = ids(scene) | {"asset": scene.sides["ours"]["asset_id"]}
-    with application_role(scene, sights(scene)["lessor"]) as connection:
+    told = ids(scenario) | {"asset": scenario.sides["ours"]["asset_id"]}
+    with application_connection(scenario, sights(scenario)["lessor"]) as connection:
         connection.execute(
             "INSERT INTO case_asset (case_id, asset_id, offered_at, offered_by)"
             " VALUES (%(case)s, %(fresh_asset)s, now(), %(by)s)",
@@ -111,7 +102,7 @@ def test_the_own_is_written_and_locked(scene: Scene) -> None:
         connection.execute(
             "INSERT INTO asset_transfer VALUES (%(fresh_asset)s, %(lessor)s, 'x', 'g', now(), now(), %(by)s)", told
         )
-    with application_role(scene, sights(scene)["court"]) as connection:
+    with application_connection(scenario, sights(scenario)["court"]) as connection:
         connection.execute(
             "INSERT INTO legal_hold (asset_id, case_id, reason, from_at, placed_by)"
             " VALUES (%(asset)s, %(case)s, 'x', now(), %(by)s)",

@@ -21,10 +21,10 @@ from app.core.clock import FixedClock
 from app.core.failures import FailureLimit
 from app.core.settings import Settings
 from app.main import create_app
-from tests.conftest import NOW
-from tests.integration.access.people_support import CHEAP, PASSWORD, People, with_cheap_hashes
-from tests.integration.access.trail_support import Trail
-from tests.support import Doors, problem_fields
+from tests.api import Principals, problem_fields
+from tests.factories.constants import NOW
+from tests.factories.people import CHEAP_HASHER, PASSWORD, People, with_cheap_hashes
+from tests.factories.trail import Trail
 
 SECRET = totp.make_secret()
 
@@ -63,10 +63,10 @@ async def test_the_cookie_is_for_this_host_only_and_out_of_reach_of_scripts(peop
 
 
 async def test_a_cookie_goes_without_tls_only_at_loopback_and_only_where_a_setting_says_so(
-    people: People, sealing_settings: Settings, clock: FixedClock
+    people: People, secret_settings: Settings, clock: FixedClock
 ) -> None:
     await people.account("zhang")
-    lax = with_cheap_hashes(create_app(sealing_settings.model_copy(update={"session_cookie_over_http": True}), clock))
+    lax = with_cheap_hashes(create_app(secret_settings.model_copy(update={"session_cookie_over_http": True}), clock))
     async with lax.router.lifespan_context(lax):
         for application, url, wanted in (
             (lax, "http://localhost:8000", PLAIN_COOKIE),
@@ -294,7 +294,7 @@ async def test_what_breaks_after_an_attempt_was_counted_is_in_the_trail(
     door = people.application.state.sign_in
     change = {"old_password": "wrong password", "new_password": "a longer password"}
     assert (await admin.send("POST", "/v1/session/password", change)).status_code == 401
-    broken = Broken(CHEAP)
+    broken = Broken(CHEAP_HASHER)
     monkeypatch.setattr(door, "passwords", broken)
     assert (await (await people.browser()).sign_in("target")).status_code == 500
     noted = trail.entries()
@@ -306,11 +306,11 @@ async def test_what_breaks_after_an_attempt_was_counted_is_in_the_trail(
 
 
 async def test_an_address_has_so_many_attempts_a_minute_and_others_are_not_hindered(
-    people: People, sealing_settings: Settings, clock: FixedClock
+    people: People, secret_settings: Settings, clock: FixedClock
 ) -> None:
     await people.account("zhang")
     strict = with_cheap_hashes(
-        create_app(sealing_settings.model_copy(update={"sign_in_attempts_per_minute": 3}), clock)
+        create_app(secret_settings.model_copy(update={"sign_in_attempts_per_minute": 3}), clock)
     )
     async with strict.router.lifespan_context(strict):
         one, other = await people.browser(strict), await people.browser(strict)
@@ -563,8 +563,8 @@ async def test_the_token_of_another_session_is_not_taken(people: People) -> None
     assert (await one.send("DELETE", "/v1/session")).status_code == 403
 
 
-async def test_a_key_or_a_session_but_not_both_and_pings_by_key_only(people: People, doors: Doors) -> None:
-    lessor = await doors.lessor()
+async def test_a_key_or_a_session_but_not_both_and_pings_by_key_only(people: People, principals: Principals) -> None:
+    lessor = await principals.lessor()
     await people.account("manager", Role.LESSOR_MANAGER, lessor.subject_id)
     browser = await people.browser()
     await browser.sign_in("manager")
@@ -584,7 +584,7 @@ async def test_a_hash_of_another_cost_is_made_anew_at_the_next_sign_in(people: P
     await people.execute("UPDATE account SET password_hash = :hash", hash=other)
     assert (await (await people.browser()).sign_in("zhao")).status_code == 201
     stored = await people.scalar("SELECT password_hash FROM account")
-    assert stored.startswith(f"$argon2id$v=19$m={CHEAP.memory_cost},")
+    assert stored.startswith(f"$argon2id$v=19$m={CHEAP_HASHER.memory_cost},")
     assert (await (await people.browser()).sign_in("zhao")).status_code == 201
 
 

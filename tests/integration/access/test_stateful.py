@@ -26,10 +26,10 @@ from app.access.domain import Permission, Role
 from app.access.service import create_key
 from app.cli.cluster import ClusterUrls
 from app.core.database import SERVICE
-from tests.conftest import NOW, context_of
-from tests.integration.access.model import DISPATCHERS, LESSORS, PEOPLE, Lent, Model, ModelCase, ModelKey
-from tests.integration.access.scene import Scene, forget_keys, made, scene_on
-from tests.support import Holder
+from tests.api import ApiUser, context_of
+from tests.factories.access_model import DISPATCHERS, LESSORS, PEOPLE, AccessPeriod, Model, ModelCase, ModelKey
+from tests.factories.constants import NOW
+from tests.factories.scenario import Scenario, forget_keys, made, scenario_on
 
 ATTEMPTS: Final = int(os.environ.get("LEASETRACE_TEST_ATTEMPTS", "10000"))
 STEPS: Final = 40
@@ -78,13 +78,13 @@ READS = st.lists(
 class World:
     """The running service and its fleet; lives on the test's event loop, while hypothesis works in a thread."""
 
-    def __init__(self, scene: Scene, loop: asyncio.AbstractEventLoop) -> None:
-        self.scene = scene
+    def __init__(self, scenario: Scenario, loop: asyncio.AbstractEventLoop) -> None:
+        self.scenario = scenario
         self.loop = loop
         self.attempts = 0
         self.allowed: Counter[str] = Counter()
-        people = scene.people
-        self.holders: dict[str, Holder] = {
+        people = scenario.people
+        self.holders: dict[str, ApiUser] = {
             "lessor": people[Role.LESSOR_MANAGER],
             "rival": people["their_manager"],
             "court": people["officer"],
@@ -101,10 +101,10 @@ class World:
         self.vins: dict[int, str] = {}
         for side, whose in (("ours", "lessor"), ("theirs", "rival")):
             for name in FLEET:
-                values = scene.sides[side]
+                values = scenario.sides[side]
                 self.assets[values[f"{name}_id"]] = whose
                 self.vins[values[f"{name}_id"]] = values[f"{name}_vin"]
-        ids = scene.application.openapi()["paths"]
+        ids = scenario.application.openapi()["paths"]
         self.entrusts = "post" in ids.get("/v1/cases/{case_id}/entrustments", {})
 
     def wait(self, coroutine: Coroutine[Any, Any, T]) -> T:
@@ -113,23 +113,23 @@ class World:
 
     def begin(self) -> None:
         """Forget every case and key of the history before."""
-        with psycopg.connect(self.scene.urls.owner_url, autocommit=True) as connection:
+        with psycopg.connect(self.scenario.urls.owner_url, autocommit=True) as connection:
             for table in MUTABLE:
                 found = connection.execute("SELECT to_regclass(%s)", (table,)).fetchone()
                 if found and found[0]:
                     connection.execute(f"DELETE FROM {table}")  # noqa: S608 a name of this file
             connection.execute("DELETE FROM api_key WHERE label = 'stateful'")
-        self.scene.clock.set(NOW)
+        self.scenario.clock.set(NOW)
         self.wait(self.forget())
 
     async def forget(self) -> None:
         """Let the service forget the keys it has checked; how soon it does so itself is ``test_revocation``'s."""
-        forget_keys(self.scene.application)
+        forget_keys(self.scenario.application)
 
     async def send(self, method: str, path: str, key: str, **more: Any) -> httpx.Response:
         """Send a request with a key."""
         headers = {"Authorization": f"Bearer {key}"}
-        return await self.scene.nobody.request(method, path, headers=headers, **more)
+        return await self.scenario.nobody.request(method, path, headers=headers, **more)
 
     async def read_all(self, requests: Sequence[tuple[str, str]]) -> list[httpx.Response]:
         """Send reads, a few at a time, below the size of the pool."""
@@ -143,7 +143,7 @@ class World:
 
     async def issue(self, holder: str, *, pings_only: bool, expires_in: timedelta | None) -> ModelKey:
         """Make a key for somebody."""
-        context = context_of(self.scene.application)
+        context = context_of(self.scenario.application)
         expires_at = None if expires_in is None else context.clock.now() + expires_in
         async with context.database.writing(SERVICE) as session:
             key = await create_key(
@@ -158,7 +158,7 @@ class World:
 
     async def revoke(self, key: ModelKey) -> None:
         """Revoke a key."""
-        context = context_of(self.scene.application)
+        context = context_of(self.scenario.application)
         async with context.database.writing(SERVICE) as session:
             await session.execute(
                 text("UPDATE api_key SET revoked_at = :now WHERE prefix = :prefix"),
@@ -280,7 +280,7 @@ class Machine(RuleBasedStateMachine):
     @rule(hours=st.integers(1, 36), reads=READS)
     def wait(self, hours: int, reads: list[Read]) -> None:
         self.model.now += timedelta(hours=hours)
-        self.world.scene.clock.set(self.model.now)
+        self.world.scenario.clock.set(self.model.now)
         self.world.wait(self.world.forget())
         self.read(reads)
 
@@ -292,9 +292,9 @@ class Machine(RuleBasedStateMachine):
     def _asset(self, place: int) -> int:
         return list(self.model.assets)[place % len(self.model.assets)]
 
-    def _lent(self, to: str, after_h: int, hours: int) -> Lent:
+    def _lent(self, to: str, after_h: int, hours: int) -> AccessPeriod:
         starts_at = self.model.now + timedelta(hours=after_h)
-        return Lent(to, starts_at, starts_at + timedelta(hours=hours))
+        return AccessPeriod(to, starts_at, starts_at + timedelta(hours=hours))
 
     def _open(self, court: str, applicant: str) -> None:
         body = {
@@ -320,7 +320,7 @@ class Machine(RuleBasedStateMachine):
         if case.open and asset_id in case.offered:
             case.confirmed.add(asset_id)
 
-    def _assign(self, case: ModelCase, lent: Lent) -> None:
+    def _assign(self, case: ModelCase, lent: AccessPeriod) -> None:
         body = {
             "dispatcher_id": self.world.holders[lent.to].principal_id,
             "starts_at": lent.starts_at.isoformat(),
@@ -423,10 +423,10 @@ class Machine(RuleBasedStateMachine):
         return 200, confirmed if offered is None else offered
 
     def _untouched(self, who: str) -> set[int]:
-        """Return the assets of the scene that no history touches: those of its third side, and what was sold."""
-        side = self.world.scene.sides["closed"].values
+        """Return the assets of the scenario that no history touches: those of its third side, and what was sold."""
+        side = self.world.scenario.sides["closed"].values
         third = {side[f"{name}_id"] for name in (*FLEET, "transferred")}
-        sold = {name: self.world.scene.sides[name]["transferred_id"] for name in ("ours", "theirs")}
+        sold = {name: self.world.scenario.sides[name]["transferred_id"] for name in ("ours", "theirs")}
         if who == "platform":
             return third | set(sold.values())
         return third | {sold["ours"]} if who == "lessor" else {sold["theirs"]} if who == "rival" else set()
@@ -454,8 +454,8 @@ class Machine(RuleBasedStateMachine):
 
 @pytest.fixture
 async def world(template_urls: ClusterUrls, worker_id: str) -> AsyncIterator[World]:
-    async with scene_on(template_urls, f"leasetrace_stateful_{worker_id}") as scene:
-        yield World(scene, asyncio.get_running_loop())
+    async with scenario_on(template_urls, f"leasetrace_stateful_{worker_id}") as scenario:
+        yield World(scenario, asyncio.get_running_loop())
 
 
 async def test_no_read_is_allowed_or_refused_but_by_the_rules(world: World) -> None:

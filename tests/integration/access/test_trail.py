@@ -22,12 +22,11 @@ from app.core.clock import FixedClock
 from app.core.paging import encode_key
 from app.core.settings import Settings
 from app.main import create_app
-from tests.conftest import NOW
-from tests.integration.access.people_support import People
-from tests.integration.access.trail_support import Trail
-from tests.integration.clusters.conftest import CHANGNING, Fleet
-from tests.integration.enforcement.conftest import Matter, seizure
-from tests.support import Doors, Holder, problem_fields
+from tests.api import ApiUser, Principals, problem_fields
+from tests.factories.cases import Case, CaseAssets, seizure
+from tests.factories.constants import CHANGNING, NOW
+from tests.factories.people import People
+from tests.factories.trail import Trail
 
 TESTED = {"get_position", "get_track", "get_case_distribution", "list_clusters"}
 """Operations that read positions; each has its place in the tests below."""
@@ -61,22 +60,22 @@ class Watched:
         await self._application(scope, receive, looking)
 
 
-def position_reads(fleet: Fleet, asset_id: int) -> dict[str, tuple[str, dict[str, str]]]:
+def position_reads(case_assets: CaseAssets, asset_id: int) -> dict[str, tuple[str, dict[str, str]]]:
     """Return address and parameters of every read of positions, as the court asks, by the entry's action."""
-    case = str(fleet.matter.case_id)
+    case_id = str(case_assets.case.case_id)
     window = {"from": (NOW - timedelta(days=1)).isoformat(), "to": NOW.isoformat()}
     return {
-        "position.read": (f"/v1/assets/{asset_id}/position", {"case": case}),
-        "track.read": (f"/v1/assets/{asset_id}/track", {"case": case} | window),
-        "distribution.read": (f"{fleet.matter.path}/distribution", {}),
-        "distribution.export": (f"{fleet.matter.path}/distribution", {"format": "csv"}),
-        "clusters.read": ("/v1/clusters", {"case": case, "min_assets": "2"}),
+        "position.read": (f"/v1/assets/{asset_id}/position", {"case": case_id}),
+        "track.read": (f"/v1/assets/{asset_id}/track", {"case": case_id} | window),
+        "distribution.read": (f"{case_assets.case.path}/distribution", {}),
+        "distribution.export": (f"{case_assets.case.path}/distribution", {"format": "csv"}),
+        "clusters.read": ("/v1/clusters", {"case": case_id, "min_assets": "2"}),
     }
 
 
-async def two_assets(fleet: Fleet) -> list[int]:
-    ids = await fleet.add(2)
-    await fleet.heard(ids, CHANGNING)
+async def two_assets(case_assets: CaseAssets) -> list[int]:
+    ids = await case_assets.add(2)
+    await case_assets.heard(ids, CHANGNING)
     return ids
 
 
@@ -86,7 +85,7 @@ def takes_positions(dependant: Dependant) -> bool:
     return bool(calls & sessions) or any(map(takes_positions, dependant.dependencies))
 
 
-def test_no_read_of_positions_is_left_out_here(running: FastAPI) -> None:
+def test_no_read_of_positions_is_left_out_here(session_application: FastAPI) -> None:
     from app.api.router import router
 
     routes = [r for r in flattened(router.routes) if isinstance(r, APIRoute)]
@@ -99,17 +98,17 @@ def flattened(routes: Any) -> Iterator[Any]:
         yield from flattened(inner.routes) if inner is not None else (route,)
 
 
-async def test_each_read_of_positions_leaves_one_entry_with_its_facts(fleet: Fleet, trail: Trail) -> None:
-    ids = await two_assets(fleet)
-    court = fleet.matter.court
-    for action, (path, params) in position_reads(fleet, ids[0]).items():
+async def test_each_read_of_positions_leaves_one_entry_with_its_facts(case_assets: CaseAssets, trail: Trail) -> None:
+    ids = await two_assets(case_assets)
+    court = case_assets.case.court
+    for action, (path, params) in position_reads(case_assets, ids[0]).items():
         trail.begin_anew()
         answer = await court.client.get(path, params=params, headers={"X-Request-ID": "asked-by-a-test"})
         assert answer.status_code == 200, answer.text
         (entry,) = trail.entries()
         assert entry["action"] == action
         assert (entry["principal_id"], entry["role"]) == (court.principal_id, Role.ENFORCEMENT_OFFICER)
-        assert (entry["subject_id"], entry["case_id"]) == (court.subject_id, fleet.matter.case_id)
+        assert (entry["subject_id"], entry["case_id"]) == (court.subject_id, case_assets.case.case_id)
         assert (entry["at"], entry["request_id"]) == (NOW, "asked-by-a-test")
         assert entry["api_key_id"] is not None
         about = ids[:1] if action in {"position.read", "track.read"} else ids
@@ -124,9 +123,9 @@ async def test_each_read_of_positions_leaves_one_entry_with_its_facts(fleet: Fle
             assert digest in answer.text  # the letter ends with it
 
 
-async def test_a_lessor_writes_no_case_into_the_trail(fleet: Fleet, trail: Trail) -> None:
-    (asset_id, _) = await two_assets(fleet)
-    lessor, reads = fleet.matter.lessor, position_reads(fleet, asset_id)
+async def test_a_lessor_writes_no_case_into_the_trail(case_assets: CaseAssets, trail: Trail) -> None:
+    (asset_id, _) = await two_assets(case_assets)
+    lessor, reads = case_assets.case.lessor, position_reads(case_assets, asset_id)
     trail.begin_anew()
     for action in ("position.read", "track.read"):
         path, params = reads[action]
@@ -143,74 +142,76 @@ async def test_a_lessor_writes_no_case_into_the_trail(fleet: Fleet, trail: Trail
         path, params = reads[action]
         assert (await lessor.client.get(path, params=params)).status_code == 200
         (entry,) = trail.entries()
-        assert (entry["action"], entry["case_id"]) == (action, fleet.matter.case_id)
+        assert (entry["action"], entry["case_id"]) == (action, case_assets.case.case_id)
         trail.begin_anew()
         other = params | {"case": "2000000000"} if "case" in params else params
-        foreign = path.replace(str(fleet.matter.case_id), "2000000000")
+        foreign = path.replace(str(case_assets.case.case_id), "2000000000")
         assert (await lessor.client.get(foreign, params=other)).status_code == 404
         trail.begin_anew()
 
 
-async def test_a_look_at_the_past_says_which_moment(fleet: Fleet, trail: Trail) -> None:
-    await two_assets(fleet)
+async def test_a_look_at_the_past_says_which_moment(case_assets: CaseAssets, trail: Trail) -> None:
+    await two_assets(case_assets)
     trail.begin_anew()
     moment = NOW - timedelta(hours=2)
-    await fleet.distribution(as_of=moment.isoformat())
+    await case_assets.distribution(as_of=moment.isoformat())
     (entry,) = trail.entries()
     assert (entry["window_from"], entry["window_until"]) == (moment, moment)
 
 
-async def test_the_entry_is_there_before_the_answer_begins(fleet: Fleet, trail: Trail, application: FastAPI) -> None:
-    ids = await two_assets(fleet)
+async def test_the_entry_is_there_before_the_answer_begins(
+    case_assets: CaseAssets, trail: Trail, application: FastAPI
+) -> None:
+    ids = await two_assets(case_assets)
     watched = Watched(application, trail)
     transport = httpx.ASGITransport(watched)
-    headers = {"Authorization": f"Bearer {fleet.matter.court.key}"}
+    headers = {"Authorization": f"Bearer {case_assets.case.court.key}"}
     async with httpx.AsyncClient(transport=transport, base_url="http://leasetrace.test", headers=headers) as client:
-        for action, (path, params) in position_reads(fleet, ids[0]).items():
+        for action, (path, params) in position_reads(case_assets, ids[0]).items():
             trail.begin_anew()
             watched.seen = []
             await client.get(path, params=params)
             assert watched.seen == [action]
 
 
-async def test_what_is_refused_leaves_no_entry(fleet: Fleet, trail: Trail, doors: Doors) -> None:
-    (asset_id, _) = await two_assets(fleet)
-    stranger = await doors.court("沪0107")
+async def test_what_is_refused_leaves_no_entry(case_assets: CaseAssets, trail: Trail, principals: Principals) -> None:
+    (asset_id, _) = await two_assets(case_assets)
+    stranger = await principals.court("沪0107")
     trail.begin_anew()
-    path, params = position_reads(fleet, asset_id)["position.read"]
+    path, params = position_reads(case_assets, asset_id)["position.read"]
     assert (await stranger.client.get(path, params=params)).status_code == 404
-    assert (await fleet.court.get(path)).status_code == 403
+    assert (await case_assets.court.get(path)).status_code == 403
     assert trail.entries() == []
 
 
-async def test_no_trail_no_answer(fleet: Fleet, trail: Trail, urls: ClusterUrls) -> None:
-    ids = await two_assets(fleet)
+async def test_no_trail_no_answer(case_assets: CaseAssets, trail: Trail, urls: ClusterUrls) -> None:
+    ids = await two_assets(case_assets)
     trail.begin_anew()
     with unwritable(urls):
-        for path, params in position_reads(fleet, ids[0]).values():
-            answer = await fleet.court.get(path, params=params)
+        for path, params in position_reads(case_assets, ids[0]).values():
+            answer = await case_assets.court.get(path, params=params)
             assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
             assert "fixed_at" not in answer.text
     assert trail.entries() == []
-    path, params = position_reads(fleet, ids[0])["position.read"]
-    assert (await fleet.court.get(path, params=params)).status_code == 200
+    path, params = position_reads(case_assets, ids[0])["position.read"]
+    assert (await case_assets.court.get(path, params=params)).status_code == 200
 
 
-async def test_no_trail_no_change(matter: Matter, urls: ClusterUrls) -> None:
-    (asset_id,) = await matter.assets(1)
+async def test_no_trail_no_change(case: Case, urls: ClusterUrls) -> None:
+    (asset_id,) = await case.assets(1)
     with unwritable(urls):
-        answer = await matter.lessor.client.post(f"{matter.path}/offers", json={"asset_ids": [asset_id]})
+        answer = await case.lessor.client.post(f"{case.path}/offers", json={"asset_ids": [asset_id]})
         assert answer.status_code == 503
-    offered = await matter.offer([asset_id])
+    offered = await case.offer([asset_id])
     assert offered["offered"] == 1  # now, and not before
 
 
 async def test_a_connection_that_broke_is_made_anew(
-    fleet: Fleet, trail: Trail, urls: ClusterUrls, settings: Settings
+    case_assets: CaseAssets, trail: Trail, urls: ClusterUrls, settings: Settings
 ) -> None:
-    ids = await two_assets(fleet)
-    path, params = position_reads(fleet, ids[0])["position.read"]
-    await fleet.court.get(path, params=params)
+    ids = await two_assets(case_assets)
+    path, params = position_reads(case_assets, ids[0])["position.read"]
+    await case_assets.court.get(path, params=params)
     with psycopg.connect(settings.database_url.get_secret_value(), autocommit=True) as connection:
         ended = connection.execute(
             "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
@@ -218,14 +219,14 @@ async def test_a_connection_that_broke_is_made_anew(
         ).fetchall()
     assert ended == [(True,)]
     trail.begin_anew()
-    assert (await fleet.court.get(path, params=params)).status_code == 200
+    assert (await case_assets.court.get(path, params=params)).status_code == 200
     assert trail.actions() == ["position.read"]
 
 
 async def test_a_handler_that_notes_nothing_answers_nothing(
-    fleet: Fleet, settings: Settings, clock: FixedClock
+    case_assets: CaseAssets, settings: Settings, clock: FixedClock
 ) -> None:
-    ids = await two_assets(fleet)
+    ids = await two_assets(case_assets)
     forgetful = create_app(settings, clock)
 
     @forgetful.get("/forgetful")
@@ -235,24 +236,26 @@ async def test_a_handler_that_notes_nothing_answers_nothing(
 
     async with forgetful.router.lifespan_context(forgetful):
         transport = httpx.ASGITransport(forgetful, raise_app_exceptions=False)
-        headers = {"Authorization": f"Bearer {fleet.matter.court.key}"}
+        headers = {"Authorization": f"Bearer {case_assets.case.court.key}"}
         async with httpx.AsyncClient(
             transport=transport, base_url="http://leasetrace.test", headers=headers
         ) as client:
-            answer = await client.get("/forgetful", params={"case": str(fleet.matter.case_id)})
+            answer = await client.get("/forgetful", params={"case": str(case_assets.case.case_id)})
     assert answer.status_code == 500
     assert "lon_e7" not in answer.text
 
 
-async def test_two_hundred_reads_give_a_chain_without_a_gap(fleet: Fleet, trail: Trail, application: FastAPI) -> None:
-    ids = await two_assets(fleet)
-    path, params = position_reads(fleet, ids[0])["position.read"]
+async def test_two_hundred_reads_give_a_chain_without_a_gap(
+    case_assets: CaseAssets, trail: Trail, application: FastAPI
+) -> None:
+    ids = await two_assets(case_assets)
+    path, params = position_reads(case_assets, ids[0])["position.read"]
     trail.begin_anew()
     connections = asyncio.Semaphore(20)  # more would wait for a connection of the pool, on a busy machine too long
 
     async def read() -> httpx.Response:
         async with connections:
-            return await fleet.court.get(path, params=params)
+            return await case_assets.court.get(path, params=params)
 
     answers = await asyncio.gather(*(read() for _ in range(200)))
     assert {answer.status_code for answer in answers} == {200}
@@ -262,17 +265,17 @@ async def test_two_hundred_reads_give_a_chain_without_a_gap(fleet: Fleet, trail:
     assert await trail.walked() == Head(entries[-1]["trail_no"], bytes(entries[-1]["link"]))
 
 
-async def test_changes_of_enforcement_are_entries(matter: Matter, trail: Trail, doors: Doors) -> None:
+async def test_changes_of_enforcement_are_entries(case: Case, trail: Trail, principals: Principals) -> None:
     trail.begin_anew()
-    ids = await matter.confirmed(2)
-    court, path = matter.court.client, matter.path
-    (measure_id, _) = await matter.order(*(seizure(i) for i in ids))
+    ids = await case.confirmed(2)
+    court, path = case.court.client, case.path
+    (measure_id, _) = await case.order(*(seizure(i) for i in ids))
     await court.patch(f"/v1/measures/{measure_id}", json={"released_on": "2026-11-20"})
-    dispatcher = await doors.dispatcher()
+    dispatcher = await principals.dispatcher()
     until = (NOW + timedelta(days=1)).isoformat()
     given = {"dispatcher_id": dispatcher.principal_id, "ends_at": until}
     assert (await court.post(f"{path}/assignments", json=given)).status_code == 201
-    hold = {"asset_id": ids[1], "case_id": matter.case_id, "reason": "appeal"}
+    hold = {"asset_id": ids[1], "case_id": case.case_id, "reason": "appeal"}
     placed = await court.post("/v1/legal-holds", json=hold)
     await court.post(f"/v1/legal-holds/{placed.json()['hold_id']}/release")
     await court.patch(path, json={"judgment_debtor": "另一公司"})
@@ -291,13 +294,13 @@ async def test_changes_of_enforcement_are_entries(matter: Matter, trail: Trail, 
     ]
     entries = trail.entries()
     assert [(e["action"], e["asset_ids"]) for e in entries][:9] == expected
-    assert {e["case_id"] for e in entries} == {matter.case_id}
+    assert {e["case_id"] for e in entries} == {case.case_id}
     assert entries[0]["role"] == Role.LESSOR_MANAGER
-    assert {e["principal_id"] for e in entries[1:]} == {matter.court.principal_id}
+    assert {e["principal_id"] for e in entries[1:]} == {case.court.principal_id}
 
 
-async def test_changes_of_the_registers_and_feeds_are_entries(doors: Doors, trail: Trail) -> None:
-    lessor = (await doors.lessor()).client
+async def test_changes_of_the_registers_and_feeds_are_entries(principals: Principals, trail: Trail) -> None:
+    lessor = (await principals.lessor()).client
     trail.begin_anew()
     truck = {"asset_type": "vehicle", "kind": "car", "plate_no": "沪A12345", "lease_contract_no": "L-1"}
     asset_id = (await lessor.post("/v1/assets", json=truck)).json()["asset_id"]
@@ -332,38 +335,38 @@ async def test_changes_of_the_registers_and_feeds_are_entries(doors: Doors, trai
 
 
 async def test_registers_that_name_an_asset_to_a_court_are_entries_and_a_lessors_own_are_not(
-    matter: Matter, trail: Trail
+    case: Case, trail: Trail
 ) -> None:
-    (asset_id,) = await matter.confirmed(1)
+    (asset_id,) = await case.confirmed(1)
     trail.begin_anew()
     paths = {
         "asset.list": "/v1/assets",
         "asset.read": f"/v1/assets/{asset_id}",
         "binding.list": f"/v1/assets/{asset_id}/bindings",
-        "case.assets": f"{matter.path}/assets",
+        "case.assets": f"{case.path}/assets",
     }
     for path in paths.values():
-        assert (await matter.lessor.client.get(path)).status_code == 200
+        assert (await case.lessor.client.get(path)).status_code == 200
     assert trail.entries() == []
     for path in paths.values():
-        assert (await matter.court.client.get(path)).status_code == 200
+        assert (await case.court.client.get(path)).status_code == 200
     assert [(e["action"], e["asset_ids"]) for e in trail.entries()] == [(action, [asset_id]) for action in paths]
 
 
-async def test_a_change_that_is_rolled_back_leaves_no_entry(matter: Matter, trail: Trail) -> None:
+async def test_a_change_that_is_rolled_back_leaves_no_entry(case: Case, trail: Trail) -> None:
     trail.begin_anew()
     taken = {"asset_type": "vehicle", "kind": "car", "plate_no": "沪A00001", "lease_contract_no": "L-1"}
-    assert (await matter.lessor.client.post("/v1/assets", json=taken)).status_code == 201
-    assert (await matter.lessor.client.post("/v1/assets", json=taken)).status_code == 409
-    assert (await matter.court.client.patch("/v1/measures/1", json={"custodian": "x"})).status_code == 404
+    assert (await case.lessor.client.post("/v1/assets", json=taken)).status_code == 201
+    assert (await case.lessor.client.post("/v1/assets", json=taken)).status_code == 409
+    assert (await case.court.client.patch("/v1/measures/1", json={"custodian": "x"})).status_code == 404
     assert trail.actions() == ["asset.create"]
 
 
-async def test_a_change_and_its_entry_are_one_transaction(matter: Matter, trail: Trail, urls: ClusterUrls) -> None:
+async def test_a_change_and_its_entry_are_one_transaction(case: Case, trail: Trail, urls: ClusterUrls) -> None:
     """The row that was changed and the row of the trail were written by the same transaction of the database."""
     trail.begin_anew()
-    (asset_id,) = await matter.assets(1)
-    await matter.offer([asset_id])
+    (asset_id,) = await case.assets(1)
+    await case.offer([asset_id])
     with psycopg.connect(urls.owner_url) as connection:
         changed = connection.execute("SELECT xmin FROM case_asset WHERE asset_id = %s", (asset_id,)).fetchone()
         entry = connection.execute(
@@ -373,46 +376,48 @@ async def test_a_change_and_its_entry_are_one_transaction(matter: Matter, trail:
     assert changed is not None
 
 
-async def auditor(doors: Doors) -> Holder:
-    return await doors.holder(Role.AUDITOR)
+async def auditor(principals: Principals) -> ApiUser:
+    return await principals.create(Role.AUDITOR)
 
 
-async def test_an_auditor_finds_entries_by_what_was_asked_for(fleet: Fleet, trail: Trail, doors: Doors) -> None:
-    first, second = await two_assets(fleet)
+async def test_an_auditor_finds_entries_by_what_was_asked_for(
+    case_assets: CaseAssets, trail: Trail, principals: Principals
+) -> None:
+    first, second = await two_assets(case_assets)
     trail.begin_anew()
     for asset_id in (first, second, first):
-        path, params = position_reads(fleet, asset_id)["position.read"]
-        await fleet.court.get(path, params=params, headers={"X-Request-ID": f"look-at-{asset_id}"})
-    await fleet.distribution()
-    looking = (await auditor(doors)).client
+        path, params = position_reads(case_assets, asset_id)["position.read"]
+        await case_assets.court.get(path, params=params, headers={"X-Request-ID": f"look-at-{asset_id}"})
+    await case_assets.distribution()
+    looking = (await auditor(principals)).client
 
     async def found(**params: Any) -> list[str]:
         page = await looking.get("/v1/audit", params={"limit": 1000} | params)
         assert page.status_code == 200, page.text
         return [e["action"] for e in page.json()["items"] if e["trail_no"] > trail.begins_after]
 
-    case = fleet.matter.case_id
-    assert await found(case_id=case, asset_id=first) == ["position.read", "position.read", "distribution.read"]
-    assert await found(case_id=case, asset_id=second, action="position.read") == ["position.read"]
+    case_id = case_assets.case.case_id
+    assert await found(case_id=case_id, asset_id=first) == ["position.read", "position.read", "distribution.read"]
+    assert await found(case_id=case_id, asset_id=second, action="position.read") == ["position.read"]
     assert await found(request_id=f"look-at-{first}") == ["position.read"] * 2
-    assert await found(principal_id=fleet.matter.court.principal_id, action="distribution.read") == [
+    assert await found(principal_id=case_assets.case.court.principal_id, action="distribution.read") == [
         "distribution.read"
     ]
     assert await found(**{"from": (NOW + timedelta(seconds=1)).isoformat()}) == []
-    assert "distribution.read" in await found(**{"from": NOW.isoformat(), "case_id": case})
-    assert await found(to=NOW.isoformat(), case_id=case) == []
+    assert "distribution.read" in await found(**{"from": NOW.isoformat(), "case_id": case_id})
+    assert await found(to=NOW.isoformat(), case_id=case_id) == []
 
 
 async def test_the_trail_is_read_page_by_page_and_reading_it_is_an_entry(
-    fleet: Fleet, trail: Trail, doors: Doors
+    case_assets: CaseAssets, trail: Trail, principals: Principals
 ) -> None:
-    ids = await two_assets(fleet)
+    ids = await two_assets(case_assets)
     trail.begin_anew()
-    path, params = position_reads(fleet, ids[0])["position.read"]
+    path, params = position_reads(case_assets, ids[0])["position.read"]
     for _ in range(3):
-        await fleet.court.get(path, params=params)
-    holder = await auditor(doors)
-    asked: dict[str, Any] = {"case_id": fleet.matter.case_id, "action": "position.read", "limit": 2}
+        await case_assets.court.get(path, params=params)
+    holder = await auditor(principals)
+    asked: dict[str, Any] = {"case_id": case_assets.case.case_id, "action": "position.read", "limit": 2}
     seen: list[int] = []
     token: str | None = None
     while True:
@@ -425,32 +430,39 @@ async def test_the_trail_is_read_page_by_page_and_reading_it_is_an_entry(
     reads = trail.entries("trail.read")
     assert reads
     assert {e["principal_id"] for e in reads} == {holder.principal_id}
-    assert f"case_id={fleet.matter.case_id}" in reads[0]["detail"]
+    assert f"case_id={case_assets.case.case_id}" in reads[0]["detail"]
     shown = page["items"][-1] if page["items"] else None
     assert shown is None or shown["asset_ids"] == ids[:1]
 
 
-async def test_a_courts_administrator_sees_what_its_own_people_did(fleet: Fleet, trail: Trail, doors: Doors) -> None:
-    ids = await two_assets(fleet)
+async def test_a_courts_administrator_sees_what_its_own_people_did(
+    case_assets: CaseAssets, trail: Trail, principals: Principals
+) -> None:
+    ids = await two_assets(case_assets)
     trail.begin_anew()
-    path, params = position_reads(fleet, ids[0])["position.read"]
-    await fleet.court.get(path, params=params)
-    await fleet.lessor.get(path)
-    court_id = fleet.matter.court.subject_id
-    other_id = (await doors.court("沪0107")).subject_id
-    own = await doors.holder(Role.COURT_ADMINISTRATOR, court_id)
-    other = await doors.holder(Role.COURT_ADMINISTRATOR, other_id)
+    path, params = position_reads(case_assets, ids[0])["position.read"]
+    await case_assets.court.get(path, params=params)
+    await case_assets.lessor.get(path)
+    court_id = case_assets.case.court.subject_id
+    other_id = (await principals.court("沪0107")).subject_id
+    own = await principals.create(Role.COURT_ADMINISTRATOR, court_id)
+    other = await principals.create(Role.COURT_ADMINISTRATOR, other_id)
 
-    async def seen(holder: Holder) -> list[tuple[str, str, list[int]]]:
+    async def seen(holder: ApiUser) -> list[tuple[str, str, list[int]]]:
         since: dict[str, str | int] = {"limit": 1000, "after": encode_key(trail.begins_after)}
         items = (await holder.client.get("/v1/audit", params=since)).json()["items"]
         return [(e["action"], e["role"], e["asset_ids"]) for e in items]
 
     assert await seen(own) == [("position.read", Role.ENFORCEMENT_OFFICER, ids[:1])]
     assert await seen(other) == []
-    looked = [e[:2] for e in await seen(await auditor(doors))]
+    looked = [e[:2] for e in await seen(await auditor(principals))]
     assert ("position.read", Role.LESSOR_MANAGER) in looked
-    for nobody in (fleet.court, fleet.lessor, (await doors.dispatcher()).client, await doors.administrator()):
+    for nobody in (
+        case_assets.court,
+        case_assets.lessor,
+        (await principals.dispatcher()).client,
+        await principals.administrator(),
+    ):
         assert (await nobody.get("/v1/audit")).status_code == 403
 
 

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator
 from datetime import date, datetime, timedelta, timezone
 from itertools import pairwise
 from pathlib import Path
@@ -12,7 +11,6 @@ import psycopg
 import pytest
 from fastapi import FastAPI
 from psycopg import sql
-from pydantic import SecretStr
 from rich.console import Console
 from sqlalchemy import text
 
@@ -27,8 +25,9 @@ from app.core.errors import AppError, InvalidInput
 from app.core.logging import configure_logging
 from app.core.settings import Settings
 from app.core.sight_roles import SIGHT_ROLES
-from tests.conftest import NOW, clone_of, context_of
-from tests.integration.access.trail_support import Trail
+from tests.api import context_of
+from tests.factories.constants import NOW
+from tests.factories.trail import Trail
 
 AUTHOR = Author(7, "enforcement_officer", 3, 11)
 HEAD_TO = "UPDATE trail_head SET (trail_no, link) = (SELECT trail_no, link FROM trail ORDER BY trail_no DESC LIMIT 1)"
@@ -406,15 +405,8 @@ async def test_entries_go_to_the_partition_of_their_month_and_the_rest_to_the_de
     assert isinstance(await trail.walked(), Head)
 
 
-@pytest.fixture
-async def own(template_urls: ClusterUrls, worker_id: str) -> AsyncIterator[Settings]:
-    """A database of its own, with an empty trail."""
-    with clone_of(template_urls, f"leasetrace_trail_{worker_id}") as urls:
-        yield Settings(database_url=SecretStr(urls.app_url))
-
-
-async def test_partitions_are_made_ahead_over_the_turn_of_the_year(own: Settings) -> None:
-    database = Database(own)
+async def test_partitions_are_made_ahead_over_the_turn_of_the_year(own_settings: Settings) -> None:
+    database = Database(own_settings)
     async with database.direct("test", statement_timeout_s=10) as connection:
         for _ in range(2):
             await ensure_partitions(connection, NOW + timedelta(days=40))
@@ -424,16 +416,16 @@ async def test_partitions_are_made_ahead_over_the_turn_of_the_year(own: Settings
 
 
 async def test_a_month_that_has_begun_in_the_default_partition_stays_there_and_keeps_nobody_waiting(
-    own: Settings, capfd: pytest.CaptureFixture[str]
+    own_settings: Settings, capfd: pytest.CaptureFixture[str]
 ) -> None:
     begun, month = "2027-05-03T00:00:00Z", date(2027, 5, 1)
     configure_logging("WARNING")
-    with psycopg.connect(own.database_url.get_secret_value(), autocommit=True) as other:
+    with psycopg.connect(own_settings.database_url.get_secret_value(), autocommit=True) as other:
         other.execute("SET ROLE leasetrace_service")
         other.execute("SELECT trail_append(%s::jsonb)", (told(role="worker", at=begun),))
         with other.transaction():  # a long look at the trail
             other.execute("SELECT count(*) FROM trail")
-            database = Database(own)
+            database = Database(own_settings)
             async with database.direct("test", statement_timeout_s=1) as connection:
                 for _ in range(3):
                     assert not await ensure_month(connection, month)
@@ -441,37 +433,39 @@ async def test_a_month_that_has_begun_in_the_default_partition_stays_there_and_k
     assert capfd.readouterr().err.count("trail_partition") == 1
 
 
-async def written(own: Settings, count: int) -> None:
-    database = Database(own)
+async def written(own_settings: Settings, count: int) -> None:
+    database = Database(own_settings)
     async with TrailWriter(database) as writer:
         await writer.write(looks(count))
     await database.close()
 
 
-async def verified(own: Settings, anchors: dict[int, bytes] | None = None) -> str:
+async def verified(own_settings: Settings, anchors: dict[int, bytes] | None = None) -> str:
     console = Console(record=True, width=200, force_terminal=False)
-    await verify_trail(own, console, anchors or {})
+    await verify_trail(own_settings, console, anchors or {})
     return console.export_text().strip().splitlines()[-1]
 
 
-async def test_the_command_prints_a_head_that_later_serves_as_an_anchor(own: Settings, tmp_path: Path) -> None:
-    assert (await verified(own)).startswith("0 entries hold together")
-    await written(own, 4)
-    said = await verified(own)
+async def test_the_command_prints_a_head_that_later_serves_as_an_anchor(
+    own_settings: Settings, tmp_path: Path
+) -> None:
+    assert (await verified(own_settings)).startswith("0 entries hold together")
+    await written(own_settings, 4)
+    said = await verified(own_settings)
     printed = re.search(r"Head: (\d+:[0-9a-f]{64})$", said)
     assert printed
-    assert Head.parse(printed[1]) == await read_head(own)
-    append_to(tmp_path / "kept.txt", await read_head(own), NOW)
-    await written(own, 3)
-    append_to(tmp_path / "kept.txt", await read_head(own), NOW)
+    assert Head.parse(printed[1]) == await read_head(own_settings)
+    append_to(tmp_path / "kept.txt", await read_head(own_settings), NOW)
+    await written(own_settings, 3)
+    append_to(tmp_path / "kept.txt", await read_head(own_settings), NOW)
     assert (tmp_path / "kept.txt").read_text().startswith("2026-11-23T04:00:00Z 4:")
     anchors = dict(read_anchors(tmp_path))
     assert set(anchors) == {4, 7}
-    assert (await verified(own, anchors)).startswith("7 entries hold together; 2 anchors are met")
+    assert (await verified(own_settings, anchors)).startswith("7 entries hold together; 2 anchors are met")
     with pytest.raises(AppError, match="Entry 4 of the trail: it is not the one that the anchor names"):
-        await verified(own, {4: FIRST_LINK})
+        await verified(own_settings, {4: FIRST_LINK})
     with pytest.raises(AppError, match="Entry 8 of the trail: it is missing, with all up to the anchor, number 9"):
-        await verified(own, {9: FIRST_LINK})
+        await verified(own_settings, {9: FIRST_LINK})
 
 
 def test_the_daily_file_is_whole_and_written_once_a_day(tmp_path: Path) -> None:

@@ -25,9 +25,7 @@ from app.core.clock import FixedClock
 from app.core.failures import FailureLimit
 from app.core.settings import Settings
 from app.main import API_VERSION, create_app
-from tests.conftest import context_of
-from tests.integration.ingest.fleet import exchange, request, serving, serving_config
-from tests.support import Doors
+from tests.api import Principals, context_of, exchange, http_request, serving, serving_config
 
 MUST = {
     "strict-transport-security": "max-age=31536000; includeSubDomains",
@@ -58,9 +56,9 @@ LIMITS = {
 
 
 @pytest.fixture(scope="module")
-async def strict(settings: Settings, standing_clock: FixedClock) -> AsyncIterator[FastAPI]:
+async def strict(settings: Settings, session_clock: FixedClock) -> AsyncIterator[FastAPI]:
     """An application with limits that a test can reach."""
-    application = create_app(settings.model_copy(update=LIMITS), standing_clock)
+    application = create_app(settings.model_copy(update=LIMITS), session_clock)
     async with application.router.lifespan_context(application):
         yield application
 
@@ -117,7 +115,7 @@ async def test_every_answer_closes_doors(application: FastAPI, method: str, path
     assert answer.status_code == status
     assert {name: answer.headers.get_list(name) for name in MUST} == {name: [value] for name, value in MUST.items()}
     assert "server" not in answer.headers
-    assert answer.headers["x-request-id"]
+    assert answer.headers["x-http_request-id"]
 
 
 async def test_an_answer_to_what_breaks_inside_carries_them_too(
@@ -127,7 +125,7 @@ async def test_an_answer_to_what_breaks_inside_carries_them_too(
     answer = await client.get("/readyz", headers={"X-Request-Id": "from-the-proxy-1"})
     assert answer.status_code == 500
     assert answer.json()["code"] == "internal"
-    assert answer.json()["request_id"] == answer.headers["x-request-id"] == "from-the-proxy-1"
+    assert answer.json()["request_id"] == answer.headers["x-http_request-id"] == "from-the-proxy-1"
     assert {name: answer.headers.get(name) for name in MUST} == MUST
 
 
@@ -173,10 +171,10 @@ async def test_a_stranger_learns_of_readiness_only_what_fails(application: FastA
 
 
 async def test_a_service_that_is_not_ready_names_what_fails_and_no_more(
-    settings: Settings, standing_clock: FixedClock, urls: ClusterUrls
+    settings: Settings, session_clock: FixedClock, urls: ClusterUrls
 ) -> None:
     as_owner = settings.model_copy(update={"database_url": SecretStr(urls.owner_url)})
-    application = create_app(as_owner, standing_clock)
+    application = create_app(as_owner, session_clock)
     async with visitor(application) as stranger:
         answer = await stranger.get("/readyz")
     assert answer.status_code == 503
@@ -185,10 +183,10 @@ async def test_a_service_that_is_not_ready_names_what_fails_and_no_more(
 
 
 async def test_who_runs_the_service_sees_its_counters_with_a_key_from_anywhere(
-    application: FastAPI, doors: Doors
+    application: FastAPI, principals: Principals
 ) -> None:
-    keys = {role: (await doors.holder(role)).key for role in (Role.PLATFORM_ADMINISTRATOR, Role.AUDITOR)}
-    lessor = await doors.lessor()
+    keys = {role: (await principals.create(role)).key for role in (Role.PLATFORM_ADMINISTRATOR, Role.AUDITOR)}
+    lessor = await principals.lessor()
     for key, status in (
         (keys[Role.PLATFORM_ADMINISTRATOR], 200),
         (keys[Role.AUDITOR], 404),
@@ -244,9 +242,11 @@ async def test_the_log_names_the_client_behind_a_trusted_proxy(
 # --- too many refused keys ---
 
 
-async def test_an_address_with_too_many_refused_keys_waits_and_others_do_not(strict: FastAPI, doors: Doors) -> None:
+async def test_an_address_with_too_many_refused_keys_waits_and_others_do_not(
+    strict: FastAPI, principals: Principals
+) -> None:
     strict.state.guard = Guard(FailureLimit(5))
-    lessor = await doors.lessor()
+    lessor = await principals.lessor()
     wrong = f"{lessor.key[:-1]}{'0' if lessor.key[-1] != '0' else '1'}"
     async with visitor(strict, "198.51.100.7", Authorization=f"Bearer {wrong}") as attacker:
         tried = [await attacker.post("/v1/pings", json=[]) for _ in range(3)]
@@ -258,7 +258,7 @@ async def test_an_address_with_too_many_refused_keys_waits_and_others_do_not(str
             refused = await attacker.get(path)
             assert refused.status_code == 429, path
             assert 0 < int(refused.headers["retry-after"]) <= 60
-    other = await doors.lessor("other")
+    other = await principals.lessor("other")
     async with visitor(strict, "198.51.100.7", Authorization=f"Bearer {other.key}") as unknown:
         assert (await unknown.get("/v1/courts")).status_code == 429  # never valid here: not even looked up
     async with visitor(strict, "198.51.100.8", Authorization=f"Bearer {other.key}") as elsewhere:
@@ -267,9 +267,11 @@ async def test_an_address_with_too_many_refused_keys_waits_and_others_do_not(str
         assert (await known.get("/v1/courts")).status_code == 200  # a gateway with one wrong device behind it goes on
 
 
-async def test_what_is_refused_for_want_of_a_permission_does_not_count(strict: FastAPI, doors: Doors) -> None:
+async def test_what_is_refused_for_want_of_a_permission_does_not_count(
+    strict: FastAPI, principals: Principals
+) -> None:
     strict.state.guard = Guard(FailureLimit(5))
-    auditor = await doors.holder(Role.AUDITOR)
+    auditor = await principals.create(Role.AUDITOR)
     async with visitor(strict, Authorization=f"Bearer {auditor.key}") as client:
         assert {(await client.get("/v1/assets")).status_code for _ in range(8)} == {403}
     assert len(strict.state.guard.failures) == 0
@@ -279,13 +281,15 @@ async def test_what_is_refused_for_want_of_a_permission_does_not_count(strict: F
 
 
 async def test_addresses_and_headers_have_sizes(port: int) -> None:
-    assert parse(await exchange(port, request("GET", "/livez?" + "q" * 512)))[0] == 200
-    assert_problem(await exchange(port, request("GET", "/livez?" + "q" * 513)), 414, "address_too_long")
-    assert_problem(await exchange(port, request("GET", "/" + "p" * 1024)), 414, "address_too_long")
-    assert_problem(await exchange(port, request("POST", "/v1/pings?" + "q" * 513, b"[]")), 414, "address_too_long")
+    assert parse(await exchange(port, http_request("GET", "/livez?" + "q" * 512)))[0] == 200
+    assert_problem(await exchange(port, http_request("GET", "/livez?" + "q" * 513)), 414, "address_too_long")
+    assert_problem(await exchange(port, http_request("GET", "/" + "p" * 1024)), 414, "address_too_long")
+    assert_problem(
+        await exchange(port, http_request("POST", "/v1/pings?" + "q" * 513, b"[]")), 414, "address_too_long"
+    )
     many = b"GET /livez HTTP/1.1\r\nHost: leasetrace.test\r\nConnection: close\r\n" + b"X-A: b\r\n" * 40 + b"\r\n"
     assert_problem(await exchange(port, many), 431, "head_too_large")
-    assert_problem(await exchange(port, request("GET", "/livez", X="y" * 5000)), 431, "head_too_large")
+    assert_problem(await exchange(port, http_request("GET", "/livez", X="y" * 5000)), 431, "head_too_large")
 
 
 async def test_a_head_that_never_ends_is_cut_off_while_it_grows(port: int) -> None:
@@ -296,7 +300,7 @@ async def test_a_head_that_never_ends_is_cut_off_while_it_grows(port: int) -> No
 
 async def test_a_large_body_in_the_same_bytes_is_no_large_head(port: int) -> None:
     body = b"[" + b" " * 50_000 + b"]"
-    assert parse(await exchange(port, request("POST", "/v1/pings", body)))[0] == 401
+    assert parse(await exchange(port, http_request("POST", "/v1/pings", body)))[0] == 401
 
 
 async def test_a_second_request_on_a_connection_has_the_same_limits(port: int) -> None:
@@ -318,7 +322,7 @@ CHUNKED = (
 
 @asynccontextmanager
 async def echo(strict: FastAPI) -> AsyncIterator[tuple[int, list[list[tuple[bytes, bytes]]]]]:
-    """A server behind the edges of a connection that tells what a request has after its whole body was read."""
+    """A server behind the edges of a connection that tells what a http_request has after its whole body was read."""
     seen: list[list[tuple[bytes, bytes]]] = []
 
     async def tell(scope: Scope, receive: Receive, send: Send) -> None:
@@ -445,8 +449,8 @@ async def test_no_two_readings_of_where_a_request_ends(port: int, doubtful: byte
     assert answer.count(b"HTTP/1.1 ") == 1
 
 
-async def test_a_body_over_its_limit_is_answered_and_its_rest_is_not_kept(port: int, doors: Doors) -> None:
-    lessor = await doors.lessor()
+async def test_a_body_over_its_limit_is_answered_and_its_rest_is_not_kept(port: int, principals: Principals) -> None:
+    lessor = await principals.lessor()
     head = await open_request(lessor.key, 5_000_000)
     took, answer = await seconds_until_closed(port, head, *([b" " * 100_000] * 40), pause_s=0.001)
     assert parse(answer)[0] == 413
@@ -456,10 +460,10 @@ async def test_a_body_over_its_limit_is_answered_and_its_rest_is_not_kept(port: 
 
 @pytest.mark.parametrize("depth", [1_500, 100_000])
 async def test_json_may_be_nested_but_not_without_end(
-    application: FastAPI, doors: Doors, depth: int, capfd: pytest.CaptureFixture[str]
+    application: FastAPI, principals: Principals, depth: int, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    officer = await doors.court()
-    lessor = await doors.lessor()
+    officer = await principals.court()
+    lessor = await principals.lessor()
     deep = b"[" * depth + b"]" * depth
     for client, path, wrapped in (
         (officer.client, "/v1/cases", b'{"case_no":' + deep + b"}"),
@@ -524,22 +528,22 @@ async def open_request(lessor_key: str, length: int = 50_000) -> bytes:
     ).encode()
 
 
-async def test_a_body_that_stops_is_answered_408(port: int, doors: Doors) -> None:
-    lessor = await doors.lessor()
+async def test_a_body_that_stops_is_answered_408(port: int, principals: Principals) -> None:
+    lessor = await principals.lessor()
     took, answer = await seconds_until_closed(port, await open_request(lessor.key) + b"[")
     assert_problem(answer, 408, "too_slow")
     assert took < 2
 
 
-async def test_a_body_that_drips_is_answered_408_in_the_end(port: int, doors: Doors) -> None:
-    lessor = await doors.lessor()
+async def test_a_body_that_drips_is_answered_408_in_the_end(port: int, principals: Principals) -> None:
+    lessor = await principals.lessor()
     took, answer = await seconds_until_closed(port, await open_request(lessor.key), *([b" "] * 100), pause_s=0.1)
     assert_problem(answer, 408, "too_slow")
     assert 1 < took < 4
 
 
-async def test_a_body_of_a_route_of_fastapi_has_the_same_time(port: int, doors: Doors) -> None:
-    officer = await doors.court()
+async def test_a_body_of_a_route_of_fastapi_has_the_same_time(port: int, principals: Principals) -> None:
+    officer = await principals.court()
     head = (await open_request(officer.key)).replace(b"/v1/pings", b"/v1/cases")
     took, answer = await seconds_until_closed(port, head + b"{")
     assert_problem(answer, 408, "too_slow")
@@ -598,7 +602,7 @@ async def test_what_is_refused_before_there_is_a_request_is_counted(port: int, s
         )
 
     before = refused()
-    await exchange(port, request("GET", "/livez", X="y" * 5000))
+    await exchange(port, http_request("GET", "/livez", X="y" * 5000))
     assert refused() == before + 1
 
 

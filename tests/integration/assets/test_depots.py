@@ -2,13 +2,13 @@
 
 import pytest
 
-from tests.support import Doors, problem_fields
+from tests.api import Principals, problem_fields
 
 YARD = {"name": "宝山停车场", "lon": 121.4, "lat": 31.4, "radius_m": 80.0}
 
 
-async def test_a_lessor_registers_lists_and_deletes_its_depots(doors: Doors) -> None:
-    lessor = await doors.lessor()
+async def test_a_lessor_registers_lists_and_deletes_its_depots(principals: Principals) -> None:
+    lessor = await principals.lessor()
     made = await lessor.client.post("/v1/depots", json=YARD)
     assert made.status_code == 201, made.text
     depot = made.json()
@@ -24,8 +24,12 @@ async def test_a_lessor_registers_lists_and_deletes_its_depots(doors: Doors) -> 
     assert (await lessor.client.get("/v1/depots")).json()["items"] == []
 
 
-async def test_another_lessors_depot_does_not_exist(doors: Doors) -> None:
-    lessor, stranger, admin = await doors.lessor(), await doors.lessor("beishan"), await doors.administrator()
+async def test_another_lessors_depot_does_not_exist(principals: Principals) -> None:
+    lessor, stranger, admin = (
+        await principals.lessor(),
+        await principals.lessor("beishan"),
+        await principals.administrator(),
+    )
     depot_id = (await lessor.client.post("/v1/depots", json=YARD)).json()["depot_id"]
     assert (await stranger.client.get("/v1/depots")).json()["items"] == []
     assert (await stranger.client.delete(f"/v1/depots/{depot_id}")).status_code == 404
@@ -37,15 +41,15 @@ async def test_another_lessors_depot_does_not_exist(doors: Doors) -> None:
 
 
 @pytest.mark.parametrize("kind", ["court", "dispatcher"])
-async def test_courts_and_dispatchers_see_no_depots(doors: Doors, kind: str) -> None:
-    holder = await (doors.court() if kind == "court" else doors.dispatcher())
+async def test_courts_and_dispatchers_see_no_depots(principals: Principals, kind: str) -> None:
+    holder = await (principals.court() if kind == "court" else principals.dispatcher())
     assert (await holder.client.get("/v1/depots")).status_code == 403
     assert (await holder.client.post("/v1/depots", json=YARD)).status_code == 403
     assert (await holder.client.delete("/v1/depots/1")).status_code == 403
 
 
 @pytest.mark.parametrize(("member", "value"), [("lon", 181), ("lat", -91), ("radius_m", 0), ("name", "")])
-async def test_a_depot_that_cannot_be_is_refused(doors: Doors, member: str, value: object) -> None:
-    answer = await (await doors.lessor()).client.post("/v1/depots", json=YARD | {member: value})
+async def test_a_depot_that_cannot_be_is_refused(principals: Principals, member: str, value: object) -> None:
+    answer = await (await principals.lessor()).client.post("/v1/depots", json=YARD | {member: value})
     assert answer.status_code == 422
     assert problem_fields(answer) == [member]

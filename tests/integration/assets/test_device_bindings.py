@@ -24,7 +24,8 @@ from app.cli.cluster import ClusterUrls
 from app.core.clock import FixedClock
 from app.core.database import SERVICE
 from app.core.errors import NotFound
-from tests.support import AS_SERVICE, Doors, counted_queries, problem_fields
+from tests.api import Principals, counted_queries, problem_fields
+from tests.database import AS_SERVICE
 
 MARCH, APRIL, MAY = ("2025-03-01T00:00:00+08:00", "2025-04-01T00:00:00+08:00", "2025-05-01T00:00:00+08:00")
 BIND: LiteralString = (
@@ -59,8 +60,8 @@ async def bind(
     return await client.post("/v1/device-bindings", json=body)
 
 
-async def test_periods_may_touch_and_not_overlap(doors: Doors) -> None:
-    lessor = (await doors.lessor()).client
+async def test_periods_may_touch_and_not_overlap(principals: Principals) -> None:
+    lessor = (await principals.lessor()).client
     digger, crane, tracker = await asset(lessor, "D"), await asset(lessor, "C"), await device(lessor, "861")
     first = await bind(lessor, tracker, digger, MARCH, APRIL)
     assert first.status_code == 201
@@ -76,8 +77,8 @@ async def test_periods_may_touch_and_not_overlap(doors: Doors) -> None:
         assert len((await lessor.get(f"/v1/{path}/bindings")).json()["items"]) == bindings
 
 
-async def test_an_asset_may_have_several_devices(doors: Doors, session: AsyncSession) -> None:
-    lessor = (await doors.lessor()).client
+async def test_an_asset_may_have_several_devices(principals: Principals, session: AsyncSession) -> None:
+    lessor = (await principals.lessor()).client
     digger = await asset(lessor, "D")
     trackers = [await device(lessor, identifier) for identifier in ("861", "862")]
     for tracker in trackers:
@@ -85,8 +86,8 @@ async def test_an_asset_may_have_several_devices(doors: Doors, session: AsyncSes
     assert await devices_ever_on(session, digger) == trackers
 
 
-async def test_the_end_of_a_binding_moves_where_there_is_room(doors: Doors) -> None:
-    lessor = (await doors.lessor()).client
+async def test_the_end_of_a_binding_moves_where_there_is_room(principals: Principals) -> None:
+    lessor = (await principals.lessor()).client
     digger, tracker = await asset(lessor, "D"), await device(lessor, "861")
     made = (await bind(lessor, tracker, digger, MARCH)).json()
     path = f"/v1/device-bindings/{made['binding_id']}"
@@ -104,8 +105,8 @@ async def test_the_end_of_a_binding_moves_where_there_is_room(doors: Doors) -> N
     assert stored == made | {"bound_until": "2025-03-31T16:00:00Z"}
 
 
-async def test_an_empty_period_and_strangers_are_refused(doors: Doors, admin: httpx.AsyncClient) -> None:
-    own, other = (await doors.lessor("own")).client, (await doors.lessor("other")).client
+async def test_an_empty_period_and_strangers_are_refused(principals: Principals, admin: httpx.AsyncClient) -> None:
+    own, other = (await principals.lessor("own")).client, (await principals.lessor("other")).client
     digger, tracker = await asset(own, "D"), await device(own, "861")
     foreign_digger, foreign_tracker = await asset(other, "D"), await device(other, "861")
     empty = await bind(own, tracker, digger, MARCH, MARCH)
@@ -121,16 +122,16 @@ async def test_an_empty_period_and_strangers_are_refused(doors: Doors, admin: ht
     assert (await bind(admin, foreign_tracker, foreign_digger, MARCH)).status_code == 201
 
 
-async def test_two_bindings_at_once_leave_one(doors: Doors) -> None:
-    lessor = (await doors.lessor()).client
+async def test_two_bindings_at_once_leave_one(principals: Principals) -> None:
+    lessor = (await principals.lessor()).client
     digger, tracker = await asset(lessor, "D"), await device(lessor, "861")
     answers = await asyncio.gather(*(bind(lessor, tracker, digger, MARCH) for _ in range(4)))
     assert sorted(answer.status_code for answer in answers) == [201, 409, 409, 409]
     assert {tuple(problem_fields(answer)) for answer in answers if answer.status_code == 409} == {("bound_from",)}
 
 
-async def test_the_database_itself_keeps_lessors_apart(doors: Doors, urls: ClusterUrls) -> None:
-    own, other = await doors.lessor("own"), await doors.lessor("other")
+async def test_the_database_itself_keeps_lessors_apart(principals: Principals, urls: ClusterUrls) -> None:
+    own, other = await principals.lessor("own"), await principals.lessor("other")
     digger, tracker = await asset(own.client, "D"), await device(other.client, "861")
     async with await psycopg.AsyncConnection.connect(urls.app_url, options=AS_SERVICE) as connection:
         for lessor_id in (own.subject_id, other.subject_id):
@@ -145,13 +146,13 @@ async def device_index_version(session: AsyncSession, lessor_id: int) -> int:
     return await session.scalar(query, {"lessor_id": lessor_id}) or 0
 
 
-async def test_the_index_says_who_was_where(doors: Doors, session: AsyncSession, urls: ClusterUrls) -> None:
-    lessor = await doors.lessor()
+async def test_the_index_says_who_was_where(principals: Principals, session: AsyncSession, urls: ClusterUrls) -> None:
+    lessor = await principals.lessor()
     digger, crane = await asset(lessor.client, "D"), await asset(lessor.client, "C")
     tracker, spare = await device(lessor.client, "861"), await device(lessor.client, "862")
     await bind(lessor.client, tracker, crane, "2025-04-01T00:00:00.000001+08:00")
     await bind(lessor.client, tracker, digger, MARCH, APRIL)
-    await device((await doors.lessor("other")).client, "863")
+    await device((await principals.lessor("other")).client, "863")
     index = await load_device_index(session, lessor.subject_id)
     assert index.version == await device_index_version(session, lessor.subject_id)
     assert index.resolve(["862", "861", "863"]) == [spare, tracker, NONE]
@@ -170,9 +171,9 @@ async def test_a_lessor_that_does_not_exist_has_an_empty_index(session: AsyncSes
 
 
 async def test_every_change_of_the_fleet_is_noticed_and_only_at_its_commit(
-    application: FastAPI, doors: Doors, urls: ClusterUrls
+    application: FastAPI, principals: Principals, urls: ClusterUrls
 ) -> None:
-    lessor, other = await doors.lessor(), await doors.lessor("other")
+    lessor, other = await principals.lessor(), await principals.lessor("other")
     digger, tracker = await asset(lessor.client, "D"), await device(lessor.client, "861")
     database = application.state.context.database
 
@@ -208,8 +209,8 @@ async def test_every_change_of_the_fleet_is_noticed_and_only_at_its_commit(
     assert await version(other.subject_id) == elsewhere
 
 
-async def test_an_index_is_read_with_one_statement(application: FastAPI, doors: Doors) -> None:
-    lessor = await doors.lessor()
+async def test_an_index_is_read_with_one_statement(application: FastAPI, principals: Principals) -> None:
+    lessor = await principals.lessor()
     async with application.state.context.database.reading(SERVICE) as session:
         await load_device_index(session, lessor.subject_id)
         with counted_queries(application) as statements:
@@ -218,9 +219,9 @@ async def test_an_index_is_read_with_one_statement(application: FastAPI, doors: 
 
 
 async def test_devices_are_registered_once(
-    application: FastAPI, doors: Doors, session: AsyncSession, clock: FixedClock
+    application: FastAPI, principals: Principals, session: AsyncSession, clock: FixedClock
 ) -> None:
-    lessor = await doors.lessor()
+    lessor = await principals.lessor()
     await device(lessor.client, "861")
     identifiers = [str(861 + number) for number in range(500)]
     for _ in range(2):
@@ -236,8 +237,8 @@ async def test_devices_are_registered_once(
     assert [row["created_at"] for row in page] == ["2026-11-23T04:00:00Z"]
 
 
-async def test_a_device_changes_its_name(doors: Doors) -> None:
-    lessor = (await doors.lessor()).client
+async def test_a_device_changes_its_name(principals: Principals) -> None:
+    lessor = (await principals.lessor()).client
     key = await device(lessor, "861")
     await device(lessor, "862")
     path = f"/v1/devices/{key}"
@@ -251,8 +252,8 @@ async def test_a_device_changes_its_name(doors: Doors) -> None:
     assert (await lessor.get(path)).json() == changed
 
 
-async def test_lessors_are_found_by_code_and_by_key(doors: Doors, session: AsyncSession) -> None:
-    lessor = await doors.lessor("yuanhai")
+async def test_lessors_are_found_by_code_and_by_key(principals: Principals, session: AsyncSession) -> None:
+    lessor = await principals.lessor("yuanhai")
     found = await lessor_named(session, "yuanhai")
     assert found.lessor_id == lessor.subject_id
     assert await lessor_by_id(session, found.lessor_id) == found
@@ -261,8 +262,8 @@ async def test_lessors_are_found_by_code_and_by_key(doors: Doors, session: Async
         await lessor_named(session, "nobody")
 
 
-async def test_moments_are_stored_in_utc(doors: Doors) -> None:
-    lessor = (await doors.lessor()).client
+async def test_moments_are_stored_in_utc(principals: Principals) -> None:
+    lessor = (await principals.lessor()).client
     made = (await bind(lessor, await device(lessor, "861"), await asset(lessor, "D"), MARCH)).json()
     assert datetime.fromisoformat(made["bound_from"]) == datetime(2025, 2, 28, 16, tzinfo=UTC)
     for extreme in ("0001-01-01T00:00:00+08:00", "9999-12-31T23:59:59-08:00"):

@@ -13,7 +13,7 @@ from app.assets.domain import LineResult, LineStatus
 from app.assets.service import import_assets, load_device_index
 from app.core.clock import FixedClock
 from app.core.errors import InvalidInput, NotFound
-from tests.support import Doors, counted_queries, problem_fields
+from tests.api import Principals, counted_queries, problem_fields
 
 HEADER = (
     "kind,lease_contract_no,plate_no,vin,serial_no,lessee_name,estimated_value_yuan,device_id,device_kind,bound_from"
@@ -41,8 +41,10 @@ async def stored(client: httpx.AsyncClient) -> list[dict[str, Any]]:
     return items
 
 
-async def test_a_good_file_registers_assets_and_binds_their_trackers(doors: Doors, session: AsyncSession) -> None:
-    lessor = await doors.lessor()
+async def test_a_good_file_registers_assets_and_binds_their_trackers(
+    principals: Principals, session: AsyncSession
+) -> None:
+    lessor = await principals.lessor()
     answer = await send(lessor.client, GOOD)
     assert answer.status_code == 200, answer.text
     assert answer.json() == {"lines": 3, "created": 3, "unchanged": 0, "rejected": 0, "bound": 2, "results": []}
@@ -56,8 +58,8 @@ async def test_a_good_file_registers_assets_and_binds_their_trackers(doors: Door
     assert (bound["device_id"], bound["bound_from"]) == (index.device_ids["861"], "2025-02-28T16:00:00Z")
 
 
-async def test_the_report_lists_every_line_when_asked(doors: Doors) -> None:
-    lessor = (await doors.lessor()).client
+async def test_the_report_lists_every_line_when_asked(principals: Principals) -> None:
+    lessor = (await principals.lessor()).client
     report = (await send(lessor, GOOD, results="all")).json()
     assert [(r["line"], r["status"], r["field"]) for r in report["results"]] == [
         (2, "created", None),
@@ -70,8 +72,8 @@ async def test_the_report_lists_every_line_when_asked(doors: Doors) -> None:
 @pytest.mark.parametrize(
     "content_type", ["text/csv; charset=gb18030", 'TEXT/CSV;charset="GBK"', "text/csv; header=present"]
 )
-async def test_charsets(doors: Doors, content_type: str) -> None:
-    lessor = (await doors.lessor()).client
+async def test_charsets(principals: Principals, content_type: str) -> None:
+    lessor = (await principals.lessor()).client
     charset = "utf-8" if "charset" not in content_type else "gbk"
     lines = "租赁物种类,租赁合同号,序列号,承租人\n挖掘机,租1,EX-1,某某建设\n".encode(charset)
     answer = await lessor.post("/v1/assets/import", content=lines, headers={"content-type": content_type})
@@ -79,8 +81,8 @@ async def test_charsets(doors: Doors, content_type: str) -> None:
     assert [row["lessee_name"] for row in await stored(lessor)] == ["某某建设"]
 
 
-async def test_one_bad_line_leaves_everything_as_it_was(doors: Doors, session: AsyncSession) -> None:
-    lessor = await doors.lessor()
+async def test_one_bad_line_leaves_everything_as_it_was(principals: Principals, session: AsyncSession) -> None:
+    lessor = await principals.lessor()
     bad = f"{GOOD}truck,ZL-4,沪A1,,,,-5,863,wired,\n\ncar,ZL-5,沪A12345,,,,,863,wired,\n"
     answer = await send(lessor.client, bad)
     assert answer.status_code == 422
@@ -96,8 +98,8 @@ async def test_one_bad_line_leaves_everything_as_it_was(doors: Doors, session: A
     assert not (await load_device_index(session, lessor.subject_id)).device_ids
 
 
-async def test_good_rows_are_written_and_the_others_named(doors: Doors) -> None:
-    lessor = (await doors.lessor()).client
+async def test_good_rows_are_written_and_the_others_named(principals: Principals) -> None:
+    lessor = (await principals.lessor()).client
     answer = await send(lessor, f"{GOOD}car,ZL-4,,,,,,,,\ncar,,沪A1,,,,,,,\n", mode="good_rows")
     report = answer.json()
     assert answer.status_code == 200
@@ -116,8 +118,8 @@ async def test_good_rows_are_written_and_the_others_named(doors: Doors) -> None:
     assert len(await stored(lessor)) == 3
 
 
-async def test_the_same_file_changes_nothing_when_it_comes_again(doors: Doors) -> None:
-    lessor = (await doors.lessor()).client
+async def test_the_same_file_changes_nothing_when_it_comes_again(principals: Principals) -> None:
+    lessor = (await principals.lessor()).client
     await send(lessor, GOOD)
     before = await stored(lessor)
     report = (await send(lessor, GOOD)).json()
@@ -128,8 +130,8 @@ async def test_the_same_file_changes_nothing_when_it_comes_again(doors: Doors) -
     assert await stored(lessor) == before
 
 
-async def test_a_line_that_contradicts_the_register_is_named(doors: Doors) -> None:
-    lessor = (await doors.lessor()).client
+async def test_a_line_that_contradicts_the_register_is_named(principals: Principals) -> None:
+    lessor = (await principals.lessor()).client
     await send(lessor, GOOD)
     before = await stored(lessor)
     answer = await send(
@@ -156,8 +158,8 @@ async def test_a_line_that_contradicts_the_register_is_named(doors: Doors) -> No
     assert await stored(lessor) == before
 
 
-async def test_a_tracker_may_come_in_a_later_file(doors: Doors) -> None:
-    lessor = (await doors.lessor()).client
+async def test_a_tracker_may_come_in_a_later_file(principals: Principals) -> None:
+    lessor = (await principals.lessor()).client
     await send(lessor, "excavator,ZL-1,EX\n", header="kind,lease_contract_no,serial_no")
     later = "kind,lease_contract_no,serial_no,device_id,device_kind"
     report = (await send(lessor, "excavator,ZL-1,EX,861,wired", header=later)).json()
@@ -167,8 +169,8 @@ async def test_a_tracker_may_come_in_a_later_file(doors: Doors) -> None:
     assert problem_fields(moved) == ["line 2.device_id"]
 
 
-async def test_a_tracker_that_came_off_may_go_on_another_asset(doors: Doors) -> None:
-    lessor = (await doors.lessor()).client
+async def test_a_tracker_that_came_off_may_go_on_another_asset(principals: Principals) -> None:
+    lessor = (await principals.lessor()).client
     await send(lessor, GOOD)
     truck = (await stored(lessor))[0]["asset_id"]
     (binding,) = (await lessor.get(f"/v1/assets/{truck}/bindings")).json()["items"]
@@ -180,8 +182,10 @@ async def test_a_tracker_that_came_off_may_go_on_another_asset(doors: Doors) -> 
     assert (report["created"], report["bound"]) == (1, 1)
 
 
-async def test_a_file_takes_few_statements(application: FastAPI, doors: Doors, session: AsyncSession) -> None:
-    lessor = await doors.lessor()
+async def test_a_file_takes_few_statements(
+    application: FastAPI, principals: Principals, session: AsyncSession
+) -> None:
+    lessor = await principals.lessor()
     lines = "".join(f"car,ZL-{i},,,S-{i},,,8{i:014d},wired,2025-03-01\n" for i in range(3000))
     with counted_queries(application) as statements:
         report = (await send(lessor.client, lines)).json()
@@ -201,8 +205,8 @@ async def test_a_file_takes_few_statements(application: FastAPI, doors: Doors, s
     assert len(statements) <= 7
 
 
-async def test_two_imports_of_one_file_at_once_register_it_once(doors: Doors) -> None:
-    lessor = (await doors.lessor()).client
+async def test_two_imports_of_one_file_at_once_register_it_once(principals: Principals) -> None:
+    lessor = (await principals.lessor()).client
     reports = [answer.json() for answer in await asyncio.gather(*(send(lessor, GOOD) for _ in range(3)))]
     assert sorted(report["created"] for report in reports) == [0, 0, 3]
     assert len(await stored(lessor)) == 3
@@ -219,9 +223,9 @@ async def test_two_imports_of_one_file_at_once_register_it_once(doors: Doors) ->
     ],
 )
 async def test_a_file_without_meaning_is_refused_whole(
-    doors: Doors, header: str, lines: str, field: str, mode: str
+    principals: Principals, header: str, lines: str, field: str, mode: str
 ) -> None:
-    lessor = (await doors.lessor()).client
+    lessor = (await principals.lessor()).client
     answer = await send(lessor, lines, header=header, mode=mode)
     assert (answer.status_code, problem_fields(answer)) == (422, [field])
     assert await stored(lessor) == []
@@ -239,15 +243,17 @@ async def test_a_file_without_meaning_is_refused_whole(
         ({"content-type": "text/csv"}, PLAIN.encode() + b"car,1,S\n" * 20_001, 413),
     ],
 )
-async def test_what_is_no_such_file(doors: Doors, headers: dict[str, str], content: bytes, status: int) -> None:
-    lessor = (await doors.lessor()).client
+async def test_what_is_no_such_file(
+    principals: Principals, headers: dict[str, str], content: bytes, status: int
+) -> None:
+    lessor = (await principals.lessor()).client
     answer = await lessor.post("/v1/assets/import", content=content, headers=headers)
     assert answer.status_code == status
     assert answer.headers["content-type"] == "application/problem+json"
 
 
-async def test_a_thousand_faults_are_named_and_the_rest_counted(doors: Doors) -> None:
-    lessor = (await doors.lessor()).client
+async def test_a_thousand_faults_are_named_and_the_rest_counted(principals: Principals) -> None:
+    lessor = (await principals.lessor()).client
     answer = await send(lessor, "car,1,\n" * 1200, header=PLAIN.strip())
     fields = problem_fields(answer)
     assert len(fields) == 1001
@@ -255,18 +261,20 @@ async def test_a_thousand_faults_are_named_and_the_rest_counted(doors: Doors) ->
     assert "200 more faults; 1200 lines are bad" in answer.json()["errors"][1000]["message"]
 
 
-async def test_who_may_import(doors: Doors, admin: httpx.AsyncClient) -> None:
-    lessor, court = await doors.lessor(), await doors.court()
+async def test_who_may_import(principals: Principals, admin: httpx.AsyncClient) -> None:
+    lessor, court = await principals.lessor(), await principals.court()
     assert (await send(court.client, GOOD)).status_code == 403
     assert problem_fields(await send(admin, GOOD)) == ["lessor_id"]
     assert (await send(admin, GOOD, lessor_id=2**31 - 1)).status_code == 404
     assert (await send(admin, GOOD, lessor_id=lessor.subject_id)).json()["created"] == 3
-    assert (await send((await doors.lessor("other")).client, GOOD, lessor_id=lessor.subject_id)).status_code == 404
+    assert (
+        await send((await principals.lessor("other")).client, GOOD, lessor_id=lessor.subject_id)
+    ).status_code == 404
     assert (await send(lessor.client, GOOD, mode="some")).status_code == 422
 
 
-async def test_the_command_lines_way_in(doors: Doors, session: AsyncSession, clock: FixedClock) -> None:
-    lessor = await doors.lessor()
+async def test_the_command_lines_way_in(principals: Principals, session: AsyncSession, clock: FixedClock) -> None:
+    lessor = await principals.lessor()
     data = f"{PLAIN}car,1,S1\ncar,2,\n".encode()
     refused = await import_assets(session, lessor.subject_id, data, "all_or_nothing", clock)
     assert not refused.written

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.access.domain import Principal, Role
 from app.access.service import Grant, write_grants
 from app.core.clock import FixedClock
-from tests.support import Doors, problem_fields
+from tests.api import Principals, problem_fields
 
 TRUCK = {
     "asset_type": "vehicle",
@@ -44,9 +44,9 @@ async def test_an_administrator_registers_and_renames_a_lessor(admin: httpx.Asyn
         assert (answer.status_code, problem_fields(answer)) == (422, list(body))
 
 
-async def test_a_lessor_reads_itself_and_no_other(admin: httpx.AsyncClient, doors: Doors) -> None:
+async def test_a_lessor_reads_itself_and_no_other(admin: httpx.AsyncClient, principals: Principals) -> None:
     other = await put(admin, "lessors", {"code": "other", "name": "other"})
-    own = await doors.lessor()
+    own = await principals.lessor()
     assert [row["lessor_id"] for row in (await own.client.get("/v1/lessors")).json()["items"]] == [own.subject_id]
     assert (await own.client.get(f"/v1/lessors/{own.subject_id}")).status_code == 200
     hidden = await own.client.get(f"/v1/lessors/{other['lessor_id']}")
@@ -56,8 +56,8 @@ async def test_a_lessor_reads_itself_and_no_other(admin: httpx.AsyncClient, door
     assert (await own.client.post("/v1/lessors", json={"code": "x", "name": "x"})).status_code == 403
 
 
-async def test_an_asset_is_stored_in_its_normal_form_and_found_by_it(doors: Doors) -> None:
-    lessor = (await doors.lessor()).client
+async def test_an_asset_is_stored_in_its_normal_form_and_found_by_it(principals: Principals) -> None:
+    lessor = (await principals.lessor()).client
     written = TRUCK | {"plate_no": " 沪a·Ｄ12345", "vin": "lzz5clvb8la123456", "estimated_value_yuan": 1234567.89}
     made = await put(lessor, "assets", written)
     assert (made["plate_no"], made["vin"], made["estimated_value_yuan"]) == (
@@ -73,8 +73,8 @@ async def test_an_asset_is_stored_in_its_normal_form_and_found_by_it(doors: Door
     assert (await lessor.get("/v1/assets", params=both | {"kind": "bus"})).json() == {"items": [], "next": None}
 
 
-async def test_pages_follow_each_other(doors: Doors) -> None:
-    lessor = (await doors.lessor()).client
+async def test_pages_follow_each_other(principals: Principals) -> None:
+    lessor = (await principals.lessor()).client
     for number in range(5):
         await put(lessor, "assets", TRUCK | {"plate_no": None, "vin": None, "serial_no": f"S{number}"})
     seen, token = [], None
@@ -112,31 +112,33 @@ async def test_pages_follow_each_other(doors: Doors) -> None:
         ("lessor_id", 2**31),
     ],
 )
-async def test_a_bad_member_is_named_and_nothing_is_written(doors: Doors, member: str, value: object) -> None:
-    lessor = (await doors.lessor()).client
+async def test_a_bad_member_is_named_and_nothing_is_written(
+    principals: Principals, member: str, value: object
+) -> None:
+    lessor = (await principals.lessor()).client
     answer = await lessor.post("/v1/assets", json=TRUCK | {member: value})
     assert answer.status_code == 422, answer.text
     assert [field.split(".")[0] for field in problem_fields(answer)] in ([member], [member, member])
     assert (await lessor.get("/v1/assets")).json()["items"] == []
 
 
-async def test_an_asset_has_an_identifier(doors: Doors) -> None:
-    lessor = (await doors.lessor()).client
+async def test_an_asset_has_an_identifier(principals: Principals) -> None:
+    lessor = (await principals.lessor()).client
     answer = await lessor.post("/v1/assets", json=TRUCK | {"vin": None, "plate_no": None})
     assert answer.status_code == 422
     assert "at least one of plate_no, vin, serial_no" in answer.json()["detail"]
 
 
 @pytest.mark.parametrize("body", [b'{"kind": ', b"[]", b'"\\ud800"', b'{"kind": "car", "serial_no": "\\ud800"}'])
-async def test_a_broken_body_is_refused(doors: Doors, body: bytes) -> None:
-    lessor = (await doors.lessor()).client
+async def test_a_broken_body_is_refused(principals: Principals, body: bytes) -> None:
+    lessor = (await principals.lessor()).client
     answer = await lessor.post("/v1/assets", content=body, headers={"content-type": "application/json"})
     assert answer.status_code in {400, 422}
     assert answer.headers["content-type"] == "application/problem+json"
 
 
-async def test_a_taken_plate_is_a_conflict_and_leaves_all_as_it_was(doors: Doors) -> None:
-    lessor = (await doors.lessor()).client
+async def test_a_taken_plate_is_a_conflict_and_leaves_all_as_it_was(principals: Principals) -> None:
+    lessor = (await principals.lessor()).client
     first = await put(lessor, "assets", TRUCK)
     second = await put(lessor, "assets", TRUCK | {"plate_no": "沪B12345", "vin": None})
     for member in ("plate_no", "vin"):
@@ -148,13 +150,13 @@ async def test_a_taken_plate_is_a_conflict_and_leaves_all_as_it_was(doors: Doors
     assert (await lessor.get("/v1/assets")).json()["items"] == [first, second]
 
 
-async def test_the_same_plate_may_stand_in_two_lessors_registers(doors: Doors) -> None:
-    await put((await doors.lessor("one")).client, "assets", TRUCK)
-    await put((await doors.lessor("two")).client, "assets", TRUCK)
+async def test_the_same_plate_may_stand_in_two_lessors_registers(principals: Principals) -> None:
+    await put((await principals.lessor("one")).client, "assets", TRUCK)
+    await put((await principals.lessor("two")).client, "assets", TRUCK)
 
 
-async def test_a_change_changes_what_is_sent_and_no_more(doors: Doors, clock: FixedClock) -> None:
-    lessor = (await doors.lessor()).client
+async def test_a_change_changes_what_is_sent_and_no_more(principals: Principals, clock: FixedClock) -> None:
+    lessor = (await principals.lessor()).client
     made = await put(lessor, "assets", TRUCK | {"make": "重汽", "estimated_value_yuan": "10.50"})
     path = f"/v1/assets/{made['asset_id']}"
     clock.set(clock.now() + timedelta(hours=1))
@@ -171,8 +173,8 @@ async def test_a_change_changes_what_is_sent_and_no_more(doors: Doors, clock: Fi
 
 @pytest.mark.parametrize("method", ["GET", "PATCH"])
 @pytest.mark.parametrize("register", ["assets", "devices"])
-async def test_what_is_another_lessors_does_not_exist(doors: Doors, method: str, register: str) -> None:
-    own, other = (await doors.lessor("own")).client, (await doors.lessor("other")).client
+async def test_what_is_another_lessors_does_not_exist(principals: Principals, method: str, register: str) -> None:
+    own, other = (await principals.lessor("own")).client, (await principals.lessor("other")).client
     body = TRUCK if register == "assets" else {"identifier": "861", "kind": "wired"}
     made = await put(other, register, body)
     key = made["asset_id" if register == "assets" else "device_id"]
@@ -185,8 +187,8 @@ async def test_what_is_another_lessors_does_not_exist(doors: Doors, method: str,
     assert (await own.get(f"/v1/{register}/{key}/bindings")).status_code == 404
 
 
-async def test_an_administrator_says_whose_it_is(admin: httpx.AsyncClient, doors: Doors) -> None:
-    lessor = await doors.lessor()
+async def test_an_administrator_says_whose_it_is(admin: httpx.AsyncClient, principals: Principals) -> None:
+    lessor = await principals.lessor()
     nobody = await admin.post("/v1/assets", json=TRUCK)
     assert (nobody.status_code, problem_fields(nobody)) == (422, ["lessor_id"])
     unknown = await admin.post("/v1/assets", json=TRUCK | {"lessor_id": 2**31 - 1})
@@ -196,17 +198,17 @@ async def test_an_administrator_says_whose_it_is(admin: httpx.AsyncClient, doors
     assert (await admin.get("/v1/assets", params={"lessor_id": lessor.subject_id + 1})).json()["items"] == []
 
 
-async def test_a_lessor_registers_nothing_for_another(doors: Doors) -> None:
-    own, other = await doors.lessor("own"), await doors.lessor("other")
+async def test_a_lessor_registers_nothing_for_another(principals: Principals) -> None:
+    own, other = await principals.lessor("own"), await principals.lessor("other")
     refused = await own.client.post("/v1/assets", json=TRUCK | {"lessor_id": other.subject_id})
     assert (refused.status_code, problem_fields(refused)) == (404, ["lessor_id"])
     await put(own.client, "assets", TRUCK | {"lessor_id": own.subject_id})
 
 
 async def test_a_court_sees_an_asset_through_a_grant_only(
-    doors: Doors, session: AsyncSession, clock: FixedClock
+    principals: Principals, session: AsyncSession, clock: FixedClock
 ) -> None:
-    lessor, court, dispatcher = await doors.lessor(), await doors.court(), await doors.dispatcher()
+    lessor, court, dispatcher = await principals.lessor(), await principals.court(), await principals.dispatcher()
     asset_id = (await put(lessor.client, "assets", TRUCK))["asset_id"]
     hidden = await put(lessor.client, "assets", TRUCK | {"plate_no": "沪B12345", "vin": None})
     path = f"/v1/assets/{asset_id}"

@@ -27,7 +27,7 @@ from app.cli.cluster import ClusterUrls
 from app.cli.stage import Stage, running_service
 from app.core.clock import SystemClock
 from app.core.errors import AppError
-from tests.conftest import clone_of
+from tests.database import clone_of
 
 DEVICES = 300
 NOW = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)

@@ -7,24 +7,24 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from tests.integration.clusters.conftest import CHANGNING, JIADING, KUNSHAN, Fleet, strangers
-from tests.integration.enforcement.conftest import seizure
-from tests.support import Doors, problem_fields
+from tests.api import Principals, problem_fields
+from tests.factories.cases import CaseAssets, seizure, strangers
+from tests.factories.constants import CHANGNING, JIADING, KUNSHAN
 
 AROUND_SHANGHAI = "POLYGON((121.1 30.6, 122 30.6, 122 31.9, 121.1 31.9, 121.1 30.6))"
 
 
-async def three_yards(fleet: Fleet) -> dict[str, list[int]]:
+async def three_yards(case_assets: CaseAssets) -> dict[str, list[int]]:
     """Seven assets in Kunshan, six in Jiading, two in Changning, one in Kunshan that waits its turn."""
     ids = {
-        "kunshan": await fleet.add(7),
-        "jiading": await fleet.add(6),
-        "changning": await fleet.add(2),
-        "waiting": await fleet.add(1, rank=2),
+        "kunshan": await case_assets.add(7),
+        "jiading": await case_assets.add(6),
+        "changning": await case_assets.add(2),
+        "waiting": await case_assets.add(1, rank=2),
     }
-    await fleet.heard([*ids["kunshan"], *ids["waiting"]], KUNSHAN)
-    await fleet.heard(ids["jiading"], JIADING, ago=timedelta(days=30))
-    await fleet.heard(ids["changning"], CHANGNING)
+    await case_assets.heard([*ids["kunshan"], *ids["waiting"]], KUNSHAN)
+    await case_assets.heard(ids["jiading"], JIADING, ago=timedelta(days=30))
+    await case_assets.heard(ids["changning"], CHANGNING)
     return ids
 
 
@@ -32,9 +32,9 @@ def members(answer: dict[str, Any]) -> list[list[int]]:
     return [[m["asset_id"] for m in f["properties"]["members"]] for f in answer["features"]]
 
 
-async def test_yards_with_court_members_value_and_age(fleet: Fleet) -> None:
-    ids = await three_yards(fleet)
-    response = await fleet.ask_clusters(fleet.court)
+async def test_yards_with_court_members_value_and_age(case_assets: CaseAssets) -> None:
+    ids = await three_yards(case_assets)
+    response = await case_assets.ask_clusters(case_assets.court)
     assert response.headers["content-type"] == "application/geo+json"
     answer = response.json()
     assert answer["type"] == "FeatureCollection"
@@ -56,41 +56,41 @@ async def test_yards_with_court_members_value_and_age(fleet: Fleet) -> None:
     assert answer["case"]["case_number"] == "(2025)沪0105执4321号"
 
 
-async def test_the_id_lasts_as_long_as_the_members_stay(fleet: Fleet) -> None:
-    ids = await three_yards(fleet)
-    before = await fleet.clusters()
-    await fleet.heard(ids["kunshan"], KUNSHAN, ago=timedelta(minutes=1))
-    after = await fleet.clusters()
+async def test_the_id_lasts_as_long_as_the_members_stay(case_assets: CaseAssets) -> None:
+    ids = await three_yards(case_assets)
+    before = await case_assets.clusters()
+    await case_assets.heard(ids["kunshan"], KUNSHAN, ago=timedelta(minutes=1))
+    after = await case_assets.clusters()
     assert [f["id"] for f in after["features"]] == [f["id"] for f in before["features"]]
-    await fleet.heard(ids["kunshan"][:1], CHANGNING, ago=timedelta(seconds=1))
-    moved = await fleet.clusters()
+    await case_assets.heard(ids["kunshan"][:1], CHANGNING, ago=timedelta(seconds=1))
+    moved = await case_assets.clusters()
     assert [f["id"] for f in moved["features"]][1] != before["features"][0]["id"]
     assert len({f["id"] for f in before["features"]}) == 2
 
 
-async def test_filters_by_state_court_polygon_size_and_radius(fleet: Fleet) -> None:
-    ids = await three_yards(fleet)
-    everything = await fleet.clusters(state="all")
+async def test_filters_by_state_court_polygon_size_and_radius(case_assets: CaseAssets) -> None:
+    ids = await three_yards(case_assets)
+    everything = await case_assets.clusters(state="all")
     assert members(everything)[0] == [*ids["kunshan"], *ids["waiting"]]
     court_ids = {
         f["properties"]["court"]["code"]: f["properties"]["court"]["court_id"] for f in everything["features"]
     }
-    only = await fleet.clusters(court=court_ids["沪0114"])
+    only = await case_assets.clusters(court=court_ids["沪0114"])
     assert members(only) == [ids["jiading"]]
-    high = await fleet.matter.session.scalar(text("SELECT court_id FROM court WHERE code = '苏'"))
-    assert members(await fleet.clusters(court=high)) == [ids["kunshan"]]
-    shanghai = await fleet.clusters(within=AROUND_SHANGHAI)
+    high = await case_assets.case.session.scalar(text("SELECT court_id FROM court WHERE code = '苏'"))
+    assert members(await case_assets.clusters(court=high)) == [ids["kunshan"]]
+    shanghai = await case_assets.clusters(within=AROUND_SHANGHAI)
     assert members(shanghai) == [ids["jiading"]]
     assert shanghai["considered"] == 8
-    assert members(await fleet.clusters(min_assets=7)) == [ids["kunshan"]]
-    assert members(await fleet.clusters(min_assets=2))[2] == ids["changning"]
-    assert members(await fleet.clusters(radius_m=29)) == []
-    assert (await fleet.clusters(fresh_within="P40D"))["features"][1]["properties"]["fresh"] == 6
+    assert members(await case_assets.clusters(min_assets=7)) == [ids["kunshan"]]
+    assert members(await case_assets.clusters(min_assets=2))[2] == ids["changning"]
+    assert members(await case_assets.clusters(radius_m=29)) == []
+    assert (await case_assets.clusters(fresh_within="P40D"))["features"][1]["properties"]["fresh"] == 6
 
 
-async def test_a_yard_across_a_border_is_two_clusters_that_name_each_other(fleet: Fleet) -> None:
+async def test_a_yard_across_a_border_is_two_clusters_that_name_each_other(case_assets: CaseAssets) -> None:
     """Points on both sides of a corner of the border of Changning and Putuo."""
-    found = await fleet.matter.session.execute(
+    found = await case_assets.case.session.execute(
         text("""
             WITH pair AS (
                 SELECT one.geom AS changning, two.geom AS putuo
@@ -109,17 +109,17 @@ async def test_a_yard_across_a_border_is_two_clusters_that_name_each_other(fleet
     here = [(lon, lat) for lon, lat, changning in spots if changning][:8]
     there = [(lon, lat) for lon, lat, changning in spots if not changning][:8]
     assert len(here) == len(there) == 8
-    ids = await fleet.add(16)
+    ids = await case_assets.add(16)
     for asset_id, place in zip(ids, [*here, *there], strict=True):
-        await fleet.heard([asset_id], place)
-    answer = await fleet.clusters(radius_m=600)
+        await case_assets.heard([asset_id], place)
+    answer = await case_assets.clusters(radius_m=600)
     one, two = answer["features"]
     codes = {f["properties"]["court"]["code"]: f for f in (one, two)}
     assert set(codes) == {"沪0105", "沪0107"}
     assert [t["cluster_id"] for t in one["properties"]["touches"]] == [two["id"]]
     assert [t["court"]["code"] for t in codes["沪0107"]["properties"]["touches"]] == ["沪0105"]
     assert {m["asset_id"] for f in (one, two) for m in f["properties"]["members"]} == set(ids)
-    only = await fleet.clusters(radius_m=600, court=codes["沪0105"]["properties"]["court"]["court_id"])
+    only = await case_assets.clusters(radius_m=600, court=codes["沪0105"]["properties"]["court"]["court_id"])
     assert [f["id"] for f in only["features"]] == [codes["沪0105"]["id"]]
     assert len(only["features"][0]["properties"]["touches"]) == 1, "the neighbour beyond the filter is named"
 
@@ -147,44 +147,46 @@ async def test_a_yard_across_a_border_is_two_clusters_that_name_each_other(fleet
         ({"fresh_within": "P1Y2"}, "fresh_within"),
     ],
 )
-async def test_a_bad_question_names_the_field(fleet: Fleet, params: dict[str, Any], field: str) -> None:
-    answer = await fleet.ask_clusters(fleet.court, **params)
+async def test_a_bad_question_names_the_field(case_assets: CaseAssets, params: dict[str, Any], field: str) -> None:
+    answer = await case_assets.ask_clusters(case_assets.court, **params)
     assert (answer.status_code, problem_fields(answer)) == (422, [field])
 
 
-async def test_a_polygon_that_crosses_itself_is_told_where(fleet: Fleet) -> None:
-    answer = await fleet.ask_clusters(fleet.court, within="POLYGON((120 30, 121 31, 121 30, 120 31, 120 30))")
+async def test_a_polygon_that_crosses_itself_is_told_where(case_assets: CaseAssets) -> None:
+    answer = await case_assets.ask_clusters(
+        case_assets.court, within="POLYGON((120 30, 121 31, 121 30, 120 31, 120 30))"
+    )
     assert answer.status_code == 422
     assert "crosses itself" in answer.json()["detail"]
     assert "Self-intersection[120.5 30.5]" in answer.json()["detail"]
 
 
-async def test_the_case_must_be_named_and_in_sight(fleet: Fleet, doors: Doors) -> None:
-    await three_yards(fleet)
-    unnamed = await fleet.court.get("/v1/clusters")
+async def test_the_case_must_be_named_and_in_sight(case_assets: CaseAssets, principals: Principals) -> None:
+    await three_yards(case_assets)
+    unnamed = await case_assets.court.get("/v1/clusters")
     assert (unnamed.status_code, problem_fields(unnamed)) == (422, ["case"])
-    missing = await fleet.ask_clusters(fleet.court, case=2147483647)
-    for holder in await strangers(doors):
-        hidden = await fleet.ask_clusters(holder.client)
+    missing = await case_assets.ask_clusters(case_assets.court, case=2147483647)
+    for holder in await strangers(principals):
+        hidden = await case_assets.ask_clusters(holder.client)
         assert hidden.status_code == missing.status_code == 404
         assert hidden.json()["detail"] == missing.json()["detail"]
-    assert (await fleet.clusters(fleet.lessor))["features"] == (await fleet.clusters())["features"]
+    assert (await case_assets.clusters(case_assets.lessor))["features"] == (await case_assets.clusters())["features"]
 
 
-async def test_a_held_asset_is_not_for_seizing(fleet: Fleet) -> None:
-    ids = await fleet.add(6)
-    await fleet.heard(ids, KUNSHAN)
-    await fleet.matter.order(seizure(ids[0], kind="physical_detention", custodian="某停车场"))
-    assert members(await fleet.clusters()) == [ids[1:]]
-    states = [m["state"] for m in (await fleet.clusters(state="all"))["features"][0]["properties"]["members"]]
+async def test_a_held_asset_is_not_for_seizing(case_assets: CaseAssets) -> None:
+    ids = await case_assets.add(6)
+    await case_assets.heard(ids, KUNSHAN)
+    await case_assets.case.order(seizure(ids[0], kind="physical_detention", custodian="某停车场"))
+    assert members(await case_assets.clusters()) == [ids[1:]]
+    states = [m["state"] for m in (await case_assets.clusters(state="all"))["features"][0]["properties"]["members"]]
     assert states == ["held"] + ["seizable"] * 5
 
 
-async def test_numbers_have_no_more_than_seven_decimals(fleet: Fleet) -> None:
-    ids = await fleet.add(5)
+async def test_numbers_have_no_more_than_seven_decimals(case_assets: CaseAssets) -> None:
+    ids = await case_assets.add(5)
     for number, asset_id in enumerate(ids):
-        await fleet.heard([asset_id], (KUNSHAN[0] + number * number * 1e-4 / 3, KUNSHAN[1] + number * 1e-4 / 7))
-    body = (await fleet.ask_clusters(fleet.court)).text
+        await case_assets.heard([asset_id], (KUNSHAN[0] + number * number * 1e-4 / 3, KUNSHAN[1] + number * 1e-4 / 7))
+    body = (await case_assets.ask_clusters(case_assets.court)).text
     feature = json.loads(body, parse_float=str)["features"][0]
     texts = [*feature["geometry"]["coordinates"][0], feature["properties"]["centroid"]]
     assert max(len(number.partition(".")[2]) for point in texts for number in point) <= 7

@@ -7,7 +7,7 @@ import pytest
 from app.cli.cluster import ClusterUrls
 from app.clusters.dbscan import NOISE, Points, dbscan
 from app.core.geodesy import destination
-from tests.support import AS_SERVICE
+from tests.database import AS_SERVICE
 
 CENTRE = (121.5, 31.2)
 PLANE = f"+proj=aeqd +lon_0={CENTRE[0]} +lat_0={CENTRE[1]} +R=6371008.8 +units=m"

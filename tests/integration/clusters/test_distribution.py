@@ -18,33 +18,32 @@ from app.cli.exports import check_file
 from app.core.clock import FixedClock
 from app.core.errors import AppError
 from app.core.exports import check_rows
-from tests.conftest import NOW
-from tests.integration.clusters.conftest import AT_SEA, CHANGNING, HONG_KONG, JIADING, KUNSHAN, Fleet, strangers
-from tests.integration.enforcement.conftest import seizure
-from tests.support import Doors, counted_queries, problem_fields
+from tests.api import Principals, counted_queries, problem_fields
+from tests.factories.cases import CaseAssets, seizure, strangers
+from tests.factories.constants import AT_SEA, CHANGNING, HONG_KONG, JIADING, KUNSHAN, NOW
 
 LEVELS = ("basic", "intermediate", "high", "county", "prefecture", "province")
 
 
-async def a_case_of_every_kind(fleet: Fleet) -> dict[str, list[int]]:
+async def a_case_of_every_kind(case_assets: CaseAssets) -> dict[str, list[int]]:
     """Bring in ten assets: in three courts, fresh and stale, outside, never located, held, waiting, not confirmed."""
     ids = {
-        "changning": await fleet.add(2, value_yuan=500_000),
-        "jiading": await fleet.add(1, rank=2),
-        "kunshan": await fleet.add(3),
-        "outside": await fleet.add(2, value_yuan=None),
-        "never": await fleet.add(1),
-        "held": await fleet.add(1),
+        "changning": await case_assets.add(2, value_yuan=500_000),
+        "jiading": await case_assets.add(1, rank=2),
+        "kunshan": await case_assets.add(3),
+        "outside": await case_assets.add(2, value_yuan=None),
+        "never": await case_assets.add(1),
+        "held": await case_assets.add(1),
     }
-    await fleet.matter.order(seizure(ids["held"][0], kind="physical_detention", custodian="某停车场"))
-    await fleet.heard(ids["changning"], CHANGNING, ago=timedelta(days=8))
-    await fleet.heard(ids["jiading"], JIADING)
-    await fleet.heard([*ids["kunshan"], *ids["held"]], KUNSHAN)
-    await fleet.heard(ids["outside"][:1], HONG_KONG)
-    await fleet.heard(ids["outside"][1:], AT_SEA)
-    offered = await fleet.bound(1)
-    await fleet.matter.offer(offered)
-    await fleet.heard(offered, KUNSHAN)
+    await case_assets.case.order(seizure(ids["held"][0], kind="physical_detention", custodian="某停车场"))
+    await case_assets.heard(ids["changning"], CHANGNING, ago=timedelta(days=8))
+    await case_assets.heard(ids["jiading"], JIADING)
+    await case_assets.heard([*ids["kunshan"], *ids["held"]], KUNSHAN)
+    await case_assets.heard(ids["outside"][:1], HONG_KONG)
+    await case_assets.heard(ids["outside"][1:], AT_SEA)
+    offered = await case_assets.bound(1)
+    await case_assets.case.offer(offered)
+    await case_assets.heard(offered, KUNSHAN)
     return ids
 
 
@@ -62,9 +61,9 @@ def adds_up(answer: dict[str, Any]) -> bool:
     )
 
 
-async def test_every_asset_is_counted_once_by_court_and_by_state(fleet: Fleet) -> None:
-    await a_case_of_every_kind(fleet)
-    answer = await fleet.distribution()
+async def test_every_asset_is_counted_once_by_court_and_by_state(case_assets: CaseAssets) -> None:
+    await a_case_of_every_kind(case_assets)
+    answer = await case_assets.distribution()
     assert adds_up(answer)
     totals = answer["totals"]
     assert {
@@ -117,9 +116,9 @@ async def test_every_asset_is_counted_once_by_court_and_by_state(fleet: Fleet) -
 
 
 @pytest.mark.parametrize("level", LEVELS)
-async def test_every_level_adds_up(fleet: Fleet, level: str) -> None:
-    await a_case_of_every_kind(fleet)
-    answer = await fleet.distribution(level=level)
+async def test_every_level_adds_up(case_assets: CaseAssets, level: str) -> None:
+    await a_case_of_every_kind(case_assets)
+    answer = await case_assets.distribution(level=level)
     assert adds_up(answer)
     assert answer["totals"]["assets"] == 10
     of_courts = level in LEVELS[:3]
@@ -133,23 +132,23 @@ async def test_every_level_adds_up(fleet: Fleet, level: str) -> None:
             assert known["level"] == level
 
 
-async def test_fresh_within_moves_assets_from_stale_to_fresh(fleet: Fleet) -> None:
-    ids = await fleet.add(1)
-    await fleet.heard(ids, CHANGNING, ago=timedelta(days=8))
+async def test_fresh_within_moves_assets_from_stale_to_fresh(case_assets: CaseAssets) -> None:
+    ids = await case_assets.add(1)
+    await case_assets.heard(ids, CHANGNING, ago=timedelta(days=8))
     for limit, fresh in (("P8D", 1), ("P7DT23H", 0), ("PT0S", 0), ("P36500D", 1)):
-        assert (await fleet.distribution(fresh_within=limit))["totals"]["fresh"] == fresh
+        assert (await case_assets.distribution(fresh_within=limit))["totals"]["fresh"] == fresh
 
 
-async def test_the_past_is_answered_from_history(fleet: Fleet) -> None:
+async def test_the_past_is_answered_from_history(case_assets: CaseAssets) -> None:
     """Kunshan ten days ago, Jiading three days ago, Changning now, held since yesterday."""
-    ids = await fleet.add(1)
+    ids = await case_assets.add(1)
     for place, days in ((KUNSHAN, 10), (JIADING, 3), (CHANGNING, 0)):
-        await fleet.heard(ids, place, ago=timedelta(days=days))
+        await case_assets.heard(ids, place, ago=timedelta(days=days))
     detention = seizure(ids[0], kind="physical_detention", starts_on="2026-11-22", custodian="某停车场")
-    await fleet.matter.order(detention)
+    await case_assets.case.order(detention)
 
     async def at(ago: timedelta) -> tuple[int, str | None, int, int]:
-        answer = await fleet.distribution(as_of=(NOW - ago).isoformat())
+        answer = await case_assets.distribution(as_of=(NOW - ago).isoformat())
         assert adds_up(answer)
         court = answer["rows"][0]["court"]["code"] if answer["rows"] else None
         totals = answer["totals"]
@@ -161,30 +160,32 @@ async def test_the_past_is_answered_from_history(fleet: Fleet) -> None:
     assert await at(timedelta(days=3)) == (1, "沪0114", 1, 0)
     assert await at(timedelta(hours=1)) == (1, "沪0114", 1, 1)
     assert await at(timedelta(0)) == (1, "沪0105", 1, 1)
-    now = await fleet.distribution()
+    now = await case_assets.distribution()
     assert now["rows"][0]["court"]["code"] == "沪0105"
-    past = await fleet.distribution(as_of=(NOW - timedelta(days=9)).isoformat())
+    past = await case_assets.distribution(as_of=(NOW - timedelta(days=9)).isoformat())
     assert past["as_of"] == past["parameters"]["as_of"] == "2026-11-14T04:00:00Z"
     assert past["rows"][0]["newest_fix"] == "2026-11-13T04:00:00Z"
     assert past["computed_at"] == now["computed_at"]
 
 
-async def test_data_that_came_late_changes_the_answer_about_the_past(fleet: Fleet, clock: FixedClock) -> None:
-    ids = await fleet.add(1)
+async def test_data_that_came_late_changes_the_answer_about_the_past(
+    case_assets: CaseAssets, clock: FixedClock
+) -> None:
+    ids = await case_assets.add(1)
     moment = (NOW - timedelta(days=2)).isoformat()
-    await fleet.heard(ids, KUNSHAN, ago=timedelta(days=5))
-    before = await fleet.distribution(as_of=moment)
+    await case_assets.heard(ids, KUNSHAN, ago=timedelta(days=5))
+    before = await case_assets.distribution(as_of=moment)
     clock.set(NOW + timedelta(hours=1))
-    await fleet.heard(ids, JIADING, ago=timedelta(days=3))
-    after = await fleet.distribution(as_of=moment)
+    await case_assets.heard(ids, JIADING, ago=timedelta(days=3))
+    after = await case_assets.distribution(as_of=moment)
     assert [a["rows"][0]["court"]["code"] for a in (before, after)] == ["苏0583", "沪0114"]
     assert [a["data_as_of"] for a in (before, after)] == ["2026-11-23T04:00:00Z", "2026-11-23T05:00:00Z"]
 
 
-async def test_assets_near_a_border_are_counted(fleet: Fleet) -> None:
+async def test_assets_near_a_border_are_counted(case_assets: CaseAssets) -> None:
     """A point of Changning's own border: whoever holds it, another county is near."""
-    ids = await fleet.add(2)
-    found = await fleet.matter.session.execute(
+    ids = await case_assets.add(2)
+    found = await case_assets.case.session.execute(
         text("""
             SELECT ST_X(p.geom), ST_Y(p.geom)
             FROM division one
@@ -193,40 +194,42 @@ async def test_assets_near_a_border_are_counted(fleet: Fleet) -> None:
             WHERE one.level = 'county' AND one.adcode = 310105 ORDER BY p.path LIMIT 1""")
     )
     lon, lat = found.one()
-    await fleet.heard(ids[:1], (lon, lat))
-    await fleet.heard(ids[1:], CHANGNING)
-    answer = await fleet.distribution()
+    await case_assets.heard(ids[:1], (lon, lat))
+    await case_assets.heard(ids[1:], CHANGNING)
+    answer = await case_assets.distribution()
     assert answer["totals"]["near_border"] == 1
     assert answer["totals"]["confidence"] == {"high": 1, "medium": 1, "low": 0}
 
 
-async def test_to_others_the_case_does_not_exist(fleet: Fleet, doors: Doors) -> None:
-    await a_case_of_every_kind(fleet)
-    missing = await fleet.court.get("/v1/cases/2147483647/distribution")
-    for holder in await strangers(doors):
-        hidden = await fleet.ask_distribution(holder.client)
+async def test_to_others_the_case_does_not_exist(case_assets: CaseAssets, principals: Principals) -> None:
+    await a_case_of_every_kind(case_assets)
+    missing = await case_assets.court.get("/v1/cases/2147483647/distribution")
+    for holder in await strangers(principals):
+        hidden = await case_assets.ask_distribution(holder.client)
         assert hidden.status_code == missing.status_code == 404
         assert hidden.json()["detail"] == missing.json()["detail"]
 
 
 async def test_the_applicant_sees_what_the_court_sees_and_an_administrator_no_position(
-    fleet: Fleet, admin: httpx.AsyncClient
+    case_assets: CaseAssets, admin: httpx.AsyncClient
 ) -> None:
-    await a_case_of_every_kind(fleet)
-    answer = await fleet.distribution()
-    assert await fleet.distribution(fleet.lessor) == answer
-    assert (await fleet.ask_distribution(admin)).status_code == 403
+    await a_case_of_every_kind(case_assets)
+    answer = await case_assets.distribution()
+    assert await case_assets.distribution(case_assets.lessor) == answer
+    assert (await case_assets.ask_distribution(admin)).status_code == 403
 
 
-async def test_a_dispatcher_sees_the_case_while_assigned(fleet: Fleet, doors: Doors, clock: FixedClock) -> None:
-    await a_case_of_every_kind(fleet)
-    dispatcher = await doors.dispatcher()
+async def test_a_dispatcher_sees_the_case_while_assigned(
+    case_assets: CaseAssets, principals: Principals, clock: FixedClock
+) -> None:
+    await a_case_of_every_kind(case_assets)
+    dispatcher = await principals.dispatcher()
     body = {"dispatcher_id": dispatcher.principal_id, "ends_at": (NOW + timedelta(hours=8)).isoformat()}
-    given = await fleet.court.post(f"{fleet.matter.path}/assignments", json=body)
+    given = await case_assets.court.post(f"{case_assets.case.path}/assignments", json=body)
     assert given.status_code == 201, given.text
-    assert (await fleet.distribution(dispatcher.client))["totals"]["assets"] == 10
+    assert (await case_assets.distribution(dispatcher.client))["totals"]["assets"] == 10
     clock.set(NOW + timedelta(hours=9))
-    assert (await fleet.ask_distribution(dispatcher.client)).status_code == 404
+    assert (await case_assets.ask_distribution(dispatcher.client)).status_code == 404
 
 
 @pytest.mark.parametrize(
@@ -242,55 +245,59 @@ async def test_a_dispatcher_sees_the_case_while_assigned(fleet: Fleet, doors: Do
         ({"format": "pdf"}, "format"),
     ],
 )
-async def test_a_bad_question_names_the_field(fleet: Fleet, params: dict[str, str], field: str) -> None:
-    answer = await fleet.ask_distribution(fleet.court, **params)
+async def test_a_bad_question_names_the_field(case_assets: CaseAssets, params: dict[str, str], field: str) -> None:
+    answer = await case_assets.ask_distribution(case_assets.court, **params)
     assert (answer.status_code, problem_fields(answer)) == (422, [field])
 
 
-async def test_a_released_asset_is_still_counted_and_its_place_is_withheld_from_the_court(fleet: Fleet) -> None:
-    released, kept = await fleet.add(2)
-    await fleet.heard([released, kept], KUNSHAN)
-    measures = (await fleet.court.get(f"{fleet.matter.path}/measures")).json()["items"]
+async def test_a_released_asset_is_still_counted_and_its_place_is_withheld_from_the_court(
+    case_assets: CaseAssets,
+) -> None:
+    released, kept = await case_assets.add(2)
+    await case_assets.heard([released, kept], KUNSHAN)
+    measures = (await case_assets.court.get(f"{case_assets.case.path}/measures")).json()["items"]
     measure_id = next(m["measure_id"] for m in measures if m["asset_id"] == released)
-    lifted = await fleet.court.patch(f"/v1/measures/{measure_id}", json={"released_on": "2026-11-23"})
+    lifted = await case_assets.court.patch(f"/v1/measures/{measure_id}", json={"released_on": "2026-11-23"})
     assert lifted.status_code == 200, lifted.text
     for as_of in (NOW, NOW - timedelta(minutes=1)):
-        answer = await fleet.distribution(as_of=as_of.isoformat())
+        answer = await case_assets.distribution(as_of=as_of.isoformat())
         assert adds_up(answer)
         totals = answer["totals"]
         assert (totals["assets"], totals["located"], totals["withheld"]) == (2, 1, 1)
         assert sum(r["n_assets"] for r in answer["rows"]) == 1
         hidden = next(p for p in answer["unplaced"] if p["presence"] == "withheld")
         assert (hidden["n_assets"], hidden["newest_fix"], hidden["near_border"]) == (1, None, 0)
-    assert (await fleet.distribution())["totals"]["not_seizable"] == 1
-    assert [r["code"] for r in (await fleet.distribution())["reasons"]] == ["released"]
-    assert (await fleet.clusters(min_assets=2, state="all"))["features"] == []
-    assert len((await fleet.clusters(fleet.lessor, min_assets=2, state="all"))["features"]) == 1
-    assert (await fleet.distribution(fleet.lessor))["totals"]["located"] == 2
-    position = await fleet.court.get(f"/v1/assets/{released}/position", params={"case": fleet.matter.case_id})
+    assert (await case_assets.distribution())["totals"]["not_seizable"] == 1
+    assert [r["code"] for r in (await case_assets.distribution())["reasons"]] == ["released"]
+    assert (await case_assets.clusters(min_assets=2, state="all"))["features"] == []
+    assert len((await case_assets.clusters(case_assets.lessor, min_assets=2, state="all"))["features"]) == 1
+    assert (await case_assets.distribution(case_assets.lessor))["totals"]["located"] == 2
+    position = await case_assets.court.get(
+        f"/v1/assets/{released}/position", params={"case": case_assets.case.case_id}
+    )
     assert position.status_code == 404
 
 
-async def test_a_case_without_assets_has_an_answer(fleet: Fleet) -> None:
-    answer = await fleet.distribution()
+async def test_a_case_without_assets_has_an_answer(case_assets: CaseAssets) -> None:
+    answer = await case_assets.distribution()
     assert adds_up(answer)
     assert answer["totals"]["assets"] == 0
     assert answer["data_as_of"] is None
     assert answer["main_court"] == {"by_count": None, "by_value": None}
 
 
-async def test_as_csv_for_a_letter(fleet: Fleet) -> None:
-    await a_case_of_every_kind(fleet)
-    answer = await fleet.ask_distribution(fleet.court, format="csv")
+async def test_as_csv_for_a_letter(case_assets: CaseAssets) -> None:
+    await a_case_of_every_kind(case_assets)
+    answer = await case_assets.ask_distribution(case_assets.court, format="csv")
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "text/csv; charset=utf-8"
     disposition = 'attachment; filename="distribution-{}-basic-20261123-1200.csv"'
-    assert answer.headers["content-disposition"] == disposition.format(fleet.matter.case_id)
+    assert answer.headers["content-disposition"] == disposition.format(case_assets.case.case_id)
     assert answer.content.startswith(b"\xef\xbb\xbf")
     lines = list(csv.reader(io.StringIO(answer.content.decode("utf-8-sig"), newline="")))
     heading = {line[0]: line[1] for line in lines if len(line) == 2}
     assert heading["案号 Case number"] == "(2025)沪0105执4321号"
-    officer = fleet.matter.court.principal_id
+    officer = case_assets.case.court.principal_id
     assert heading["查询人 Asked by"] == f"a enforcement_officer (#{officer})"
     assert heading["身份 Role"] == "执行员 enforcement officer"
     assert heading["所属 Acting for"] == "上海市长宁区人民法院 (沪0105)"
@@ -304,10 +311,10 @@ async def test_as_csv_for_a_letter(fleet: Fleet) -> None:
     assert total[4] == "10"
 
 
-async def test_as_a_workbook_by_the_accept_header(fleet: Fleet) -> None:
-    await a_case_of_every_kind(fleet)
+async def test_as_a_workbook_by_the_accept_header(case_assets: CaseAssets) -> None:
+    await a_case_of_every_kind(case_assets)
     media_type = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-    answer = await fleet.lessor.get(f"{fleet.matter.path}/distribution", headers={"Accept": media_type})
+    answer = await case_assets.lessor.get(f"{case_assets.case.path}/distribution", headers={"Accept": media_type})
     assert answer.headers["content-type"] == media_type
     sheet = openpyxl.load_workbook(io.BytesIO(answer.content)).worksheets[0]
     cells = {row[0]: row[1] for row in sheet.iter_rows(values_only=True)}
@@ -322,16 +329,21 @@ def sha_256(body: bytes) -> str:
     return f"sha-256=:{base64.b64encode(hashlib.sha256(body).digest()).decode()}:"
 
 
-async def test_what_stays_on_the_screen_has_a_digest_of_its_bytes_and_is_no_export(fleet: Fleet) -> None:
-    for answer in (await fleet.ask_distribution(fleet.court), await fleet.ask_clusters(fleet.court)):
+async def test_what_stays_on_the_screen_has_a_digest_of_its_bytes_and_is_no_export(case_assets: CaseAssets) -> None:
+    for answer in (
+        await case_assets.ask_distribution(case_assets.court),
+        await case_assets.ask_clusters(case_assets.court),
+    ):
         assert answer.headers["repr-digest"] == sha_256(answer.content)
         assert "x-leasetrace-export" not in answer.headers
 
 
-async def test_the_command_line_tells_a_letter_from_one_that_was_changed(fleet: Fleet, tmp_path: Path) -> None:
-    await a_case_of_every_kind(fleet)
+async def test_the_command_line_tells_a_letter_from_one_that_was_changed(
+    case_assets: CaseAssets, tmp_path: Path
+) -> None:
+    await a_case_of_every_kind(case_assets)
     for name in ("csv", "xlsx"):
-        answer = await fleet.ask_distribution(fleet.court, format=name)
+        answer = await case_assets.ask_distribution(case_assets.court, format=name)
         file = tmp_path / f"letter.{name}"
         file.write_bytes(answer.content)
         assert check_file(file).holds
@@ -346,16 +358,18 @@ async def test_the_command_line_tells_a_letter_from_one_that_was_changed(fleet: 
         check_file(file)
 
 
-async def test_the_number_of_statements_does_not_grow_with_the_case(fleet: Fleet, application: FastAPI) -> None:
+async def test_the_number_of_statements_does_not_grow_with_the_case(
+    case_assets: CaseAssets, application: FastAPI
+) -> None:
     async def statements() -> int:
         with counted_queries(application) as sent:
-            await fleet.distribution()
+            await case_assets.distribution()
         return len(sent)
 
-    first = await fleet.add(1)
-    await fleet.heard(first, CHANGNING)
+    first = await case_assets.add(1)
+    await case_assets.heard(first, CHANGNING)
     few = await statements()
-    more = await fleet.add(40)
-    await fleet.heard(more, KUNSHAN)
+    more = await case_assets.add(40)
+    await case_assets.heard(more, KUNSHAN)
     assert await statements() == few
     assert few <= 12

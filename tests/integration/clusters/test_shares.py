@@ -16,10 +16,9 @@ from sqlalchemy import text
 from app.cli.exports import check_file
 from app.core.clock import FixedClock
 from app.core.html_tables import read_rows
-from tests.conftest import NOW
-from tests.integration.clusters.conftest import CHANGNING, KUNSHAN, Fleet
-from tests.integration.enforcement.conftest import plate, vin
-from tests.support import Doors, Holder, problem_fields
+from tests.api import ApiUser, Principals, problem_fields
+from tests.factories.cases import CaseAssets, assign, plate, share, vin
+from tests.factories.constants import CHANGNING, KUNSHAN, NOW
 
 HOUR = timedelta(hours=1)
 
@@ -28,8 +27,8 @@ HOUR = timedelta(hours=1)
 class Shared:
     """A share, and how to open it."""
 
-    fleet: Fleet
-    dispatcher: Holder
+    case_assets: CaseAssets
+    dispatcher: ApiUser
     assignment_id: int
     share_id: int
     path: str
@@ -44,7 +43,7 @@ class Shared:
         """Send a PIN; the right one, unless another is given."""
         return await self.visitor.post(self.path, data={"pin": self.pin if pin is None else pin})
 
-    async def told(self, holder: Holder | None = None) -> dict[str, Any]:
+    async def told(self, holder: ApiUser | None = None) -> dict[str, Any]:
         """Return the share as its maker (or somebody else) sees it."""
         client = (holder or self.dispatcher).client
         answer = await client.get(f"/v1/assignments/{self.assignment_id}/shares")
@@ -52,31 +51,20 @@ class Shared:
         return next(s for s in answer.json()["items"] if s["share_id"] == self.share_id)
 
 
-async def assign(fleet: Fleet, dispatcher: Holder, *, days: int = 5) -> int:
-    body = {"dispatcher_id": dispatcher.principal_id, "ends_at": (NOW + timedelta(days=days)).isoformat()}
-    answer = await fleet.court.post(f"{fleet.matter.path}/assignments", json=body)
-    assert answer.status_code == 201, answer.text
-    return int(answer.json()["assignment_id"])
-
-
-async def share(client: httpx.AsyncClient, assignment_id: int, **body: Any) -> httpx.Response:
-    return await client.post(f"/v1/assignments/{assignment_id}/shares", json={"recipient": "赵六"} | body)
-
-
 @pytest.fixture
-async def shared(fleet: Fleet, doors: Doors, client: httpx.AsyncClient) -> Shared:
+async def shared(case_assets: CaseAssets, principals: Principals, client: httpx.AsyncClient) -> Shared:
     """Two trucks in Kunshan and one in Changning, shared by the dispatcher."""
-    far = await fleet.add(2)
-    near = await fleet.add(1, rank=2)
-    await fleet.heard(far, KUNSHAN, ago=3 * HOUR)
-    await fleet.heard(near, CHANGNING, ago=timedelta(days=9))
-    await fleet.add(1)
-    dispatcher = await doors.dispatcher()
-    assignment_id = await assign(fleet, dispatcher)
+    far = await case_assets.add(2)
+    near = await case_assets.add(1, rank=2)
+    await case_assets.heard(far, KUNSHAN, ago=3 * HOUR)
+    await case_assets.heard(near, CHANGNING, ago=timedelta(days=9))
+    await case_assets.add(1)
+    dispatcher = await principals.dispatcher()
+    assignment_id = await assign(case_assets, dispatcher)
     answer = await share(dispatcher.client, assignment_id)
     assert answer.status_code == 201, answer.text
     made = answer.json()
-    return Shared(fleet, dispatcher, assignment_id, made["share_id"], made["path"], made["pin"], client)
+    return Shared(case_assets, dispatcher, assignment_id, made["share_id"], made["path"], made["pin"], client)
 
 
 async def test_link_and_pin_are_shown_once_and_stored_only_as_digests(shared: Shared) -> None:
@@ -87,7 +75,7 @@ async def test_link_and_pin_are_shown_once_and_stored_only_as_digests(shared: Sh
     assert told == {
         "share_id": shared.share_id,
         "assignment_id": shared.assignment_id,
-        "case_id": shared.fleet.matter.case_id,
+        "case_id": shared.case_assets.case.case_id,
         "recipient": "赵六",
         "state": "open",
         "created_by": shared.dispatcher.principal_id,
@@ -98,7 +86,7 @@ async def test_link_and_pin_are_shown_once_and_stored_only_as_digests(shared: Sh
         "opened": 0,
         "last_opened_at": None,
     }
-    row = (await shared.fleet.matter.session.execute(text("SELECT share::text FROM share"))).scalar_one()
+    row = (await shared.case_assets.case.session.execute(text("SELECT share::text FROM share"))).scalar_one()
     assert token not in row
     assert "$argon2id$" in row
     assert f",{shared.pin}," not in row
@@ -176,7 +164,7 @@ async def test_a_saved_page_can_be_checked_and_a_changed_one_is_found(shared: Sh
 
 
 async def test_what_people_typed_into_registers_stays_text(shared: Shared) -> None:
-    session = shared.fleet.matter.session
+    session = shared.case_assets.case.session
     await session.execute(text("UPDATE asset SET make = '<script>alert(1)</script>', model = '\"><b>'"))
     await session.commit()
     body = {"recipient": "<i>赵六</i>"}
@@ -211,11 +199,11 @@ async def test_it_expires(shared: Shared, clock: FixedClock) -> None:
     assert (await shared.told())["state"] == "expired"
 
 
-async def test_it_is_taken_back_at_once_by_its_maker_or_the_court(shared: Shared, doors: Doors) -> None:
-    for stranger in (await doors.court("沪0107"), await doors.dispatcher()):
+async def test_it_is_taken_back_at_once_by_its_maker_or_the_court(shared: Shared, principals: Principals) -> None:
+    for stranger in (await principals.court("沪0107"), await principals.dispatcher()):
         assert (await stranger.client.delete(f"/v1/shares/{shared.share_id}")).status_code == 404
     assert (await shared.open()).status_code == 200
-    assert (await shared.fleet.court.delete(f"/v1/shares/{shared.share_id}")).status_code == 204
+    assert (await shared.case_assets.court.delete(f"/v1/shares/{shared.share_id}")).status_code == 204
     assert await nothing(shared)
     assert (await shared.told())["state"] == "revoked"
     assert (await shared.dispatcher.client.delete(f"/v1/shares/{shared.share_id}")).status_code == 204
@@ -223,13 +211,13 @@ async def test_it_is_taken_back_at_once_by_its_maker_or_the_court(shared: Shared
 
 
 async def test_nothing_is_shown_once_the_case_is_closed(shared: Shared) -> None:
-    answer = await shared.fleet.court.patch(shared.fleet.matter.path, json={"phase": "closed"})
+    answer = await shared.case_assets.court.patch(shared.case_assets.case.path, json={"phase": "closed"})
     assert answer.status_code == 200, answer.text
     assert await nothing(shared)
 
 
 async def test_nothing_is_shown_once_the_assignment_is_over(shared: Shared, clock: FixedClock) -> None:
-    session = shared.fleet.matter.session
+    session = shared.case_assets.case.session
     await session.execute(text("UPDATE planning_assignment SET ends_at = :at"), {"at": NOW + HOUR})
     await session.commit()
     clock.set(NOW + HOUR)
@@ -237,7 +225,7 @@ async def test_nothing_is_shown_once_the_assignment_is_over(shared: Shared, cloc
 
 
 async def test_nothing_is_shown_once_the_makers_key_is_revoked_or_narrowed(shared: Shared) -> None:
-    session = shared.fleet.matter.session
+    session = shared.case_assets.case.session
     for change in (
         "UPDATE api_key SET scopes = '{shares:write}' WHERE principal_id = :who",
         "UPDATE api_key SET revoked_at = now() WHERE principal_id = :who",
@@ -251,12 +239,12 @@ async def test_nothing_is_shown_once_the_makers_key_is_revoked_or_narrowed(share
 
 
 async def test_a_released_asset_leaves_the_sheet(shared: Shared) -> None:
-    measures = (await shared.fleet.court.get(f"{shared.fleet.matter.path}/measures")).json()["items"]
+    measures = (await shared.case_assets.court.get(f"{shared.case_assets.case.path}/measures")).json()["items"]
     one = measures[0]["measure_id"]
-    answer = await shared.fleet.court.patch(f"/v1/measures/{one}", json={"released_on": "2026-11-23"})
+    answer = await shared.case_assets.court.patch(f"/v1/measures/{one}", json={"released_on": "2026-11-23"})
     assert answer.status_code == 200, answer.text
     assert plate(1) not in (await shared.open()).text
-    by_officer = (await share(shared.fleet.court, shared.assignment_id)).json()
+    by_officer = (await share(shared.case_assets.court, shared.assignment_id)).json()
     page = (await shared.visitor.post(by_officer["path"], data={"pin": by_officer["pin"]})).text
     assert plate(1) not in page
     assert plate(2) in page
@@ -310,7 +298,7 @@ async def test_what_is_no_pin_is_a_wrong_one(shared: Shared, pin: str) -> None:
     assert (await shared.open(pin)).status_code == 403
 
 
-async def test_a_share_ends_with_the_assignment_or_after_three_days(shared: Shared, doors: Doors) -> None:
+async def test_a_share_ends_with_the_assignment_or_after_three_days(shared: Shared, principals: Principals) -> None:
     def at(moment: datetime) -> dict[str, str]:
         return {"expires_at": moment.isoformat()}
 
@@ -320,29 +308,29 @@ async def test_a_share_ends_with_the_assignment_or_after_three_days(shared: Shar
         answer = await share(client, number, **at(late))
         assert answer.status_code == 422
         assert problem_fields(answer) == ["expires_at"]
-    short = await doors.dispatcher()
-    ends = await assign(shared.fleet, short, days=1)
+    short = await principals.dispatcher()
+    ends = await assign(shared.case_assets, short, days=1)
     made = (await share(short.client, ends)).json()
     assert made["expires_at"] == "2026-11-24T04:00:00Z"
     assert (await share(short.client, ends, **at(NOW + timedelta(hours=25)))).status_code == 422
 
 
-async def test_only_the_court_of_the_case_and_the_dispatcher_share(shared: Shared, doors: Doors) -> None:
+async def test_only_the_court_of_the_case_and_the_dispatcher_share(shared: Shared, principals: Principals) -> None:
     number = shared.assignment_id
-    assert (await share(shared.fleet.court, number)).status_code == 201
-    for stranger in (await doors.court("沪0107"), await doors.court("沪"), await doors.dispatcher()):
+    assert (await share(shared.case_assets.court, number)).status_code == 201
+    for stranger in (await principals.court("沪0107"), await principals.court("沪"), await principals.dispatcher()):
         assert (await share(stranger.client, number)).status_code == 404
         assert (await stranger.client.get(f"/v1/assignments/{number}/shares")).status_code == 404
-    for refused in (shared.fleet.lessor, await doors.administrator()):
+    for refused in (shared.case_assets.lessor, await principals.administrator()):
         assert (await share(refused, number)).status_code == 403
     mine = (await shared.dispatcher.client.get(f"/v1/assignments/{number}/shares")).json()["items"]
     assert [s["share_id"] for s in mine] == [shared.share_id], "what the court shared is the court's"
-    assert len((await shared.fleet.court.get(f"/v1/assignments/{number}/shares")).json()["items"]) == 2
+    assert len((await shared.case_assets.court.get(f"/v1/assignments/{number}/shares")).json()["items"]) == 2
 
 
 async def test_an_assignment_that_has_ended_is_not_shared(shared: Shared, clock: FixedClock) -> None:
     clock.set(NOW + timedelta(days=5))
-    assert (await share(shared.fleet.court, shared.assignment_id)).status_code == 409
+    assert (await share(shared.case_assets.court, shared.assignment_id)).status_code == 409
     assert (await share(shared.dispatcher.client, shared.assignment_id)).status_code == 404
 
 
@@ -365,17 +353,17 @@ async def test_what_was_shared_opened_and_tried_stands_in_the_trail(shared: Shar
     await shared.open(wrong)
     clock.set(NOW + timedelta(seconds=1))
     page = (await shared.open()).text
-    await shared.fleet.court.delete(f"/v1/shares/{shared.share_id}")
-    rows = await shared.fleet.matter.session.execute(
+    await shared.case_assets.court.delete(f"/v1/shares/{shared.share_id}")
+    rows = await shared.case_assets.case.session.execute(
         text("""
             SELECT t.action, t.principal_id, t.role, t.detail, a.asset_ids, t.results
             FROM trail t LEFT JOIN trail_assets a USING (assets_sha256)
             WHERE t.action LIKE 'share.%' AND t.case_id = :case AND t.at >= :now ORDER BY trail_no DESC LIMIT 4"""),
-        {"case": shared.fleet.matter.case_id, "now": NOW},
+        {"case": shared.case_assets.case.case_id, "now": NOW},
     )
     revoked, opened, tried, made = rows.all()
     name = f"share {shared.share_id} for 赵六"
-    assert revoked[:4] == ("share.revoke", shared.fleet.matter.court.principal_id, "enforcement_officer", name)
+    assert revoked[:4] == ("share.revoke", shared.case_assets.case.court.principal_id, "enforcement_officer", name)
     assert made[:3] == ("share.create", shared.dispatcher.principal_id, "dispatcher")
     assert made[3] == f"{name} until 2026-11-24T04:00:00+00:00"
     assert tried[:4] == ("share.wrong_pin", 0, "recipient", name)

@@ -6,18 +6,18 @@ from datetime import UTC, datetime
 from fastapi import FastAPI
 from sqlalchemy import text
 
-from tests.integration.enforcement.conftest import Matter, plate, register, vin
-from tests.support import Doors, counted_queries, problem_fields
+from tests.api import Principals, counted_queries, problem_fields
+from tests.factories.cases import Case, plate, register, vin
 
 MANY = 10_000
 
 
-async def test_an_offer_opens_nothing_to_the_court(matter: Matter) -> None:
-    ids = await matter.assets(2)
-    assert await matter.offer(ids) == {"offered": 2, "results": []}
-    assert not await matter.sees(matter.court, ids[0])
-    assert (await matter.court.client.get(f"{matter.path}/assets")).json()["items"] == []
-    own = (await matter.lessor.client.get(f"{matter.path}/assets")).json()["items"]
+async def test_an_offer_opens_nothing_to_the_court(case: Case) -> None:
+    ids = await case.assets(2)
+    assert await case.offer(ids) == {"offered": 2, "results": []}
+    assert not await case.sees(case.court, ids[0])
+    assert (await case.court.client.get(f"{case.path}/assets")).json()["items"] == []
+    own = (await case.lessor.client.get(f"{case.path}/assets")).json()["items"]
     assert own[0] == {
         "asset_id": ids[0],
         "vin": vin(1),
@@ -31,12 +31,12 @@ async def test_an_offer_opens_nothing_to_the_court(matter: Matter) -> None:
     }
 
 
-async def test_rows_that_were_not_offered_are_told_and_nothing_more(matter: Matter, doors: Doors) -> None:
-    rival = await doors.lessor("other")
-    (foreign,) = await matter.assets(1, owner=rival)
-    own = await matter.assets(2)
-    assert (await matter.offer(own[:1]))["offered"] == 1
-    report = await matter.offer([own[0], foreign, own[1], 2147483647, own[1]])
+async def test_rows_that_were_not_offered_are_told_and_nothing_more(case: Case, principals: Principals) -> None:
+    rival = await principals.lessor("other")
+    (foreign,) = await case.assets(1, owner=rival)
+    own = await case.assets(2)
+    assert (await case.offer(own[:1]))["offered"] == 1
+    report = await case.offer([own[0], foreign, own[1], 2147483647, own[1]])
     assert report == {
         "offered": 1,
         "results": [
@@ -46,25 +46,25 @@ async def test_rows_that_were_not_offered_are_told_and_nothing_more(matter: Matt
             {"index": 4, "asset_id": own[1], "outcome": "already_offered"},
         ],
     }
-    listed = (await matter.lessor.client.get(f"{matter.path}/assets")).json()["items"]
+    listed = (await case.lessor.client.get(f"{case.path}/assets")).json()["items"]
     assert [row["asset_id"] for row in listed] == own
 
 
-async def test_only_the_applicant_offers(matter: Matter, doors: Doors) -> None:
-    rival = await doors.lessor("other")
-    ids = await matter.assets(1, owner=rival)
-    assert (await rival.client.post(f"{matter.path}/offers", json={"asset_ids": ids})).status_code == 404
-    assert (await matter.court.client.post(f"{matter.path}/offers", json={"asset_ids": ids})).status_code == 403
+async def test_only_the_applicant_offers(case: Case, principals: Principals) -> None:
+    rival = await principals.lessor("other")
+    ids = await case.assets(1, owner=rival)
+    assert (await rival.client.post(f"{case.path}/offers", json={"asset_ids": ids})).status_code == 404
+    assert (await case.court.client.post(f"{case.path}/offers", json={"asset_ids": ids})).status_code == 403
     for wrong in ([], [0], ["1"], [True], [2**31], None):
-        answer = await matter.lessor.client.post(f"{matter.path}/offers", json={"asset_ids": wrong})
+        answer = await case.lessor.client.post(f"{case.path}/offers", json={"asset_ids": wrong})
         assert answer.status_code == 422
         assert problem_fields(answer)[0].startswith("asset_ids")
 
 
-async def test_an_exact_identifier_confirms_and_opens(matter: Matter) -> None:
-    ids = await matter.assets(3)
-    await matter.offer(ids)
-    report = await matter.confirm(
+async def test_an_exact_identifier_confirms_and_opens(case: Case) -> None:
+    ids = await case.assets(3)
+    await case.offer(ids)
+    report = await case.confirm(
         ("vin", f" {vin(1).lower()} "), ("plate_no", "沪Ａ·00002"), ("plate_no", "沪A0000"), ("vin", plate(3))
     )
     results = report.pop("results")
@@ -76,8 +76,8 @@ async def test_an_exact_identifier_confirms_and_opens(matter: Matter) -> None:
         (3, "not_found", []),
     ]
     assert (results[1]["matched_by"], results[1]["value"]) == ("plate_no", "沪Ａ·00002")
-    assert [await matter.sees(matter.court, i) for i in ids] == [True, True, False]
-    listed = (await matter.court.client.get(f"{matter.path}/assets")).json()["items"]
+    assert [await case.sees(case.court, i) for i in ids] == [True, True, False]
+    listed = (await case.court.client.get(f"{case.path}/assets")).json()["items"]
     assert [(row["asset_id"], row["matched_by"]) for row in listed] == [(ids[0], "vin"), (ids[1], "plate_no")]
     assert listed[0]["seizability"] == {
         "state": "not_seizable",
@@ -92,11 +92,11 @@ async def test_an_exact_identifier_confirms_and_opens(matter: Matter) -> None:
     }
 
 
-async def test_a_contract_confirms_all_that_it_covers(matter: Matter) -> None:
-    ids = await matter.assets(7)
-    await matter.offer(ids)
-    assert (await matter.confirm(("vin", vin(2))))["assets_confirmed"] == 1
-    report = await matter.confirm(("lease_contract_no", "zl-0"), ("lease_contract_no", "ZL-0"), ("vin", vin(2)))
+async def test_a_contract_confirms_all_that_it_covers(case: Case) -> None:
+    ids = await case.assets(7)
+    await case.offer(ids)
+    assert (await case.confirm(("vin", vin(2))))["assets_confirmed"] == 1
+    report = await case.confirm(("lease_contract_no", "zl-0"), ("lease_contract_no", "ZL-0"), ("vin", vin(2)))
     assert [(r["outcome"], r["asset_ids"]) for r in report["results"]] == [
         ("confirmed", ids[:5]),
         ("already_confirmed", ids[:5]),
@@ -105,55 +105,55 @@ async def test_a_contract_confirms_all_that_it_covers(matter: Matter) -> None:
     assert report["assets_confirmed"] == 4
 
 
-async def test_what_was_not_offered_is_not_found_like_what_does_not_exist(matter: Matter) -> None:
-    await matter.assets(1)
-    report = await matter.confirm(("vin", vin(1)), ("vin", vin(2)))
+async def test_what_was_not_offered_is_not_found_like_what_does_not_exist(case: Case) -> None:
+    await case.assets(1)
+    report = await case.confirm(("vin", vin(1)), ("vin", vin(2)))
     assert [(r["outcome"], r["asset_ids"]) for r in report["results"]] == [("not_found", [])] * 2
 
 
-async def test_only_the_court_of_the_case_confirms(matter: Matter, doors: Doors) -> None:
-    await matter.offer(await matter.assets(1))
-    stranger = await doors.court("沪0107")
+async def test_only_the_court_of_the_case_confirms(case: Case, principals: Principals) -> None:
+    await case.offer(await case.assets(1))
+    stranger = await principals.court("沪0107")
     body = {"rows": [{"matched_by": "vin", "value": vin(1)}]}
-    assert (await stranger.client.post(f"{matter.path}/confirmations", json=body)).status_code == 404
-    assert (await matter.lessor.client.post(f"{matter.path}/confirmations", json=body)).status_code == 403
+    assert (await stranger.client.post(f"{case.path}/confirmations", json=body)).status_code == 404
+    assert (await case.lessor.client.post(f"{case.path}/confirmations", json=body)).status_code == 403
     for row in ({"matched_by": "engine_no", "value": "x"}, {"matched_by": "vin", "value": ""}, {"value": "x"}):
-        answer = await matter.court.client.post(f"{matter.path}/confirmations", json={"rows": [row]})
+        answer = await case.court.client.post(f"{case.path}/confirmations", json={"rows": [row]})
         assert (answer.status_code, problem_fields(answer)[0].startswith("rows.0.")) == (422, True)
 
 
-async def test_the_confirmation_and_its_grant_are_dated_and_say_by_whom(matter: Matter) -> None:
-    (asset,) = await matter.confirmed(1)
-    confirmation = await matter.session.execute(
+async def test_the_confirmation_and_its_grant_are_dated_and_say_by_whom(case: Case) -> None:
+    (asset,) = await case.confirmed(1)
+    confirmation = await case.session.execute(
         text("SELECT confirmed_at, confirmed_by, matched_by FROM case_asset WHERE asset_id = :a"), {"a": asset}
     )
     moment = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
-    assert confirmation.one() == (moment, matter.court.principal_id, "vin")
-    grant = await matter.session.execute(
+    assert confirmation.one() == (moment, case.court.principal_id, "vin")
+    grant = await case.session.execute(
         text("""SELECT grantee_kind, grantee_id, case_id, ground, valid_from, valid_until, granted_by
                 FROM access_grant WHERE asset_id = :a"""),
         {"a": asset},
     )
-    court = matter.court
-    expected = ("court", court.subject_id, matter.case_id, "case", moment, None, court.principal_id)
+    court = case.court
+    expected = ("court", court.subject_id, case.case_id, "case", moment, None, court.principal_id)
     assert grant.one() == expected
 
 
-async def test_two_officers_at_once_confirm_an_asset_once(matter: Matter) -> None:
-    ids = await matter.assets(20)
-    await matter.offer(ids)
+async def test_two_officers_at_once_confirm_an_asset_once(case: Case) -> None:
+    ids = await case.assets(20)
+    await case.offer(ids)
     rows = [("vin", vin(n)) for n in range(1, 21)]
-    reports = await asyncio.gather(*(matter.confirm(*rows) for _ in range(4)))
+    reports = await asyncio.gather(*(case.confirm(*rows) for _ in range(4)))
     assert sorted(report["confirmed"] for report in reports) == [0, 0, 0, 20]
-    assert await matter.session.scalar(text("SELECT count(*) FROM access_grant")) == 20
+    assert await case.session.scalar(text("SELECT count(*) FROM access_grant")) == 20
 
 
-async def test_ten_thousand_assets_take_a_handful_of_statements(matter: Matter, application: FastAPI) -> None:
-    ids = await register(matter.session, matter.lessor.subject_id, MANY, 1)
+async def test_ten_thousand_assets_take_a_handful_of_statements(case: Case, application: FastAPI) -> None:
+    ids = await register(case.session, case.lessor.subject_id, MANY, 1)
     with counted_queries(application) as statements:
-        assert (await matter.offer(ids))["offered"] == MANY
+        assert (await case.offer(ids))["offered"] == MANY
     assert len(statements) <= 8, statements
     with counted_queries(application) as statements:
-        report = await matter.confirm(*(("vin", vin(n)) for n in range(1, MANY + 1)))
+        report = await case.confirm(*(("vin", vin(n)) for n in range(1, MANY + 1)))
     assert (report["confirmed"], report["assets_confirmed"]) == (MANY, MANY)
     assert len(statements) <= 10, statements

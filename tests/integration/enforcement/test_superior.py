@@ -5,12 +5,9 @@ from fastapi import FastAPI
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from tests.conftest import context_of
-from tests.integration.clusters.conftest import KUNSHAN, Fleet
-from tests.integration.enforcement.conftest import Matter, open_case, seizure
-from tests.integration.enforcement.test_entrustments import entrust, letter
-from tests.integration.eyes import NOTHING, Eyes
-from tests.support import Doors, Holder
+from tests.api import NOTHING_VISIBLE, ApiUser, Principals, UserView, context_of
+from tests.factories.cases import Case, CaseAssets, entrust, letter, open_case, seizure
+from tests.factories.constants import KUNSHAN
 
 WRITES = (
     "UPDATE enforcement_case SET court_id = :court",  # it would be its own then
@@ -26,72 +23,67 @@ WRITES = (
 
 
 @pytest.fixture
-def eyes(application: FastAPI) -> Eyes:
-    return Eyes(application)
-
-
-@pytest.fixture
-async def lower(doors: Doors, matter: Matter) -> Matter:
+async def lower(principals: Principals, case: Case) -> Case:
     """A case of the court of Kunshan, under Suzhou, under Jiangsu."""
-    court = await doors.court("苏0583")
-    case_id = await open_case(court, matter.lessor, case_number="(2026)苏0583执9号")
-    return Matter(matter.session, court, matter.lessor, case_id)
+    court = await principals.court("苏0583")
+    case_id = await open_case(court, case.lessor, case_number="(2026)苏0583执9号")
+    return Case(case.session, court, case.lessor, case_id)
 
 
 @pytest.fixture(params=["苏05", "苏"])
-async def superior(doors: Doors, request: pytest.FixtureRequest) -> Holder:
-    return await doors.court(request.param)
+async def superior(principals: Principals, request: pytest.FixtureRequest) -> ApiUser:
+    return await principals.court(request.param)
 
 
 async def test_it_reads_the_cases_of_its_lower_courts_with_their_assets(
-    matter: Matter, lower: Matter, superior: Holder, eyes: Eyes
+    case: Case, lower: Case, superior: ApiUser, user_view: UserView
 ) -> None:
-    fleet = Fleet(lower)
-    ids = await fleet.add(3)
-    offered = await fleet.bound(1)
+    case_assets = CaseAssets(lower)
+    ids = await case_assets.add(3)
+    offered = await case_assets.bound(1)
     await lower.offer(offered)
-    await fleet.heard([*ids, *offered], KUNSHAN)
+    await case_assets.heard([*ids, *offered], KUNSHAN)
     ask = superior.client
     assert [c["case_id"] for c in (await ask.get("/v1/cases")).json()["items"]] == [lower.case_id]
-    assert (await ask.get(matter.path)).status_code == 404
+    assert (await ask.get(case.path)).status_code == 404
     for what in ("assets", "measures"):
         assert [r["asset_id"] for r in (await ask.get(f"{lower.path}/{what}")).json()["items"]] == ids, what
     assert [a["asset_id"] for a in (await ask.get("/v1/assets")).json()["items"]] == ids
-    assert [await eyes.place(superior, lower.case_id, a) for a in (*ids, *offered)] == [200, 200, 200, 404]
+    assert [await user_view.place(superior, lower.case_id, a) for a in (*ids, *offered)] == [200, 200, 200, 404]
     assert (await ask.get(f"/v1/assets/{ids[0]}/position")).status_code == 403
-    assert await eyes.place(superior, matter.case_id, ids[0]) == 404
-    assert (await fleet.distribution(ask))["totals"]["fresh"] == 3
+    assert await user_view.place(superior, case.case_id, ids[0]) == 404
+    assert (await case_assets.distribution(ask))["totals"]["fresh"] == 3
     seen, of_case = tuple(ids), (lower.case_id,)
-    assert await eyes.tables(superior, lower.case_id) == NOTHING | dict.fromkeys(
+    assert await user_view.tables(superior, lower.case_id) == NOTHING_VISIBLE | dict.fromkeys(
         ("asset", "device_binding", "ping", "current_position", "case_asset", "seizure_measure"), seen
     ) | {"enforcement_case": of_case}
-    assert (await eyes.tables(superior))["ping"] == ()
+    assert (await user_view.tables(superior))["ping"] == ()
 
 
 async def test_what_has_ended_is_counted_and_not_shown(
-    lower: Matter, superior: Holder, eyes: Eyes, doors: Doors
+    lower: Case, superior: ApiUser, user_view: UserView, principals: Principals
 ) -> None:
-    fleet = Fleet(lower)
-    released, kept = await fleet.add(2)
-    await fleet.heard([released, kept], KUNSHAN)
+    case_assets = CaseAssets(lower)
+    released, kept = await case_assets.add(2)
+    await case_assets.heard([released, kept], KUNSHAN)
     measures = (await superior.client.get(f"{lower.path}/measures", params={"asset_id": released})).json()["items"]
     lifted = {"released_on": "2026-11-23"}
     await lower.court.client.patch(f"/v1/measures/{measures[0]['measure_id']}", json=lifted)
-    totals = (await fleet.distribution(superior.client))["totals"]
+    totals = (await case_assets.distribution(superior.client))["totals"]
     assert (totals["assets"], totals["withheld"], totals["fresh"]) == (2, 1, 1)
-    assert totals == (await fleet.distribution(lower.court.client))["totals"]
-    assert (await eyes.tables(superior, lower.case_id))["ping"] == (kept,)
+    assert totals == (await case_assets.distribution(lower.court.client))["totals"]
+    assert (await user_view.tables(superior, lower.case_id))["ping"] == (kept,)
     await lower.court.client.patch(lower.path, json={"phase": "closed"})
-    totals = (await fleet.distribution(superior.client))["totals"]
+    totals = (await case_assets.distribution(superior.client))["totals"]
     assert (totals["assets"], totals["withheld"]) == (2, 2)
-    assert await eyes.place(superior, lower.case_id, kept) == 404
-    assert (await eyes.tables(superior, lower.case_id))["ping"] == ()
+    assert await user_view.place(superior, lower.case_id, kept) == 404
+    assert (await user_view.tables(superior, lower.case_id))["ping"] == ()
 
 
-async def test_it_changes_nothing(lower: Matter, superior: Holder, doors: Doors) -> None:
+async def test_it_changes_nothing(lower: Case, superior: ApiUser, principals: Principals) -> None:
     (asset,) = await lower.confirmed(1)
     (measure,) = await lower.order(seizure(asset))
-    other, dispatcher = await doors.court("苏0505"), await doors.dispatcher()
+    other, dispatcher = await principals.court("苏0505"), await principals.dispatcher()
     given = await entrust(lower, other)
     window = {"dispatcher_id": dispatcher.principal_id, "ends_at": "2026-12-01T00:00:00Z"}
     ask = superior.client
@@ -111,11 +103,11 @@ async def test_it_changes_nothing(lower: Matter, superior: Holder, doors: Doors)
 
 
 async def test_the_database_lets_it_write_nothing_either(
-    lower: Matter, superior: Holder, eyes: Eyes, application: FastAPI
+    lower: Case, superior: ApiUser, user_view: UserView, application: FastAPI
 ) -> None:
     (asset,) = await lower.confirmed(1)
     (measure,) = await lower.order(seizure(asset))
-    sight = await eyes.sight(superior)
+    sight = await user_view.sight(superior)
     refused = 0
     ids = {"court": superior.subject_id, "by": superior.principal_id, "case": lower.case_id, "measure": measure}
     for statement in WRITES:
@@ -130,27 +122,27 @@ async def test_the_database_lets_it_write_nothing_either(
 
 
 async def test_what_others_entrusted_to_a_lower_court_is_not_its_business(
-    matter: Matter, lower: Matter, superior: Holder, eyes: Eyes
+    case: Case, lower: Case, superior: ApiUser, user_view: UserView
 ) -> None:
-    fleet = Fleet(matter)
-    ids = await fleet.add(1)
-    await fleet.heard(ids, KUNSHAN)
-    await entrust(matter, lower.court)
-    assert await eyes.place(lower.court, matter.case_id, ids[0]) == 200
-    assert (await superior.client.get(matter.path)).status_code == 404
+    case_assets = CaseAssets(case)
+    ids = await case_assets.add(1)
+    await case_assets.heard(ids, KUNSHAN)
+    await entrust(case, lower.court)
+    assert await user_view.place(lower.court, case.case_id, ids[0]) == 200
+    assert (await superior.client.get(case.path)).status_code == 404
     assert (await superior.client.get("/v1/assets")).json()["items"] == []
-    assert await eyes.place(superior, matter.case_id, ids[0]) == 404
-    assert await eyes.tables(superior, matter.case_id) == NOTHING | {"enforcement_case": (lower.case_id,)}
+    assert await user_view.place(superior, case.case_id, ids[0]) == 404
+    assert await user_view.tables(superior, case.case_id) == NOTHING_VISIBLE | {"enforcement_case": (lower.case_id,)}
 
 
 async def test_a_lower_court_sees_nothing_of_a_superior_one_and_sisters_nothing_of_each_other(
-    lower: Matter, doors: Doors, eyes: Eyes
+    lower: Case, principals: Principals, user_view: UserView
 ) -> None:
     (asset,) = await lower.confirmed(1)
-    above, sister = await doors.court("苏05"), await doors.court("苏0505")
+    above, sister = await principals.court("苏05"), await principals.court("苏0505")
     theirs = await open_case(above, lower.lessor, case_number="(2026)苏05执3号")
     assert (await lower.court.client.get(f"/v1/cases/{theirs}")).status_code == 404
     assert (await above.client.get(f"/v1/cases/{theirs}")).status_code == 200
     assert (await sister.client.get(lower.path)).status_code == 404
-    assert await eyes.tables(sister, lower.case_id) == NOTHING
+    assert await user_view.tables(sister, lower.case_id) == NOTHING_VISIBLE
     assert not await lower.sees(sister, asset)

@@ -1,4 +1,4 @@
-"""Whom the tests of the entrances post for; makers' interfaces and an application that polls them."""
+"""Makers' interfaces, and an application that polls them."""
 
 from collections.abc import AsyncIterator, Iterator
 
@@ -9,11 +9,9 @@ from pydantic import SecretStr
 from app.core.clock import FixedClock
 from app.core.settings import Settings
 from app.main import create_app
-from tests.conftest import context_of
-from tests.integration.ingest.aemp_maker import Maker, running_maker
-from tests.integration.ingest.aemp_support import KEY, Polling
-from tests.integration.ingest.fleet import register_truck
-from tests.support import Doors, Holder
+from tests.api import Principals, context_of
+from tests.factories.aemp import KEY, AempPolling, Maker, running_maker
+from tests.factories.devices import make_feed
 
 
 @pytest.fixture
@@ -31,28 +29,20 @@ def other_maker() -> Iterator[Maker]:
 
 
 @pytest.fixture
-async def polling_doors(application: FastAPI, settings: Settings, clock: FixedClock) -> AsyncIterator[Doors]:
-    """Clients of an application that keeps secrets and may call this machine."""
-    where = settings.model_copy(update={"secret_keys": SecretStr(KEY), "aemp_allow_private": True})
-    keeping = create_app(where, clock)
-    async with Doors(keeping) as opened:
+async def polling_principals(
+    application: FastAPI, settings: Settings, clock: FixedClock
+) -> AsyncIterator[Principals]:
+    """Principals of an application that can encrypt secrets and may call this machine."""
+    polling = create_app(
+        settings.model_copy(update={"secret_keys": SecretStr(KEY), "aemp_allow_private": True}), clock
+    )
+    async with Principals(polling) as opened:
         yield opened
-    await context_of(keeping).database.close()
+    await context_of(polling).database.close()
 
 
 @pytest.fixture
-async def polling(polling_doors: Doors) -> Polling:
+async def polling(polling_principals: Principals) -> AempPolling:
     """That application, with a lessor and a feed."""
-    lessor = await polling_doors.lessor()
-    feed = await lessor.client.post("/v1/feeds", json={"name": "makers", "coord_system": "wgs84"})
-    assert feed.status_code == 201, feed.text
-    keeping = polling_doors._application
-    return Polling(keeping, context_of(keeping), lessor, feed.json()["feed_id"])
-
-
-@pytest.fixture
-async def lessor(doors: Doors) -> Holder:
-    """A lessor with one truck and a device on it since the beginning of the year."""
-    holder = await doors.lessor()
-    await register_truck(holder)
-    return holder
+    application, owner = polling_principals.application, await polling_principals.lessor()
+    return AempPolling(application, context_of(application), owner, await make_feed(owner, "makers"))

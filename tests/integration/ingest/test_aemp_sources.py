@@ -10,10 +10,9 @@ import pytest
 from app.cli.cluster import ClusterUrls
 from app.core.clock import FixedClock
 from app.ingest.aemp_poller import poll_due
-from tests.conftest import NOW
-from tests.integration.ingest.aemp_maker import BEARER, CLIENT_ID, SECRET, Maker
-from tests.integration.ingest.aemp_support import Polling, Taken
-from tests.support import Doors, problem_fields
+from tests.api import Principals, problem_fields
+from tests.factories.aemp import BEARER, CLIENT_ID, SECRET, AempPolling, Maker, RecordingIngest
+from tests.factories.constants import NOW
 
 
 def source(own_feed_id: int, **changes: Any) -> dict[str, Any]:
@@ -29,11 +28,11 @@ def source(own_feed_id: int, **changes: Any) -> dict[str, Any]:
     return {key: value for key, value in (wanted | changes).items() if value is not ...}
 
 
-async def register(polling: Polling, **changes: Any) -> httpx.Response:
+async def register(polling: AempPolling, **changes: Any) -> httpx.Response:
     return await polling.lessor.client.post("/v1/aemp-sources", json=source(polling.feed_id, **changes))
 
 
-async def test_a_source_is_told_with_everything_but_its_secret(polling: Polling, urls: ClusterUrls) -> None:
+async def test_a_source_is_told_with_everything_but_its_secret(polling: AempPolling, urls: ClusterUrls) -> None:
     created = await register(polling, scope="read")
     assert created.status_code == 201, created.text
     assert created.json() == {
@@ -70,9 +69,11 @@ async def test_a_source_is_told_with_everything_but_its_secret(polling: Polling,
     assert len(row[1]) == 1 + 4 + 12 + len(SECRET) + 16
 
 
-async def test_a_lessor_sees_its_own_sources_and_an_administrator_all(polling: Polling, polling_doors: Doors) -> None:
+async def test_a_lessor_sees_its_own_sources_and_an_administrator_all(
+    polling: AempPolling, polling_principals: Principals
+) -> None:
     source_id = (await register(polling)).json()["source_id"]
-    stranger = await polling_doors.lessor("beishan")
+    stranger = await polling_principals.lessor("beishan")
     assert (await stranger.client.get("/v1/aemp-sources")).json()["items"] == []
     for where in (source_id, source_id + 1000):
         path = f"/v1/aemp-sources/{where}"
@@ -80,15 +81,17 @@ async def test_a_lessor_sees_its_own_sources_and_an_administrator_all(polling: P
         assert (await stranger.client.delete(path)).status_code == 404
     foreign = await stranger.client.post("/v1/aemp-sources", json=source(polling.feed_id))
     assert (foreign.status_code, problem_fields(foreign)) == (422, ["feed_id"])
-    admin = await polling_doors.administrator()
+    admin = await polling_principals.administrator()
     assert [one["enabled"] for one in (await admin.get("/v1/aemp-sources")).json()["items"]] == [True]
     assert (await admin.patch(f"/v1/aemp-sources/{source_id}", json={"enabled": False})).json()["enabled"] is False
     for_lessor = await admin.post("/v1/aemp-sources", json=source(polling.feed_id, name="other"))
     assert for_lessor.json()["lessor_id"] == polling.lessor.subject_id
 
 
-async def test_courts_and_dispatchers_have_no_business_here(polling: Polling, polling_doors: Doors) -> None:
-    for holder in (await polling_doors.court(), await polling_doors.dispatcher()):
+async def test_courts_and_dispatchers_have_no_business_here(
+    polling: AempPolling, polling_principals: Principals
+) -> None:
+    for holder in (await polling_principals.court(), await polling_principals.dispatcher()):
         assert (await holder.client.get("/v1/aemp-sources")).status_code == 403
         assert (await holder.client.post("/v1/aemp-sources", json=source(polling.feed_id))).status_code == 403
 
@@ -123,33 +126,35 @@ async def test_courts_and_dispatchers_have_no_business_here(polling: Polling, po
     ],
 )
 async def test_what_cannot_be_is_refused_with_the_field_and_without_the_secret(
-    polling: Polling, changes: dict[str, Any], field: str
+    polling: AempPolling, changes: dict[str, Any], field: str
 ) -> None:
     refused = await register(polling, **changes)
     assert (refused.status_code, problem_fields(refused)) == (422, [field])
     assert SECRET not in refused.text
 
 
-async def test_a_feed_without_a_datum_is_refused_before_every_location_would_be(polling: Polling) -> None:
+async def test_a_feed_without_a_datum_is_refused_before_every_location_would_be(polling: AempPolling) -> None:
     feed = (await polling.lessor.client.post("/v1/feeds", json={"name": "no datum"})).json()
     refused = await register(polling, feed_id=feed["feed_id"])
     assert (refused.status_code, problem_fields(refused)) == (422, ["feed_id"])
 
 
-async def test_a_name_is_there_once(polling: Polling) -> None:
+async def test_a_name_is_there_once(polling: AempPolling) -> None:
     assert (await register(polling)).status_code == 201
     again = await register(polling)
     assert (again.status_code, problem_fields(again)) == (409, ["name"])
 
 
-async def test_a_lessor_has_not_any_number_of_sources(polling: Polling, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_lessor_has_not_any_number_of_sources(polling: AempPolling, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("app.telemetry.aemp_service.MAX_SOURCES", 1)
     assert (await register(polling)).status_code == 201
     assert (await register(polling, name="another")).status_code == 409
 
 
-async def test_without_a_key_nothing_is_stored_and_the_way_out_is_told(doors: Doors, urls: ClusterUrls) -> None:
-    lessor = await doors.lessor()
+async def test_without_a_key_nothing_is_stored_and_the_way_out_is_told(
+    principals: Principals, urls: ClusterUrls
+) -> None:
+    lessor = await principals.lessor()
     feed = (await lessor.client.post("/v1/feeds", json={"name": "makers", "coord_system": "wgs84"})).json()
     refused = await lessor.client.post("/v1/aemp-sources", json=source(feed["feed_id"]))
     assert (refused.status_code, refused.json()["code"]) == (503, "no_secret_key")
@@ -171,7 +176,7 @@ async def test_without_a_key_nothing_is_stored_and_the_way_out_is_told(doors: Do
         "db.internal",
     ],
 )
-async def test_our_own_network_is_refused_when_it_is_named(doors: Doors, host: str) -> None:
+async def test_our_own_network_is_refused_when_it_is_named(principals: Principals, host: str) -> None:
     from app.core.outbound import check_url
 
     with pytest.raises(ValueError, match="public"):
@@ -179,44 +184,44 @@ async def test_our_own_network_is_refused_when_it_is_named(doors: Doors, host: s
 
 
 async def test_a_disabled_source_is_not_polled_and_an_enabled_one_is_again(
-    polling: Polling, maker: Maker, clock: FixedClock
+    polling: AempPolling, maker: Maker, clock: FixedClock
 ) -> None:
     source_id = (await polling.register(maker)).json()["source_id"]
     path = f"/v1/aemp-sources/{source_id}"
-    await poll_due(polling.context, Taken(), NOW)
+    await poll_due(polling.context, RecordingIngest(), NOW)
     assert (await polling.lessor.client.patch(path, json={"enabled": False})).status_code == 200
-    assert await poll_due(polling.context, Taken(), NOW + timedelta(days=1)) == 0
+    assert await poll_due(polling.context, RecordingIngest(), NOW + timedelta(days=1)) == 0
     enabled = await polling.lessor.client.patch(path, json={"enabled": True})
     assert enabled.json()["next_poll_at"].startswith("2026-11-23T04:15:00")  # the maker's interval holds
     clock.set(NOW + timedelta(days=1))
     enabled = await polling.lessor.client.patch(path, json={"enabled": True, "min_interval": "PT30M"})
     assert (enabled.json()["next_poll_at"], enabled.json()["min_interval"]) == ("2026-11-24T04:00:00Z", "PT30M")
-    assert await poll_due(polling.context, Taken(), clock.now()) == 1
+    assert await poll_due(polling.context, RecordingIngest(), clock.now()) == 1
 
 
-async def test_a_new_secret_takes_the_place_of_the_old_one(polling: Polling, maker: Maker) -> None:
+async def test_a_new_secret_takes_the_place_of_the_old_one(polling: AempPolling, maker: Maker) -> None:
     source_id = (await polling.register_bearer(maker, secret="outdated")).json()["source_id"]
-    await poll_due(polling.context, Taken(), NOW)
+    await poll_due(polling.context, RecordingIngest(), NOW)
     assert (await polling.source())["consecutive_failures"] == 1
     changed = await polling.lessor.client.patch(f"/v1/aemp-sources/{source_id}", json={"secret": BEARER})
     assert (changed.json()["consecutive_failures"], changed.json()["last_error"]) == (0, None)
     assert BEARER not in changed.text
-    taken = Taken()
+    taken = RecordingIngest()
     await poll_due(polling.context, taken, NOW + timedelta(minutes=16))
     assert taken.devices == ["P1"]
 
 
-async def test_a_bearer_token_with_spaces_is_refused_later_too(polling: Polling, maker: Maker) -> None:
+async def test_a_bearer_token_with_spaces_is_refused_later_too(polling: AempPolling, maker: Maker) -> None:
     source_id = (await polling.register_bearer(maker)).json()["source_id"]
     refused = await polling.lessor.client.patch(f"/v1/aemp-sources/{source_id}", json={"secret": "a b"})
     assert problem_fields(refused) == ["secret"]
 
 
 async def test_a_deleted_source_is_gone_with_its_secret_and_cursors(
-    polling: Polling, maker: Maker, urls: ClusterUrls
+    polling: AempPolling, maker: Maker, urls: ClusterUrls
 ) -> None:
     source_id = (await polling.register(maker)).json()["source_id"]
-    await poll_due(polling.context, Taken(), NOW)
+    await poll_due(polling.context, RecordingIngest(), NOW)
     gone = await polling.lessor.client.delete(f"/v1/aemp-sources/{source_id}")
     assert (gone.status_code, gone.content) == (204, b"")
     assert (await polling.lessor.client.delete(f"/v1/aemp-sources/{source_id}")).status_code == 404
@@ -225,10 +230,10 @@ async def test_a_deleted_source_is_gone_with_its_secret_and_cursors(
             assert connection.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,)  # noqa: S608
 
 
-async def test_a_source_deleted_during_its_poll_breaks_nothing(polling: Polling, maker: Maker) -> None:
+async def test_a_source_deleted_during_its_poll_breaks_nothing(polling: AempPolling, maker: Maker) -> None:
     source_id = (await polling.register(maker)).json()["source_id"]
 
-    class Deletes(Taken):
+    class Deletes(RecordingIngest):
         async def __call__(self, *batch: Any) -> Any:
             await polling.lessor.client.delete(f"/v1/aemp-sources/{source_id}")
             return await super().__call__(*batch)

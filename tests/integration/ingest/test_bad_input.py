@@ -13,18 +13,9 @@ import zstandard
 from fastapi import FastAPI
 
 from app.cli.cluster import ClusterUrls
-from tests.conftest import NOW
-from tests.integration.ingest.fleet import (
-    CHANGNING,
-    DEVICE,
-    URUMQI,
-    exchange,
-    ping,
-    position,
-    request,
-    serving,
-)
-from tests.support import Doors, Holder
+from tests.api import ApiUser, Principals, exchange, first_position, http_request, serving
+from tests.factories.constants import CHANGNING, NOW, URUMQI
+from tests.factories.pings import DEVICE, ping
 
 BOMB = b" " * (9 * 1024 * 1024)
 JSON = {"Content-Type": "application/json"}
@@ -35,14 +26,14 @@ GUANGZHOU = (113.2644, 23.1291)
 """More than 900 km from both."""
 
 
-async def post(lessor: Holder, *rows: object) -> dict[str, Any]:
+async def post(lessor: ApiUser, *rows: object) -> dict[str, Any]:
     """Post rows and return the receipt."""
     answer = await lessor.client.post("/v1/pings", json=list(rows))
     assert answer.status_code == 200, answer.text
     return dict(answer.json())
 
 
-async def send(lessor: Holder, body: bytes, headers: dict[str, str] = JSON) -> httpx.Response:
+async def send(lessor: ApiUser, body: bytes, headers: dict[str, str] = JSON) -> httpx.Response:
     return await lessor.client.post("/v1/pings", content=body, headers=headers)
 
 
@@ -113,7 +104,7 @@ def with_member(member: str) -> bytes:
     ],
 )
 async def test_a_batch_that_cannot_be_taken_is_a_problem_and_nothing_is_stored(
-    lessor: Holder, urls: ClusterUrls, content: bytes, headers: dict[str, str], status: int
+    lessor: ApiUser, urls: ClusterUrls, content: bytes, headers: dict[str, str], status: int
 ) -> None:
     answer = await send(lessor, content, JSON | headers)
     assert answer.status_code == status, answer.text
@@ -158,7 +149,7 @@ async def test_a_batch_that_cannot_be_taken_is_a_problem_and_nothing_is_stored(
     ],
 )
 async def test_a_row_that_cannot_be_read_is_rejected_and_its_neighbours_are_stored(
-    lessor: Holder, row: bytes, field: str | None
+    lessor: ApiUser, row: bytes, field: str | None
 ) -> None:
     before, after = (json.dumps(ping(minutes)).encode() for minutes in (9, 8))
     receipt = (await send(lessor, b"[" + b",".join((before, row, after)) + b"]")).json()
@@ -169,28 +160,28 @@ async def test_a_row_that_cannot_be_read_is_rejected_and_its_neighbours_are_stor
 
 
 @pytest.mark.parametrize("literal", ["NaN", "Infinity", "[" * 5000 + "]" * 5000, r'"\ud800"'])
-async def test_what_is_no_json_costs_only_its_line_of_ndjson(lessor: Holder, literal: str) -> None:
+async def test_what_is_no_json_costs_only_its_line_of_ndjson(lessor: ApiUser, literal: str) -> None:
     lines = b"\n".join((json.dumps(ping(6)).encode(), with_member(f'"note": {literal}')))
     receipt = (await send(lessor, lines, NDJSON)).json()
     assert (receipt["stored"], outcomes(receipt)) == (1, [(1, "rejected", "malformed")])
 
 
-async def test_of_a_member_that_is_there_twice_the_last_counts(lessor: Holder) -> None:
+async def test_of_a_member_that_is_there_twice_the_last_counts(lessor: ApiUser) -> None:
     row = with_member('"lat": 31.25, "lat": 31.23')
     assert (await send(lessor, b"[" + row + b"]")).json()["stored"] == 1
-    assert (await position(lessor))["point"] == {"lon": CHANGNING[0], "lat": 31.23}
+    assert (await first_position(lessor))["point"] == {"lon": CHANGNING[0], "lat": 31.23}
 
 
 @pytest.mark.parametrize("identifier", ["860123456789012\0", "\0", "86012345678901\u0662", " " + DEVICE])
 async def test_an_identifier_that_is_not_exactly_a_devices_is_an_unknown_device(
-    lessor: Holder, identifier: str
+    lessor: ApiUser, identifier: str
 ) -> None:
     receipt = await post(lessor, ping(5, device_id=identifier), ping(4))
     assert (receipt["stored"], outcomes(receipt)) == (1, [(0, "rejected", "unknown_device")])
 
 
-async def test_another_lessors_device_is_answered_like_none(lessor: Holder, doors: Doors) -> None:
-    stranger = await doors.lessor("beishan")
+async def test_another_lessors_device_is_answered_like_none(lessor: ApiUser, principals: Principals) -> None:
+    stranger = await principals.lessor("beishan")
     theirs, none = (await post(stranger, ping()), await post(stranger, ping(device_id="000000000000000")))
     assert theirs["results"] == none["results"]
     assert outcomes(theirs) == [(0, "rejected", "unknown_device")]
@@ -208,30 +199,30 @@ async def test_another_lessors_device_is_answered_like_none(lessor: Holder, door
         ("2026-11-23T04:20:00Z", "future_fix"),
     ],
 )
-async def test_an_impossible_clock_is_stored_with_its_doubt(lessor: Holder, fixed_at: str, code: str) -> None:
+async def test_an_impossible_clock_is_stored_with_its_doubt(lessor: ApiUser, fixed_at: str, code: str) -> None:
     receipt = await post(lessor, ping(fixed_at=fixed_at), ping(4))
     assert (receipt["stored"], outcomes(receipt)) == (2, [(0, "doubted", code)])
-    assert (await position(lessor))["age_s"] == 240
+    assert (await first_position(lessor))["age_s"] == 240
 
 
 @pytest.mark.parametrize("fixed_at", ["0001-01-01T00:00:00+08:00", "9999-12-31T23:59:59-08:00"])
-async def test_a_time_outside_the_years_1_to_9999_in_utc_is_out_of_range(lessor: Holder, fixed_at: str) -> None:
+async def test_a_time_outside_the_years_1_to_9999_in_utc_is_out_of_range(lessor: ApiUser, fixed_at: str) -> None:
     receipt = await post(lessor, ping(fixed_at=fixed_at), ping(4))
     assert (receipt["stored"], outcomes(receipt)) == (1, [(0, "rejected", "out_of_range")])
     assert receipt["results"][0]["field"] == "fixed_at"
 
 
 @pytest.mark.parametrize("sent_at", ["0001-01-01T00:00:00+08:00", "9999-12-31T23:59:59-08:00"])
-async def test_an_impossible_time_of_sending_costs_nothing_but_itself(lessor: Holder, sent_at: str) -> None:
+async def test_an_impossible_time_of_sending_costs_nothing_but_itself(lessor: ApiUser, sent_at: str) -> None:
     assert (await post(lessor, ping(5, sent_at=sent_at)))["doubted"] == 0
-    asset_id = (await position(lessor))["asset_id"]
+    asset_id = (await first_position(lessor))["asset_id"]
     window = {"from": (NOW - timedelta(hours=1)).isoformat(), "to": NOW.isoformat()}
     track = await lessor.client.get(f"/v1/assets/{asset_id}/track", params=window)
     assert (track.status_code, len(track.json()["points"])) == (200, 1)
     assert track.json()["points"][0]["sent_at"] is None
 
 
-async def test_a_measurement_that_cannot_be_is_left_out(lessor: Holder, urls: ClusterUrls) -> None:
+async def test_a_measurement_that_cannot_be_is_left_out(lessor: ApiUser, urls: ClusterUrls) -> None:
     impossible: dict[str, Any] = {
         "satellites": 10**30,
         "course_deg": 720,
@@ -247,7 +238,7 @@ async def test_a_measurement_that_cannot_be_is_left_out(lessor: Holder, urls: Cl
 # Unknown members
 
 
-async def test_an_unknown_member_is_kept_within_2048_bytes(lessor: Holder, urls: ClusterUrls) -> None:
+async def test_an_unknown_member_is_kept_within_2048_bytes(lessor: ApiUser, urls: ClusterUrls) -> None:
     assert (await post(lessor, ping(5, fuel={"l": 80}, note="as it came")))["stored"] == 1
     assert the_one(urls, "SELECT extra FROM ping_extra") == {"fuel": {"l": 80}, "note": "as it came"}
 
@@ -264,7 +255,7 @@ async def test_an_unknown_member_is_kept_within_2048_bytes(lessor: Holder, urls:
     ids=["long", "long extra", "NUL", "NUL in a name", "NUL in an alarm"],
 )
 async def test_what_cannot_be_kept_beside_a_ping_never_costs_the_ping(
-    lessor: Holder, urls: ClusterUrls, more: dict[str, Any]
+    lessor: ApiUser, urls: ClusterUrls, more: dict[str, Any]
 ) -> None:
     receipt = await post(lessor, ping(5, **more), ping(4))
     assert (receipt["stored"], receipt["results"]) == (2, [])
@@ -277,7 +268,7 @@ async def test_what_cannot_be_kept_beside_a_ping_never_costs_the_ping(
     ids=["unknown", "extra"],
 )
 async def test_a_deep_member_is_not_kept_and_never_costs_the_ping(
-    lessor: Holder, urls: ClusterUrls, member: str
+    lessor: ApiUser, urls: ClusterUrls, member: str
 ) -> None:
     receipt = (await send(lessor, b"[" + with_member(member) + b"]")).json()
     assert (receipt["stored"], receipt["results"]) == (1, [])
@@ -287,36 +278,36 @@ async def test_a_deep_member_is_not_kept_and_never_costs_the_ping(
 # Places
 
 
-async def test_swapped_coordinates_inside_the_range_are_stored_as_a_jump(lessor: Holder) -> None:
+async def test_swapped_coordinates_inside_the_range_are_stored_as_a_jump(lessor: ApiUser) -> None:
     await post(lessor, ping(60, at=URUMQI))
     receipt = await post(lessor, ping(5, at=(URUMQI[1], URUMQI[0])))
     assert (receipt["stored"], outcomes(receipt)) == (1, [(0, "doubted", "jump")])
-    assert (await position(lessor))["point"] == {"lon": URUMQI[0], "lat": URUMQI[1]}
+    assert (await first_position(lessor))["point"] == {"lon": URUMQI[0], "lat": URUMQI[1]}
 
 
-async def test_an_asset_that_moved_900_km_while_silent_is_believed_at_the_third_fix(lessor: Holder) -> None:
+async def test_an_asset_that_moved_900_km_while_silent_is_believed_at_the_third_fix(lessor: ApiUser) -> None:
     await post(lessor, ping(60 * 24 * 5))
     codes = []
     for minutes in (9, 8, 7, 6):
         receipt = await post(lessor, ping(minutes, at=BEIJING))
         codes.append([code for _, _, code in outcomes(receipt)])
     assert codes == [["jump"], ["jump"], [], []]
-    assert (await position(lessor))["age_s"] == 360
+    assert (await first_position(lessor))["age_s"] == 360
 
 
-async def test_the_same_doubted_fix_sent_again_is_not_believed(lessor: Holder) -> None:
+async def test_the_same_doubted_fix_sent_again_is_not_believed(lessor: ApiUser) -> None:
     await post(lessor, ping(60 * 24 * 5))
     receipts = [await post(lessor, ping(9, at=BEIJING)) for _ in range(4)]
     assert [(r["stored"], r["duplicates"]) for r in receipts] == [(1, 0), (0, 1), (0, 1), (0, 1)]
-    assert (await position(lessor))["point"]["lon"] == CHANGNING[0]
+    assert (await first_position(lessor))["point"]["lon"] == CHANGNING[0]
     three_at_once = await post(lessor, *[ping(8, at=GUANGZHOU)] * 3)
     assert (three_at_once["stored"], three_at_once["duplicates"]) == (1, 2)
-    assert (await position(lessor))["point"]["lon"] == CHANGNING[0]
+    assert (await first_position(lessor))["point"]["lon"] == CHANGNING[0]
 
 
 @pytest.mark.parametrize("places", [(BEIJING, GUANGZHOU), (BEIJING, CHANGNING)], ids=["both away", "one at home"])
 async def test_two_clones_that_alternate_are_never_believed_away(
-    lessor: Holder, places: tuple[tuple[float, float], ...]
+    lessor: ApiUser, places: tuple[tuple[float, float], ...]
 ) -> None:
     await post(lessor, ping(60 * 24))
     away = [place for place in places if place != CHANGNING]
@@ -326,40 +317,40 @@ async def test_two_clones_that_alternate_are_never_believed_away(
         assert outcomes(receipt) == ([(0, "doubted", "jump")] if place in away else [])
     batch = await post(lessor, *(ping(minute, at=places[minute % 2]) for minute in range(9, 1, -1)))
     assert batch["doubted"] == 4 * len(away)
-    assert (await position(lessor))["point"] == {"lon": CHANGNING[0], "lat": CHANGNING[1]}
+    assert (await first_position(lessor))["point"] == {"lon": CHANGNING[0], "lat": CHANGNING[1]}
 
 
 # Order and size
 
 
-async def test_a_batch_of_one_device_in_reverse_order_is_as_good_as_in_order(lessor: Holder) -> None:
+async def test_a_batch_of_one_device_in_reverse_order_is_as_good_as_in_order(lessor: ApiUser) -> None:
     along = [(CHANGNING[0] + 0.001 * n, CHANGNING[1]) for n in range(50)]  # 95 m a minute
     receipt = await post(lessor, *(ping(50 - n, at=along[n]) for n in reversed(range(50))))
     assert (receipt["stored"], receipt["results"]) == (50, [])
-    assert (await position(lessor))["point"]["lon"] == pytest.approx(along[49][0])
+    assert (await first_position(lessor))["point"]["lon"] == pytest.approx(along[49][0])
 
 
-async def test_ten_thousand_rows_of_one_device_are_one_batch(lessor: Holder, urls: ClusterUrls) -> None:
+async def test_ten_thousand_rows_of_one_device_are_one_batch(lessor: ApiUser, urls: ClusterUrls) -> None:
     receipt = await post(lessor, *(ping(n / 300) for n in range(10_000)))
     assert (receipt["received"], receipt["stored"], receipt["results"]) == (10_000, 10_000, [])
     assert the_one(urls, "SELECT count(DISTINCT fixed_at) FROM ping") == 10_000
-    assert (await position(lessor))["age_s"] == 0
+    assert (await first_position(lessor))["age_s"] == 0
 
 
 # Connections
 
 
-def whole(lessor: Holder, *rows: object, target: str = "/v1/pings") -> bytes:
+def whole(lessor: ApiUser, *rows: object, target: str = "/v1/pings") -> bytes:
     body = json.dumps(rows).encode()
-    return request("POST", target, body, Authorization=f"Bearer {lessor.key}", Content_Type="application/json")
+    return http_request("POST", target, body, Authorization=f"Bearer {lessor.key}", Content_Type="application/json")
 
 
 async def test_a_body_that_stops_half_way_stores_nothing(
-    application: FastAPI, lessor: Holder, urls: ClusterUrls
+    application: FastAPI, lessor: ApiUser, urls: ClusterUrls
 ) -> None:
     sent = whole(lessor, *(ping(n) for n in range(1, 50)))
     ndjson = b"\n".join(json.dumps(ping(n)).encode() for n in range(1, 50))
-    lines = request(
+    lines = http_request(
         "POST", "/v1/pings", ndjson, Authorization=f"Bearer {lessor.key}", **{"Content-Type": NDJSON["Content-Type"]}
     )
     async with serving(application) as port:
@@ -371,7 +362,7 @@ async def test_a_body_that_stops_half_way_stores_nothing(
 
 
 async def test_a_client_that_never_reads_its_answer_holds_nobody_up(
-    application: FastAPI, lessor: Holder, urls: ClusterUrls
+    application: FastAPI, lessor: ApiUser, urls: ClusterUrls
 ) -> None:
     large = whole(lessor, *(ping(n / 300) for n in range(10_000)), target="/v1/pings?results=all")
     async with serving(application) as port:
@@ -387,7 +378,7 @@ async def test_a_client_that_never_reads_its_answer_holds_nobody_up(
 
 
 async def test_the_same_batch_from_two_connections_at_once_is_stored_once(
-    application: FastAPI, lessor: Holder, urls: ClusterUrls
+    application: FastAPI, lessor: ApiUser, urls: ClusterUrls
 ) -> None:
     sent = whole(lessor, *(ping(n / 10) for n in range(500)))
     async with serving(application) as port:

@@ -11,8 +11,8 @@ from app.cli.chain import verify_batches
 from app.cli.cluster import ClusterUrls
 from app.core.errors import AppError
 from app.core.settings import Settings
-from tests.integration.ingest.fleet import ping
-from tests.support import Holder
+from tests.api import ApiUser
+from tests.factories.pings import ping
 
 OTHER_BODY = (
     "UPDATE raw_body SET body_zstd = (SELECT body_zstd FROM raw_body WHERE batch_id <> %(batch)s LIMIT 1)"
@@ -21,7 +21,7 @@ OTHER_BODY = (
 
 
 @pytest.fixture
-async def four(lessor: Holder) -> list[int]:
+async def four(lessor: ApiUser) -> list[int]:
     """Four batches, by their ids."""
     return [(await lessor.client.post("/v1/pings", json=[ping(9 - n)])).json()["batch_id"] for n in range(4)]
 
@@ -40,7 +40,7 @@ def change(urls: ClusterUrls, *statements: str, batch: int) -> None:
 
 async def test_an_untouched_chain_holds_and_goes_on_from_a_kept_head(
     application: FastAPI,
-    lessor: Holder,
+    lessor: ApiUser,
     settings: Settings,
     four: list[int],
 ) -> None:

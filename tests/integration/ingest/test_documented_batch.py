@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from tests.support import Holder
+from tests.api import ApiUser
 
 PAPER = Path(__file__).resolve().parents[3] / "docs" / "formats.md"
 
@@ -16,7 +16,7 @@ def shown(name: str) -> Any:
     return json.loads(found[1])
 
 
-async def test_the_documented_batch_gets_the_documented_receipt(lessor: Holder) -> None:
+async def test_the_documented_batch_gets_the_documented_receipt(lessor: ApiUser) -> None:
     answer = await lessor.client.post("/v1/pings", json=shown("batch"))
     assert answer.status_code == 200, answer.text
     assert answer.json() | {"batch_id": 1} == shown("receipt")

@@ -13,10 +13,11 @@ import zstandard
 from fastapi import FastAPI
 
 from app.cli.cluster import ClusterUrls
-from tests.conftest import NOW
-from tests.integration.ingest.fleet import CHANGNING, DEVICE, make_feed, position
-from tests.support import Doors, Holder
-from tests.unit.telemetry.foreign import FLESPI, OSMAND, OWNTRACKS, TRACCAR
+from tests.api import ApiUser, Principals, first_position
+from tests.factories.constants import CHANGNING, NOW
+from tests.factories.devices import make_feed
+from tests.factories.messages import FLESPI, OSMAND, OWNTRACKS, TRACCAR
+from tests.factories.pings import DEVICE
 
 FIXED_AT = NOW - timedelta(minutes=5)
 EPOCH = round(FIXED_AT.timestamp())
@@ -25,15 +26,15 @@ LON, LAT = CHANGNING
 
 
 @pytest.fixture
-async def gateway(doors: Doors, lessor: Holder) -> Holder:
+async def gateway(principals: Principals, lessor: ApiUser) -> ApiUser:
     """A key of a feed that declares WGS-84."""
-    return await doors.lessor(feed_id=await make_feed(lessor))
+    return await principals.lessor(feed_id=await make_feed(lessor))
 
 
 @pytest.fixture
-async def phone(application: FastAPI, doors: Doors, lessor: Holder) -> AsyncIterator[httpx.AsyncClient]:
+async def phone(application: FastAPI, principals: Principals, lessor: ApiUser) -> AsyncIterator[httpx.AsyncClient]:
     """A sender that can send no header: its key, which can only post, stands in the path."""
-    holder = await doors.lessor(feed_id=await make_feed(lessor, "phones"), post_only=True)
+    holder = await principals.lessor(feed_id=await make_feed(lessor, "phones"), post_only=True)
     transport = httpx.ASGITransport(application, raise_app_exceptions=False)
     async with httpx.AsyncClient(
         transport=transport, base_url=f"http://leasetrace.test/v1/feeds/osmand/{holder.key}"
@@ -56,8 +57,8 @@ def osmand(**more: Any) -> dict[str, Any]:
     return {"id": DEVICE, "lat": LAT, "lon": LON, "timestamp": EPOCH, **more}
 
 
-async def assert_at_changning(lessor: Holder, speed_kmh: float | None = None) -> None:
-    found = await position(lessor)
+async def assert_at_changning(lessor: ApiUser, speed_kmh: float | None = None) -> None:
+    found = await first_position(lessor)
     assert (found["point"], found["age_s"]) == ({"lon": LON, "lat": LAT}, 300)
     assert found["speed_kmh"] == (None if speed_kmh is None else pytest.approx(speed_kmh, abs=0.06))
 
@@ -69,7 +70,7 @@ def stored(urls: ClusterUrls) -> int:
     return int(row[0])
 
 
-async def test_what_traccar_forwards_is_stored_and_answered_with_a_receipt(lessor: Holder, gateway: Holder) -> None:
+async def test_what_traccar_forwards_is_stored_and_answered_with_a_receipt(lessor: ApiUser, gateway: ApiUser) -> None:
     answer = await gateway.client.post("/v1/feeds/traccar", json=traccar())
     assert (answer.status_code, answer.json()["stored"]) == (200, 1)
     await assert_at_changning(lessor, speed_kmh=18.52)  # 10 knots
@@ -77,7 +78,7 @@ async def test_what_traccar_forwards_is_stored_and_answered_with_a_receipt(lesso
     assert (again.status_code, again.json()["duplicates"]) == (200, 1)
 
 
-async def test_traccar_is_not_made_to_send_for_ever_what_cannot_be_stored(gateway: Holder) -> None:
+async def test_traccar_is_not_made_to_send_for_ever_what_cannot_be_stored(gateway: ApiUser) -> None:
     unknown = await gateway.client.post("/v1/feeds/traccar", json=traccar("nobody"))
     assert (unknown.status_code, unknown.json()["results"][0]["code"]) == (200, "unknown_device")
     event = {"event": {"id": 1, "type": "deviceOnline"}, "device": traccar()["device"]}
@@ -85,7 +86,7 @@ async def test_traccar_is_not_made_to_send_for_ever_what_cannot_be_stored(gatewa
     assert (answer.status_code, answer.json()["rejected"]) == (200, 1)
 
 
-async def test_flespis_stream_is_taken_row_by_row(lessor: Holder, gateway: Holder) -> None:
+async def test_flespis_stream_is_taken_row_by_row(lessor: ApiUser, gateway: ApiUser) -> None:
     good = FLESPI | {
         "ident": DEVICE,
         "timestamp": EPOCH,
@@ -100,12 +101,12 @@ async def test_flespis_stream_is_taken_row_by_row(lessor: Holder, gateway: Holde
     receipt = answer.json()
     assert (receipt["received"], receipt["stored"], receipt["rejected"]) == (3, 1, 2)
     assert [row["index"] for row in receipt["results"] if row["status"] == "rejected"] == [1, 2]
-    found = await position(lessor)
+    found = await first_position(lessor)
     assert found["point"] == {"lon": LON, "lat": LAT}
 
 
 @pytest.mark.parametrize("how", ["GET", "POST with a query", "form", "JSON"])
-async def test_osmand_is_spoken_in_its_four_ways(lessor: Holder, phone: httpx.AsyncClient, how: str) -> None:
+async def test_osmand_is_spoken_in_its_four_ways(lessor: ApiUser, phone: httpx.AsyncClient, how: str) -> None:
     told = osmand(speed=10)
     if how == "GET":
         answer = await phone.get("", params=told)
@@ -157,7 +158,7 @@ async def test_of_a_get_the_query_is_the_raw_body_and_holds_no_key(
 
 
 async def test_owntracks_comes_with_basic_and_gets_a_list_of_no_commands(
-    lessor: Holder, gateway: Holder, client: httpx.AsyncClient
+    lessor: ApiUser, gateway: ApiUser, client: httpx.AsyncClient
 ) -> None:
     answer = await client.post("/v1/feeds/owntracks", json=owntracks(vel=54), auth=("jane", gateway.key))
     assert (answer.status_code, answer.json()) == (200, [])
@@ -176,7 +177,7 @@ async def test_owntracks_comes_with_basic_and_gets_a_list_of_no_commands(
     ids=["unknown device", "encrypted", "another type", "no latitude", "nothing"],
 )
 async def test_owntracks_is_answered_the_same_whatever_becomes_of_it(
-    gateway: Holder, client: httpx.AsyncClient, urls: ClusterUrls, body: dict[str, Any] | None
+    gateway: ApiUser, client: httpx.AsyncClient, urls: ClusterUrls, body: dict[str, Any] | None
 ) -> None:
     content = b"" if body is None else json.dumps(body).encode()
     answer = await client.post("/v1/feeds/owntracks", content=content, auth=("x", gateway.key))
@@ -208,13 +209,13 @@ async def test_a_key_that_is_no_lessors_posts_nothing(admin: httpx.AsyncClient) 
     assert (await admin.post("/v1/feeds/traccar", json=traccar())).status_code == 403
 
 
-async def test_a_feed_that_declares_no_datum_has_its_rows_rejected(doors: Doors, lessor: Holder) -> None:
-    silent = await doors.lessor(feed_id=await make_feed(lessor, "undeclared", coord_system=None))
+async def test_a_feed_that_declares_no_datum_has_its_rows_rejected(principals: Principals, lessor: ApiUser) -> None:
+    silent = await principals.lessor(feed_id=await make_feed(lessor, "undeclared", coord_system=None))
     answer = await silent.client.post("/v1/feeds/traccar", json=traccar())
     assert (answer.status_code, answer.json()["results"][0]["code"]) == (200, "datum_missing")
 
 
-async def test_a_packed_body_is_read_and_a_bomb_is_not(gateway: Holder) -> None:
+async def test_a_packed_body_is_read_and_a_bomb_is_not(gateway: ApiUser) -> None:
     packed = {"Content-Encoding": "zstd"}
     good = zstandard.compress(json.dumps(traccar()).encode())
     assert (await gateway.client.post("/v1/feeds/traccar", content=good, headers=packed)).json()["stored"] == 1
@@ -225,5 +226,5 @@ async def test_a_packed_body_is_read_and_a_bomb_is_not(gateway: Holder) -> None:
 @pytest.mark.parametrize(
     ("method", "path"), [("GET", "/v1/feeds/flespi/x"), ("PUT", "/v1/feeds/osmand"), ("GET", "/v1/feeds/aprs/x")]
 )
-async def test_what_is_no_entrance_is_none(gateway: Holder, method: str, path: str) -> None:
+async def test_what_is_no_entrance_is_none(gateway: ApiUser, method: str, path: str) -> None:
     assert (await gateway.client.request(method, path)).status_code == (404 if "aprs" in path else 405)

@@ -7,15 +7,9 @@ import pytest
 from fastapi import FastAPI
 
 from app.ingest.senders import Senders
-from tests.integration.ingest.fleet import make_feed, ping, register_truck
-from tests.support import Doors, Holder
-
-
-@pytest.fixture
-async def lessor(doors: Doors) -> Holder:
-    holder = await doors.lessor()
-    await register_truck(holder)
-    return holder
+from tests.api import ApiUser, Principals
+from tests.factories.devices import make_feed
+from tests.factories.pings import ping
 
 
 @pytest.fixture
@@ -37,7 +31,7 @@ def assert_too_fast(answer: httpx.Response) -> None:
 
 
 async def test_past_the_limit_of_requests_even_a_body_that_cannot_be_read_is_answered_429(
-    senders: Senders, lessor: Holder
+    senders: Senders, lessor: ApiUser
 ) -> None:
     async def post() -> httpx.Response:
         return await lessor.client.post("/v1/pings", content=b"[", headers={"Content-Type": "application/json"})
@@ -49,7 +43,7 @@ async def test_past_the_limit_of_requests_even_a_body_that_cannot_be_read_is_ans
     assert_too_fast(refused[0])
 
 
-async def test_past_the_limit_of_rows_nothing_of_the_batch_is_stored(senders: Senders, lessor: Holder) -> None:
+async def test_past_the_limit_of_rows_nothing_of_the_batch_is_stored(senders: Senders, lessor: ApiUser) -> None:
     first = await lessor.client.post("/v1/pings", json=[ping(n) for n in range(9, 0, -1)])
     assert first.json()["stored"] == 9
     for _ in range(2):
@@ -59,20 +53,20 @@ async def test_past_the_limit_of_rows_nothing_of_the_batch_is_stored(senders: Se
     assert (again.json()["stored"], again.json()["duplicates"]) == (9, 0)
 
 
-async def test_one_sender_does_not_slow_another(senders: Senders, lessor: Holder, doors: Doors) -> None:
+async def test_one_sender_does_not_slow_another(senders: Senders, lessor: ApiUser, principals: Principals) -> None:
     rows = [ping(n) for n in range(10, 0, -1)]
     assert (await lessor.client.post("/v1/pings", json=rows)).status_code == 200
     assert_too_fast(await lessor.client.post("/v1/pings", json=rows))
-    other_key = await doors.lessor()
+    other_key = await principals.lessor()
     assert (await other_key.client.post("/v1/pings", json=rows)).json()["duplicates"] == 10
-    with_feed = await doors.lessor(feed_id=await make_feed(lessor))
+    with_feed = await principals.lessor(feed_id=await make_feed(lessor))
     for _ in range(3):
         assert (await with_feed.client.post("/v1/pings", json=rows)).json()["duplicates"] == 10
 
 
-async def test_keys_of_one_feed_share_its_limit(senders: Senders, lessor: Holder, doors: Doors) -> None:
+async def test_keys_of_one_feed_share_its_limit(senders: Senders, lessor: ApiUser, principals: Principals) -> None:
     feed_id = await make_feed(lessor)
-    first, second = await doors.lessor(feed_id=feed_id), await doors.lessor(feed_id=feed_id)
+    first, second = await principals.lessor(feed_id=feed_id), await principals.lessor(feed_id=feed_id)
     await first.client.post("/v1/pings", json=[ping(3)])
     await second.client.post("/v1/pings", json=[ping(2)])
     taken_of = senders._rows[feed_id]
@@ -80,8 +74,8 @@ async def test_keys_of_one_feed_share_its_limit(senders: Senders, lessor: Holder
     assert set(senders._rows) & {first.principal_id, second.principal_id} == set()
 
 
-async def test_foreign_entrances_have_the_same_limits(senders: Senders, doors: Doors) -> None:
-    poster = await doors.lessor(post_only=True)
+async def test_foreign_entrances_have_the_same_limits(senders: Senders, principals: Principals) -> None:
+    poster = await principals.lessor(post_only=True)
     answers = [await poster.client.post("/v1/feeds/owntracks", content=b"") for _ in range(40)]
     assert answers[0].json() == []
     assert_too_fast(next(a for a in answers if a.status_code != 200))

@@ -15,17 +15,17 @@ from fastapi import FastAPI
 from app.cli.cluster import ClusterUrls
 from app.core.clock import FixedClock
 from app.core.datum import CoordSystem, everywhere, from_wgs84
-from tests.conftest import NOW
-from tests.integration.ingest.fleet import CHANGNING, ping
-from tests.integration.ingest.fleet import position as the_asset
-from tests.support import AS_SERVICE, Doors, Holder
+from tests.api import ApiUser, Principals, first_position
+from tests.database import AS_SERVICE
+from tests.factories.constants import CHANGNING, NOW
+from tests.factories.pings import ping
 
 
-async def post(lessor: Holder, *rows: object, **more: Any) -> httpx.Response:
+async def post(lessor: ApiUser, *rows: object, **more: Any) -> httpx.Response:
     return await lessor.client.post("/v1/pings", json=list(rows), **more)
 
 
-async def test_a_stored_ping_is_the_position_of_its_asset_with_its_court(lessor: Holder) -> None:
+async def test_a_stored_ping_is_the_position_of_its_asset_with_its_court(lessor: ApiUser) -> None:
     answer = await post(lessor, ping())
     assert answer.status_code == 200
     receipt = answer.json()
@@ -37,7 +37,7 @@ async def test_a_stored_ping_is_the_position_of_its_asset_with_its_court(lessor:
         "rejected": 0,
     }
     assert receipt["results"] == []
-    position = await the_asset(lessor)
+    position = await first_position(lessor)
     assert position["state"] == "fresh"
     assert position["court"]["code"] == "沪0105"
     assert position["court"]["name"] == "上海市长宁区人民法院"
@@ -46,7 +46,7 @@ async def test_a_stored_ping_is_the_position_of_its_asset_with_its_court(lessor:
     assert position["confidence"] == "high"
 
 
-async def test_the_same_batch_again_changes_nothing_and_says_so(lessor: Holder) -> None:
+async def test_the_same_batch_again_changes_nothing_and_says_so(lessor: ApiUser) -> None:
     rows = [ping(5), ping(4)]
     first = (await post(lessor, *rows)).json()
     again = (await post(lessor, *rows, ping(3))).json()
@@ -55,12 +55,12 @@ async def test_the_same_batch_again_changes_nothing_and_says_so(lessor: Holder) 
     assert [(r["index"], r["status"]) for r in again["results"]] == [(0, "duplicate"), (1, "duplicate")]
 
 
-async def test_a_row_twice_in_one_batch_is_stored_once(lessor: Holder) -> None:
+async def test_a_row_twice_in_one_batch_is_stored_once(lessor: ApiUser) -> None:
     receipt = (await post(lessor, ping(5), ping(5))).json()
     assert (receipt["stored"], receipt["duplicates"]) == (1, 1)
 
 
-async def test_one_bad_row_hurts_only_itself(lessor: Holder) -> None:
+async def test_one_bad_row_hurts_only_itself(lessor: ApiUser) -> None:
     receipt = (
         await post(
             lessor,
@@ -82,7 +82,7 @@ async def test_one_bad_row_hurts_only_itself(lessor: Holder) -> None:
     assert all(r["status"] == "rejected" and r["message"] for r in receipt["results"])
 
 
-async def test_every_row_is_listed_on_request(lessor: Holder) -> None:
+async def test_every_row_is_listed_on_request(lessor: ApiUser) -> None:
     receipt = (await post(lessor, ping(5), ping(4, at=(0, 0)), params={"results": "all"})).json()
     assert [r["status"] for r in receipt["results"]] == ["stored", "doubted"]
 
@@ -97,15 +97,15 @@ async def test_every_row_is_listed_on_request(lessor: Holder) -> None:
     ],
 )
 async def test_a_doubtful_fix_is_stored_but_never_becomes_the_position(
-    lessor: Holder, row: dict[str, Any], doubt: str
+    lessor: ApiUser, row: dict[str, Any], doubt: str
 ) -> None:
     await post(lessor, ping(30))
     receipt = (await post(lessor, row)).json()
     assert (receipt["stored"], receipt["doubted"]) == (1, 1)
     assert receipt["results"][0]["code"] == doubt
-    assert (await the_asset(lessor))["age_s"] == 1800
+    assert (await first_position(lessor))["age_s"] == 1800
     assert (await post(lessor, ping(20))).json()["doubted"] == 0
-    assert (await the_asset(lessor))["age_s"] == 1200
+    assert (await first_position(lessor))["age_s"] == 1200
 
 
 @pytest.mark.parametrize(
@@ -119,58 +119,58 @@ async def test_a_doubtful_fix_is_stored_but_never_becomes_the_position(
     ],
 )
 async def test_an_informative_doubt_is_told_and_the_position_moves(
-    lessor: Holder, row: dict[str, Any], doubt: str
+    lessor: ApiUser, row: dict[str, Any], doubt: str
 ) -> None:
     receipt = (await post(lessor, row)).json()
     assert doubt in receipt["results"][0]["message"]
-    position = await the_asset(lessor)
+    position = await first_position(lessor)
     assert position["point"] is not None
     assert doubt in position["doubts"]
 
 
-async def test_late_data_never_move_the_position_back(lessor: Holder) -> None:
+async def test_late_data_never_move_the_position_back(lessor: ApiUser) -> None:
     await post(lessor, ping(5))
     await post(lessor, ping(300, at=(116.4, 39.9), backfill=True))
-    position = await the_asset(lessor)
+    position = await first_position(lessor)
     assert (position["age_s"], position["court"]["code"]) == (300, "沪0105")
 
 
-async def test_the_same_time_at_another_place_is_stored_and_marked(lessor: Holder) -> None:
+async def test_the_same_time_at_another_place_is_stored_and_marked(lessor: ApiUser) -> None:
     await post(lessor, ping(5))
     receipt = (await post(lessor, ping(5, at=(121.5, 31.3)))).json()
     assert (receipt["stored"], receipt["results"][0]["code"]) == (1, "conflict")
     both = (await post(lessor, ping(3), ping(3, at=(121.5, 31.3)))).json()
     assert [(r["index"], r["code"]) for r in both["results"]] == [(1, "conflict")]
-    assert (await the_asset(lessor))["point"] == {"lon": CHANGNING[0], "lat": CHANGNING[1]}
+    assert (await first_position(lessor))["point"] == {"lon": CHANGNING[0], "lat": CHANGNING[1]}
 
 
-async def test_gcj02_is_converted_once_and_the_declaration_is_kept(lessor: Holder, urls: ClusterUrls) -> None:
+async def test_gcj02_is_converted_once_and_the_declaration_is_kept(lessor: ApiUser, urls: ClusterUrls) -> None:
     lon, lat = from_wgs84(np.array([CHANGNING[0]]), np.array([CHANGNING[1]]), CoordSystem.GCJ02, everywhere)
     assert abs(lon[0] - CHANGNING[0]) > 0.003
     await post(lessor, ping(5, at=(float(lon[0]), float(lat[0])), coord_system="gcj02"))
-    point = (await the_asset(lessor))["point"]
+    point = (await first_position(lessor))["point"]
     assert point["lon"] == pytest.approx(CHANGNING[0], abs=2e-7)
     assert point["lat"] == pytest.approx(CHANGNING[1], abs=2e-7)
     with psycopg.connect(urls.owner_url) as connection:
         assert connection.execute("SELECT origin FROM ping").fetchall() == [(31,)]
 
 
-async def test_a_feed_declares_the_datum_for_rows_that_do_not(doors: Doors, lessor: Holder) -> None:
+async def test_a_feed_declares_the_datum_for_rows_that_do_not(principals: Principals, lessor: ApiUser) -> None:
     feed = await lessor.client.post("/v1/feeds", json={"name": "gateway", "coord_system": "wgs84"})
     assert feed.status_code == 201
-    gateway = await doors.lessor(feed_id=feed.json()["feed_id"])
+    gateway = await principals.lessor(feed_id=feed.json()["feed_id"])
     row = ping(5)
     del row["coord_system"]
     assert (await post(gateway, row)).json()["stored"] == 1
 
 
-async def test_a_ping_belongs_to_the_asset_that_the_device_was_on_then(lessor: Holder) -> None:
+async def test_a_ping_belongs_to_the_asset_that_the_device_was_on_then(lessor: ApiUser) -> None:
     before_binding = (await post(lessor, ping(60 * 24 * 365))).json()
     assert "unbound" in before_binding["results"][0]["message"]
-    assert (await the_asset(lessor))["state"] == "never_located"
+    assert (await first_position(lessor))["state"] == "never_located"
 
 
-async def test_a_binding_made_later_counts_for_the_next_batch(lessor: Holder) -> None:
+async def test_a_binding_made_later_counts_for_the_next_batch(lessor: ApiUser) -> None:
     device = await lessor.client.post("/v1/devices", json={"identifier": "second", "kind": "wireless"})
     assert (await post(lessor, ping(5, device_id="second"))).json()["results"][0]["code"] == "unbound"
     asset_id = (await lessor.client.get("/v1/assets")).json()["items"][0]["asset_id"]
@@ -180,7 +180,7 @@ async def test_a_binding_made_later_counts_for_the_next_batch(lessor: Holder) ->
 
 
 @pytest.mark.parametrize("pack", [gzip.compress, zstandard.compress])
-async def test_packed_bodies_and_ndjson_are_read(lessor: Holder, pack: Any) -> None:
+async def test_packed_bodies_and_ndjson_are_read(lessor: ApiUser, pack: Any) -> None:
     lines = "\n".join(json.dumps(row) for row in (ping(5), ping(4))).encode()
     encoding = "gzip" if pack is gzip.compress else "zstd"
     headers = {"Content-Type": "application/x-ndjson", "Content-Encoding": encoding}
@@ -188,13 +188,15 @@ async def test_packed_bodies_and_ndjson_are_read(lessor: Holder, pack: Any) -> N
     assert answer.json()["stored"] == 2
 
 
-async def test_only_a_lessor_posts_pings(client: httpx.AsyncClient, admin: httpx.AsyncClient, doors: Doors) -> None:
+async def test_only_a_lessor_posts_pings(
+    client: httpx.AsyncClient, admin: httpx.AsyncClient, principals: Principals
+) -> None:
     assert (await client.post("/v1/pings", json=[ping()])).status_code == 401
     assert (await admin.post("/v1/pings", json=[ping()])).status_code == 403
-    assert (await (await doors.court()).client.post("/v1/pings", json=[ping()])).status_code == 403
+    assert (await (await principals.court()).client.post("/v1/pings", json=[ping()])).status_code == 403
 
 
-async def test_a_ping_leads_back_to_the_bytes_it_came_in(lessor: Holder, urls: ClusterUrls) -> None:
+async def test_a_ping_leads_back_to_the_bytes_it_came_in(lessor: ApiUser, urls: ClusterUrls) -> None:
     body = json.dumps([ping(5, note="kept as it came")]).encode()
     answer = await lessor.client.post("/v1/pings", content=body, headers={"Content-Type": "application/json"})
     with psycopg.connect(urls.owner_url) as connection:
@@ -207,15 +209,17 @@ async def test_a_ping_leads_back_to_the_bytes_it_came_in(lessor: Holder, urls: C
     assert json.loads(body)[row[0]]["note"] == "kept as it came"
 
 
-async def test_a_receipt_can_be_had_again_by_its_lessor_only(doors: Doors, lessor: Holder) -> None:
+async def test_a_receipt_can_be_had_again_by_its_lessor_only(principals: Principals, lessor: ApiUser) -> None:
     receipt = (await post(lessor, ping(5), ping(4, at=(0, 0)))).json()
     again = await lessor.client.get(f"/v1/batches/{receipt['batch_id']}")
     assert again.json() == receipt
-    stranger = await doors.lessor("beishan")
+    stranger = await principals.lessor("beishan")
     assert (await stranger.client.get(f"/v1/batches/{receipt['batch_id']}")).status_code == 404
 
 
-async def test_a_future_clock_and_a_lost_one_wait_in_the_default_partition(lessor: Holder, urls: ClusterUrls) -> None:
+async def test_a_future_clock_and_a_lost_one_wait_in_the_default_partition(
+    lessor: ApiUser, urls: ClusterUrls
+) -> None:
     await post(lessor, ping(5, fixed_at="9999-12-31T00:00:00Z"), ping(5, fixed_at="0001-01-01T00:00:00Z"), ping(5))
     with psycopg.connect(urls.owner_url) as connection:
         rows = connection.execute(
@@ -225,7 +229,7 @@ async def test_a_future_clock_and_a_lost_one_wait_in_the_default_partition(lesso
 
 
 async def test_a_database_whose_clock_is_behind_ours_keeps_pings_in_the_default_partition(
-    lessor: Holder, urls: ClusterUrls, clock: FixedClock
+    lessor: ApiUser, urls: ClusterUrls, clock: FixedClock
 ) -> None:
     clock.set(NOW + timedelta(days=20_000))
     receipt = (await post(lessor, ping(-60 * 24 * 20_000 + 5))).json()
@@ -235,7 +239,7 @@ async def test_a_database_whose_clock_is_behind_ours_keeps_pings_in_the_default_
 
 
 async def test_what_waits_in_the_default_partition_moves_when_its_day_gets_one(
-    lessor: Holder, urls: ClusterUrls, clock: FixedClock
+    lessor: ApiUser, urls: ClusterUrls, clock: FixedClock
 ) -> None:
     ahead = NOW + timedelta(days=30)
     await post(lessor, ping(5, fixed_at=ahead.isoformat()))
@@ -248,7 +252,7 @@ async def test_what_waits_in_the_default_partition_moves_when_its_day_gets_one(
         connection.rollback()
 
 
-async def test_an_acknowledged_ping_is_committed(application: FastAPI, lessor: Holder, urls: ClusterUrls) -> None:
+async def test_an_acknowledged_ping_is_committed(application: FastAPI, lessor: ApiUser, urls: ClusterUrls) -> None:
     await post(lessor, ping(5))
     with psycopg.connect(urls.app_url, options=AS_SERVICE) as connection:
         assert connection.execute("SELECT count(*) FROM ping").fetchone() == (1,)

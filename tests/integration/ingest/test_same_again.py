@@ -10,14 +10,15 @@ from structlog.testing import capture_logs
 
 from app.cli.cluster import ClusterUrls
 from app.core.clock import FixedClock
-from tests.conftest import NOW
-from tests.integration.ingest.fleet import CHANGNING, URUMQI, ping, position, register_truck
-from tests.support import Holder
+from tests.api import ApiUser, first_position
+from tests.factories.constants import CHANGNING, NOW, URUMQI
+from tests.factories.devices import register_truck
+from tests.factories.pings import ping
 
 DAY = 24 * 60
 
 
-async def post(lessor: Holder, *rows: dict[str, Any]) -> dict[str, Any]:
+async def post(lessor: ApiUser, *rows: dict[str, Any]) -> dict[str, Any]:
     answer = await lessor.client.post("/v1/pings", json=list(rows))
     assert answer.status_code == 200, answer.text
     return dict(answer.json())
@@ -29,7 +30,7 @@ def days(urls: ClusterUrls) -> list[tuple[date, int]]:
 
 
 async def test_a_blocked_fix_that_is_sent_again_does_not_become_the_last_of_its_day(
-    lessor: Holder, urls: ClusterUrls
+    lessor: ApiUser, urls: ClusterUrls
 ) -> None:
     yesterday = ping(DAY, CHANGNING), ping(DAY - 10, URUMQI)
     await post(lessor, *yesterday)
@@ -42,20 +43,20 @@ async def test_a_blocked_fix_that_is_sent_again_does_not_become_the_last_of_its_
 
 
 async def test_a_fix_that_was_stored_as_future_does_not_become_the_position_when_it_is_sent_again(
-    lessor: Holder, clock: FixedClock
+    lessor: ApiUser, clock: FixedClock
 ) -> None:
     await post(lessor, ping(5))
     ahead = ping(-15)
     assert (await post(lessor, ahead))["results"][0]["code"] == "future_fix"
     clock.set(NOW + timedelta(minutes=6))
     assert (await post(lessor, ahead))["duplicates"] == 1
-    assert (await position(lessor))["fixed_at"].startswith("2026-11-23T03:55")
+    assert (await first_position(lessor))["fixed_at"].startswith("2026-11-23T03:55")
     assert (await post(lessor, ping(4)))["stored"] == 1
-    assert (await position(lessor))["fixed_at"].startswith("2026-11-23T03:56")
+    assert (await first_position(lessor))["fixed_at"].startswith("2026-11-23T03:56")
 
 
 async def test_contradicting_positions_sent_again_in_another_order_are_duplicates_too(
-    lessor: Holder, urls: ClusterUrls
+    lessor: ApiUser, urls: ClusterUrls
 ) -> None:
     one, other = ping(5), ping(5, (121.5, 31.3))
     await post(lessor, one)
@@ -68,7 +69,7 @@ async def test_contradicting_positions_sent_again_in_another_order_are_duplicate
 
 
 async def test_a_device_that_comes_back_to_an_asset_within_a_day_is_stored_whole(
-    lessor: Holder, urls: ClusterUrls
+    lessor: ApiUser, urls: ClusterUrls
 ) -> None:
     spare = await lessor.client.post(
         "/v1/assets",
@@ -95,15 +96,15 @@ async def test_a_device_that_comes_back_to_an_asset_within_a_day_is_stored_whole
 
 
 async def test_groups_of_the_same_device_at_once_are_all_stored_and_the_newest_is_the_position(
-    application: FastAPI, lessor: Holder
+    application: FastAPI, lessor: ApiUser
 ) -> None:
     receipts = await asyncio.gather(*(post(lessor, ping(120 - minute / 10)) for minute in range(300)))
     assert sum(receipt["stored"] for receipt in receipts) == 300
-    assert (await position(lessor))["age_s"] == round((120 - 29.9) * 60)
+    assert (await first_position(lessor))["age_s"] == round((120 - 29.9) * 60)
 
 
 async def test_a_position_that_somebody_put_back_costs_neither_its_group_nor_the_doubted_fixes_in_it(
-    lessor: Holder, urls: ClusterUrls
+    lessor: ApiUser, urls: ClusterUrls
 ) -> None:
     await register_truck(lessor, "second", "沪A54321")
     await post(lessor, ping(30), ping(30, device_id="second"))
@@ -117,4 +118,4 @@ async def test_a_position_that_somebody_put_back_costs_neither_its_group_nor_the
     assert "group_split" not in {line["event"] for line in logged}  # not taken for poisoned
     assert (receipt["stored"], receipt["rejected"]) == (2, 0)
     assert [row["code"] for row in receipt["results"]] == ["jump"]
-    assert (await position(lessor))["age_s"] == 300
+    assert (await first_position(lessor))["age_s"] == 300

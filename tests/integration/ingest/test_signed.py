@@ -17,9 +17,11 @@ from app.core.clock import FixedClock
 from app.core.remembered import Remembered
 from app.core.sealing import new_key
 from app.ingest.signatures import SIGNATURE_HEADER, TIME_HEADER, signature_of
-from tests.conftest import NOW, context_of
-from tests.integration.ingest.fleet import CHANGNING, DEVICE, make_feed, ping
-from tests.support import AS_SERVICE, Doors, Holder, problem_fields
+from tests.api import ApiUser, Principals, context_of, problem_fields
+from tests.database import AS_SERVICE
+from tests.factories.constants import CHANGNING, NOW
+from tests.factories.devices import make_feed
+from tests.factories.pings import DEVICE, ping
 
 TIME = round(NOW.timestamp())
 LON, LAT = CHANGNING
@@ -34,17 +36,17 @@ def secret_keys(application: FastAPI, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-async def feed_id(lessor: Holder) -> int:
+async def feed_id(lessor: ApiUser) -> int:
     return await make_feed(lessor)
 
 
 @pytest.fixture
-async def gateway(doors: Doors, feed_id: int) -> Holder:
-    return await doors.lessor(feed_id=feed_id)
+async def gateway(principals: Principals, feed_id: int) -> ApiUser:
+    return await principals.lessor(feed_id=feed_id)
 
 
 @pytest.fixture
-async def secret(lessor: Holder, feed_id: int) -> str:
+async def secret(lessor: ApiUser, feed_id: int) -> str:
     made = await lessor.client.post(f"/v1/feeds/{feed_id}/hmac-secret")
     assert (made.status_code, made.json()["feed_id"]) == (201, feed_id), made.text
     return str(made.json()["secret"])
@@ -58,12 +60,12 @@ def body_of(*rows: object) -> bytes:
     return json.dumps(rows).encode()
 
 
-async def post(gateway: Holder, body: bytes, headers: Mapping[str, str]) -> httpx.Response:
+async def post(gateway: ApiUser, body: bytes, headers: Mapping[str, str]) -> httpx.Response:
     told = {"Content-Type": "application/json", **headers}
     return await gateway.client.post("/v1/pings", content=body, headers=told)
 
 
-async def test_a_signed_request_is_taken_also_packed(gateway: Holder, secret: str) -> None:
+async def test_a_signed_request_is_taken_also_packed(gateway: ApiUser, secret: str) -> None:
     body = body_of(ping(5))
     assert (await post(gateway, body, signed(secret, body))).json()["stored"] == 1
     packed = gzip.compress(body_of(ping(4)))
@@ -84,7 +86,7 @@ async def test_a_signed_request_is_taken_also_packed(gateway: Holder, secret: st
     ids=["unsigned", "no signature", "another secret", "old", "ahead", "no time"],
 )
 async def test_any_other_is_refused_and_nothing_is_stored(
-    gateway: Holder, secret: str, urls: ClusterUrls, headers: dict[str, str], field: str
+    gateway: ApiUser, secret: str, urls: ClusterUrls, headers: dict[str, str], field: str
 ) -> None:
     refused = await post(gateway, body_of(ping(5)), headers)
     assert (refused.status_code, refused.json()["code"], problem_fields(refused)) == (401, "not_signed", [field])
@@ -94,7 +96,7 @@ async def test_any_other_is_refused_and_nothing_is_stored(
 
 
 async def test_a_signature_of_another_body_or_an_old_one_is_refused(
-    gateway: Holder, secret: str, clock: FixedClock
+    gateway: ApiUser, secret: str, clock: FixedClock
 ) -> None:
     body = body_of(ping(5))
     assert (await post(gateway, body_of(ping(4)), signed(secret, body))).status_code == 401
@@ -106,7 +108,7 @@ async def test_a_signature_of_another_body_or_an_old_one_is_refused(
 
 
 async def test_a_new_secret_ends_the_old_one_and_turning_it_off_ends_both(
-    lessor: Holder, gateway: Holder, feed_id: int, secret: str
+    lessor: ApiUser, gateway: ApiUser, feed_id: int, secret: str
 ) -> None:
     body = body_of(ping(5))
     assert (await lessor.client.get(f"/v1/feeds/{feed_id}")).json()["hmac"] is True
@@ -124,24 +126,24 @@ async def test_a_new_secret_ends_the_old_one_and_turning_it_off_ends_both(
     assert (refused.status_code, problem_fields(refused)) == (422, ["hmac"])
 
 
-async def test_a_key_of_another_feed_needs_no_signature(lessor: Holder, secret: str, doors: Doors) -> None:
-    other = await doors.lessor(feed_id=await make_feed(lessor, "other"))
+async def test_a_key_of_another_feed_needs_no_signature(lessor: ApiUser, secret: str, principals: Principals) -> None:
+    other = await principals.lessor(feed_id=await make_feed(lessor, "other"))
     assert (await post(other, body_of(ping(5)), {})).status_code == 200
     assert (await post(lessor, body_of(ping(4)), {})).status_code == 200
 
 
 async def test_only_its_lessor_or_an_administrator_makes_a_secret(
-    lessor: Holder, feed_id: int, doors: Doors, admin: httpx.AsyncClient
+    lessor: ApiUser, feed_id: int, principals: Principals, admin: httpx.AsyncClient
 ) -> None:
-    stranger = await doors.lessor("beishan")
+    stranger = await principals.lessor("beishan")
     assert (await stranger.client.post(f"/v1/feeds/{feed_id}/hmac-secret")).status_code == 404
     assert (await stranger.client.post("/v1/feeds/999999/hmac-secret")).status_code == 404
-    assert (await (await doors.court()).client.post(f"/v1/feeds/{feed_id}/hmac-secret")).status_code == 403
+    assert (await (await principals.court()).client.post(f"/v1/feeds/{feed_id}/hmac-secret")).status_code == 403
     assert (await admin.post(f"/v1/feeds/{feed_id}/hmac-secret")).status_code == 201
 
 
 async def test_the_secret_is_sealed_and_bound_to_its_feed(
-    lessor: Holder, gateway: Holder, feed_id: int, secret: str, doors: Doors, urls: ClusterUrls
+    lessor: ApiUser, gateway: ApiUser, feed_id: int, secret: str, principals: Principals, urls: ClusterUrls
 ) -> None:
     other_id = await make_feed(lessor, "other")
     with psycopg.connect(urls.app_url, options=AS_SERVICE) as connection:
@@ -149,7 +151,7 @@ async def test_the_secret_is_sealed_and_bound_to_its_feed(
         assert row is not None
         assert secret.encode() not in row[0]
         connection.execute("UPDATE feed SET hmac_secret_sealed = %s WHERE feed_id = %s", (row[0], other_id))
-    other = await doors.lessor(feed_id=other_id)
+    other = await principals.lessor(feed_id=other_id)
     body = body_of(ping(5))
     assert (await post(other, body, signed(secret, body))).status_code == 503
     assert (await post(gateway, body, signed(secret, body))).status_code == 200
@@ -157,8 +159,8 @@ async def test_the_secret_is_sealed_and_bound_to_its_feed(
 
 async def test_without_a_key_to_keep_secrets_none_is_made_and_none_is_skipped(
     application: FastAPI,
-    lessor: Holder,
-    gateway: Holder,
+    lessor: ApiUser,
+    gateway: ApiUser,
     feed_id: int,
     secret: str,
     monkeypatch: pytest.MonkeyPatch,
@@ -170,20 +172,20 @@ async def test_without_a_key_to_keep_secrets_none_is_made_and_none_is_skipped(
         assert (await post(gateway, body, headers)).status_code == 503
 
 
-async def osmand(gateway: Holder, query: str, headers: dict[str, str], **more: Any) -> int:
+async def osmand(gateway: ApiUser, query: str, headers: dict[str, str], **more: Any) -> int:
     how = "POST" if more else "GET"
     answer = await gateway.client.request(how, f"/v1/feeds/osmand?{query}", headers=headers, **more)
     return answer.status_code
 
 
-async def test_where_the_data_stand_in_the_query_the_query_is_signed(gateway: Holder, secret: str) -> None:
+async def test_where_the_data_stand_in_the_query_the_query_is_signed(gateway: ApiUser, secret: str) -> None:
     assert await osmand(gateway, QUERY, signed(secret, QUERY.encode())) == 200
     assert await osmand(gateway, QUERY, {}) == 401
     assert await osmand(gateway, QUERY.replace("31.2", "31.3"), signed(secret, QUERY.encode())) == 401
     assert await osmand(gateway, QUERY, signed(secret, b"")) == 401
 
 
-async def test_a_signature_counts_for_what_is_read_not_for_what_lies_beside_it(gateway: Holder, secret: str) -> None:
+async def test_a_signature_counts_for_what_is_read_not_for_what_lies_beside_it(gateway: ApiUser, secret: str) -> None:
     """Nobody gets a position of theirs past the signature of another request."""
     body = json.dumps({"device_id": DEVICE, "location": {"coords": {"latitude": LAT, "longitude": LON}}}).encode()
     forged_form = {"content": QUERY.encode()}
@@ -196,7 +198,7 @@ async def test_a_signature_counts_for_what_is_read_not_for_what_lies_beside_it(g
     assert await osmand(gateway, QUERY, signed(secret, body) | json_type, content=body) == 200
 
 
-async def test_other_formats_sign_their_bodies(gateway: Holder, secret: str) -> None:
+async def test_other_formats_sign_their_bodies(gateway: ApiUser, secret: str) -> None:
     body = json.dumps({"_type": "lwt"}).encode()
     for headers, status in ((signed(secret, body), 200), ({}, 401), (signed(secret, b"{}"), 401)):
         answer = await gateway.client.post("/v1/feeds/owntracks?u=jane", content=body, headers=headers)

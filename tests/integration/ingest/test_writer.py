@@ -17,16 +17,16 @@ from app.ingest.parcel import Parcel
 from app.ingest.writer import GroupWriter
 from app.telemetry.domain import RejectCode, Rejection
 from app.telemetry.rows import Decoded, PingRow
-from tests.conftest import NOW
-from tests.support import Doors, Holder
+from tests.api import ApiUser, Principals
+from tests.factories.constants import NOW
 
 CHANGNING = (121.4241, 31.2205)
 
 
 @pytest.fixture
-async def lessor(doors: Doors) -> Holder:
+async def lessor(principals: Principals) -> ApiUser:
     """A lessor with the devices d0 to d4, on nothing."""
-    holder = await doors.lessor()
+    holder = await principals.lessor()
     for number in range(5):
         made = await holder.client.post("/v1/devices", json={"identifier": f"d{number}", "kind": "wired"})
         assert made.status_code == 201
@@ -38,7 +38,7 @@ def row(device: int, minutes_ago: float = 5, **more: Any) -> PingRow:
     return PingRow(device_id=f"d{device}", fixed_at=fixed_at, lon=CHANGNING[0], lat=CHANGNING[1], **more)
 
 
-def parcel(lessor: Holder, *rows: PingRow) -> Parcel:
+def parcel(lessor: ApiUser, *rows: PingRow) -> Parcel:
     decoded = Decoded(list(rows), list(range(len(rows))), (), len(rows))
     return Parcel(decoded, lessor.subject_id, None, None, CoordSystem.WGS84, NOW, "application/json", b"[]")
 
@@ -53,7 +53,7 @@ def breaking_our_own_code(good: Parcel) -> Parcel:
 
 @pytest.mark.parametrize("poison", [refused_by_the_database, breaking_our_own_code])
 async def test_a_poisoned_batch_fails_alone_and_the_writer_goes_on(
-    application: FastAPI, lessor: Holder, poison: Any
+    application: FastAPI, lessor: ApiUser, poison: Any
 ) -> None:
     context: Context = application.state.context
     async with GroupWriter(context, application.state.locators) as writer:
@@ -76,7 +76,7 @@ async def minutes_of_devices(context: Context) -> list[tuple[str, int]]:
         return [(identifier, round((NOW - fixed_at) / timedelta(minutes=1))) for identifier, fixed_at in rows]
 
 
-async def test_a_poisoned_row_fails_by_itself_and_its_batch_is_stored(application: FastAPI, lessor: Holder) -> None:
+async def test_a_poisoned_row_fails_by_itself_and_its_batch_is_stored(application: FastAPI, lessor: ApiUser) -> None:
     context: Context = application.state.context
     rows = [row(0, minute) for minute in range(20, 10, -1)]
     rows[3] = row(1, speed_kmh="fast")  # what a decoder with a fault would let through
@@ -92,7 +92,9 @@ async def test_a_poisoned_row_fails_by_itself_and_its_batch_is_stored(applicatio
     assert len(await minutes_of_devices(context)) == 9
 
 
-async def test_bytes_are_bounded_too_and_batches_of_rejected_rows_count(application: FastAPI, lessor: Holder) -> None:
+async def test_bytes_are_bounded_too_and_batches_of_rejected_rows_count(
+    application: FastAPI, lessor: ApiUser
+) -> None:
     context: Context = application.state.context
     tight = replace(context, settings=context.settings.model_copy(update={"writer_queue_bytes": 250}))
     large = replace(parcel(lessor, row(0)), body=b"x" * 100)
@@ -108,7 +110,7 @@ async def test_bytes_are_bounded_too_and_batches_of_rejected_rows_count(applicat
 
 
 async def test_past_the_bound_of_the_queue_a_batch_is_refused_and_after_closing_too(
-    application: FastAPI, lessor: Holder
+    application: FastAPI, lessor: ApiUser
 ) -> None:
     context: Context = application.state.context
     tight = replace(context, settings=context.settings.model_copy(update={"writer_queue_rows": 3}))

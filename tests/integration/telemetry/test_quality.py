@@ -8,26 +8,20 @@ import pytest
 from fastapi import FastAPI
 
 from app.core.clock import FixedClock
-from tests.conftest import NOW
-from tests.integration.ingest.fleet import DEVICE, make_feed, ping, register_truck
-from tests.support import Doors, Holder, counted_queries, problem_fields
+from tests.api import ApiUser, Principals, counted_queries, problem_fields
+from tests.factories.constants import NOW
+from tests.factories.devices import make_feed, register_truck
+from tests.factories.pings import DEVICE, ping
 
 
-@pytest.fixture
-async def lessor(doors: Doors) -> Holder:
-    holder = await doors.lessor()
-    await register_truck(holder)
-    return holder
-
-
-async def quality(holder: Holder, feed_id: int, **window: Any) -> dict[str, Any]:
+async def quality(holder: ApiUser, feed_id: int, **window: Any) -> dict[str, Any]:
     told = {("from" if name == "from_" else name): at.isoformat() for name, at in window.items()}
     answer = await holder.client.get(f"/v1/feeds/{feed_id}/quality", params=told)
     assert answer.status_code == 200, answer.text
     return dict(answer.json())
 
 
-async def test_a_feed_that_never_sent_says_so(lessor: Holder) -> None:
+async def test_a_feed_that_never_sent_says_so(lessor: ApiUser) -> None:
     found = await quality(lessor, await make_feed(lessor))
     assert (found["state"], found["last_batch_at"], found["batches"]) == ("never", None, 0)
     assert [found[name] for name in ("duplicate_share", "doubted_share", "lag_mean_s", "lag_max_s")] == [None] * 4
@@ -36,9 +30,9 @@ async def test_a_feed_that_never_sent_says_so(lessor: Holder) -> None:
     assert found["hours"][-1] == {"hour": "2026-11-23T04:00:00Z", "batches": 0, "received": 0, "stored": 0}
 
 
-async def test_what_came_is_counted_with_its_shares_and_lags(lessor: Holder, doors: Doors) -> None:
+async def test_what_came_is_counted_with_its_shares_and_lags(lessor: ApiUser, principals: Principals) -> None:
     feed_id = await make_feed(lessor)
-    gateway = await doors.lessor(feed_id=feed_id)
+    gateway = await principals.lessor(feed_id=feed_id)
     await gateway.client.post("/v1/pings", json=[ping(4), ping(4), ping(3, at=(0, 0)), ping(2, device_id="nobody")])
     await gateway.client.post("/v1/pings", json=[ping(2), ping(1, accuracy_m=900), ping(30, source="cell"), ping(4)])
     await lessor.client.post("/v1/pings", json=[ping(0.5)])  # not through the feed
@@ -59,9 +53,11 @@ async def test_what_came_is_counted_with_its_shares_and_lags(lessor: Holder, doo
     assert (found["state"], found["last_batch_at"]) == ("live", "2026-11-23T04:00:00Z")
 
 
-async def test_a_clock_that_is_wrong_does_not_hide_the_lag_of_the_others(lessor: Holder, doors: Doors) -> None:
+async def test_a_clock_that_is_wrong_does_not_hide_the_lag_of_the_others(
+    lessor: ApiUser, principals: Principals
+) -> None:
     feed_id = await make_feed(lessor)
-    gateway = await doors.lessor(feed_id=feed_id)
+    gateway = await principals.lessor(feed_id=feed_id)
     year = 60 * 24 * 365
     await gateway.client.post("/v1/pings", json=[ping(4), ping(2), ping(20 * year), ping(-2 * year)])
     found = await quality(lessor, feed_id)
@@ -69,10 +65,10 @@ async def test_a_clock_that_is_wrong_does_not_hide_the_lag_of_the_others(lessor:
 
 
 async def test_the_window_is_of_whole_hours_and_every_hour_is_there(
-    lessor: Holder, doors: Doors, clock: FixedClock
+    lessor: ApiUser, principals: Principals, clock: FixedClock
 ) -> None:
     feed_id = await make_feed(lessor)
-    gateway = await doors.lessor(feed_id=feed_id)
+    gateway = await principals.lessor(feed_id=feed_id)
     for hours in range(3):
         clock.set(NOW + timedelta(hours=hours, minutes=20))
         await gateway.client.post("/v1/pings", json=[ping(-60 * hours - 10)])
@@ -93,16 +89,18 @@ async def test_the_window_is_of_whole_hours_and_every_hour_is_there(
         ({"to": datetime.fromisoformat("0001-01-01T00:30:00+00:00")}, "to"),
     ],
 )
-async def test_a_window_that_cannot_be_is_refused(lessor: Holder, window: dict[str, datetime], field: str) -> None:
+async def test_a_window_that_cannot_be_is_refused(lessor: ApiUser, window: dict[str, datetime], field: str) -> None:
     told = {name: at.isoformat() for name, at in window.items()}
     answer = await lessor.client.get(f"/v1/feeds/{await make_feed(lessor)}/quality", params=told)
     assert (answer.status_code, problem_fields(answer)) == (422, [field])
 
 
-async def test_a_feed_falls_silent_after_its_own_time(lessor: Holder, doors: Doors, clock: FixedClock) -> None:
+async def test_a_feed_falls_silent_after_its_own_time(
+    lessor: ApiUser, principals: Principals, clock: FixedClock
+) -> None:
     own, usual = await make_feed(lessor, "own", silent_after="PT1H"), await make_feed(lessor, "usual")
     for feed_id in (own, usual):
-        await (await doors.lessor(feed_id=feed_id)).client.post("/v1/pings", json=[ping(feed_id)])
+        await (await principals.lessor(feed_id=feed_id)).client.post("/v1/pings", json=[ping(feed_id)])
     states = []
     for hours in (0, 1, 5.9, 6, 6000):
         clock.set(NOW + timedelta(hours=hours))
@@ -117,13 +115,13 @@ async def test_a_feed_falls_silent_after_its_own_time(lessor: Holder, doors: Doo
 
 
 async def test_silent_devices_are_those_last_heard_through_the_feed(
-    lessor: Holder, doors: Doors, clock: FixedClock
+    lessor: ApiUser, principals: Principals, clock: FixedClock
 ) -> None:
     for name in ("B", "C", "D"):
         await register_truck(lessor, f"device {name}", f"沪{name}12345")
     feed_id = await make_feed(lessor, device_silent_after="PT2H")
-    gateway = await doors.lessor(feed_id=feed_id)
-    other = await doors.lessor(feed_id=await make_feed(lessor, "other"))
+    gateway = await principals.lessor(feed_id=feed_id)
+    other = await principals.lessor(feed_id=await make_feed(lessor, "other"))
     await gateway.client.post("/v1/pings", json=[ping(5), *(ping(5, device_id=f"device {n}") for n in "BCD")])
     clock.set(NOW + timedelta(hours=1))
     await other.client.post("/v1/pings", json=[ping(-50, device_id="device B")])
@@ -142,20 +140,20 @@ async def test_silent_devices_are_those_last_heard_through_the_feed(
 
 
 async def test_another_lessors_feed_is_as_unknown_as_none(
-    lessor: Holder, doors: Doors, admin: httpx.AsyncClient
+    lessor: ApiUser, principals: Principals, admin: httpx.AsyncClient
 ) -> None:
     feed_id = await make_feed(lessor)
-    stranger = await doors.lessor("beishan")
+    stranger = await principals.lessor("beishan")
     for number in (feed_id, 999_999):
         assert (await stranger.client.get(f"/v1/feeds/{number}/quality")).status_code == 404
     assert (await admin.get(f"/v1/feeds/{feed_id}/quality")).status_code == 200
 
 
 async def test_it_takes_two_queries_however_much_came(
-    application: FastAPI, lessor: Holder, doors: Doors, clock: FixedClock
+    application: FastAPI, lessor: ApiUser, principals: Principals, clock: FixedClock
 ) -> None:
     feed_id = await make_feed(lessor)
-    gateway = await doors.lessor(feed_id=feed_id)
+    gateway = await principals.lessor(feed_id=feed_id)
     for hours in range(5):
         clock.set(NOW + timedelta(hours=hours))
         await gateway.client.post("/v1/pings", json=[ping(-60 * hours)])

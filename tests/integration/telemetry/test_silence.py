@@ -13,16 +13,10 @@ from app.core.clock import FixedClock
 from app.core.database import SERVICE
 from app.core.http import Context
 from app.telemetry.silence import SilenceChange, check_silence
-from tests.conftest import NOW, context_of
-from tests.integration.ingest.fleet import make_feed, ping, register_truck
-from tests.support import Doors, Holder, counted_queries
-
-
-@pytest.fixture
-async def lessor(doors: Doors) -> Holder:
-    holder = await doors.lessor()
-    await register_truck(holder)
-    return holder
+from tests.api import ApiUser, Principals, context_of, counted_queries
+from tests.factories.constants import NOW
+from tests.factories.devices import make_feed
+from tests.factories.pings import ping
 
 
 class Worker:
@@ -58,14 +52,16 @@ async def alerts(client: httpx.AsyncClient, **params: Any) -> list[dict[str, Any
     return list(answer.json()["items"])
 
 
-async def test_a_feed_that_never_sent_is_not_silent(lessor: Holder, worker: Worker) -> None:
+async def test_a_feed_that_never_sent_is_not_silent(lessor: ApiUser, worker: Worker) -> None:
     await make_feed(lessor)
     assert await worker.at(1000) == []
 
 
-async def test_silence_is_raised_once_and_cleared_once(lessor: Holder, doors: Doors, worker: Worker) -> None:
+async def test_silence_is_raised_once_and_cleared_once(
+    lessor: ApiUser, principals: Principals, worker: Worker
+) -> None:
     feed_id = await make_feed(lessor)
-    gateway = await doors.lessor(feed_id=feed_id)
+    gateway = await principals.lessor(feed_id=feed_id)
     await gateway.client.post("/v1/pings", json=[ping()])
     assert [await worker.at(hours) for hours in (0, 5.99)] == [[], []]
     assert await worker.at(6) == [(feed_id, True)]
@@ -93,20 +89,20 @@ async def test_silence_is_raised_once_and_cleared_once(lessor: Holder, doors: Do
 
 
 async def test_a_silence_between_two_checks_is_an_alert_of_its_own(
-    lessor: Holder, doors: Doors, worker: Worker
+    lessor: ApiUser, principals: Principals, worker: Worker
 ) -> None:
     feed_id = await make_feed(lessor)
-    gateway = await doors.lessor(feed_id=feed_id)
+    gateway = await principals.lessor(feed_id=feed_id)
     await gateway.client.post("/v1/pings", json=[ping()])
     await worker.at(10)
     await gateway.client.post("/v1/pings", json=[ping(1)])
     assert await worker.at(20) == [(feed_id, False), (feed_id, True)]
 
 
-async def test_each_feed_has_its_own_patience(lessor: Holder, doors: Doors, worker: Worker) -> None:
+async def test_each_feed_has_its_own_patience(lessor: ApiUser, principals: Principals, worker: Worker) -> None:
     quick, usual = await make_feed(lessor, "quick", silent_after="PT1H"), await make_feed(lessor, "usual")
     for feed_id in (quick, usual):
-        await (await doors.lessor(feed_id=feed_id)).client.post("/v1/pings", json=[ping(feed_id)])
+        await (await principals.lessor(feed_id=feed_id)).client.post("/v1/pings", json=[ping(feed_id)])
     assert await worker.at(1) == [(quick, True)]
     await lessor.client.patch(f"/v1/feeds/{quick}", json={"silent_after": "P2D"})
     assert await worker.at(2) == [(quick, False)]
@@ -114,31 +110,31 @@ async def test_each_feed_has_its_own_patience(lessor: Holder, doors: Doors, work
 
 
 async def test_batches_without_a_feed_and_rejected_rows_do_not_matter(
-    lessor: Holder, doors: Doors, worker: Worker
+    lessor: ApiUser, principals: Principals, worker: Worker
 ) -> None:
     await lessor.client.post("/v1/pings", json=[ping()])
     assert await worker.at(100) == []
     feed_id = await make_feed(lessor)
-    gateway = await doors.lessor(feed_id=feed_id)
+    gateway = await principals.lessor(feed_id=feed_id)
     await gateway.client.post("/v1/pings", json=[ping(device_id="nobody")])
     assert await worker.at(105) == []
     assert await worker.at(106) == [(feed_id, True)]
 
 
 async def test_who_sees_which_alerts(
-    lessor: Holder, doors: Doors, admin: httpx.AsyncClient, worker: Worker, client: httpx.AsyncClient
+    lessor: ApiUser, principals: Principals, admin: httpx.AsyncClient, worker: Worker, client: httpx.AsyncClient
 ) -> None:
-    stranger = await doors.lessor("beishan")
+    stranger = await principals.lessor("beishan")
     for holder in (lessor, stranger):
         for name in ("first", "second"):
-            gateway = await doors.lessor(
+            gateway = await principals.lessor(
                 "yuanhai" if holder is lessor else "beishan", feed_id=await make_feed(holder, name)
             )
             await gateway.client.post("/v1/pings", json=[ping()])
     assert len(await worker.at(6)) == 4
     assert {a["lessor_id"] for a in await alerts(lessor.client)} == {lessor.subject_id}
     assert len(await alerts(admin)) == 4
-    assert (await (await doors.court()).client.get("/v1/alerts")).status_code == 403
+    assert (await (await principals.court()).client.get("/v1/alerts")).status_code == 403
     assert (await client.get("/v1/alerts")).status_code == 401
     page = (await admin.get("/v1/alerts", params={"limit": 3})).json()
     rest = (await admin.get("/v1/alerts", params={"limit": 3, "after": page["next"]})).json()
@@ -146,10 +142,10 @@ async def test_who_sees_which_alerts(
 
 
 async def test_it_is_a_line_of_warning_and_three_queries(
-    application: FastAPI, lessor: Holder, doors: Doors, worker: Worker
+    application: FastAPI, lessor: ApiUser, principals: Principals, worker: Worker
 ) -> None:
     feed_id = await make_feed(lessor)
-    await (await doors.lessor(feed_id=feed_id)).client.post("/v1/pings", json=[ping()])
+    await (await principals.lessor(feed_id=feed_id)).client.post("/v1/pings", json=[ping()])
     with structlog.testing.capture_logs() as lines, counted_queries(application) as statements:
         await worker.at(6)
     assert len(statements) == 3

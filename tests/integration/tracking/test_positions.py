@@ -13,15 +13,15 @@ from app.core.clock import FixedClock
 from app.core.settings import Settings
 from app.main import create_app
 from app.tracking.service import positions_as_of
-from tests.conftest import NOW
-from tests.support import Doors, Holder
+from tests.api import ApiUser, Principals
+from tests.factories.constants import NOW
 
 CHANGNING = (121.4241, 31.2205)
 PUDONG = (121.5440, 31.2210)
 BEIJING = (116.3974, 39.9093)
 
 
-async def registered(lessor: Holder, *identifiers: str) -> int:
+async def registered(lessor: ApiUser, *identifiers: str) -> int:
     """Register an asset with these devices on it since the beginning of the year; return its id."""
     body = {"asset_type": "vehicle", "kind": "car", "plate_no": "沪A12345", "lease_contract_no": "L-1"}
     asset_id = (await lessor.client.post("/v1/assets", json=body)).json()["asset_id"]
@@ -36,7 +36,7 @@ async def registered(lessor: Holder, *identifiers: str) -> int:
     return int(asset_id)
 
 
-async def post(lessor: Holder, *rows: tuple[str, float, tuple[float, float], dict[str, Any]]) -> None:
+async def post(lessor: ApiUser, *rows: tuple[str, float, tuple[float, float], dict[str, Any]]) -> None:
     pings = [
         {
             "device_id": device,
@@ -52,8 +52,10 @@ async def post(lessor: Holder, *rows: tuple[str, float, tuple[float, float], dic
     assert answer.json()["stored"] == len(rows), answer.text
 
 
-async def test_of_two_devices_the_satellite_fix_is_preferred_unless_it_is_six_hours_older(doors: Doors) -> None:
-    lessor = await doors.lessor()
+async def test_of_two_devices_the_satellite_fix_is_preferred_unless_it_is_six_hours_older(
+    principals: Principals,
+) -> None:
+    lessor = await principals.lessor()
     asset_id = await registered(lessor, "gnss", "cell")
     await post(lessor, ("gnss", 300, CHANGNING, {}), ("cell", 10, BEIJING, {"source": "cell", "accuracy_m": 900}))
     answer = (await lessor.client.get(f"/v1/assets/{asset_id}/position")).json()
@@ -61,13 +63,13 @@ async def test_of_two_devices_the_satellite_fix_is_preferred_unless_it_is_six_ho
     assert [d["preferred"] for d in answer["devices"]] == [True, False]
     await post(lessor, ("cell", 0, BEIJING, {"source": "cell"}), ("gnss", 361, CHANGNING, {}))
     assert (await lessor.client.get(f"/v1/assets/{asset_id}/position")).json()["source"] == "gnss"
-    other = await doors.lessor("beishan")
+    other = await principals.lessor("beishan")
     body = {"asset_type": "vehicle", "kind": "car", "plate_no": "京A12345", "lease_contract_no": "L-2"}
     assert (await other.client.post("/v1/assets", json=body)).status_code == 201
 
 
-async def test_a_network_fix_that_is_much_newer_is_taken_and_confidence_is_low(doors: Doors) -> None:
-    lessor = await doors.lessor()
+async def test_a_network_fix_that_is_much_newer_is_taken_and_confidence_is_low(principals: Principals) -> None:
+    lessor = await principals.lessor()
     asset_id = await registered(lessor, "gnss", "cell")
     await post(lessor, ("gnss", 60 * 24, CHANGNING, {}), ("cell", 10, BEIJING, {"source": "cell"}))
     answer = (await lessor.client.get(f"/v1/assets/{asset_id}/position")).json()
@@ -76,8 +78,10 @@ async def test_a_network_fix_that_is_much_newer_is_taken_and_confidence_is_low(d
     assert answer["reasons"]
 
 
-async def test_the_past_is_answered_from_history(application: FastAPI, session: AsyncSession, doors: Doors) -> None:
-    lessor = await doors.lessor()
+async def test_the_past_is_answered_from_history(
+    application: FastAPI, session: AsyncSession, principals: Principals
+) -> None:
+    lessor = await principals.lessor()
     asset_id = await registered(lessor, "one")
     day = 60 * 24
     await post(
@@ -101,8 +105,8 @@ async def test_the_past_is_answered_from_history(application: FastAPI, session: 
     assert await at(0) == CHANGNING
 
 
-async def test_a_track_shows_doubts_and_gaps_and_goes_on_page_by_page(doors: Doors) -> None:
-    lessor = await doors.lessor()
+async def test_a_track_shows_doubts_and_gaps_and_goes_on_page_by_page(principals: Principals) -> None:
+    lessor = await principals.lessor()
     asset_id = await registered(lessor, "one")
     rows: list[tuple[str, float, tuple[float, float], dict[str, Any]]] = [
         ("one", 100, CHANGNING, {}),
@@ -141,30 +145,30 @@ async def test_a_track_shows_doubts_and_gaps_and_goes_on_page_by_page(doors: Doo
         ({"from": "2026-11-23T00:00:00Z", "to": "2026-11-23T01:00:00Z", "after": "nonsense"}, "after"),
     ],
 )
-async def test_a_window_that_cannot_be_is_named(doors: Doors, params: dict[str, str], field: str) -> None:
-    lessor = await doors.lessor()
+async def test_a_window_that_cannot_be_is_named(principals: Principals, params: dict[str, str], field: str) -> None:
+    lessor = await principals.lessor()
     asset_id = await registered(lessor)
     answer = await lessor.client.get(f"/v1/assets/{asset_id}/track", params=params)
     assert answer.status_code == 422
     assert [error["field"] for error in answer.json()["errors"]] == [field]
 
 
-async def test_the_last_day_that_there_is_can_be_asked_for(doors: Doors) -> None:
-    lessor = await doors.lessor()
+async def test_the_last_day_that_there_is_can_be_asked_for(principals: Principals) -> None:
+    lessor = await principals.lessor()
     asset_id = await registered(lessor)
     window = {"from": "9999-12-31T00:00:00Z", "to": "9999-12-31T23:59:59Z"}
     answer = await lessor.client.get(f"/v1/assets/{asset_id}/track", params=window)
     assert (answer.status_code, answer.json()["points"]) == (200, [])
 
 
-async def test_who_may_not_see_an_asset_is_told_what_they_would_be_told_of_none(doors: Doors) -> None:
-    lessor = await doors.lessor()
+async def test_who_may_not_see_an_asset_is_told_what_they_would_be_told_of_none(principals: Principals) -> None:
+    lessor = await principals.lessor()
     asset_id = await registered(lessor, "one")
     await post(lessor, ("one", 5, CHANGNING, {}))
     for stranger, params in (
-        (await doors.lessor("beishan"), {}),
-        (await doors.court(), {"case": 1}),
-        (await doors.dispatcher(), {"case": 1}),
+        (await principals.lessor("beishan"), {}),
+        (await principals.court(), {"case": 1}),
+        (await principals.dispatcher(), {"case": 1}),
     ):
         hidden = await stranger.client.get(f"/v1/assets/{asset_id}/position", params=params)
         absent = await stranger.client.get("/v1/assets/2000000000/position", params=params)
@@ -172,8 +176,8 @@ async def test_who_may_not_see_an_asset_is_told_what_they_would_be_told_of_none(
         assert hidden.json()["detail"] == absent.json()["detail"]
 
 
-async def test_a_court_must_say_for_which_case_it_reads(doors: Doors) -> None:
-    court = await doors.court()
+async def test_a_court_must_say_for_which_case_it_reads(principals: Principals) -> None:
+    court = await principals.court()
     answer = await court.client.get("/v1/assets/1/position")
     assert answer.status_code == 403
     assert answer.json()["code"] == "purpose_required"
@@ -181,9 +185,9 @@ async def test_a_court_must_say_for_which_case_it_reads(doors: Doors) -> None:
 
 
 async def test_more_readers_than_connections_wait_for_the_boundaries_and_not_for_each_other(
-    doors: Doors, settings: Settings, clock: FixedClock
+    principals: Principals, settings: Settings, clock: FixedClock
 ) -> None:
-    lessor = await doors.lessor()
+    lessor = await principals.lessor()
     asset_id = await registered(lessor, "gnss")
     await post(lessor, ("gnss", 5, CHANGNING, {}))
     application = create_app(settings.model_copy(update={"pool_size": 1}), clock)

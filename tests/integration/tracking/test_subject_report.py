@@ -18,11 +18,10 @@ from app.cli.data_rights import print_report
 from app.cli.exports import check_file
 from app.core.clock import FixedClock
 from app.core.settings import Settings
-from tests.conftest import NOW
-from tests.integration.clusters.conftest import CHANGNING, KUNSHAN, Fleet, fleet
-from tests.support import Doors, problem_fields
+from tests.api import Principals, problem_fields
+from tests.factories.cases import CaseAssets
+from tests.factories.constants import CHANGNING, KUNSHAN, NOW
 
-__all__ = ["fleet"]
 LESSEE = "某运输有限公司"
 
 
@@ -33,11 +32,13 @@ async def report(client: httpx.AsyncClient, asset_id: int) -> dict[str, Any]:
     return told
 
 
-async def known(fleet: Fleet, doors: Doors) -> tuple[int, str]:
+async def known(case_assets: CaseAssets, principals: Principals) -> tuple[int, str]:
     """An asset that was heard of twice and looked at by a court, a dispatcher and its lessor; its number, a plate."""
-    (asset_id,) = await fleet.add(1)
-    feed = (await fleet.lessor.post("/v1/feeds", json={"name": "gateway", "coord_system": "wgs84"})).json()["feed_id"]
-    sender = await doors.lessor(feed_id=feed)
+    (asset_id,) = await case_assets.add(1)
+    feed = (await case_assets.lessor.post("/v1/feeds", json={"name": "gateway", "coord_system": "wgs84"})).json()[
+        "feed_id"
+    ]
+    sender = await principals.lessor(feed_id=feed)
     for ago, place in ((timedelta(days=9), KUNSHAN), (timedelta(hours=1), CHANGNING)):
         row = {
             "device_id": f"device-{asset_id}",
@@ -53,16 +54,18 @@ async def known(fleet: Fleet, doors: Doors) -> tuple[int, str]:
         "lat": 0,
         "coord_system": "wgs84",
     }
-    assert (await fleet.lessor.post("/v1/pings", json=[zero])).json()["doubted"] == 1
-    session = fleet.matter.session
+    assert (await case_assets.lessor.post("/v1/pings", json=[zero])).json()["doubted"] == 1
+    session = case_assets.case.session
     await session.execute(text("UPDATE asset SET lessee_name = :name"), {"name": LESSEE})
     await session.commit()
     return asset_id, str(await session.scalar(text("SELECT plate_no FROM asset")))
 
 
-async def test_it_tells_what_is_stored_and_where_it_came_from(fleet: Fleet, doors: Doors) -> None:
-    asset_id, plate_no = await known(fleet, doors)
-    told = await report(fleet.lessor, asset_id)
+async def test_it_tells_what_is_stored_and_where_it_came_from(
+    case_assets: CaseAssets, principals: Principals
+) -> None:
+    asset_id, plate_no = await known(case_assets, principals)
+    told = await report(case_assets.lessor, asset_id)
     assert (told["lessee_name"], told["next"], told["computed_at"]) == (None, None, "2026-11-23T04:00:00Z")
     (one,) = told["assets"]
     assert one["asset"]["plate_no"] == plate_no
@@ -86,19 +89,21 @@ async def test_it_tells_what_is_stored_and_where_it_came_from(fleet: Fleet, door
     assert one["holds"] == []
 
 
-async def test_it_tells_to_whom_it_was_opened_and_which_court_looked_but_not_who(fleet: Fleet, doors: Doors) -> None:
-    asset_id, _ = await known(fleet, doors)
-    case, number = fleet.matter.case_id, "(2025)沪0105执4321号"
-    dispatcher = await doors.dispatcher()
+async def test_it_tells_to_whom_it_was_opened_and_which_court_looked_but_not_who(
+    case_assets: CaseAssets, principals: Principals
+) -> None:
+    asset_id, _ = await known(case_assets, principals)
+    case_id, number = case_assets.case.case_id, "(2025)沪0105执4321号"
+    dispatcher = await principals.dispatcher()
     body = {"dispatcher_id": dispatcher.principal_id, "ends_at": "2026-11-30T00:00:00Z"}
-    assert (await fleet.court.post(f"{fleet.matter.path}/assignments", json=body)).status_code == 201
-    second = await doors.court()
-    for officer in (fleet.court, second.client, dispatcher.client):
-        answer = await officer.get(f"/v1/assets/{asset_id}/position", params={"case": case})
+    assert (await case_assets.court.post(f"{case_assets.case.path}/assignments", json=body)).status_code == 201
+    second = await principals.court()
+    for officer in (case_assets.court, second.client, dispatcher.client):
+        answer = await officer.get(f"/v1/assets/{asset_id}/position", params={"case": case_id})
         assert answer.status_code == 200, answer.text
-    await fleet.distribution()
-    assert (await fleet.lessor.get(f"/v1/assets/{asset_id}/position")).status_code == 200
-    (one,) = (await report(fleet.lessor, asset_id))["assets"]
+    await case_assets.distribution()
+    assert (await case_assets.lessor.get(f"/v1/assets/{asset_id}/position")).status_code == 200
+    (one,) = (await report(case_assets.lessor, asset_id))["assets"]
     court = "上海市长宁区人民法院"
     assert [(o["to"], o["court"], o["case_number"], o["ground"], o["valid_until"]) for o in one["opened_to"]] == [
         ("court", court, number, "case", None),
@@ -111,13 +116,15 @@ async def test_it_tells_to_whom_it_was_opened_and_which_court_looked_but_not_who
     told = json.dumps(one["looks"] + one["opened_to"])
     assert "officer" not in told
     assert "principal" not in told
-    again = {(x["by"], x["name"]): x["count"] for x in (await report(fleet.lessor, asset_id))["assets"][0]["looks"]}
+    again = {
+        (x["by"], x["name"]): x["count"] for x in (await report(case_assets.lessor, asset_id))["assets"][0]["looks"]
+    }
     assert again[("lessor", "yuanhai")] == 2, "the report itself was a look"
 
 
-async def test_no_position_is_in_it(fleet: Fleet, doors: Doors) -> None:
-    asset_id, _ = await known(fleet, doors)
-    for client in (fleet.lessor, await doors.administrator()):
+async def test_no_position_is_in_it(case_assets: CaseAssets, principals: Principals) -> None:
+    asset_id, _ = await known(case_assets, principals)
+    for client in (case_assets.lessor, await principals.administrator()):
         for file_format in ("json", "csv"):
             answer = await client.get(f"/v1/assets/{asset_id}/subject-report", params={"format": file_format})
             assert answer.status_code == 200, answer.text
@@ -125,11 +132,13 @@ async def test_no_position_is_in_it(fleet: Fleet, doors: Doors) -> None:
                 assert number not in answer.text
 
 
-async def test_a_hold_keeps_it_and_is_told_without_its_reason(fleet: Fleet, doors: Doors) -> None:
-    asset_id, _ = await known(fleet, doors)
-    body = {"asset_id": asset_id, "case_id": fleet.matter.case_id, "reason": "因诉讼需要,保密"}
-    assert (await fleet.court.post("/v1/legal-holds", json=body)).status_code == 201
-    (one,) = (await report(fleet.lessor, asset_id))["assets"]
+async def test_a_hold_keeps_it_and_is_told_without_its_reason(
+    case_assets: CaseAssets, principals: Principals
+) -> None:
+    asset_id, _ = await known(case_assets, principals)
+    body = {"asset_id": asset_id, "case_id": case_assets.case.case_id, "reason": "因诉讼需要,保密"}
+    assert (await case_assets.court.post("/v1/legal-holds", json=body)).status_code == 201
+    (one,) = (await report(case_assets.lessor, asset_id))["assets"]
     assert one["holds"] == [
         {
             "court": "上海市长宁区人民法院",
@@ -144,45 +153,47 @@ async def test_a_hold_keeps_it_and_is_told_without_its_reason(fleet: Fleet, door
     assert "保密" not in json.dumps(one, ensure_ascii=False)
 
 
-async def test_only_its_own_lessor_and_the_platform_ask(fleet: Fleet, doors: Doors) -> None:
-    asset_id, _ = await known(fleet, doors)
+async def test_only_its_own_lessor_and_the_platform_ask(case_assets: CaseAssets, principals: Principals) -> None:
+    asset_id, _ = await known(case_assets, principals)
     path = f"/v1/assets/{asset_id}/subject-report"
-    assert (await (await doors.administrator()).get(path)).status_code == 200
-    other = await doors.lessor("other")
+    assert (await (await principals.administrator()).get(path)).status_code == 200
+    other = await principals.lessor("other")
     assert (await other.client.get(path)).status_code == 404
-    assert (await fleet.lessor.get("/v1/assets/999999/subject-report")).status_code == 404
-    reader = await doors.holder(Role.LESSOR_READER, fleet.matter.lessor.subject_id)
-    for refused in (fleet.court, (await doors.dispatcher()).client, reader.client):
+    assert (await case_assets.lessor.get("/v1/assets/999999/subject-report")).status_code == 404
+    reader = await principals.create(Role.LESSOR_READER, case_assets.case.lessor.subject_id)
+    for refused in (case_assets.court, (await principals.dispatcher()).client, reader.client):
         assert (await refused.get(path)).status_code == 403
         assert (await refused.get("/v1/lessees/subject-report", params={"name": LESSEE})).status_code == 403
 
 
-async def test_a_lessee_gets_all_its_assets_page_by_page_and_nobody_elses(fleet: Fleet, doors: Doors) -> None:
-    ids = await fleet.bound(3)
-    session = fleet.matter.session
+async def test_a_lessee_gets_all_its_assets_page_by_page_and_nobody_elses(
+    case_assets: CaseAssets, principals: Principals
+) -> None:
+    ids = await case_assets.bound(3)
+    session = case_assets.case.session
     await session.execute(
         text("UPDATE asset SET lessee_name = CASE WHEN asset_id = :last THEN '别人' ELSE :name END"),
         {"name": LESSEE, "last": ids[-1]},
     )
     await session.commit()
     path, name = "/v1/lessees/subject-report", {"name": LESSEE}
-    first = (await fleet.lessor.get(path, params=name | {"limit": 1})).json()
+    first = (await case_assets.lessor.get(path, params=name | {"limit": 1})).json()
     assert first["lessee_name"] == LESSEE
     assert [a["asset"]["asset_id"] for a in first["assets"]] == ids[:1]
-    rest = (await fleet.lessor.get(path, params=name | {"limit": 1, "after": first["next"]})).json()
+    rest = (await case_assets.lessor.get(path, params=name | {"limit": 1, "after": first["next"]})).json()
     assert [a["asset"]["asset_id"] for a in rest["assets"]] == [ids[1]]
     assert rest["next"] is None
     assert rest["assets"][0]["stored"]["pings"] == 0
-    answer = await (await doors.lessor("other")).client.get(path, params=name)
+    answer = await (await principals.lessor("other")).client.get(path, params=name)
     assert answer.status_code == 404
     assert problem_fields(answer) == ["name"]
 
 
 async def test_as_a_table_with_a_digest_that_stands_in_the_trail(
-    fleet: Fleet, doors: Doors, tmp_path: Path, settings: Settings
+    case_assets: CaseAssets, principals: Principals, tmp_path: Path, settings: Settings
 ) -> None:
-    asset_id, plate_no = await known(fleet, doors)
-    answer = await fleet.lessor.get(f"/v1/assets/{asset_id}/subject-report", params={"format": "csv"})
+    asset_id, plate_no = await known(case_assets, principals)
+    answer = await case_assets.lessor.get(f"/v1/assets/{asset_id}/subject-report", params={"format": "csv"})
     assert answer.headers["content-type"] == "text/csv; charset=utf-8"
     file = tmp_path / "report.csv"
     file.write_bytes(answer.content)
@@ -191,7 +202,7 @@ async def test_as_a_table_with_a_digest_that_stands_in_the_trail(
     rows = list(csv.reader(io.StringIO(answer.content.decode("utf-8-sig"))))
     assert ["登记 Register", "plate_no", plate_no] in rows
     assert ["存储 Stored", "pings", "3"] in rows
-    session = fleet.matter.session
+    session = case_assets.case.session
     newest = "SELECT action, detail, asset_count, role FROM trail ORDER BY trail_no DESC LIMIT 1"
     action, detail, count, role = (await session.execute(text(newest))).one()
     assert (action, count, role) == ("subject.export", 1, "lessor_manager")
@@ -199,9 +210,9 @@ async def test_as_a_table_with_a_digest_that_stands_in_the_trail(
 
 
 async def test_the_command_line_prints_it_and_leaves_an_entry(
-    fleet: Fleet, doors: Doors, tmp_path: Path, settings: Settings, clock: FixedClock
+    case_assets: CaseAssets, principals: Principals, tmp_path: Path, settings: Settings, clock: FixedClock
 ) -> None:
-    asset_id, plate_no = await known(fleet, doors)
+    asset_id, plate_no = await known(case_assets, principals)
     out = io.StringIO()
     await print_report(settings, clock, Console(file=out), asset_id=asset_id, lessee=None, file=None)
     assert plate_no in out.getvalue()
@@ -209,12 +220,12 @@ async def test_the_command_line_prints_it_and_leaves_an_entry(
     await print_report(settings, clock, Console(file=out), asset_id=None, lessee=LESSEE, file=file)
     assert (await asyncio.to_thread(check_file, file)).holds
     newest = "SELECT action, role FROM trail ORDER BY trail_no DESC LIMIT 2"
-    rows = (await fleet.matter.session.execute(text(newest))).all()
+    rows = (await case_assets.case.session.execute(text(newest))).all()
     assert rows == [("subject.export", "command_line"), ("subject.report", "command_line")]
 
 
 @pytest.mark.parametrize("name", ["", " ", "x" * 201])
-async def test_a_lessee_has_a_name(fleet: Fleet, name: str) -> None:
-    answer = await fleet.lessor.get("/v1/lessees/subject-report", params={"name": name})
+async def test_a_lessee_has_a_name(case_assets: CaseAssets, name: str) -> None:
+    answer = await case_assets.lessor.get("/v1/lessees/subject-report", params={"name": name})
     assert answer.status_code == 422
     assert problem_fields(answer) == ["name"]

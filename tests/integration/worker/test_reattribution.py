@@ -6,10 +6,11 @@ import pytest
 
 from app.telemetry.domain import Doubt
 from app.tracking import reattributing, rebuilding
-from tests.conftest import NOW
-from tests.integration.worker.conftest import BEIJING, CHANGNING, DAY, PUDONG, Fleet, Runs, Tables
-from tests.integration.worker.test_late_data import rows_are_right
-from tests.support import Doors
+from tests.api import Principals
+from tests.database import OwnerDatabase
+from tests.factories.constants import BEIJING, CHANGNING, DAY, NOW, PUDONG
+from tests.factories.fleets import LessorFleet, assert_positions_match_pings
+from tests.factories.jobs import JobRunner
 
 LONG_AGO = NOW - timedelta(days=300)
 
@@ -18,47 +19,49 @@ def ago(minutes: float) -> datetime:
     return NOW - timedelta(minutes=minutes)
 
 
-async def end(fleet: Fleet, binding_id: int, at: datetime | None) -> None:
+async def end(fleet: LessorFleet, binding_id: int, at: datetime | None) -> None:
     body = {"bound_until": at.isoformat() if at else None}
     answer = await fleet.lessor.client.patch(f"/v1/device-bindings/{binding_id}", json=body)
     assert answer.status_code == 200, answer.text
 
 
-async def unbind(fleet: Fleet, binding_id: int) -> None:
+async def unbind(fleet: LessorFleet, binding_id: int) -> None:
     assert (await fleet.lessor.client.delete(f"/v1/device-bindings/{binding_id}")).status_code == 204
 
 
-def attributed(tables: Tables) -> list[tuple[int, int | None, bool]]:
+def attributed(owner_db: OwnerDatabase) -> list[tuple[int, int | None, bool]]:
     """Minutes before now, asset, and whether the ping says that its device was on none."""
-    rows = tables.rows("SELECT fixed_at, asset_id, doubts FROM ping ORDER BY fixed_at")
+    rows = owner_db.rows("SELECT fixed_at, asset_id, doubts FROM ping ORDER BY fixed_at")
     return [
         (round((NOW - r["fixed_at"]) / timedelta(minutes=1)), r["asset_id"], bool(r["doubts"] & Doubt.UNBOUND))
         for r in rows
     ]
 
 
-def nothing_waits(tables: Tables) -> bool:
-    return not tables.rows("SELECT FROM binding_change")
+def nothing_waits(owner_db: OwnerDatabase) -> bool:
+    return not owner_db.rows("SELECT FROM binding_change")
 
 
 async def test_a_binding_made_after_its_pings_gives_the_asset_its_position(
-    fleet: Fleet, run: Runs, tables: Tables
+    fleet: LessorFleet, run_job: JobRunner, owner_db: OwnerDatabase
 ) -> None:
     truck = await fleet.asset()
     await fleet.device("d")
     await fleet.post(("d", 3 * DAY, CHANGNING), ("d", 60, PUDONG), ("d", 10, CHANGNING))
     assert await fleet.place(truck) is None
     await fleet.bind("d", truck, ago(2 * DAY))
-    await run("reattribution")
-    assert attributed(tables) == [(3 * DAY, None, True), (60, truck, False), (10, truck, False)]
+    await run_job("reattribution")
+    assert attributed(owner_db) == [(3 * DAY, None, True), (60, truck, False), (10, truck, False)]
     assert await fleet.place(truck) == (CHANGNING, 10)
-    assert nothing_waits(tables)
-    rows_are_right(tables)
+    assert nothing_waits(owner_db)
+    assert_positions_match_pings(owner_db)
     await fleet.post(("d", 5, PUDONG))
     assert await fleet.place(truck) == (PUDONG, 5)
 
 
-async def test_a_binding_cut_short_gives_the_position_back(fleet: Fleet, run: Runs, tables: Tables) -> None:
+async def test_a_binding_cut_short_gives_the_position_back(
+    fleet: LessorFleet, run_job: JobRunner, owner_db: OwnerDatabase
+) -> None:
     truck = await fleet.asset()
     await fleet.device("d")
     binding = await fleet.bind("d", truck, LONG_AGO)
@@ -66,31 +69,33 @@ async def test_a_binding_cut_short_gives_the_position_back(fleet: Fleet, run: Ru
         *(("d", n * DAY + 1, CHANGNING) for n in range(40, 1, -1)), ("d", 100, PUDONG), ("d", 10, PUDONG)
     )
     await end(fleet, binding, ago(DAY * 15))
-    await run("reattribution")
+    await run_job("reattribution")
     assert await fleet.place(truck) == (CHANGNING, 15 * DAY + 1)
-    assert sum(unbound for _, _, unbound in attributed(tables)) == 15
-    rows_are_right(tables)
+    assert sum(unbound for _, _, unbound in attributed(owner_db)) == 15
+    assert_positions_match_pings(owner_db)
     await end(fleet, binding, None)
-    await run("reattribution")
+    await run_job("reattribution")
     assert await fleet.place(truck) == (PUDONG, 10)
-    assert sum(unbound for _, _, unbound in attributed(tables)) == 0
-    rows_are_right(tables)
+    assert sum(unbound for _, _, unbound in attributed(owner_db)) == 0
+    assert_positions_match_pings(owner_db)
 
 
-async def test_a_binding_taken_back_leaves_nothing(fleet: Fleet, run: Runs, tables: Tables) -> None:
+async def test_a_binding_taken_back_leaves_nothing(
+    fleet: LessorFleet, run_job: JobRunner, owner_db: OwnerDatabase
+) -> None:
     truck = await fleet.asset()
     await fleet.device("d")
     binding = await fleet.bind("d", truck, LONG_AGO)
     await fleet.post(*(("d", n * DAY, CHANGNING) for n in range(30, 0, -1)))
     await unbind(fleet, binding)
-    await run("reattribution")
+    await run_job("reattribution")
     assert await fleet.place(truck) is None
-    assert tables.rows("SELECT FROM daily_position") == []
-    assert all(asset is None and unbound for _, asset, unbound in attributed(tables))
-    assert nothing_waits(tables)
+    assert owner_db.rows("SELECT FROM daily_position") == []
+    assert all(asset is None and unbound for _, asset, unbound in attributed(owner_db))
+    assert nothing_waits(owner_db)
 
 
-async def test_two_devices_change_places(fleet: Fleet, run: Runs, tables: Tables) -> None:
+async def test_two_devices_change_places(fleet: LessorFleet, run_job: JobRunner, owner_db: OwnerDatabase) -> None:
     first, second = await fleet.asset(), await fleet.asset()
     await fleet.device("a")
     await fleet.device("b")
@@ -104,32 +109,34 @@ async def test_two_devices_change_places(fleet: Fleet, run: Runs, tables: Tables
     await fleet.bind("a", second, changed)
     await fleet.bind("b", first, changed)
     await fleet.post(("a", 5, CHANGNING), ("b", 5, BEIJING))  # already on the other asset, before the worker comes
-    await run("reattribution")
+    await run_job("reattribution")
     assert await fleet.place(first) == (BEIJING, 5)
     assert await fleet.place(second) == (CHANGNING, 5)
-    kept = tables.rows("SELECT asset_id, device_id, fixed_at FROM current_position ORDER BY fixed_at, asset_id")
+    kept = owner_db.rows("SELECT asset_id, device_id, fixed_at FROM current_position ORDER BY fixed_at, asset_id")
     assert [(r["asset_id"], r["device_id"]) for r in kept] == [
         (first, fleet.devices["a"]),
         (second, fleet.devices["b"]),
         (first, fleet.devices["b"]),
         (second, fleet.devices["a"]),
     ]
-    rows_are_right(tables)
+    assert_positions_match_pings(owner_db)
     await fleet.post(("a", 1, PUDONG), ("b", 1, BEIJING))
     assert await fleet.place(second) == (PUDONG, 1)
 
 
-async def test_contradicting_pings_follow_too(fleet: Fleet, run: Runs, tables: Tables) -> None:
+async def test_contradicting_pings_follow_too(
+    fleet: LessorFleet, run_job: JobRunner, owner_db: OwnerDatabase
+) -> None:
     truck = await fleet.asset()
     await fleet.device("d")
     await fleet.post(("d", 10, CHANGNING), ("d", 10, BEIJING))
     await fleet.bind("d", truck, LONG_AGO)
-    await run("reattribution")
-    assert [(r["asset_id"]) for r in tables.rows("SELECT asset_id FROM ping")] == [truck, truck]
+    await run_job("reattribution")
+    assert [(r["asset_id"]) for r in owner_db.rows("SELECT asset_id FROM ping")] == [truck, truck]
 
 
 async def test_history_is_judged_by_the_asset_that_the_device_is_on_now(
-    fleet: Fleet, run: Runs, tables: Tables
+    fleet: LessorFleet, run_job: JobRunner, owner_db: OwnerDatabase
 ) -> None:
     """A device that was taken from one machine to another far away did not leap."""
     first, second = await fleet.asset(), await fleet.asset()
@@ -137,21 +144,21 @@ async def test_history_is_judged_by_the_asset_that_the_device_is_on_now(
     binding = await fleet.bind("d", first, LONG_AGO)
     await fleet.post(("d", 1000, CHANGNING), ("d", 10, CHANGNING))
     await fleet.post(("d", 900, BEIJING))
-    await run("late_data")
-    assert tables.one("SELECT count(*) FROM later_doubt") == 1
+    await run_job("late_data")
+    assert owner_db.value("SELECT count(*) FROM later_doubt") == 1
     await unbind(fleet, binding)
     await fleet.bind("d", first, LONG_AGO, ago(950))
     await fleet.bind("d", second, ago(950), ago(850))
     await fleet.bind("d", first, ago(850))
-    await run("reattribution")
-    assert tables.one("SELECT count(*) FROM later_doubt") == 0
+    await run_job("reattribution")
+    assert owner_db.value("SELECT count(*) FROM later_doubt") == 0
     assert await fleet.place(second) == (BEIJING, 900)
     assert await fleet.place(first) == (CHANGNING, 10)
-    rows_are_right(tables)
+    assert_positions_match_pings(owner_db)
 
 
 async def test_killed_in_the_middle_it_goes_on_where_it_was(
-    fleet: Fleet, run: Runs, tables: Tables, monkeypatch: pytest.MonkeyPatch
+    fleet: LessorFleet, run_job: JobRunner, owner_db: OwnerDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     truck = await fleet.asset()
     await fleet.device("d")
@@ -167,42 +174,42 @@ async def test_killed_in_the_middle_it_goes_on_where_it_was(
 
     monkeypatch.setattr(reattributing, "rebuild", dies)
     with pytest.raises(KeyboardInterrupt):
-        await run("reattribution")
-    assert sum(asset is not None for _, asset, _ in attributed(tables)) == 22
+        await run_job("reattribution")
+    assert sum(asset is not None for _, asset, _ in attributed(owner_db)) == 22
     assert await fleet.place(truck) == (CHANGNING, DAY)  # the newest days are done first
     monkeypatch.setattr(reattributing, "rebuild", rebuild)
-    await run("reattribution")
-    assert {asset for _, asset, _ in attributed(tables)} == {truck}
-    assert nothing_waits(tables)
-    rows_are_right(tables)
+    await run_job("reattribution")
+    assert {asset for _, asset, _ in attributed(owner_db)} == {truck}
+    assert nothing_waits(owner_db)
+    assert_positions_match_pings(owner_db)
 
 
 async def test_a_position_whose_pings_are_gone_follows_its_binding_too(
-    fleet: Fleet, run: Runs, tables: Tables
+    fleet: LessorFleet, run_job: JobRunner, owner_db: OwnerDatabase
 ) -> None:
     truck = await fleet.asset()
     await fleet.device("d")
     binding = await fleet.bind("d", truck, LONG_AGO)
     await fleet.post(("d", 2 * DAY, CHANGNING), ("d", 10, CHANGNING))
-    tables.do("DELETE FROM ping")
-    await run("reattribution")
+    owner_db.execute("DELETE FROM ping")
+    await run_job("reattribution")
     assert await fleet.place(truck) == (CHANGNING, 10)
     await end(fleet, binding, ago(DAY))
-    await run("reattribution")
+    await run_job("reattribution")
     assert await fleet.place(truck) == (CHANGNING, 2 * DAY)
     await unbind(fleet, binding)
-    await run("reattribution")
+    await run_job("reattribution")
     assert await fleet.place(truck) is None
-    assert tables.rows("SELECT FROM daily_position") == []
+    assert owner_db.rows("SELECT FROM daily_position") == []
 
 
-async def test_no_path_forgets_to_note_a_change(fleet: Fleet, tables: Tables) -> None:
+async def test_no_path_forgets_to_note_a_change(fleet: LessorFleet, owner_db: OwnerDatabase) -> None:
     truck = await fleet.asset()
     device_id = await fleet.device("d")
     binding = await fleet.bind("d", truck, LONG_AGO)
 
     def noted() -> list[tuple[datetime, str]]:
-        rows = tables.rows("DELETE FROM binding_change RETURNING from_at, until_at::text AS until")
+        rows = owner_db.rows("DELETE FROM binding_change RETURNING from_at, until_at::text AS until")
         return sorted((r["from_at"], r["until"]) for r in rows)
 
     assert noted() == [(LONG_AGO, "infinity")]
@@ -210,28 +217,30 @@ async def test_no_path_forgets_to_note_a_change(fleet: Fleet, tables: Tables) ->
     assert [begins for begins, _ in noted()] == [ago(60)]
     await end(fleet, binding, ago(90))
     assert [begins for begins, _ in noted()] == [ago(90)]
-    tables.do("UPDATE device_binding SET bound_until = bound_until")
+    owner_db.execute("UPDATE device_binding SET bound_until = bound_until")
     assert noted() == []
-    tables.do("UPDATE device_binding SET bound_from = bound_from + interval '1 day'")
+    owner_db.execute("UPDATE device_binding SET bound_from = bound_from + interval '1 day'")
     assert [begins for begins, _ in noted()] == [LONG_AGO, LONG_AGO + timedelta(days=1)]
-    tables.do("DELETE FROM device_binding WHERE device_id = %s", device_id)
+    owner_db.execute("DELETE FROM device_binding WHERE device_id = %s", device_id)
     assert len(noted()) == 1
 
 
-async def test_trackers_that_never_sent_anything_are_nothing_to_do(fleet: Fleet, run: Runs, tables: Tables) -> None:
+async def test_trackers_that_never_sent_anything_are_nothing_to_do(
+    fleet: LessorFleet, run_job: JobRunner, owner_db: OwnerDatabase
+) -> None:
     for n in range(3):
         await fleet.truck(f"d{n}")
-    assert tables.one("SELECT count(*) FROM binding_change") == 3
-    await run("reattribution")
-    assert nothing_waits(tables)
+    assert owner_db.value("SELECT count(*) FROM binding_change") == 3
+    await run_job("reattribution")
+    assert nothing_waits(owner_db)
 
 
-async def test_only_whose_it_is_takes_a_binding_back(fleet: Fleet, doors: Doors) -> None:
+async def test_only_whose_it_is_takes_a_binding_back(fleet: LessorFleet, principals: Principals) -> None:
     truck = await fleet.asset()
     await fleet.device("d")
     binding = await fleet.bind("d", truck, LONG_AGO)
     path = f"/v1/device-bindings/{binding}"
-    assert (await (await doors.lessor("beishan")).client.delete(path)).status_code == 404
-    assert (await (await doors.court()).client.delete(path)).status_code == 403
-    assert (await (await doors.administrator()).delete(path)).status_code == 204
+    assert (await (await principals.lessor("beishan")).client.delete(path)).status_code == 404
+    assert (await (await principals.court()).client.delete(path)).status_code == 403
+    assert (await (await principals.administrator()).delete(path)).status_code == 204
     assert (await fleet.lessor.client.delete(path)).status_code == 404

@@ -13,31 +13,33 @@ from app.telemetry import batches, retention
 from app.tracking.service import positions_as_of
 from app.worker.jobs import JOBS
 from app.worker.loop import Surroundings
-from tests.conftest import NOW
-from tests.integration.enforcement.conftest import open_case
-from tests.integration.worker.conftest import CHANGNING, DAY, PUDONG, Fleet, Runs, Tables
-from tests.support import AS_SERVICE, Doors
+from tests.api import Principals
+from tests.database import AS_SERVICE, OwnerDatabase
+from tests.factories.cases import open_case
+from tests.factories.constants import CHANGNING, DAY, NOW, PUDONG
+from tests.factories.fleets import LessorFleet
+from tests.factories.jobs import JobRunner
 
 HANGZHOU = (120.1551, 30.2741)
 YEAR = 366 * DAY
 FOUR_YEARS_AGO = NOW - timedelta(minutes=4 * YEAR)
 
 
-def grow_old(tables: Tables, years: int = 4) -> None:
+def grow_old(owner_db: OwnerDatabase, years: int = 4) -> None:
     """Everything that came in until now came in so many years earlier."""
-    tables.do("UPDATE ping_batch SET received_at = received_at - %s * interval '366 days'", years)
+    owner_db.execute("UPDATE ping_batch SET received_at = received_at - %s * interval '366 days'", years)
 
 
-async def hold(doors: Doors, asset_id: int) -> int:
-    admin = await doors.administrator()
+async def hold(principals: Principals, asset_id: int) -> int:
+    admin = await principals.administrator()
     answer = await admin.post("/v1/legal-holds", json={"asset_id": asset_id, "reason": "诉讼保全"})
     assert answer.status_code == 201, answer.text
     return int(answer.json()["hold_id"])
 
 
-async def hold_case_of(doors: Doors, fleet: Fleet, asset_id: int) -> str:
+async def hold_case_of(principals: Principals, fleet: LessorFleet, asset_id: int) -> str:
     """Confirm an asset in a case that is held as a whole already; return the path of the case."""
-    court = await doors.court()
+    court = await principals.court()
     case_id = await open_case(court, fleet.lessor)
     path = f"/v1/cases/{case_id}"
     placed = await court.client.post(f"{path}/legal-hold", json={"reason": "诉讼保全"})
@@ -51,65 +53,72 @@ async def hold_case_of(doors: Doors, fleet: Fleet, asset_id: int) -> str:
     return path
 
 
-async def release(doors: Doors, hold_id: int) -> None:
-    answer = await (await doors.administrator()).post(f"/v1/legal-holds/{hold_id}/release")
+async def release(principals: Principals, hold_id: int) -> None:
+    answer = await (await principals.administrator()).post(f"/v1/legal-holds/{hold_id}/release")
     assert answer.status_code == 200, answer.text
 
 
-def logged(tables: Tables, kind: str) -> list[tuple[date | None, int, int]]:
-    rows = tables.rows("SELECT day, rows, held_rows FROM retention_log WHERE class = %s ORDER BY 1, 2, 3", kind)
+def logged(owner_db: OwnerDatabase, kind: str) -> list[tuple[date | None, int, int]]:
+    rows = owner_db.rows("SELECT day, rows, held_rows FROM retention_log WHERE class = %s ORDER BY 1, 2, 3", kind)
     return [(r["day"], r["rows"], r["held_rows"]) for r in rows]
 
 
-def bodies(tables: Tables) -> list[bool]:
-    rows = tables.rows("SELECT body_zstd IS NOT NULL AS there, sha256 FROM raw_body ORDER BY batch_id")
+def bodies(owner_db: OwnerDatabase) -> list[bool]:
+    rows = owner_db.rows("SELECT body_zstd IS NOT NULL AS there, sha256 FROM raw_body ORDER BY batch_id")
     assert all(len(r["sha256"]) == 32 for r in rows)
     return [r["there"] for r in rows]
 
 
-def counts(tables: Tables) -> list[int]:
+def counts(owner_db: OwnerDatabase) -> list[int]:
     """How many pings, extras and later doubts there are."""
     queries = ("SELECT count(*) FROM ping", "SELECT count(*) FROM ping_extra", "SELECT count(*) FROM later_doubt")
-    return [tables.one(query) for query in queries]
+    return [owner_db.value(query) for query in queries]
 
 
-def partition(tables: Tables, day: datetime) -> bool:
-    return bool(tables.one("SELECT to_regclass(%s) IS NOT NULL", f"ping_{day:%Y%m%d}"))
+def partition(owner_db: OwnerDatabase, day: datetime) -> bool:
+    return bool(owner_db.value("SELECT to_regclass(%s) IS NOT NULL", f"ping_{day:%Y%m%d}"))
 
 
 async def test_bodies_go_and_their_digests_stay_so_that_the_chain_holds(
-    fleet: Fleet, run: Runs, tables: Tables, around: Surroundings
+    fleet: LessorFleet, run_job: JobRunner, owner_db: OwnerDatabase, surroundings: Surroundings
 ) -> None:
     await fleet.truck("d")
     await fleet.post(("d", 10, CHANGNING))
     await fleet.post(("d", 9, CHANGNING))
-    grow_old(tables, 3)
+    grow_old(owner_db, 3)
     await fleet.post(("d", 8, CHANGNING))
-    await run("retention")
-    assert bodies(tables) == [False, False, True]
-    assert logged(tables, "raw") == [((NOW - timedelta(days=3 * 366)).date(), 2, 0)]
-    assert tables.one("SELECT count(*) FROM ping") == 3
-    await run("retention")
-    assert len(logged(tables, "raw")) == 1
+    await run_job("retention")
+    assert bodies(owner_db) == [False, False, True]
+    assert logged(owner_db, "raw") == [((NOW - timedelta(days=3 * 366)).date(), 2, 0)]
+    assert owner_db.value("SELECT count(*) FROM ping") == 3
+    await run_job("retention")
+    assert len(logged(owner_db, "raw")) == 1
 
 
 async def test_an_emptied_body_is_no_fault_of_the_chain(
-    fleet: Fleet, run: Runs, tables: Tables, around: Surroundings
+    fleet: LessorFleet, run_job: JobRunner, owner_db: OwnerDatabase, surroundings: Surroundings
 ) -> None:
     await fleet.truck("d")
     await fleet.post(("d", 10, CHANGNING))
     await fleet.post(("d", 9, CHANGNING))
-    keep = around.core.settings.model_copy(update={"retention_raw_days": 1})
+    keep = surroundings.core.settings.model_copy(update={"retention_raw_days": 1})
     (job,) = (job for job in JOBS if job.name == "retention")
-    await job.run(replace(around, core=replace(around.core, settings=keep)), NOW + timedelta(days=3))
-    assert bodies(tables) == [False, False]
-    async with around.core.database.direct("test", statement_timeout_s=30) as connection, connection.transaction():
+    await job.run(replace(surroundings, core=replace(surroundings.core, settings=keep)), NOW + timedelta(days=3))
+    assert bodies(owner_db) == [False, False]
+    async with (
+        surroundings.core.database.direct("test", statement_timeout_s=30) as connection,
+        connection.transaction(),
+    ):
         steps = [step async for step in batches.verify(connection)]
     assert [step[0] for step in steps if not isinstance(step, batches.ChainFault)] == [1, 2]
 
 
 async def test_a_body_with_a_ping_of_a_held_asset_is_kept_until_the_release(
-    fleet: Fleet, run: Runs, tables: Tables, doors: Doors, monkeypatch: pytest.MonkeyPatch
+    fleet: LessorFleet,
+    run_job: JobRunner,
+    owner_db: OwnerDatabase,
+    principals: Principals,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(retention, "BODIES", 2)
     held, _ = await fleet.truck("a"), await fleet.truck("b")
@@ -118,118 +127,128 @@ async def test_a_body_with_a_ping_of_a_held_asset_is_kept_until_the_release(
     await fleet.post(("a", 9, CHANGNING), ("b", 9, CHANGNING))
     await fleet.post(("b", 8, CHANGNING))
     await fleet.post(("b", 7, CHANGNING))
-    grow_old(tables, 3)
-    hold_id = await hold(doors, held)
-    await run("retention")
-    assert bodies(tables) == [True, False, True, False, False]
+    grow_old(owner_db, 3)
+    hold_id = await hold(principals, held)
+    await run_job("retention")
+    assert bodies(owner_db) == [True, False, True, False, False]
     day = (NOW - timedelta(days=3 * 366)).date()
-    assert logged(tables, "raw") == [(day, 1, 0), (day, 1, 1), (day, 1, 1)]
-    await release(doors, hold_id)
-    await run("retention")
-    assert bodies(tables) == [False] * 5
+    assert logged(owner_db, "raw") == [(day, 1, 0), (day, 1, 1), (day, 1, 1)]
+    await release(principals, hold_id)
+    await run_job("retention")
+    assert bodies(owner_db) == [False] * 5
 
 
-async def test_a_day_goes_whole_with_what_hangs_on_it(fleet: Fleet, run: Runs, tables: Tables) -> None:
+async def test_a_day_goes_whole_with_what_hangs_on_it(
+    fleet: LessorFleet, run_job: JobRunner, owner_db: OwnerDatabase
+) -> None:
     await fleet.truck("d")
     await fleet.post(("d", 4 * YEAR, CHANGNING), ("d", 4 * YEAR - 1, CHANGNING), alarms=["sos"])
     await fleet.post(("d", 10, CHANGNING), alarms=["sos"])
-    await run("partitions")
-    tables.do("INSERT INTO later_doubt SELECT device_id, variant, fixed_at, lessor_id, 16, now() FROM ping")
-    tables.do("UPDATE ping_batch SET received_at = %s WHERE received = 2", FOUR_YEARS_AGO)
-    assert partition(tables, FOUR_YEARS_AGO)
-    await run("retention")
-    assert not partition(tables, FOUR_YEARS_AGO)
-    assert counts(tables) == [1, 1, 1]
-    assert logged(tables, "ping") == [(FOUR_YEARS_AGO.date(), 2, 0)]
+    await run_job("partitions")
+    owner_db.execute("INSERT INTO later_doubt SELECT device_id, variant, fixed_at, lessor_id, 16, now() FROM ping")
+    owner_db.execute("UPDATE ping_batch SET received_at = %s WHERE received = 2", FOUR_YEARS_AGO)
+    assert partition(owner_db, FOUR_YEARS_AGO)
+    await run_job("retention")
+    assert not partition(owner_db, FOUR_YEARS_AGO)
+    assert counts(owner_db) == [1, 1, 1]
+    assert logged(owner_db, "ping") == [(FOUR_YEARS_AGO.date(), 2, 0)]
     assert (await fleet.post(("d", 4 * YEAR, CHANGNING)))["stored"] == 1  # such a day can come again
 
 
-async def test_nothing_of_an_asset_of_a_held_case_goes(fleet: Fleet, run: Runs, tables: Tables, doors: Doors) -> None:
+async def test_nothing_of_an_asset_of_a_held_case_goes(
+    fleet: LessorFleet, run_job: JobRunner, owner_db: OwnerDatabase, principals: Principals
+) -> None:
     held, _ = await fleet.truck("a"), await fleet.truck("b")
     await fleet.post(("a", 4 * YEAR, CHANGNING), ("b", 4 * YEAR, CHANGNING))
     await fleet.post(("a", 4 * YEAR - DAY, CHANGNING), ("b", 4 * YEAR - DAY, CHANGNING))
     await fleet.post(("a", 10, CHANGNING), ("b", 10, CHANGNING))
-    await run("partitions")
-    grow_old(tables)
-    path = await hold_case_of(doors, fleet, held)
-    await run("retention")
-    old = tables.rows("SELECT DISTINCT asset_id FROM ping WHERE fixed_at < now() - interval '3 years'")
+    await run_job("partitions")
+    grow_old(owner_db)
+    path = await hold_case_of(principals, fleet, held)
+    await run_job("retention")
+    old = owner_db.rows("SELECT DISTINCT asset_id FROM ping WHERE fixed_at < now() - interval '3 years'")
     assert [r["asset_id"] for r in old] == [held]
-    assert bodies(tables) == [True] * 3
-    court = await doors.court()
+    assert bodies(owner_db) == [True] * 3
+    court = await principals.court()
     assert (await court.client.post(f"{path}/legal-hold/release")).status_code == 200
-    await run("retention")
-    assert tables.one("SELECT count(*) FROM ping WHERE fixed_at < now() - interval '3 years'") == 0
+    await run_job("retention")
+    assert owner_db.value("SELECT count(*) FROM ping WHERE fixed_at < now() - interval '3 years'") == 0
 
 
-async def test_nothing_of_a_held_asset_goes(fleet: Fleet, run: Runs, tables: Tables, doors: Doors) -> None:
+async def test_nothing_of_a_held_asset_goes(
+    fleet: LessorFleet, run_job: JobRunner, owner_db: OwnerDatabase, principals: Principals
+) -> None:
     held, _ = await fleet.truck("a"), await fleet.truck("b")
     await fleet.device("loose")
     rows = [(d, 4 * YEAR - n, CHANGNING) for d in ("a", "b", "loose") for n in range(3)]
     await fleet.post(*rows, alarms=["sos"])
-    await run("partitions")  # an earlier test dropped the day, and the writer does not know
-    tables.do("INSERT INTO later_doubt SELECT device_id, variant, fixed_at, lessor_id, 16, now() FROM ping")
-    grow_old(tables)
-    hold_id = await hold(doors, held)
-    await run("retention")
-    left = {r["asset_id"] for r in tables.rows("SELECT asset_id FROM ping")}
+    await run_job("partitions")  # an earlier test dropped the day, and the writer does not know
+    owner_db.execute("INSERT INTO later_doubt SELECT device_id, variant, fixed_at, lessor_id, 16, now() FROM ping")
+    grow_old(owner_db)
+    hold_id = await hold(principals, held)
+    await run_job("retention")
+    left = {r["asset_id"] for r in owner_db.rows("SELECT asset_id FROM ping")}
     assert left == {held}
-    assert counts(tables) == [3, 3, 3]
-    assert logged(tables, "ping") == [(FOUR_YEARS_AGO.date(), 6, 3)]
-    await run("retention")
-    assert len(logged(tables, "ping")) == 1
-    await release(doors, hold_id)
-    await run("retention")
-    assert tables.one("SELECT count(*) FROM ping") == 0
-    assert not partition(tables, FOUR_YEARS_AGO)
-    assert logged(tables, "ping") == [(FOUR_YEARS_AGO.date(), 3, 0), (FOUR_YEARS_AGO.date(), 6, 3)]
+    assert counts(owner_db) == [3, 3, 3]
+    assert logged(owner_db, "ping") == [(FOUR_YEARS_AGO.date(), 6, 3)]
+    await run_job("retention")
+    assert len(logged(owner_db, "ping")) == 1
+    await release(principals, hold_id)
+    await run_job("retention")
+    assert owner_db.value("SELECT count(*) FROM ping") == 0
+    assert not partition(owner_db, FOUR_YEARS_AGO)
+    assert logged(owner_db, "ping") == [(FOUR_YEARS_AGO.date(), 3, 0), (FOUR_YEARS_AGO.date(), 6, 3)]
 
 
 async def test_history_that_was_brought_in_lately_stays(
-    fleet: Fleet, run: Runs, tables: Tables, monkeypatch: pytest.MonkeyPatch
+    fleet: LessorFleet, run_job: JobRunner, owner_db: OwnerDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(retention, "ROWS", 2)
     await fleet.truck("d")
     await fleet.post(*(("d", 4 * YEAR - n, CHANGNING) for n in range(5)))
-    await run("partitions")
-    grow_old(tables)
+    await run_job("partitions")
+    grow_old(owner_db)
     await fleet.post(("d", 4 * YEAR - 9, PUDONG))
-    await run("retention")
-    assert tables.one("SELECT count(*) FROM ping") == 1
-    assert partition(tables, FOUR_YEARS_AGO)
-    assert sum(rows for _, rows, _ in logged(tables, "ping")) == 5
+    await run_job("retention")
+    assert owner_db.value("SELECT count(*) FROM ping") == 1
+    assert partition(owner_db, FOUR_YEARS_AGO)
+    assert sum(rows for _, rows, _ in logged(owner_db, "ping")) == 5
 
 
-async def test_impossible_clocks_are_as_old_as_their_arrival(fleet: Fleet, run: Runs, tables: Tables) -> None:
+async def test_impossible_clocks_are_as_old_as_their_arrival(
+    fleet: LessorFleet, run_job: JobRunner, owner_db: OwnerDatabase
+) -> None:
     await fleet.truck("d")
     await fleet.post(("d", 40 * YEAR, CHANGNING), ("d", -4 * YEAR, CHANGNING))
-    grow_old(tables)
+    grow_old(owner_db)
     await fleet.post(("d", 41 * YEAR, CHANGNING), ("d", -5 * YEAR, CHANGNING))
-    assert tables.one("SELECT count(*) FROM ping_default") == 4
-    await run("retention")
-    assert tables.one("SELECT count(*) FROM ping_default") == 2
-    assert logged(tables, "ping") == [(None, 2, 0)]
+    assert owner_db.value("SELECT count(*) FROM ping_default") == 4
+    await run_job("retention")
+    assert owner_db.value("SELECT count(*) FROM ping_default") == 2
+    assert logged(owner_db, "ping") == [(None, 2, 0)]
 
 
-async def test_last_positions_of_days_go_later(fleet: Fleet, run: Runs, tables: Tables, doors: Doors) -> None:
+async def test_last_positions_of_days_go_later(
+    fleet: LessorFleet, run_job: JobRunner, owner_db: OwnerDatabase, principals: Principals
+) -> None:
     held, other = await fleet.truck("a"), await fleet.truck("b")
     for minutes in (3 * DAY, 2 * DAY, 10):
         await fleet.post(("a", minutes, CHANGNING), ("b", minutes, CHANGNING))
-    tables.do("UPDATE daily_position SET day = day - 6 * 366 WHERE day < %s", (NOW - timedelta(days=2)).date())
-    await hold(doors, held)
-    await run("retention")
-    kept = tables.rows("SELECT asset_id, day FROM daily_position ORDER BY day, asset_id")
+    owner_db.execute("UPDATE daily_position SET day = day - 6 * 366 WHERE day < %s", (NOW - timedelta(days=2)).date())
+    await hold(principals, held)
+    await run_job("retention")
+    kept = owner_db.rows("SELECT asset_id, day FROM daily_position ORDER BY day, asset_id")
     assert [r["asset_id"] for r in kept] == [held, held, other]
-    assert [(rows, held_rows) for _, rows, held_rows in logged(tables, "derived")] == [(1, 1)]
+    assert [(rows, held_rows) for _, rows, held_rows in logged(owner_db, "derived")] == [(1, 1)]
 
 
 async def test_a_day_without_its_pings_still_answers_with_its_last_position(
-    fleet: Fleet, run: Runs, tables: Tables, session: AsyncSession
+    fleet: LessorFleet, run_job: JobRunner, owner_db: OwnerDatabase, session: AsyncSession
 ) -> None:
     truck = await fleet.truck("d")
     for minutes, place in ((5 * DAY, HANGZHOU), (3 * DAY, CHANGNING), (10, PUDONG)):
         await fleet.post(("d", minutes, place))
-    tables.do("DELETE FROM ping WHERE fixed_at < %s", NOW - timedelta(days=1))
+    owner_db.execute("DELETE FROM ping WHERE fixed_at < %s", NOW - timedelta(days=1))
 
     async def at(minutes_ago: float) -> tuple[float, float]:
         (found,) = await positions_as_of(session, [truck], NOW - timedelta(minutes=minutes_ago))
@@ -241,17 +260,21 @@ async def test_a_day_without_its_pings_still_answers_with_its_last_position(
 
 @pytest.mark.parametrize("kind", ["raw", "ping", "derived"])
 async def test_zero_days_keep_for_ever(
-    fleet: Fleet, tables: Tables, around: Surroundings, kind: str, monkeypatch: pytest.MonkeyPatch
+    fleet: LessorFleet,
+    owner_db: OwnerDatabase,
+    surroundings: Surroundings,
+    kind: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     await fleet.truck("d")
     await fleet.post(("d", 4 * YEAR, CHANGNING))
     await fleet.post(("d", 3 * DAY, CHANGNING), ("d", 10, CHANGNING))
-    tables.do("UPDATE daily_position SET day = day - 6 * 366")
-    grow_old(tables)
-    keep = around.core.settings.model_copy(update={f"retention_{kind}_days": 0})
+    owner_db.execute("UPDATE daily_position SET day = day - 6 * 366")
+    grow_old(owner_db)
+    keep = surroundings.core.settings.model_copy(update={f"retention_{kind}_days": 0})
     (job,) = (job for job in JOBS if job.name == "retention")
-    await job.run(replace(around, core=replace(around.core, settings=keep)), NOW)
-    gone = {r["class"] for r in tables.rows("SELECT class FROM retention_log")}
+    await job.run(replace(surroundings, core=replace(surroundings.core, settings=keep)), NOW)
+    gone = {r["class"] for r in owner_db.rows("SELECT class FROM retention_log")}
     assert gone == {"raw", "ping", "derived"} - {kind}
 
 
@@ -259,12 +282,12 @@ FAR = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 async def test_the_applications_role_cannot_drop_a_young_day(
-    fleet: Fleet, run: Runs, tables: Tables, urls: ClusterUrls
+    fleet: LessorFleet, run_job: JobRunner, owner_db: OwnerDatabase, urls: ClusterUrls
 ) -> None:
     await fleet.truck("d")
     await fleet.post(("d", 20 * DAY, CHANGNING), ("d", 4 * YEAR, CHANGNING))
-    await run("partitions")
-    assert partition(tables, FOUR_YEARS_AGO)
+    await run_job("partitions")
+    assert partition(owner_db, FOUR_YEARS_AGO)
     with psycopg.connect(urls.app_url, options=AS_SERVICE, autocommit=True) as connection:
 
         def drop(day: object, before: object) -> Any:
@@ -284,19 +307,22 @@ async def test_the_applications_role_cannot_drop_a_young_day(
         ):
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 connection.execute(statement.encode())
-    assert tables.one("SELECT count(*) FROM ping") == 2
+    assert owner_db.value("SELECT count(*) FROM ping") == 2
 
 
 async def test_no_hold_is_placed_while_something_is_deleted(
-    fleet: Fleet, tables: Tables, around: Surroundings
+    fleet: LessorFleet, owner_db: OwnerDatabase, surroundings: Surroundings
 ) -> None:
     truck = await fleet.truck("d")
-    async with around.core.database.direct("test", statement_timeout_s=30) as connection, connection.transaction():
+    async with (
+        surroundings.core.database.direct("test", statement_timeout_s=30) as connection,
+        connection.transaction(),
+    ):
         assert await retention.held_assets(connection) == []
-        with tables.connection.transaction(force_rollback=True):
-            tables.do("SET LOCAL lock_timeout = '100ms'")
+        with owner_db.connection.transaction(force_rollback=True):
+            owner_db.execute("SET LOCAL lock_timeout = '100ms'")
             with pytest.raises(psycopg.errors.LockNotAvailable):
-                tables.do(
+                owner_db.execute(
                     "INSERT INTO legal_hold (asset_id, reason, from_at, placed_by)"
                     " SELECT %s, 'r', now(), min(principal_id) FROM principal",
                     truck,
@@ -304,15 +330,15 @@ async def test_no_hold_is_placed_while_something_is_deleted(
 
 
 async def test_a_day_that_is_in_use_waits_for_the_next_time(
-    fleet: Fleet, run: Runs, tables: Tables, around: Surroundings
+    fleet: LessorFleet, run_job: JobRunner, owner_db: OwnerDatabase, surroundings: Surroundings
 ) -> None:
     await fleet.truck("d")
     await fleet.post(("d", 4 * YEAR, CHANGNING))
-    grow_old(tables)
-    with tables.connection.transaction():
-        tables.do("LOCK TABLE legal_hold IN ROW EXCLUSIVE MODE")
-        async with around.core.database.direct("test", statement_timeout_s=30) as connection:
+    grow_old(owner_db)
+    with owner_db.connection.transaction():
+        owner_db.execute("LOCK TABLE legal_hold IN ROW EXCLUSIVE MODE")
+        async with surroundings.core.database.direct("test", statement_timeout_s=30) as connection:
             assert not await retention._drop_day(connection, FOUR_YEARS_AGO.date(), NOW, NOW)
-    assert tables.one("SELECT count(*) FROM ping") == 1
-    await run("retention")
-    assert tables.one("SELECT count(*) FROM ping") == 0
+    assert owner_db.value("SELECT count(*) FROM ping") == 1
+    await run_job("retention")
+    assert owner_db.value("SELECT count(*) FROM ping") == 0

@@ -10,25 +10,27 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.cli.data_rights import print_retention
 from app.core.clock import FixedClock
 from app.core.settings import Settings
-from tests.conftest import NOW
-from tests.integration.clusters.conftest import Fleet, fleet
-from tests.integration.clusters.test_shares import assign, share
-from tests.integration.worker.conftest import Runs
-from tests.support import Doors
-
-__all__ = ["fleet"]
+from tests.api import Principals
+from tests.factories.cases import CaseAssets, assign, share
+from tests.factories.constants import NOW
+from tests.factories.jobs import JobRunner
 
 
 async def test_shares_go_a_year_after_they_expired(
-    fleet: Fleet, doors: Doors, session: AsyncSession, settings: Settings, clock: FixedClock, run: Runs
+    case_assets: CaseAssets,
+    principals: Principals,
+    session: AsyncSession,
+    settings: Settings,
+    clock: FixedClock,
+    run_job: JobRunner,
 ) -> None:
-    dispatcher = await doors.dispatcher()
-    assignment_id = await assign(fleet, dispatcher)
+    dispatcher = await principals.dispatcher()
+    assignment_id = await assign(case_assets, dispatcher)
     for hours in (24, 48, 72):
         at = (NOW + timedelta(hours=hours)).isoformat()
         assert (await share(dispatcher.client, assignment_id, expires_at=at)).status_code == 201
     clock.set(NOW + timedelta(days=365 + 2, minutes=-1))
-    await run("retention")
+    await run_job("retention")
     left = await session.scalar(text("SELECT count(*) FROM share"))
     assert left == 2
     rows = await session.execute(text("SELECT class, day::text, rows, held_rows FROM retention_log ORDER BY 2"))

@@ -13,22 +13,30 @@ from app.clusters.schemas import ClusterParametersOut
 from app.clusters.wire import to_json
 from app.core.geodesy import destination, distance_m
 from app.jurisdictions.domain import TerritoryInfo
-from tests.unit.clusters.made import CHANGNING, JIADING, KUNSHAN, WAITING, Made, placed, scene
+from tests.factories.distribution import (
+    CHANGNING_COUNTY,
+    JIADING_COUNTY,
+    KUNSHAN_COUNTY,
+    WAITING,
+    AssetSpec,
+    asset_spec,
+    case_scene,
+)
 
 
 def yard(
     first_id: int, n: int, where: TerritoryInfo, centre: tuple[float, float], radius_m: float = 100
-) -> list[Made]:
+) -> list[AssetSpec]:
     rng = np.random.default_rng(first_id)
     lon, lat = destination(*centre, rng.uniform(0, 360, n), rng.uniform(0, radius_m, n))
     return [
-        placed(first_id + i, where, at=(float(lon[i]), float(lat[i])), kind="crane" if i == 0 else "car")
+        asset_spec(first_id + i, where, at=(float(lon[i]), float(lat[i])), kind="crane" if i == 0 else "car")
         for i in range(n)
     ]
 
 
-def clustered(assets: list[Made], radius_m: float = 500, min_assets: int = 5) -> tuple[Cluster, ...]:
-    whole = scene(assets)
+def clustered(assets: list[AssetSpec], radius_m: float = 500, min_assets: int = 5) -> tuple[Cluster, ...]:
+    whole = case_scene(assets)
     return clusters_of(whole, np.flatnonzero(whole.placed.located), radius_m=radius_m, min_assets=min_assets)
 
 
@@ -48,26 +56,30 @@ def parameters() -> ClusterParametersOut:
     )
 
 
-def two_yards_across_a_border() -> list[Made]:
+def two_yards_across_a_border() -> list[AssetSpec]:
     return [
-        *yard(1, 6, KUNSHAN, (121.10, 31.30)),
-        *yard(101, 8, JIADING, (121.102, 31.30)),
-        *yard(201, 5, CHANGNING, (121.40, 31.22)),
-        placed(301, CHANGNING, at=(121.45, 31.25)),
-        placed(302, presence=Presence.OUTSIDE, at=(121.40, 31.22)),
-        placed(303, presence=Presence.NEVER_LOCATED),
+        *yard(1, 6, KUNSHAN_COUNTY, (121.10, 31.30)),
+        *yard(101, 8, JIADING_COUNTY, (121.102, 31.30)),
+        *yard(201, 5, CHANGNING_COUNTY, (121.40, 31.22)),
+        asset_spec(301, CHANGNING_COUNTY, at=(121.45, 31.25)),
+        asset_spec(302, presence=Presence.OUTSIDE, at=(121.40, 31.22)),
+        asset_spec(303, presence=Presence.NEVER_LOCATED),
     ]
 
 
 def test_clusters_stay_within_territories_and_name_those_they_touch() -> None:
     assets = two_yards_across_a_border()
     found = clustered(assets)
-    assert [(c.territory, c.tally.n_assets) for c in found] == [(JIADING, 8), (KUNSHAN, 6), (CHANGNING, 5)]
+    assert [(c.territory, c.tally.n_assets) for c in found] == [
+        (JIADING_COUNTY, 8),
+        (KUNSHAN_COUNTY, 6),
+        (CHANGNING_COUNTY, 5),
+    ]
     jiading, kunshan, changning = found
-    assert [(n.cluster_id, n.territory) for n in jiading.touches] == [(kunshan.cluster_id, KUNSHAN)]
-    assert [(n.cluster_id, n.territory) for n in kunshan.touches] == [(jiading.cluster_id, JIADING)]
+    assert [(n.cluster_id, n.territory) for n in jiading.touches] == [(kunshan.cluster_id, KUNSHAN_COUNTY)]
+    assert [(n.cluster_id, n.territory) for n in kunshan.touches] == [(jiading.cluster_id, JIADING_COUNTY)]
     assert changning.touches == ()
-    assert ids_of(kunshan, scene(assets)) == [1, 2, 3, 4, 5, 6]
+    assert ids_of(kunshan, case_scene(assets)) == [1, 2, 3, 4, 5, 6]
     assert kunshan.tally.value_fen == 6 * 100_00
 
 
@@ -82,15 +94,15 @@ def test_an_id_changes_with_members_and_parameters_only() -> None:
     ids = {c.territory: c.cluster_id for c in clustered(assets, 500)}
     fewer = {c.territory: c.cluster_id for c in clustered(assets[1:], 500)}
     other = {c.territory: c.cluster_id for c in clustered(assets, 501)}
-    assert fewer[JIADING] == ids[JIADING]
-    assert fewer[KUNSHAN] != ids[KUNSHAN]
+    assert fewer[JIADING_COUNTY] == ids[JIADING_COUNTY]
+    assert fewer[KUNSHAN_COUNTY] != ids[KUNSHAN_COUNTY]
     assert not set(other.values()) & set(ids.values())
 
 
 def test_geojson_follows_the_standard() -> None:
     assets = two_yards_across_a_border()
     found = clustered(assets)
-    answer = json.loads(to_json(clusters_out(scene(assets), found, parameters(), 20)))
+    answer = json.loads(to_json(clusters_out(case_scene(assets), found, parameters(), 20)))
     assert answer["type"] == "FeatureCollection"
     assert "crs" not in answer
     assert answer["considered"] == 20
@@ -124,8 +136,8 @@ def test_geojson_follows_the_standard() -> None:
 
 @pytest.mark.parametrize("step", [0.0, 0.0001])
 def test_assets_on_one_spot_or_line_are_a_point(step: float) -> None:
-    assets = [placed(i, KUNSHAN, at=(121.1, 31.3 + step * i), seizability=WAITING) for i in range(1, 6)]
-    answer = clusters_out(scene(assets), clustered(assets), parameters(), 5)
+    assets = [asset_spec(i, KUNSHAN_COUNTY, at=(121.1, 31.3 + step * i), seizability=WAITING) for i in range(1, 6)]
+    answer = clusters_out(case_scene(assets), clustered(assets), parameters(), 5)
     geometry = answer.features[0].geometry
     assert geometry.type == "Point"
     assert geometry.coordinates == pytest.approx((121.1, 31.3 + 3 * step), abs=1e-6)
@@ -133,4 +145,4 @@ def test_assets_on_one_spot_or_line_are_a_point(step: float) -> None:
 
 def test_no_assets_no_clusters() -> None:
     assert clustered([]) == ()
-    assert clustered([placed(1, presence=Presence.NEVER_LOCATED)], 500, 2) == ()
+    assert clustered([asset_spec(1, presence=Presence.NEVER_LOCATED)], 500, 2) == ()

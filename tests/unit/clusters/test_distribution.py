@@ -17,34 +17,34 @@ from app.clusters.tallies import Tally
 from app.clusters.wire import distribution_out, to_json
 from app.enforcement.domain import ReasonCode, State
 from app.tracking.domain import Confidence
-from tests.unit.clusters.made import (
-    CHANGNING,
+from tests.factories.constants import NOW
+from tests.factories.distribution import (
+    CHANGNING_COUNTY,
     HELD,
-    JIADING,
+    JIADING_COUNTY,
     JIANGSU_HIGH,
-    KUNSHAN,
-    NOW,
+    KUNSHAN_COUNTY,
     SEIZABLE,
     SHANGHAI,
     SUZHOU,
-    TAICANG,
+    TAICANG_COUNTY,
     TERRITORIES,
     WAITING,
-    Made,
-    placed,
-    scene,
+    AssetSpec,
+    asset_spec,
+    case_scene,
 )
 
 
 @st.composite
-def cases(draw: st.DrawFn) -> list[Made]:
+def cases(draw: st.DrawFn) -> list[AssetSpec]:
     """A case of up to 60 assets in every combination of place and state."""
     n = draw(st.integers(0, 60))
     assets = []
     for asset_id in range(1, n + 1):
         presence = draw(st.sampled_from(Presence))
         assets.append(
-            placed(
+            asset_spec(
                 asset_id,
                 draw(st.sampled_from(TERRITORIES)) if presence.located else None,
                 presence=presence,
@@ -67,8 +67,8 @@ def sum_of(tallies: Iterable[Tally]) -> tuple[int, ...]:
 
 
 @given(cases(), st.sampled_from(RollUpLevel))
-def test_rows_and_unplaced_add_up_to_the_totals(assets: list[Made], level: RollUpLevel) -> None:
-    found = distribute(scene(assets), level)
+def test_rows_and_unplaced_add_up_to_the_totals(assets: list[AssetSpec], level: RollUpLevel) -> None:
+    found = distribute(case_scene(assets), level)
     parts = [row.tally for row in found.rows] + list(found.unplaced.values())
     assert sum_of(parts) == numbers(found.totals)
     totals = found.totals
@@ -91,7 +91,7 @@ def test_rows_and_unplaced_add_up_to_the_totals(assets: list[Made], level: RollU
 
 
 @given(cases(), st.sampled_from(RollUpLevel))
-def test_what_is_sent_adds_up_too(assets: list[Made], level: RollUpLevel) -> None:
+def test_what_is_sent_adds_up_too(assets: list[AssetSpec], level: RollUpLevel) -> None:
     answer = answered(assets, level)
     totals = answer.totals
     parts: list[TallyOut] = [*answer.rows, *answer.unplaced]
@@ -113,32 +113,32 @@ def test_what_is_sent_adds_up_too(assets: list[Made], level: RollUpLevel) -> Non
 
 
 @given(cases(), st.sampled_from(RollUpLevel), st.randoms(use_true_random=False))
-def test_order_of_assets_never_matters(assets: list[Made], level: RollUpLevel, random: object) -> None:
+def test_order_of_assets_never_matters(assets: list[AssetSpec], level: RollUpLevel, random: object) -> None:
     shuffled = assets.copy()
     random.shuffle(shuffled)  # type: ignore[attr-defined] # hypothesis hands in a random.Random
-    found, again = (distribute(scene(a), level) for a in (assets, shuffled))
+    found, again = (distribute(case_scene(a), level) for a in (assets, shuffled))
     assert [(r.area, numbers(r.tally)) for r in again.rows] == [(r.area, numbers(r.tally)) for r in found.rows]
 
 
-def answered(assets: list[Made], level: RollUpLevel) -> DistributionOut:
-    whole = scene(assets)
+def answered(assets: list[AssetSpec], level: RollUpLevel) -> DistributionOut:
+    whole = case_scene(assets)
     return distribution_out(whole, distribute(whole, level))
 
 
-def one_of_each() -> list[Made]:
+def one_of_each() -> list[AssetSpec]:
     return [
-        placed(1, CHANGNING, value_fen=500_000_00),
-        placed(2, JIADING, seizability=WAITING, presence=Presence.STALE),
-        placed(3, KUNSHAN),
-        placed(4, KUNSHAN, near_border=True, value_fen=None),
-        placed(5, TAICANG, seizability=HELD),
-        placed(6, presence=Presence.OUTSIDE),
-        placed(7, presence=Presence.NEVER_LOCATED, value_fen=7),
+        asset_spec(1, CHANGNING_COUNTY, value_fen=500_000_00),
+        asset_spec(2, JIADING_COUNTY, seizability=WAITING, presence=Presence.STALE),
+        asset_spec(3, KUNSHAN_COUNTY),
+        asset_spec(4, KUNSHAN_COUNTY, near_border=True, value_fen=None),
+        asset_spec(5, TAICANG_COUNTY, seizability=HELD),
+        asset_spec(6, presence=Presence.OUTSIDE),
+        asset_spec(7, presence=Presence.NEVER_LOCATED, value_fen=7),
     ]
 
 
 def test_basic_courts_most_assets_first() -> None:
-    found = distribute(scene(one_of_each()), RollUpLevel.BASIC)
+    found = distribute(case_scene(one_of_each()), RollUpLevel.BASIC)
     assert [(r.area.key, r.tally.n_assets) for r in found.rows] == [
         ("苏0583", 2),
         ("沪0105", 1),
@@ -153,7 +153,7 @@ def test_basic_courts_most_assets_first() -> None:
 
 
 def test_a_municipality_has_no_intermediate_court_by_rule_and_still_counts() -> None:
-    found = distribute(scene(one_of_each()), RollUpLevel.INTERMEDIATE)
+    found = distribute(case_scene(one_of_each()), RollUpLevel.INTERMEDIATE)
     suzhou, shanghai = found.rows
     assert suzhou.area.court == SUZHOU
     assert suzhou.tally.n_assets == 3
@@ -174,7 +174,7 @@ def test_a_municipality_has_no_intermediate_court_by_rule_and_still_counts() -> 
     ],
 )
 def test_other_levels(level: RollUpLevel, keys: list[str]) -> None:
-    found = distribute(scene(one_of_each()), level)
+    found = distribute(case_scene(one_of_each()), level)
     assert [r.area.key for r in found.rows] == keys
     assert all((r.area.court is not None) == level.of_courts for r in found.rows)
     assert found.main_by_count is not None
@@ -182,7 +182,7 @@ def test_other_levels(level: RollUpLevel, keys: list[str]) -> None:
 
 
 def test_main_court_by_count_and_by_value_differ() -> None:
-    found = distribute(scene(one_of_each()), RollUpLevel.BASIC)
+    found = distribute(case_scene(one_of_each()), RollUpLevel.BASIC)
     assert found.main_by_count is not None
     assert found.main_by_value is not None
     assert found.main_by_count.area.key == "苏0583"
@@ -190,22 +190,24 @@ def test_main_court_by_count_and_by_value_differ() -> None:
 
 
 def test_nothing_located_or_nothing_valued_has_no_main_court() -> None:
-    found = distribute(scene([placed(1, presence=Presence.OUTSIDE)]), RollUpLevel.BASIC)
+    found = distribute(case_scene([asset_spec(1, presence=Presence.OUTSIDE)]), RollUpLevel.BASIC)
     assert found.main_by_count is None
     assert found.main_by_value is None
-    found = distribute(scene([placed(1, KUNSHAN, value_fen=None)]), RollUpLevel.BASIC)
+    found = distribute(case_scene([asset_spec(1, KUNSHAN_COUNTY, value_fen=None)]), RollUpLevel.BASIC)
     assert found.main_by_count is not None
     assert found.main_by_value is None
 
 
 def test_high_courts_of_other_provinces_are_to_be_notified_at_every_level() -> None:
     for level in RollUpLevel:
-        found = distribute(scene(one_of_each()), level)
+        found = distribute(case_scene(one_of_each()), level)
         assert [(r.area.court, r.tally.n_assets) for r in found.high_courts_to_notify] == [(JIANGSU_HIGH, 3)]
 
 
 def test_reasons_say_how_many_and_how_many_mainly() -> None:
-    found = distribute(scene([*one_of_each(), placed(8, JIADING, seizability=WAITING)]), RollUpLevel.BASIC)
+    found = distribute(
+        case_scene([*one_of_each(), asset_spec(8, JIADING_COUNTY, seizability=WAITING)]), RollUpLevel.BASIC
+    )
     assert {(r.state, r.code): (r.n_assets, r.n_mainly) for r in found.reasons} == {
         (State.NOT_SEIZABLE, ReasonCode.RANKED_BEHIND): (2, 2),
         (State.HELD, ReasonCode.HELD_BY_THIS_COURT): (1, 1),
@@ -214,7 +216,7 @@ def test_reasons_say_how_many_and_how_many_mainly() -> None:
 
 
 def test_values_are_exact_to_the_fen() -> None:
-    assets = [placed(n, KUNSHAN, value_fen=10) for n in range(1, 1001)]
+    assets = [asset_spec(n, KUNSHAN_COUNTY, value_fen=10) for n in range(1, 1001)]
     answer = answered(assets, RollUpLevel.BASIC)
     assert answer.totals.value_yuan == 100.0
 

@@ -17,7 +17,8 @@ from app.clusters.router import _preferred
 from app.clusters.wire import distribution_out
 from app.core.exports import Cell, Stamp, check_rows, read_csv
 from app.core.workbooks import read_first_sheet
-from tests.unit.clusters.made import CHANGNING, HELD, KUNSHAN, NOW, WAITING, placed, scene
+from tests.factories.constants import NOW
+from tests.factories.distribution import CHANGNING_COUNTY, HELD, KUNSHAN_COUNTY, WAITING, asset_spec, case_scene
 
 COURT = "上海市长宁区人民法院 (沪0105)"
 STAMP = Stamp("0123456789abcdef", "王五 (#3)", "执行员 enforcement officer", COURT, NOW)
@@ -25,13 +26,13 @@ STAMP = Stamp("0123456789abcdef", "王五 (#3)", "执行员 enforcement officer"
 
 def letter(stamp: Stamp = STAMP, *, past: bool = False, level: RollUpLevel = RollUpLevel.BASIC) -> Letter:
     assets = (
-        placed(1, KUNSHAN, value_fen=123_456_78),
-        placed(2, KUNSHAN, seizability=WAITING),
-        placed(3, CHANGNING, presence=Presence.STALE, seizability=HELD),
-        placed(4, presence=Presence.OUTSIDE, value_fen=None),
-        placed(5, presence=Presence.NEVER_LOCATED),
+        asset_spec(1, KUNSHAN_COUNTY, value_fen=123_456_78),
+        asset_spec(2, KUNSHAN_COUNTY, seizability=WAITING),
+        asset_spec(3, CHANGNING_COUNTY, presence=Presence.STALE, seizability=HELD),
+        asset_spec(4, presence=Presence.OUTSIDE, value_fen=None),
+        asset_spec(5, presence=Presence.NEVER_LOCATED),
     )
-    whole = scene(assets, past=past)
+    whole = case_scene(assets, past=past)
     return compose(distribution_out(whole, distribute(whole, level)), stamp)
 
 

@@ -21,7 +21,8 @@ from app.jurisdictions.domain import CountyInfo
 from app.jurisdictions.located import LocatedLayer
 from app.jurisdictions.locator import Locator
 from app.tracking.domain import Confidence
-from tests.unit.clusters.made import HELD, JIADING, KUNSHAN, LAYER, NOW, SEIZABLE, WAITING, case_asset
+from tests.factories.constants import NOW
+from tests.factories.distribution import HELD, JIADING_COUNTY, KUNSHAN_COUNTY, LAYER, SEIZABLE, WAITING, case_asset
 
 WEEK = timedelta(days=7)
 
@@ -33,14 +34,14 @@ def layer() -> LocatedLayer:
     return LocatedLayer(
         info=LAYER,
         locator=Locator.build(areas),
-        county_adcode=np.array([JIADING.county_adcode, KUNSHAN.county_adcode], dtype=np.int32),
+        county_adcode=np.array([JIADING_COUNTY.county_adcode, KUNSHAN_COUNTY.county_adcode], dtype=np.int32),
         territory_id=np.array([2, 3], dtype=np.int32),
-        territories={2: JIADING, 3: KUNSHAN},
+        territories={2: JIADING_COUNTY, 3: KUNSHAN_COUNTY},
         counties={
             t.county_adcode: CountyInfo(
                 t.county_adcode, t.county, t.prefecture_adcode, t.prefecture, t.province_adcode, t.province
             )
-            for t in (JIADING, KUNSHAN)
+            for t in (JIADING_COUNTY, KUNSHAN_COUNTY)
         },
     )
 

@@ -15,7 +15,7 @@ from app.demo.signals import DRIFT_M, DRIFT_MEMORY, drift_m
 from app.telemetry.columns import gather
 from app.telemetry.domain import NO_INT
 from app.telemetry.json_pings import decode
-from tests.unit.demo.conftest import NOW
+from tests.factories.constants import NOW
 
 NOW_S = int(NOW.timestamp())
 

@@ -20,7 +20,7 @@ from app.demo.registration import _COLUMNS, assets_csv
 from app.demo.run import GOOD_FOR, Plan, RunState, plan
 from app.demo.tables import print_answer, print_receipts
 from app.demo.words import age, moment, money, several
-from tests.unit.demo.conftest import NOW
+from tests.factories.constants import NOW
 
 YESTERDAY = NOW - timedelta(hours=20)
 LAST_WEEK = NOW - timedelta(days=6)

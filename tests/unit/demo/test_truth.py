@@ -14,7 +14,7 @@ from app.demo.places import MARGIN_M, NEAR_BORDER_M, border_distance_m
 from app.demo.truth import GroundTruth, TrueAsset
 from app.jurisdictions.layer import DivisionArea
 from app.jurisdictions.naming import CAVEATS, CourtByRule, basic_court
-from tests.unit.demo.conftest import NOW
+from tests.factories.constants import NOW
 
 
 def test_each_place_lies_in_its_county_clear_of_the_border(demo: Demo, counties: list[DivisionArea]) -> None:

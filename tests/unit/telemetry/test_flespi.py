@@ -5,15 +5,7 @@ import pytest
 from app.telemetry.domain import RejectCode
 from app.telemetry.flespi import decode
 from app.telemetry.rows import PingRow
-from tests.unit.telemetry.foreign import (
-    FLESPI,
-    MAX_ROWS,
-    Json,
-    arrival,
-    read_by,
-    reason_by,
-    with_change,
-)
+from tests.factories.messages import FLESPI, MAX_ROWS, Json, arrival, read_by, reason_by, with_change
 
 read = read_by(decode)
 reason = reason_by(decode)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from app.core.errors import InvalidInput, MalformedRequest, TooLarge
 from app.telemetry import flespi, osmand, owntracks, traccar
 from app.telemetry.domain import RejectCode
-from tests.unit.telemetry.foreign import (
+from tests.factories.messages import (
     FLESPI,
     MAX_ROWS,
     OSMAND,

@@ -9,7 +9,7 @@ from app.core.errors import MalformedRequest
 from app.telemetry.domain import RejectCode
 from app.telemetry.osmand import decode
 from app.telemetry.rows import Decoded, PingRow
-from tests.unit.telemetry.foreign import (
+from tests.factories.messages import (
     MAX_ROWS,
     ODD,
     OSMAND,

@@ -6,16 +6,7 @@ from app.core.errors import MalformedRequest
 from app.telemetry.domain import RejectCode
 from app.telemetry.osmand import decode
 from app.telemetry.rows import PingRow
-from tests.unit.telemetry.foreign import (
-    MAX_ROWS,
-    OSMAND,
-    RECEIVED_AT,
-    Json,
-    arrival,
-    read_by,
-    reason_by,
-    with_change,
-)
+from tests.factories.messages import MAX_ROWS, OSMAND, RECEIVED_AT, Json, arrival, read_by, reason_by, with_change
 
 read = read_by(decode)
 reason = reason_by(decode)

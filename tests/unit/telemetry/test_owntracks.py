@@ -5,14 +5,7 @@ import pytest
 from app.telemetry.domain import RejectCode
 from app.telemetry.owntracks import decode
 from app.telemetry.rows import Decoded, PingRow
-from tests.unit.telemetry.foreign import (
-    MAX_ROWS,
-    OWNTRACKS,
-    arrival,
-    read_by,
-    reason_by,
-    with_change,
-)
+from tests.factories.messages import MAX_ROWS, OWNTRACKS, arrival, read_by, reason_by, with_change
 
 read = read_by(decode)
 reason = reason_by(decode)

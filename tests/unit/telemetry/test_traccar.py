@@ -7,15 +7,7 @@ from app.core.errors import MalformedRequest
 from app.telemetry.domain import RejectCode
 from app.telemetry.rows import PingRow
 from app.telemetry.traccar import decode
-from tests.unit.telemetry.foreign import (
-    MAX_ROWS,
-    TRACCAR,
-    Json,
-    arrival,
-    read_by,
-    reason_by,
-    with_change,
-)
+from tests.factories.messages import MAX_ROWS, TRACCAR, Json, arrival, read_by, reason_by, with_change
 
 read = read_by(decode)
 reason = reason_by(decode)

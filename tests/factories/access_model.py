@@ -30,7 +30,7 @@ class ModelKey:
 
 
 @dataclass(slots=True)
-class Lent:
+class AccessPeriod:
     """That somebody was let into a case from a moment until (not including) another."""
 
     to: str
@@ -55,7 +55,7 @@ class ModelCase:
     standing: dict[int, int] = field(default_factory=dict)
     """The measure in force by asset."""
     seized_once: set[int] = field(default_factory=set)
-    lent: list[Lent] = field(default_factory=list)
+    lent: list[AccessPeriod] = field(default_factory=list)
 
     def in_play(self) -> set[int]:
         """Return the assets that the case opens: confirmed, and not released from every measure; none once closed."""

@@ -1,8 +1,8 @@
-"""Made-up territories, courts and assets for the tests of this room."""
+"""Made-up territories, courts and placed assets, without a database."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
 import numpy as np
@@ -25,8 +25,8 @@ from app.clusters.placing import microseconds
 from app.enforcement.domain import Reason, ReasonCode, Seizability, State
 from app.jurisdictions.domain import CourtInfo, CourtLevel, LayerInfo, TerritoryInfo
 from app.tracking.domain import Confidence
+from tests.factories.constants import NOW
 
-NOW: Final = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
 SHANGHAI: Final = 310000
 JIANGSU: Final = 320000
 
@@ -37,11 +37,11 @@ HELD: Final = Seizability(
 )
 
 
-def court(court_id: int, code: str, name: str, level: CourtLevel, province: int) -> CourtInfo:
+def court_info(court_id: int, code: str, name: str, level: CourtLevel, province: int) -> CourtInfo:
     return CourtInfo(court_id, code, name, level, province, verified=False, source="naming rule", caveat=None)
 
 
-def territory(
+def territory_info(
     number: int, adcode: int, name: str, *, intermediate: CourtInfo | None, high: CourtInfo
 ) -> TerritoryInfo:
     province = adcode // 10_000 * 10_000
@@ -55,7 +55,7 @@ def territory(
         prefecture=names[province] if municipality else "苏州市",
         province_adcode=province,
         province=names[province],
-        basic=court(number, f"{high.code}{adcode % 10_000:04}", f"{name}人民法院", CourtLevel.BASIC, province),
+        basic=court_info(number, f"{high.code}{adcode % 10_000:04}", f"{name}人民法院", CourtLevel.BASIC, province),
         intermediate=intermediate,
         high=high,
         basis="one county, one court",
@@ -64,14 +64,14 @@ def territory(
     )
 
 
-SHANGHAI_HIGH: Final = court(90, "沪", "上海市高级人民法院", CourtLevel.HIGH, SHANGHAI)
-JIANGSU_HIGH: Final = court(91, "苏", "江苏省高级人民法院", CourtLevel.HIGH, JIANGSU)
-SUZHOU: Final = court(92, "苏05", "苏州市中级人民法院", CourtLevel.INTERMEDIATE, JIANGSU)
-CHANGNING: Final = territory(1, 310105, "长宁区", intermediate=None, high=SHANGHAI_HIGH)
-JIADING: Final = territory(2, 310114, "嘉定区", intermediate=None, high=SHANGHAI_HIGH)
-KUNSHAN: Final = territory(3, 320583, "昆山市", intermediate=SUZHOU, high=JIANGSU_HIGH)
-TAICANG: Final = territory(4, 320585, "太仓市", intermediate=SUZHOU, high=JIANGSU_HIGH)
-TERRITORIES: Final = (CHANGNING, JIADING, KUNSHAN, TAICANG)
+SHANGHAI_HIGH: Final = court_info(90, "沪", "上海市高级人民法院", CourtLevel.HIGH, SHANGHAI)
+JIANGSU_HIGH: Final = court_info(91, "苏", "江苏省高级人民法院", CourtLevel.HIGH, JIANGSU)
+SUZHOU: Final = court_info(92, "苏05", "苏州市中级人民法院", CourtLevel.INTERMEDIATE, JIANGSU)
+CHANGNING_COUNTY: Final = territory_info(1, 310105, "长宁区", intermediate=None, high=SHANGHAI_HIGH)
+JIADING_COUNTY: Final = territory_info(2, 310114, "嘉定区", intermediate=None, high=SHANGHAI_HIGH)
+KUNSHAN_COUNTY: Final = territory_info(3, 320583, "昆山市", intermediate=SUZHOU, high=JIANGSU_HIGH)
+TAICANG_COUNTY: Final = territory_info(4, 320585, "太仓市", intermediate=SUZHOU, high=JIANGSU_HIGH)
+TERRITORIES: Final = (CHANGNING_COUNTY, JIADING_COUNTY, KUNSHAN_COUNTY, TAICANG_COUNTY)
 LAYER: Final = LayerInfo(1, "made up", "test", "1", "ab" * 32)
 
 
@@ -101,8 +101,8 @@ def case_asset(
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
-    """An asset as a test wants it."""
+class AssetSpec:
+    """An asset of a case, its place and its state."""
 
     asset: CaseAsset
     where: TerritoryInfo | None
@@ -112,7 +112,7 @@ class Made:
     confidence: Confidence
 
 
-def placed(
+def asset_spec(
     asset_id: int,
     where: TerritoryInfo | None = None,
     *,
@@ -123,7 +123,7 @@ def placed(
     near_border: bool = False,
     confidence: Confidence = Confidence.HIGH,
     kind: str = "heavy_truck",
-) -> Made:
+) -> AssetSpec:
     asset = case_asset(
         asset_id,
         at=None if presence in {Presence.NEVER_LOCATED, Presence.WITHHELD} else at,
@@ -133,14 +133,14 @@ def placed(
         withheld=presence is Presence.WITHHELD,
         territory_id=where.territory_id if where else None,
     )
-    return Made(asset, where, presence, seizability, near_border, confidence)
+    return AssetSpec(asset, where, presence, seizability, near_border, confidence)
 
 
-def scene(assets: Sequence[Made] = (), *, past: bool = False) -> CaseScene:
+def case_scene(assets: Sequence[AssetSpec] = (), *, past: bool = False) -> CaseScene:
     return CaseScene(
         case_id=12,
         case_number="(2025)沪0105执4321号",
-        court=court(1, "沪0105", "上海市长宁区人民法院", CourtLevel.BASIC, SHANGHAI),
+        court=court_info(1, "沪0105", "上海市长宁区人民法院", CourtLevel.BASIC, SHANGHAI),
         moment=Moment(NOW - timedelta(days=1) if past else NOW, past, NOW, NOW),
         fresh_within=timedelta(days=7),
         near_border_m=150.0,

@@ -23,14 +23,14 @@ OPERATOR = Principal(
     0, Role.PLATFORM_ADMINISTRATOR, None, api_key_id=None, permissions=permissions_of(Role.PLATFORM_ADMINISTRATOR)
 )
 PASSWORD = "correct horse battery"
-CHEAP = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
+CHEAP_HASHER = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
 """A hundred sign-ins of a test cost what one costs at the recommended parameters."""
 _addresses = count(1)
 
 
 def with_cheap_hashes(application: FastAPI) -> FastAPI:
     """Let an application hash passwords at a cost for tests."""
-    application.state.sign_in.passwords = Passwords(CHEAP)
+    application.state.sign_in.passwords = Passwords(CHEAP_HASHER)
     return application
 
 

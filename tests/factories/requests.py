@@ -9,8 +9,8 @@ from datetime import timedelta
 from typing import Any, Final
 
 from app.access.domain import Role
-from tests.conftest import NOW
-from tests.integration.access.scene import FIRST_DAY, Part, Side, Values, ping, source_of
+from tests.factories.constants import NOW
+from tests.factories.scenario import FIRST_DAY, Side, Values, Viewer, side_ping, source_of
 
 NO_KEY: Final = f"lt_{'0' * 12}_{'0' * 64}"
 """Well-formed and nobody's."""
@@ -19,7 +19,7 @@ EARLIER: Final = NOW - timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class RequestParts:
     """What a request carries besides its path."""
 
     json: Any = None
@@ -30,42 +30,42 @@ class Asked:
     """What stands in the path instead of the side's value of that name."""
 
 
-def _json(build: Callable[[Side], Any]) -> Callable[[Side], Asked]:
-    return lambda side: Asked(json=build(side))
+def _json(build: Callable[[Side], Any]) -> Callable[[Side], RequestParts]:
+    return lambda side: RequestParts(json=build(side))
 
 
-def _query(build: Callable[[Side], Values]) -> Callable[[Side], Asked]:
-    return lambda side: Asked(query=build(side))
+def _query(build: Callable[[Side], Values]) -> Callable[[Side], RequestParts]:
+    return lambda side: RequestParts(query=build(side))
 
 
-def _owned(**values: Any) -> Callable[[Side], Asked]:
+def _owned(**values: Any) -> Callable[[Side], RequestParts]:
     """Return a body that says whose the new thing is."""
-    return lambda side: Asked(json={**values, "lessor_id": side["lessor_id"]})
+    return lambda side: RequestParts(json={**values, "lessor_id": side["lessor_id"]})
 
 
-def _purpose(**more: Any) -> Callable[[Side], Asked]:
-    return lambda side: Asked(query={**more, "case": side["case_id"]})
+def _purpose(**more: Any) -> Callable[[Side], RequestParts]:
+    return lambda side: RequestParts(query={**more, "case": side["case_id"]})
 
 
-def _osmand(side: Side) -> Asked:
+def _osmand(side: Side) -> RequestParts:
     told = {"id": side["identifier"], "lat": 31.2205, "lon": 121.4241, "timestamp": round(EARLIER.timestamp())}
-    return Asked(query=told)
+    return RequestParts(query=told)
 
 
-def _owntracks(side: Side) -> Asked:
+def _owntracks(side: Side) -> RequestParts:
     told = {"_type": "location", "topic": f"owntracks/x/{side['identifier']}", "tid": "xx"}
-    return Asked(json={**told, "lat": 31.2205, "lon": 121.4241, "tst": round(EARLIER.timestamp())})
+    return RequestParts(json={**told, "lat": 31.2205, "lon": 121.4241, "tst": round(EARLIER.timestamp())})
 
 
-def _traccar(side: Side) -> Asked:
+def _traccar(side: Side) -> RequestParts:
     at = EARLIER.isoformat()
     position = {"fixTime": at, "deviceTime": at, "latitude": 31.2205, "longitude": 121.4241, "valid": True}
-    return Asked(json={"position": position, "device": {"uniqueId": side["identifier"]}})
+    return RequestParts(json={"position": position, "device": {"uniqueId": side["identifier"]}})
 
 
-def _flespi(side: Side) -> Asked:
+def _flespi(side: Side) -> RequestParts:
     row = {"ident": side["identifier"], "timestamp": round(EARLIER.timestamp())}
-    return Asked(json=[{**row, "position.latitude": 31.2205, "position.longitude": 121.4241}])
+    return RequestParts(json=[{**row, "position.latitude": 31.2205, "position.longitude": 121.4241}])
 
 
 def _new_case(side: Side) -> Values:
@@ -93,9 +93,9 @@ def _new_key(side: Side) -> Values:
     return {"role": "lessor_reader", "holder": "a system", "label": "new", "lessor_id": side["lessor_id"]}
 
 
-def _transfer(side: Side) -> Asked:
+def _transfer(side: Side) -> RequestParts:
     sold = {"to_name": "a buyer", "transferred_at": NOW.isoformat(), "ground": "sale"}
-    return Asked(json=sold, path={"asset_id": side["spare_id"]})
+    return RequestParts(json=sold, path={"asset_id": side["spare_id"]})
 
 
 def _entrust(side: Side) -> Values:
@@ -103,8 +103,8 @@ def _entrust(side: Side) -> Values:
     return {**letter, "court_id": side["fresh_court_id"], "ends_at": LATER}
 
 
-ASKED: Final[Mapping[str, Callable[[Side], Asked]]] = {
-    "post_pings": _json(lambda s: [ping(s["identifier"], EARLIER)]),
+REQUESTS: Final[Mapping[str, Callable[[Side], RequestParts]]] = {
+    "post_pings": _json(lambda s: [side_ping(s["identifier"], EARLIER)]),
     "post_traccar": _traccar,
     "post_traccar_by_path": _traccar,
     "get_osmand": _osmand,
@@ -130,7 +130,7 @@ ASKED: Final[Mapping[str, Callable[[Side], Asked]]] = {
     "create_lessor": _json(lambda _: {"code": "newcomer", "name": "a newcomer"}),
     "change_lessor": _json(lambda _: {"name": "another name"}),
     "create_asset": _owned(asset_type="vehicle", kind="heavy_truck", plate_no="沪A99999", lease_contract_no="ZL-new"),
-    "import_assets": lambda s: Asked(
+    "import_assets": lambda s: RequestParts(
         content="asset_type,kind,plate_no,lease_contract_no\nvehicle,heavy_truck,沪A99998,ZL-new\n".encode(),
         content_type="text/csv",
         query={"lessor_id": s["lessor_id"]},
@@ -149,9 +149,9 @@ ASKED: Final[Mapping[str, Callable[[Side], Asked]]] = {
     "locate_point_in_courts": _query(lambda _: {"lon": 121.4241, "lat": 31.2205}),
     "create_entrustment": _json(_entrust),
     "place_case_hold": _json(lambda _: {"reason": "evidence"}),
-    "release_case_hold": lambda s: Asked(path={"case_id": s["held_case_id"]}),
+    "release_case_hold": lambda s: RequestParts(path={"case_id": s["held_case_id"]}),
     "transfer_asset": _transfer,
-    "undo_transfer": lambda s: Asked(path={"asset_id": s["transferred_id"]}),
+    "undo_transfer": lambda s: RequestParts(path={"asset_id": s["transferred_id"]}),
     "create_share": _json(lambda _: {"recipient": "somebody"}),
     "get_lessee_subject_report": _query(lambda s: {"name": s["lessee"]}),
     "sign_in": _json(lambda _: {"login": "nobody.here", "password": "not the password"}),
@@ -170,16 +170,16 @@ PLACES: Final[Values] = {"level": "county", "adcode": 310105}
 """What stands in the paths of public registers."""
 
 
-def asked_of(operation: str, part: Part) -> Asked:
+def request_of(operation: str, part: Viewer) -> RequestParts:
     """Return what a request carries when somebody asks about a side."""
-    build = ASKED.get(operation)
-    asked = build(part.side) if build else Asked()
+    build = REQUESTS.get(operation)
+    asked = build(part.side) if build else RequestParts()
     named = part.relation == "stated" or part.who not in {Role.LESSOR_READER, Role.LESSOR_MANAGER}
     if part.relation == "unstated" or (operation in {"get_position", "get_track"} and not named):
         del asked.query["case"]
     return asked
 
 
-def path_values(part: Part, asked: Asked) -> Values:
+def path_values(part: Viewer, asked: RequestParts) -> Values:
     """Return what may stand in a path."""
     return {**PLACES, **part.side.values, "key": part.holder.key if part.holder else NO_KEY, **asked.path}

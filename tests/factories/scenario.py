@@ -1,33 +1,36 @@
-"""One scene for the proofs of who sees what: two lessors, courts of two provinces, cases open and closed, everybody.
+"""One scenario for the proofs of who sees what: two lessors, courts of two provinces, open and closed cases, users.
 
-It is made once for a module, on a database of its own, through the real entrances. ``Scene.cast`` says who stands in
-which relation to which side; the matrix and the test of the database's own policies go through it.
+It is made through the API, on a database of its own. ``Scenario.viewers`` lists each user with its relation to each
+side; the permission matrix and the test of the database's own policies go through them.
 """
 
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal
 
 import httpx
 import psycopg
 from fastapi import FastAPI
+from psycopg.rows import dict_row
+from psycopg.types.datetime import TimestamptzLoader
 from pydantic import SecretStr
 from sqlalchemy import text
 
 from app.access.domain import Role
 from app.cli.cluster import ClusterUrls
 from app.core.clock import FixedClock
-from app.core.database import SERVICE
+from app.core.database import SERVICE, Sight
 from app.core.sealing import new_key
 from app.core.settings import Settings
 from app.main import create_app
-from tests.conftest import NOW, clone_of, context_of
-from tests.support import Doors, Holder
+from tests.api import ApiUser, Principals, context_of
+from tests.database import clone_of
+from tests.factories.constants import NOW
 
 BEGAN: Final = NOW - timedelta(days=3)
-"""When the scene's cases were opened; what has expired ended between then and now."""
+"""When the scenario's cases were opened; what has expired ended between then and now."""
 FIRST_DAY: Final = "2026-01-01T00:00:00Z"
 COURTS: Final = {
     "ours": "浙0106",
@@ -41,6 +44,7 @@ COURTS: Final = {
 
 SideName = Literal["ours", "theirs", "closed"]
 Values = dict[str, Any]
+Connection = psycopg.Connection[dict[str, Any]]
 
 
 @dataclass(slots=True)
@@ -66,7 +70,7 @@ class Side:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class Viewer:
     """Somebody, and how it stands to a side: one column of the matrix.
 
     Attributes:
@@ -79,27 +83,27 @@ class Part:
     who: str
     relation: str
     side: Side
-    holder: Holder | None
+    holder: ApiUser | None
 
 
 @dataclass(slots=True)
-class Scene:
+class Scenario:
     """Everybody and everything, at noon of 2026-11-23 in Shanghai."""
 
     application: FastAPI
     urls: ClusterUrls
     clock: FixedClock
     nobody: httpx.AsyncClient
-    people: dict[str, Holder]
+    people: dict[str, ApiUser]
     sides: dict[str, Side]
 
-    def cast(self) -> list[Part]:
+    def viewers(self) -> list[Viewer]:
         """Return everybody in every relation that makes sense for the role."""
         ours, theirs, closed = (self.sides[name] for name in ("ours", "theirs", "closed"))
-        parts = [Part("nobody", "own", ours, None), Part("narrowed", "own", ours, self.people["narrowed"])]
+        parts = [Viewer("nobody", "own", ours, None), Viewer("narrowed", "own", ours, self.people["narrowed"])]
         for role in (Role.LESSOR_FEED, Role.LESSOR_READER, Role.LESSOR_MANAGER):
             for relation, side in (("own", ours), ("other", theirs), ("closed", closed)):
-                parts.append(Part(role, relation, side, self.people[role]))
+                parts.append(Viewer(role, relation, side, self.people[role]))
         courts = (
             ("own", ours, "officer"),
             ("other", theirs, "officer"),
@@ -109,16 +113,16 @@ class Scene:
             ("expired", ours, "expired"),
             ("closed", closed, "officer"),
         )
-        parts += [Part(Role.ENFORCEMENT_OFFICER, relation, side, self.people[n]) for relation, side, n in courts]
+        parts += [Viewer(Role.ENFORCEMENT_OFFICER, relation, side, self.people[n]) for relation, side, n in courts]
         dispatchers = (
             ("own", ours, "dispatcher"),
             ("other", theirs, "dispatcher"),
             ("expired", ours, "expired_dispatcher"),
             ("closed", closed, "dispatcher"),
         )
-        parts += [Part(Role.DISPATCHER, relation, side, self.people[n]) for relation, side, n in dispatchers]
+        parts += [Viewer(Role.DISPATCHER, relation, side, self.people[n]) for relation, side, n in dispatchers]
         parts += [
-            Part(role, relation, side, self.people[role])
+            Viewer(role, relation, side, self.people[role])
             for role in (Role.COURT_ADMINISTRATOR, Role.CREW, Role.AUDITOR, Role.PLATFORM_ADMINISTRATOR)
             for relation, side in (("own", ours), ("other", theirs), ("closed", closed))
         ]
@@ -131,10 +135,10 @@ def forget_keys(application: FastAPI) -> None:
 
 
 @contextmanager
-def taken_back(application: FastAPI) -> Iterator[None]:
-    """Take back every transaction of a request when it would commit, after its deferred constraints are checked.
+def rolled_back(application: FastAPI) -> Iterator[None]:
+    """Roll back every transaction of a request when it would commit, after its deferred constraints are checked.
 
-    So a request is answered as it would be, and the next one finds the scene as it was.
+    So a request is answered as it would be, and the next one finds the scenario as it was.
     """
     dialect = context_of(application).database.engine.sync_engine.dialect
     commits = dialect.do_commit
@@ -164,8 +168,8 @@ def settings_of(urls: ClusterUrls) -> Settings:
 
 
 @asynccontextmanager
-async def scene_on(template: ClusterUrls, name: str) -> AsyncIterator[Scene]:
-    """Make the scene on a new database for as long as the block lasts.
+async def scenario_on(template: ClusterUrls, name: str) -> AsyncIterator[Scenario]:
+    """Make the scenario on a new database for as long as the block lasts.
 
     Args:
         template: The migrated template with the boundaries.
@@ -177,21 +181,51 @@ async def scene_on(template: ClusterUrls, name: str) -> AsyncIterator[Scene]:
         async with (
             aclosing_pool(application),
             application.router.lifespan_context(application),
-            Doors(application) as doors,
+            Principals(application) as principals,
             httpx.AsyncClient(
                 transport=httpx.ASGITransport(application, raise_app_exceptions=False),
                 base_url="http://leasetrace.test",
             ) as nobody,
         ):
-            people = await _people(application, doors)
+            people = await _people(application, principals)
             sides = await _sides(people, await court_ids(application))
-            scene = Scene(application, urls, clock, nobody, people, sides)
-            await _grants(scene)
+            scenario = Scenario(application, urls, clock, nobody, people, sides)
+            await _grants(scenario)
             clock.set(NOW)
-            await _end(scene)
-            _what_work_leaves_behind(scene)
+            await _end(scenario)
+            _what_work_leaves_behind(scenario)
             forget_keys(application)
-            yield scene
+            yield scenario
+
+
+class InfinityLoader(TimestamptzLoader):
+    """Reads ``infinity`` as ``datetime.max``, UTC."""
+
+    def load(self, data: Any) -> datetime:
+        """Return a moment, UTC."""
+        return datetime.max.replace(tzinfo=UTC) if bytes(data) == b"infinity" else super().load(data)
+
+
+@contextmanager
+def owner_connection(scenario: Scenario) -> Iterator[Connection]:
+    """Connect as the owner of the scenario's database."""
+    with psycopg.connect(scenario.urls.owner_url, row_factory=dict_row, options="-c timezone=UTC") as connection:
+        connection.adapters.register_loader("timestamptz", InfinityLoader)
+        yield connection
+
+
+@contextmanager
+def application_connection(scenario: Scenario, sight: Sight | None = None) -> Iterator[Connection]:
+    """Connect with the application's role and a user's row security, in a transaction that is rolled back."""
+    with psycopg.connect(scenario.urls.app_url, row_factory=dict_row, options="-c timezone=UTC") as connection:
+        connection.adapters.register_loader("timestamptz", InfinityLoader)
+        try:
+            if sight is not None:
+                for name, value in sight.settings().items():
+                    connection.execute("SELECT set_config(%s, %s, true)", (name, value))
+            yield connection
+        finally:
+            connection.rollback()
 
 
 @asynccontextmanager
@@ -204,7 +238,7 @@ async def aclosing_pool(application: FastAPI) -> AsyncIterator[None]:
 
 
 async def court_ids(application: FastAPI) -> dict[str, int]:
-    """Return the scene's courts by name: the basic ones, and those above our own."""
+    """Return the scenario's courts by name: the basic ones, and those above our own."""
     async with context_of(application).database.reading(SERVICE) as session:
         rows = (await session.execute(text("SELECT code, court_id, parent_court_id FROM court"))).all()
     by_code, parent = {row[0]: row[1] for row in rows}, {row[1]: row[2] for row in rows}
@@ -214,27 +248,29 @@ async def court_ids(application: FastAPI) -> dict[str, int]:
     return found
 
 
-async def _people(application: FastAPI, doors: Doors) -> dict[str, Holder]:
+async def _people(application: FastAPI, principals: Principals) -> dict[str, ApiUser]:
     """Make everybody, in every role."""
     courts = await court_ids(application)
-    manager, their_manager = await doors.lessor("yuanhai"), await doors.lessor("beishan")
+    manager, their_manager = await principals.lessor("yuanhai"), await principals.lessor("beishan")
     people = {
         Role.LESSOR_MANAGER: manager,
         "their_manager": their_manager,
-        "narrowed": await doors.lessor("yuanhai", post_only=True),
-        "dispatcher": await doors.holder(Role.DISPATCHER),
-        "expired_dispatcher": await doors.holder(Role.DISPATCHER),
-        "their_dispatcher": await doors.holder(Role.DISPATCHER),
-        "officer": await doors.holder(Role.ENFORCEMENT_OFFICER, courts["ours"]),
-        "their_officer": await doors.holder(Role.ENFORCEMENT_OFFICER, courts["theirs"]),
-        Role.COURT_ADMINISTRATOR: await doors.holder(Role.COURT_ADMINISTRATOR, courts["ours"]),
+        "narrowed": await principals.lessor("yuanhai", post_only=True),
+        "dispatcher": await principals.create(Role.DISPATCHER),
+        "expired_dispatcher": await principals.create(Role.DISPATCHER),
+        "their_dispatcher": await principals.create(Role.DISPATCHER),
+        "officer": await principals.create(Role.ENFORCEMENT_OFFICER, courts["ours"]),
+        "their_officer": await principals.create(Role.ENFORCEMENT_OFFICER, courts["theirs"]),
+        Role.COURT_ADMINISTRATOR: await principals.create(Role.COURT_ADMINISTRATOR, courts["ours"]),
     }
     people |= {
-        name: await doors.holder(Role.ENFORCEMENT_OFFICER, courts[name])
+        name: await principals.create(Role.ENFORCEMENT_OFFICER, courts[name])
         for name in ("intermediate", "high", "entrusted", "expired")
     }
-    people |= {role: await doors.holder(role, manager.subject_id) for role in (Role.LESSOR_FEED, Role.LESSOR_READER)}
-    people |= {role: await doors.holder(role) for role in (Role.CREW, Role.AUDITOR, Role.PLATFORM_ADMINISTRATOR)}
+    people |= {
+        role: await principals.create(role, manager.subject_id) for role in (Role.LESSOR_FEED, Role.LESSOR_READER)
+    }
+    people |= {role: await principals.create(role) for role in (Role.CREW, Role.AUDITOR, Role.PLATFORM_ADMINISTRATOR)}
     return people
 
 
@@ -245,7 +281,7 @@ async def made(client: httpx.AsyncClient, path: str, body: Any) -> Values:
     return dict(answer.json())
 
 
-async def _sides(people: dict[str, Holder], courts: dict[str, int]) -> dict[str, Side]:
+async def _sides(people: dict[str, ApiUser], courts: dict[str, int]) -> dict[str, Side]:
     ours, theirs = courts["ours"], courts["theirs"]
     return {
         "ours": await _side("ours", 1, people[Role.LESSOR_MANAGER], people["officer"], ours, people["dispatcher"]),
@@ -259,7 +295,7 @@ async def _sides(people: dict[str, Holder], courts: dict[str, int]) -> dict[str,
 
 
 async def _side(
-    name: SideName, number: int, lessor: Holder, officer: Holder, court_id: int, dispatcher: Holder
+    name: SideName, number: int, lessor: ApiUser, officer: ApiUser, court_id: int, dispatcher: ApiUser
 ) -> Side:
     """Make a side: everything that a lessor registers, and a case with a confirmed, a lifted and an offered asset."""
     side = Side(name, {"lessor_id": lessor.subject_id, "court_id": court_id, "number": number})
@@ -298,7 +334,7 @@ async def _side(
     return side
 
 
-async def _register(side: Side, lessor: Holder) -> None:
+async def _register(side: Side, lessor: ApiUser) -> None:
     """Register four assets of a lessor, devices on them, a feed, a depot and a polled source; post pings."""
     values, name, number = side.values, side.name, side["number"]
     for index, asset in enumerate(("asset", "released", "offered", "spare", "transferred")):
@@ -339,7 +375,7 @@ async def _register(side: Side, lessor: Holder) -> None:
     ]
     side.private |= {f"feed-{name}", f"depot-{name}", f"maker-{name}", f"dev-{name}-free"}
     side.marks |= side.private
-    pings = [ping(f"dev-{name}-{i}", NOW - timedelta(days=4, hours=h), number) for i in range(5) for h in (1, 2)]
+    pings = [side_ping(f"dev-{name}-{i}", NOW - timedelta(days=4, hours=h), number) for i in range(5) for h in (1, 2)]
     receipt = await made(lessor.client, "/v1/pings", pings)
     assert receipt["stored"] == len(pings), receipt
     values["batch_id"] = receipt["batch_id"]
@@ -371,26 +407,26 @@ def source_of(side: Side, name: str) -> Values:
     }
 
 
-def ping(device: str, fixed_at: datetime, number: int = 1, **more: Any) -> Values:
+def side_ping(device: str, fixed_at: datetime, number: int = 1, **more: Any) -> Values:
     """Return a ping in Changning, a little apart for each side."""
     place = {"lon": 121.4241 + number * 0.001, "lat": 31.2205, "coord_system": "wgs84"}
     return {"device_id": device, "fixed_at": fixed_at.isoformat(), **place, **more}
 
 
-async def _grants(scene: Scene) -> None:
+async def _grants(scenario: Scenario) -> None:
     """Make accounts, entrust courts, assign until yesterday; a crew's stop has no endpoint of its own yet."""
-    ours, theirs, closed = (scene.sides[name] for name in ("ours", "theirs", "closed"))
+    ours, theirs, closed = (scenario.sides[name] for name in ("ours", "theirs", "closed"))
     officers = {"ours": "officer", "theirs": "their_officer", "closed": "officer"}
-    platform = scene.people[Role.PLATFORM_ADMINISTRATOR].client
-    courts = await court_ids(scene.application)
-    for name, side in scene.sides.items():
+    platform = scenario.people[Role.PLATFORM_ADMINISTRATOR].client
+    courts = await court_ids(scenario.application)
+    for name, side in scenario.sides.items():
         person = {"login": f"person.{name}", "name": f"person-{name}", "role": "enforcement_officer"}
         account = await made(platform, "/v1/people", {**person, "court_id": side["court_id"]})
         side.values |= {"principal_id": account["principal_id"], "fresh_court_id": courts["fresh"]}
         side.people |= {person["login"], person["name"]}
-    expired = scene.people["expired_dispatcher"].principal_id
+    expired = scenario.people["expired_dispatcher"].principal_id
     until = {"dispatcher_id": expired, "ends_at": (NOW - timedelta(days=1)).isoformat()}
-    await made(scene.people["officer"].client, f"/v1/cases/{ours['case_id']}/assignments", until)
+    await made(scenario.people["officer"].client, f"/v1/cases/{ours['case_id']}/assignments", until)
     lent = ((ours, "entrusted", 7), (ours, "expired", -1), (theirs, "elsewhere", 7), (closed, "elsewhere", 7))
     for side, court, days in lent:
         body: Values = {
@@ -401,40 +437,41 @@ async def _grants(scene: Scene) -> None:
             "asset_ids": [side["asset_id"]],
             "ends_at": (NOW + timedelta(days=days)).isoformat(),
         }
-        client = scene.people[officers[side.name]].client
+        client = scenario.people[officers[side.name]].client
         entrusted = await made(client, f"/v1/cases/{side['case_id']}/entrustments", body)
         side.values.setdefault("entrustment_id", entrusted["entrustment_id"])
         side.marks.add(body["letter_number"])
-    with psycopg.connect(scene.urls.owner_url, autocommit=True) as connection:
+    with psycopg.connect(scenario.urls.owner_url, autocommit=True) as connection:
+        crew, officer = scenario.people[Role.CREW], scenario.people["officer"]
         connection.execute(
             "INSERT INTO access_grant (grantee_kind, grantee_id, case_id, asset_id, ground, valid_from, valid_until,"
             " granted_by, through_kind, through_id)"
             " VALUES ('principal', %s, %s, %s, 'mission', %s, %s, %s, 'court', %s)",
-            (scene.people[Role.CREW].principal_id, ours["case_id"], ours["asset_id"], BEGAN, NOW + timedelta(hours=8),
-             scene.people["officer"].principal_id, scene.people["officer"].subject_id),
+            (crew.principal_id, ours["case_id"], ours["asset_id"], BEGAN, NOW + timedelta(hours=8),
+             officer.principal_id, officer.subject_id),
         )  # fmt: skip
 
 
-async def _end(scene: Scene) -> None:
+async def _end(scenario: Scenario) -> None:
     """Share a run sheet of every case, and close the case that is closed."""
-    for name, side in scene.sides.items():
-        client = scene.people["their_officer" if name == "theirs" else "officer"].client
+    for name, side in scenario.sides.items():
+        client = scenario.people["their_officer" if name == "theirs" else "officer"].client
         shared = await made(
             client, f"/v1/assignments/{side['assignment_id']}/shares", {"recipient": f"driver-{name}"}
         )
         side.values["share_id"] = shared["share_id"]
         side.marks.add(f"driver-{name}")
-    closed = scene.sides["closed"]
+    closed = scenario.sides["closed"]
     for case in ("case_id", "held_case_id"):
         path = f"/v1/cases/{closed[case]}"
-        answer = await scene.people["officer"].client.patch(path, json={"phase": "closed"})
+        answer = await scenario.people["officer"].client.patch(path, json={"phase": "closed"})
         assert answer.status_code == 200, answer.text
 
 
-def _what_work_leaves_behind(scene: Scene) -> None:
+def _what_work_leaves_behind(scenario: Scenario) -> None:
     """Put a row of each side into tables that only background work fills, so that no table is empty."""
-    with psycopg.connect(scene.urls.owner_url, autocommit=True) as connection:
-        for side in scene.sides.values():
+    with psycopg.connect(scenario.urls.owner_url, autocommit=True) as connection:
+        for side in scenario.sides.values():
             for statement in BACKGROUND:
                 connection.execute(statement, side.values)
 

@@ -19,7 +19,7 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 
-FOLDER = Path(__file__).with_name("oidc")
+FOLDER = Path(__file__).with_name("oidc_provider")
 CLIENT_ID = "leasetrace"
 CLIENT_SECRET = "s3cret/of+the:court %2F"  # with characters that have to be encoded
 _STARTS_IN_S = 30
@@ -104,7 +104,7 @@ def get_with(url: str, cookies: dict[str, str]) -> httpx.Response:
 
 
 @dataclass
-class Browser:
+class OidcBrowser:
     """What a browser does: keeps cookies, follows redirects and pages that go on by themselves."""
 
     home: str
