@@ -9,12 +9,12 @@ from fastapi.responses import JSONResponse, Response
 from app.access.http import CasePositionSession, CasePositionSight, NamedCaseSession, NamedCaseSight
 from app.clusters import service
 from app.clusters.domain import RollUpLevel
-from app.clusters.examples import CLUSTERS, DISTRIBUTION
 from app.clusters.filters import MAX_WKT_CHARS
 from app.clusters.letter import to_csv, to_xlsx
 from app.clusters.schemas import ClusterParametersOut, ClustersOut, DistributionOut
 from app.clusters.wire import to_json
 from app.core.clock import in_shanghai
+from app.core.examples import load_example
 from app.core.exports import export_headers, repr_digest
 from app.core.http import InContext, Moment
 from app.core.wire import Duration, Key
@@ -50,7 +50,7 @@ _BINARY: Final[dict[str, Any]] = {"schema": {"type": "string", "format": "binary
         200: {
             "description": "JSON, or a table to attach to a letter (`format`, or else `Accept`).",
             "content": {
-                "application/json": {"example": DISTRIBUTION},
+                "application/json": {"example": load_example("app.clusters", "distribution")},
                 CSV: {"schema": {"type": "string"}},
                 XLSX: _BINARY,
             },
@@ -102,7 +102,7 @@ async def get_case_distribution(
     summary="In which yards do assets of a case stand together?",
     response_model=ClustersOut,
     response_class=GeoJSONResponse,
-    responses={200: {"content": {GeoJSONResponse.media_type: {"example": CLUSTERS}}}},
+    responses={200: {"content": {GeoJSONResponse.media_type: {"example": load_example("app.clusters", "clusters")}}}},
 )
 async def list_clusters(
     visibility: NamedCaseSight,

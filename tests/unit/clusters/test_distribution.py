@@ -11,10 +11,10 @@ from pydantic import TypeAdapter
 
 from app.clusters.distribution import distribute
 from app.clusters.domain import Presence, RollUpLevel
-from app.clusters.examples import CLUSTERS, DISTRIBUTION
 from app.clusters.schemas import ClustersOut, DistributionOut, TallyOut
 from app.clusters.tallies import Tally
 from app.clusters.wire import distribution_out, to_json
+from app.core.examples import load_example
 from app.enforcement.domain import ReasonCode, State
 from app.tracking.domain import Confidence
 from tests.factories.constants import NOW
@@ -230,10 +230,14 @@ def test_a_case_without_assets_has_an_answer() -> None:
 
 
 def test_the_examples_of_the_page_are_what_is_sent() -> None:
-    distribution = TypeAdapter(DistributionOut).validate_python(DISTRIBUTION)
-    assert json.loads(to_json(distribution)).keys() == DISTRIBUTION.keys()
+    example = load_example("app.clusters", "distribution")
+    distribution = TypeAdapter(DistributionOut).validate_python(example)
+    assert json.loads(to_json(distribution)) == example
+    assert distribution.notes == answered([], RollUpLevel.BASIC).notes
     totals = distribution.totals
     assert totals.assets == sum(p.n_assets for p in [*distribution.rows, *distribution.unplaced])
     assert totals.seizable == sum(p.n_seizable for p in [*distribution.rows, *distribution.unplaced])
-    clusters = TypeAdapter(ClustersOut).validate_python(CLUSTERS)
+    example = load_example("app.clusters", "clusters")
+    clusters = TypeAdapter(ClustersOut).validate_python(example)
+    assert json.loads(to_json(clusters)) == example
     assert clusters.clustered == clusters.features[0].properties.n == len(clusters.features[0].properties.members)
