@@ -1,13 +1,26 @@
 """Bring the schema up to date, as the owner; which role may do what stands in the migrations."""
 
+from pathlib import Path
+from typing import Final, Literal
+
 import psycopg
 from alembic import command
 from psycopg.conninfo import conninfo_to_dict
+from sqlalchemy import Connection, text
 
 from app.core.database import libpq_url
 from app.core.errors import Unavailable
-from app.core.readiness import alembic_config
+from app.core.readiness import ROOT, alembic_config
 from app.core.sight_roles import SIGHT_ROLES
+
+SQL: Final = ROOT / "migrations" / "sql"
+"""Functions, views and policies as they are in force, a file each: ``README.md`` there says how they are run."""
+Kind = Literal["functions", "views", "policies"]
+
+_POLICIES: Final = text("SELECT polname FROM pg_policy WHERE polrelid = to_regclass(:table)")
+_SEQUENCES: Final = text("""
+    SELECT c.relname FROM pg_depend d JOIN pg_class c ON c.oid = d.objid AND c.relkind = 'S'
+    WHERE d.classid = 'pg_class'::regclass AND d.refobjid = to_regclass(:table)""")
 
 
 class RolesMissing(Unavailable):
@@ -44,3 +57,36 @@ def _check_roles(owner_url: str, application: str | None) -> None:
             f"The roles of row-level security are missing. As a superuser, once for this server:"
             f" leasetrace database-roles {application or 'APPLICATION'} | psql …"
         )
+
+
+def run_sql(connection: Connection, kind: Kind, *names: str) -> None:
+    """Run files of ``migrations/sql``, for revisions: each says how its object is in force from now on.
+
+    The policies and grants of a table are removed first, so that its file need not be able to run twice.
+
+    Args:
+        connection: The migration's.
+        kind: The folder.
+        names: The files, without ``.sql``: the name of a function, of a view, or of the table of the policies.
+    """
+    for name in names:
+        if kind == "policies":
+            clear_policies(connection, name)
+        execute_file(connection, SQL / kind / f"{name}.sql")
+
+
+def execute_file(connection: Connection, path: Path) -> None:
+    """Execute a file of SQL statements, as it is: neither ``:`` nor ``%`` marks a parameter."""
+    connection.exec_driver_sql(path.read_text(encoding="utf-8"), execution_options={"no_parameters": True})
+
+
+def clear_policies(connection: Connection, table: str) -> None:
+    """Drop a table's policies, and revoke the roles' rights on it and on its columns' sequences."""
+    quote = connection.dialect.identifier_preparer.quote
+    where = {"table": f"public.{quote(table)}"}
+    for policy in connection.execute(_POLICIES, where).scalars().all():
+        connection.exec_driver_sql(f"DROP POLICY {quote(policy)} ON {quote(table)}")
+    roles = ", ".join(SIGHT_ROLES)
+    connection.exec_driver_sql(f"REVOKE ALL ON TABLE {quote(table)} FROM {roles}")
+    for sequence in connection.execute(_SEQUENCES, where).scalars().all():
+        connection.exec_driver_sql(f"REVOKE ALL ON SEQUENCE {quote(sequence)} FROM {roles}")

@@ -71,7 +71,8 @@ _DELETE: Final = """
         WHERE {where} AND (p.device_id, p.variant, p.fixed_at) = (o.device_id, o.variant, o.fixed_at)
         RETURNING p.device_id, p.variant, p.fixed_at, p.batch_id, p.row_index
     ), extras AS (
-        DELETE FROM ping_extra e USING gone g WHERE (e.batch_id, e.row_index) = (g.batch_id, g.row_index)
+        DELETE FROM ping_extra e USING gone g
+        WHERE (e.device_id, e.batch_id, e.row_index) = (g.device_id, g.batch_id, g.row_index)
     ), doubts AS (
         DELETE FROM later_doubt l USING gone g
         WHERE (l.device_id, l.variant, l.fixed_at) = (g.device_id, g.variant, g.fixed_at)

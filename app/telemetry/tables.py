@@ -11,6 +11,7 @@ from sqlalchemy import (
     Index,
     Interval,
     LargeBinary,
+    Sequence,
     SmallInteger,
     UniqueConstraint,
     text,
@@ -120,9 +121,9 @@ class PingExtraRow(Base):
 
     __tablename__ = "ping_extra"
 
+    device_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     batch_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     row_index: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
-    device_id: Mapped[int]
     lessor_id: Mapped[int]
     extra: Mapped[dict[str, Any]] = mapped_column(JSONB)
 
@@ -132,8 +133,10 @@ class LateWindowRow(Base):
 
     __tablename__ = "late_window"
 
-    late_window_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, init=False)
-    device_id: Mapped[int] = mapped_column(index=True)
+    device_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    late_window_id: Mapped[int] = mapped_column(
+        BigInteger, Sequence("late_window_late_window_id_seq"), primary_key=True, index=True, init=False
+    )
     lessor_id: Mapped[int]
     from_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     until_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))

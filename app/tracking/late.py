@@ -20,8 +20,8 @@ _NEXT: Final = """
 _WINDOWS: Final = """
     SELECT late_window_id, from_at, until_at FROM late_window WHERE device_id = %s ORDER BY from_at, late_window_id
     FOR UPDATE"""
-_DONE: Final = "DELETE FROM late_window WHERE late_window_id = ANY(%s)"
-_LEFT: Final = "UPDATE late_window SET from_at = %s, until_at = %s WHERE late_window_id = %s"
+_DONE: Final = "DELETE FROM late_window WHERE device_id = %s AND late_window_id = ANY(%s)"
+_LEFT: Final = "UPDATE late_window SET from_at = %s, until_at = %s WHERE device_id = %s AND late_window_id = %s"
 
 
 async def follow(connection: AsyncConnection, settings: Settings, now: datetime) -> bool:
@@ -51,7 +51,7 @@ async def _follow_one(connection: AsyncConnection, device_id: int, settings: Set
         until_at = max(until_at, ends)
     left = await rebuild(connection, Stretch(device_id, from_at, until_at), settings, now)
     if left is None or left > until_at:
-        await connection.execute(_DONE, (ids,))
+        await connection.execute(_DONE, (device_id, ids))
     else:
-        await connection.execute(_DONE, (ids[1:],))
-        await connection.execute(_LEFT, (left, until_at, ids[0]))
+        await connection.execute(_DONE, (device_id, ids[1:]))
+        await connection.execute(_LEFT, (left, until_at, device_id, ids[0]))

@@ -1,0 +1,31 @@
+-- boundary_layer: a loaded set of boundaries.
+--
+-- service        every row: the application's own work.
+-- writer         every row: it holds no tenant's data.
+-- lessor         every row: it holds no tenant's data.
+-- grantee        every row: it holds no tenant's data.
+-- auditor        every row: it holds no tenant's data.
+-- administrator  every row: it holds no tenant's data.
+
+ALTER TABLE boundary_layer ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY service ON boundary_layer TO leasetrace_service USING (true) WITH CHECK (true);
+GRANT SELECT ON boundary_layer TO leasetrace_service;
+
+CREATE POLICY writer ON boundary_layer FOR SELECT TO leasetrace_writer USING (true);
+GRANT SELECT ON boundary_layer TO leasetrace_writer;
+
+CREATE POLICY lessor ON boundary_layer FOR SELECT TO leasetrace_lessor USING (true);
+GRANT SELECT ON boundary_layer TO leasetrace_lessor;
+
+CREATE POLICY grantee ON boundary_layer FOR SELECT TO leasetrace_grantee USING (true);
+GRANT SELECT ON boundary_layer TO leasetrace_grantee;
+
+CREATE POLICY auditor ON boundary_layer FOR SELECT TO leasetrace_auditor USING (true);
+GRANT SELECT ON boundary_layer TO leasetrace_auditor;
+
+CREATE POLICY administrator ON boundary_layer FOR SELECT TO leasetrace_administrator USING (true);
+GRANT SELECT ON boundary_layer TO leasetrace_administrator;
+
+GRANT USAGE, SELECT ON SEQUENCE boundary_layer_layer_id_seq
+    TO leasetrace_service, leasetrace_writer, leasetrace_lessor, leasetrace_grantee, leasetrace_administrator;
