@@ -11,7 +11,7 @@ from app.access.domain import Role
 from app.access.tables import ApiKeyRow, PrincipalRow
 
 _FEED: Final = table("feed_holder", column("feed_id", Integer), column("lessor_id", Integer))
-"""The view of migration 0013: whose a feed is."""
+"""The view ``feed_holder``: the lessor of each feed."""
 
 
 async def keys(

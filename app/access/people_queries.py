@@ -14,7 +14,7 @@ from app.access.tables import AccountRow, PrincipalRow, SignInFailureRow
 _SUBJECT: Final = table(
     "access_subject", column("kind", String), column("subject_id", Integer), column("code", String)
 )
-"""The view of migration 0013: courts and lessors."""
+"""The view ``access_subject``: courts and lessors."""
 
 
 @dataclass(frozen=True, slots=True)

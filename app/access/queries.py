@@ -32,7 +32,7 @@ from app.access.roles import permissions_of
 from app.access.tables import AccountRow, ApiKeyRow, GrantRow, PrincipalRow
 
 _LOWER: Final = table("lower_court", column("court_id", Integer), column("lower_court_id", Integer))
-"""The view of migration 0012: of each court, the courts below it."""
+"""The view ``lower_court``: of each court, the courts below it."""
 
 
 @dataclass(frozen=True, slots=True)

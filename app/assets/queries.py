@@ -132,7 +132,7 @@ async def transferred(session: AsyncSession, asset_ids: Collection[int]) -> dict
 async def is_held(session: AsyncSession, asset_id: int) -> bool:
     """Tell whether a legal hold is on an asset, and let none be placed until the transaction ends.
 
-    The view of migration 0016 is the contract with `enforcement`; only the service itself sees all of it.
+    The view ``held_asset`` is the contract with `enforcement`; only the service itself sees all of it.
     """
     await session.execute(text("LOCK TABLE legal_hold, case_asset IN SHARE MODE"))
     query = select(_HELD.c.asset_id).where(_HELD.c.asset_id == asset_id)

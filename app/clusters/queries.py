@@ -43,7 +43,7 @@ _VIEW: Final = table(
     column("doubts", Integer),
     column("speed_kmh", Float),
 )
-"""The view of migration 0007: confirmed assets of cases, each with its best current position or nulls.
+"""The view ``case_asset_position``: confirmed assets of cases, each with its best current position or nulls.
 
 It goes by the key of ``case_asset`` and, asset by asset, by that of ``current_position``.
 """

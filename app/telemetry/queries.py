@@ -45,7 +45,7 @@ _HEARD: Final = table(
     column("fixed_at", TIMESTAMP(timezone=True)),
     column("received_at", TIMESTAMP(timezone=True)),
 )
-"""The view of migration 0011: with which batch each device was last believed, a row for each asset that it was on."""
+"""The view ``device_heard``: with which batch each device was last believed, a row for each asset that it was on."""
 
 
 async def feeds_after(session: AsyncSession, lessor_id: int | None, after: int, limit: int) -> Sequence[FeedRow]:
