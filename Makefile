@@ -9,7 +9,7 @@ BIN := .venv/bin
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help prepare demo serve stop test check format openapi bench torture clean
+.PHONY: help prepare demo serve stop unit test check format openapi bench torture clean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,7 +26,11 @@ serve: prepare ## Run the service against the checkout's own cluster, or DATABAS
 stop: ## Stop the service and the checkout's own cluster; the data stay
 	@if [ -x $(BIN)/leasetrace ]; then $(BIN)/leasetrace stop; else echo 'nothing is set up here'; fi
 
-test: ## Run the whole test suite (PYTEST_ARGS="-k border", WORKERS=4)
+unit: ## Run the tests that need no database, in under a minute
+	@bash .ci/prepare unit
+	@$(BIN)/pytest -n $(WORKERS) tests/unit tests/architecture $(PYTEST_ARGS)
+
+test: ## Run every test, the large proofs whole with CI=true (PYTEST_ARGS="-k border", WORKERS=4)
 	@bash .ci/prepare test
 	@$(BIN)/pytest -n $(WORKERS) $(PYTEST_ARGS)
 

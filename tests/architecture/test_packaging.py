@@ -16,7 +16,7 @@ from app.core.sight_roles import SIGHT_ROLES
 
 ROOT = Path(__file__).resolve().parents[2]
 LOCKS = ("requirements.lock", "requirements-dev.lock")
-SHOWN_TO_USERS = ("demo", "test", "check", "bench", "serve", "stop", "clean")
+SHOWN_TO_USERS = ("demo", "unit", "test", "check", "bench", "serve", "stop", "clean")
 
 
 def read(name: str) -> str:

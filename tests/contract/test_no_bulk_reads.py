@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
+from pydantic import SecretStr
 
 from app.core.settings import Settings
 from app.main import create_app
@@ -26,8 +27,9 @@ _COORDINATES = re.compile(r"(^|_)(lon|lat|point|coordinates|geometry|centroid|hu
 
 
 @pytest.fixture(scope="module")
-def application(settings: Settings) -> FastAPI:
-    return create_app(settings)
+def unconnected_application() -> FastAPI:
+    """An application whose routes are read; it connects to no database."""
+    return create_app(Settings(database_url=SecretStr("postgresql://nobody@127.0.0.1:1/none")))
 
 
 def members(schema: Any, document: dict[str, Any], seen: frozenset[str] = frozenset()) -> set[str]:
@@ -63,8 +65,8 @@ def answers(document: dict[str, Any]) -> dict[str, tuple[str, dict[str, Any], se
     }
 
 
-def test_every_operation_that_returns_positions_names_one_case_or_one_asset(application: FastAPI) -> None:
-    told = answers(application.openapi())
+def test_every_operation_that_returns_positions_names_one_case_or_one_asset(unconnected_application: FastAPI) -> None:
+    told = answers(unconnected_application.openapi())
     with_places = {name for name, (_, _, found) in told.items() if any(_COORDINATES.search(m) for m in found)}
     with_places |= {  # a map's format that has no schema of its own
         name
@@ -92,8 +94,8 @@ def routes_of(routes: Any) -> Iterator[APIRoute]:
             yield from routes_of(route.original_router.routes)
 
 
-def test_outside_of_the_document_there_is_only_the_shared_page(application: FastAPI) -> None:
-    found = list(routes_of(application.routes))
+def test_outside_of_the_document_there_is_only_the_shared_page(unconnected_application: FastAPI) -> None:
+    found = list(routes_of(unconnected_application.routes))
     assert len(found) > 50
     hidden = {(m, r.path) for r in found if not r.include_in_schema for m in r.methods or ()}
     assert hidden - {("GET", "/docs"), ("GET", "/docs/oauth2-redirect")} == PAGES

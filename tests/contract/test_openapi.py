@@ -29,8 +29,8 @@ from app.core.sealing import new_key
 from app.core.settings import Settings
 from app.main import create_app
 from tests.database import clone_of
+from tests.scale import SCALE
 
-EXAMPLES = 10
 SENDERS_OF_EACH, STRIDE = 3, 4
 LEFT_OUT = (
     "positive_data_acceptance",  # a well-formed request about a case that does not exist is 404
@@ -124,7 +124,7 @@ _generated = settings(
 
 
 @schema.parametrize()
-@settings(_generated, max_examples=EXAMPLES)
+@settings(_generated, max_examples=SCALE.contract_examples)
 def test_every_operation_keeps_its_contract(case: schemathesis.Case[Any], service: tuple[str, Senders]) -> None:
     """No 500, no undocumented status, content type or member, whatever is sent.
 

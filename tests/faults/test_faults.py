@@ -5,9 +5,10 @@ import pytest
 from app.bench.torture.faults import Fault, inject
 from app.cli.torture import Stand
 from tests.factories.faults import settled_verdict
+from tests.scale import SCALE
 
 
-@pytest.mark.parametrize("fault", Fault)
+@pytest.mark.parametrize("fault", [fault for fault in Fault if SCALE.faults is None or fault in SCALE.faults])
 def test_an_acknowledged_ping_outlives(up: Stand, fault: Fault) -> None:
     if fault is Fault.DISK_FULL and up.scene.disk is None:
         pytest.skip(up.scene.no_disk)

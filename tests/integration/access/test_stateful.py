@@ -1,12 +1,11 @@
-"""Ten thousand reads by everybody, in whatever state keys, cases and measures have got into: each as the rules say.
+"""Thousands of reads by every user, in any state of keys, cases and measures: each is answered as the rules say.
 
 Hypothesis makes up histories (keys are issued, narrowed, revoked and expire; cases are opened, offered, confirmed,
-measured, assigned, entrusted, closed and reopened; time passes); after every step everybody reads something, and
-``model.py`` says what must be answered. ``LEASETRACE_TEST_ATTEMPTS`` asks for more reads than the 10,000 of CI.
+measured, assigned, entrusted, closed and reopened; time passes). After every step every user reads something, and
+``tests.factories.access_model`` says what must be answered. ``tests.scale`` says how many reads there are.
 """
 
 import asyncio
-import os
 from collections import Counter
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from dataclasses import dataclass, replace
@@ -30,8 +29,8 @@ from tests.api import ApiUser, context_of
 from tests.factories.access_model import DISPATCHERS, LESSORS, PEOPLE, AccessPeriod, Model, ModelCase, ModelKey
 from tests.factories.constants import NOW
 from tests.factories.scenario import Scenario, forget_keys, made, scenario_on
+from tests.scale import SCALE
 
-ATTEMPTS: Final = int(os.environ.get("LEASETRACE_TEST_ATTEMPTS", "10000"))
 STEPS: Final = 40
 READS_A_STEP: Final = (6, 14)
 T = TypeVar("T")
@@ -465,7 +464,7 @@ async def test_no_read_is_allowed_or_refused_but_by_the_rules(world: World) -> N
     Told.world = world
     reads_a_history = STEPS * sum(READS_A_STEP) / 2
     settings = hypothesis_settings(
-        max_examples=round(1.2 * ATTEMPTS / reads_a_history) + 1,  # some histories end early
+        max_examples=round(1.2 * SCALE.reads / reads_a_history) + 1,  # some histories end early
         stateful_step_count=STEPS,
         derandomize=True,
         database=None,
@@ -475,6 +474,6 @@ async def test_no_read_is_allowed_or_refused_but_by_the_rules(world: World) -> N
         suppress_health_check=list(HealthCheck),
     )
     await asyncio.to_thread(run_state_machine_as_test, Told, settings=settings)
-    assert world.attempts >= ATTEMPTS
+    assert world.attempts >= SCALE.reads
     shares = {what: world.allowed[what] * len(KINDS) / world.attempts for what in KINDS}
     assert min(shares.values()) > 0.05, f"too few were allowed to prove anything: {shares}"

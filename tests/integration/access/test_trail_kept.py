@@ -122,7 +122,7 @@ def authority(tmp_path: Path) -> Iterator[Authority]:
 
 
 @pytest.fixture
-async def own_settings(own_urls: ClusterUrls) -> Settings:
+async def kept_settings(own_urls: ClusterUrls) -> Settings:
     """Settings of the database of this test alone; its trail has three entries."""
     settings = Settings(database_url=SecretStr(own_urls.app_url), log_level="WARNING")
     database = Database(settings)
@@ -142,20 +142,20 @@ async def run_job(settings: Settings, clock: FixedClock) -> None:
     await context.database.close()
 
 
-async def verified(own_settings: Settings, roots: Path | None = None) -> list[str]:
+async def verified(kept_settings: Settings, roots: Path | None = None) -> list[str]:
     console = Console(record=True, width=200, force_terminal=False)
-    await verify_trail(own_settings, console, {}, roots)
+    await verify_trail(kept_settings, console, {}, roots)
     return console.export_text().strip().splitlines()[-2:]
 
 
 async def test_the_worker_keeps_the_head_once_a_day_in_a_folder_and_by_a_stamp(
-    own_settings: Settings, authority: Authority, tmp_path: Path
+    kept_settings: Settings, authority: Authority, tmp_path: Path
 ) -> None:
     folder = tmp_path / "anchors"
     folder.mkdir()
-    settings = own_settings.model_copy(update={"anchor_dir": folder, "tsa_url": authority.url})
+    settings = kept_settings.model_copy(update={"anchor_dir": folder, "tsa_url": authority.url})
     clock = FixedClock(NOW)
-    head = await read_head(own_settings)
+    head = await read_head(kept_settings)
     for later in (timedelta(0), timedelta(hours=5), timedelta(days=1)):
         clock.set(NOW + later)
         await run_job(settings, clock)
@@ -163,61 +163,61 @@ async def test_the_worker_keeps_the_head_once_a_day_in_a_folder_and_by_a_stamp(
     assert names == ["trail-2026-11-23.txt", "trail-2026-11-24.txt"]
     assert (folder / names[0]).read_text() == f"2026-11-23T04:00:00Z {head}\n"
     assert len(authority.asked) == 2
-    stamps, last = await verified(own_settings, authority.root)
+    stamps, last = await verified(kept_settings, authority.root)
     assert stamps.startswith("2 time stamps")
     assert stamps.endswith("signatures checked.")
     assert last.startswith("3 entries hold together; 1 anchors are met")
 
 
 async def test_without_settings_nothing_is_kept_and_nobody_asked(
-    own_settings: Settings, authority: Authority
+    kept_settings: Settings, authority: Authority
 ) -> None:
-    await run_job(own_settings, FixedClock(NOW))
+    await run_job(kept_settings, FixedClock(NOW))
     assert authority.asked == []
 
 
 async def test_a_tail_that_was_cut_shows_against_the_stamp(
-    own_settings: Settings, own_urls: ClusterUrls, authority: Authority
+    kept_settings: Settings, own_urls: ClusterUrls, authority: Authority
 ) -> None:
-    await run_job(own_settings.model_copy(update={"tsa_url": authority.url}), FixedClock(NOW))
+    await run_job(kept_settings.model_copy(update={"tsa_url": authority.url}), FixedClock(NOW))
     with psycopg.connect(own_urls.owner_url) as connection:
         connection.execute("ALTER TABLE trail DISABLE TRIGGER USER")
         connection.execute("DELETE FROM trail WHERE trail_no > 1")
         connection.execute("UPDATE trail_head SET (trail_no, link) = (SELECT trail_no, link FROM trail)")
     with pytest.raises(AppError, match="Entry 2 of the trail: it is missing, with all up to the anchor, number 3"):
-        await verified(own_settings)
+        await verified(kept_settings)
 
 
 async def test_a_stamp_of_somebody_else_or_on_something_else_is_refused(
-    own_settings: Settings, own_urls: ClusterUrls, authority: Authority, tmp_path: Path
+    kept_settings: Settings, own_urls: ClusterUrls, authority: Authority, tmp_path: Path
 ) -> None:
-    await run_job(own_settings.model_copy(update={"tsa_url": authority.url}), FixedClock(NOW))
+    await run_job(kept_settings.model_copy(update={"tsa_url": authority.url}), FixedClock(NOW))
     other = tmp_path / "other"
     other.mkdir()
     make_certificates(other, "Others")
     with pytest.raises(InvalidInput, match="number 3 of the trail is not the authority's"):
-        await verified(own_settings, other / "root.pem")
+        await verified(kept_settings, other / "root.pem")
     with psycopg.connect(own_urls.owner_url) as connection:
         connection.execute("UPDATE trail_anchor SET link = sha256(link)")
     with pytest.raises(InvalidInput, match="stamp on something else"):
-        await verified(own_settings)
+        await verified(kept_settings)
 
 
-async def test_an_authority_that_does_not_answer_is_named(own_settings: Settings) -> None:
+async def test_an_authority_that_does_not_answer_is_named(kept_settings: Settings) -> None:
     with pytest.raises(Unavailable, match="time stamp authority"):
         await trail_stamp.stamp(Head(1, bytes(32)), "http://127.0.0.1:1/")
 
 
 async def test_the_command_line_signs_what_it_does(
-    own_settings: Settings, own_urls: ClusterUrls, tmp_path: Path
+    kept_settings: Settings, own_urls: ClusterUrls, tmp_path: Path
 ) -> None:
     clock = FixedClock(NOW)
-    database = Database(own_settings)
+    database = Database(kept_settings)
     async with writing_as(database, COMMAND_LINE, clock) as session:
         await assets.create_lessor(session, LessorIn(code="yuanhai", name="远海"), clock)
     file = tmp_path / "assets.csv"
     file.write_text("asset_type,kind,plate_no,lease_contract_no\nvehicle,car,沪A00001,L-3\n", encoding="utf-8")
-    await import_assets(own_settings, clock, Console(quiet=True), file, "yuanhai", "all_or_nothing")
+    await import_assets(kept_settings, clock, Console(quiet=True), file, "yuanhai", "all_or_nothing")
     await database.close()
     with psycopg.connect(own_urls.owner_url) as connection:
         rows = connection.execute(
@@ -229,12 +229,12 @@ async def test_the_command_line_signs_what_it_does(
     ]
 
 
-async def test_an_entry_that_cannot_be_stored_does_not_stop_the_others(own_settings: Settings) -> None:
-    database = Database(own_settings)
+async def test_an_entry_that_cannot_be_stored_does_not_stop_the_others(kept_settings: Settings) -> None:
+    database = Database(kept_settings)
     good = Entry(Note("x.y"), Author(1, "auditor"), NOW)
     bad = Entry(Note("x.y", results=2**40), Author(1, "auditor"), NOW)
     async with TrailWriter(database) as writer:
         results = await asyncio.gather(*(writer.write([e]) for e in (good, bad, good)), return_exceptions=True)
     assert [type(r) for r in results] == [type(None), Unavailable, type(None)]
-    assert (await read_head(own_settings)).trail_no == 5
+    assert (await read_head(kept_settings)).trail_no == 5
     await database.close()

@@ -41,7 +41,7 @@ async def feed_id(lessor: ApiUser) -> int:
 
 
 @pytest.fixture
-async def gateway(principals: Principals, feed_id: int) -> ApiUser:
+async def signer(principals: Principals, feed_id: int) -> ApiUser:
     return await principals.lessor(feed_id=feed_id)
 
 
@@ -60,17 +60,17 @@ def body_of(*rows: object) -> bytes:
     return json.dumps(rows).encode()
 
 
-async def post(gateway: ApiUser, body: bytes, headers: Mapping[str, str]) -> httpx.Response:
+async def post(signer: ApiUser, body: bytes, headers: Mapping[str, str]) -> httpx.Response:
     told = {"Content-Type": "application/json", **headers}
-    return await gateway.client.post("/v1/pings", content=body, headers=told)
+    return await signer.client.post("/v1/pings", content=body, headers=told)
 
 
-async def test_a_signed_request_is_taken_also_packed(gateway: ApiUser, secret: str) -> None:
+async def test_a_signed_request_is_taken_also_packed(signer: ApiUser, secret: str) -> None:
     body = body_of(ping(5))
-    assert (await post(gateway, body, signed(secret, body))).json()["stored"] == 1
+    assert (await post(signer, body, signed(secret, body))).json()["stored"] == 1
     packed = gzip.compress(body_of(ping(4)))
     with_encoding = {"Content-Encoding": "gzip", **signed(secret, packed)}
-    assert (await post(gateway, packed, with_encoding)).json()["stored"] == 1
+    assert (await post(signer, packed, with_encoding)).json()["stored"] == 1
 
 
 @pytest.mark.parametrize(
@@ -86,9 +86,9 @@ async def test_a_signed_request_is_taken_also_packed(gateway: ApiUser, secret: s
     ids=["unsigned", "no signature", "another secret", "old", "ahead", "no time"],
 )
 async def test_any_other_is_refused_and_nothing_is_stored(
-    gateway: ApiUser, secret: str, urls: ClusterUrls, headers: dict[str, str], field: str
+    signer: ApiUser, secret: str, urls: ClusterUrls, headers: dict[str, str], field: str
 ) -> None:
-    refused = await post(gateway, body_of(ping(5)), headers)
+    refused = await post(signer, body_of(ping(5)), headers)
     assert (refused.status_code, refused.json()["code"], problem_fields(refused)) == (401, "not_signed", [field])
     assert secret not in refused.text
     with psycopg.connect(urls.owner_url) as connection:
@@ -96,32 +96,32 @@ async def test_any_other_is_refused_and_nothing_is_stored(
 
 
 async def test_a_signature_of_another_body_or_an_old_one_is_refused(
-    gateway: ApiUser, secret: str, clock: FixedClock
+    signer: ApiUser, secret: str, clock: FixedClock
 ) -> None:
     body = body_of(ping(5))
-    assert (await post(gateway, body_of(ping(4)), signed(secret, body))).status_code == 401
+    assert (await post(signer, body_of(ping(4)), signed(secret, body))).status_code == 401
     clock.set(NOW + timedelta(seconds=300))
-    assert (await post(gateway, body, signed(secret, body))).json()["stored"] == 1
-    assert (await post(gateway, body, signed(secret, body))).json()["duplicates"] == 1  # a replay stores nothing
+    assert (await post(signer, body, signed(secret, body))).json()["stored"] == 1
+    assert (await post(signer, body, signed(secret, body))).json()["duplicates"] == 1  # a replay stores nothing
     clock.set(NOW + timedelta(seconds=301))
-    assert (await post(gateway, body, signed(secret, body))).status_code == 401
+    assert (await post(signer, body, signed(secret, body))).status_code == 401
 
 
 async def test_a_new_secret_ends_the_old_one_and_turning_it_off_ends_both(
-    lessor: ApiUser, gateway: ApiUser, feed_id: int, secret: str
+    lessor: ApiUser, signer: ApiUser, feed_id: int, secret: str
 ) -> None:
     body = body_of(ping(5))
     assert (await lessor.client.get(f"/v1/feeds/{feed_id}")).json()["hmac"] is True
     assert secret not in (await lessor.client.get(f"/v1/feeds/{feed_id}")).text
     second = (await lessor.client.post(f"/v1/feeds/{feed_id}/hmac-secret")).json()["secret"]
     assert second != secret
-    assert (await post(gateway, body, signed(secret, body))).status_code == 401
-    assert (await post(gateway, body, signed(second, body))).status_code == 200
+    assert (await post(signer, body, signed(secret, body))).status_code == 401
+    assert (await post(signer, body, signed(second, body))).status_code == 200
     on = await lessor.client.patch(f"/v1/feeds/{feed_id}", json={"hmac": True})
     assert (on.status_code, on.json()["hmac"]) == (200, True)
     off = await lessor.client.patch(f"/v1/feeds/{feed_id}", json={"hmac": False})
     assert (off.status_code, off.json()["hmac"]) == (200, False)
-    assert (await post(gateway, body, {})).status_code == 200
+    assert (await post(signer, body, {})).status_code == 200
     refused = await lessor.client.patch(f"/v1/feeds/{feed_id}", json={"hmac": True})
     assert (refused.status_code, problem_fields(refused)) == (422, ["hmac"])
 
@@ -143,7 +143,7 @@ async def test_only_its_lessor_or_an_administrator_makes_a_secret(
 
 
 async def test_the_secret_is_sealed_and_bound_to_its_feed(
-    lessor: ApiUser, gateway: ApiUser, feed_id: int, secret: str, principals: Principals, urls: ClusterUrls
+    lessor: ApiUser, signer: ApiUser, feed_id: int, secret: str, principals: Principals, urls: ClusterUrls
 ) -> None:
     other_id = await make_feed(lessor, "other")
     with psycopg.connect(urls.app_url, options=AS_SERVICE) as connection:
@@ -154,13 +154,13 @@ async def test_the_secret_is_sealed_and_bound_to_its_feed(
     other = await principals.lessor(feed_id=other_id)
     body = body_of(ping(5))
     assert (await post(other, body, signed(secret, body))).status_code == 503
-    assert (await post(gateway, body, signed(secret, body))).status_code == 200
+    assert (await post(signer, body, signed(secret, body))).status_code == 200
 
 
 async def test_without_a_key_to_keep_secrets_none_is_made_and_none_is_skipped(
     application: FastAPI,
     lessor: ApiUser,
-    gateway: ApiUser,
+    signer: ApiUser,
     feed_id: int,
     secret: str,
     monkeypatch: pytest.MonkeyPatch,
@@ -169,37 +169,37 @@ async def test_without_a_key_to_keep_secrets_none_is_made_and_none_is_skipped(
     assert (await lessor.client.post(f"/v1/feeds/{feed_id}/hmac-secret")).status_code == 503
     body = body_of(ping(5))
     for headers in (signed(secret, body), {}):
-        assert (await post(gateway, body, headers)).status_code == 503
+        assert (await post(signer, body, headers)).status_code == 503
 
 
-async def osmand(gateway: ApiUser, query: str, headers: dict[str, str], **more: Any) -> int:
+async def osmand(signer: ApiUser, query: str, headers: dict[str, str], **more: Any) -> int:
     how = "POST" if more else "GET"
-    answer = await gateway.client.request(how, f"/v1/feeds/osmand?{query}", headers=headers, **more)
+    answer = await signer.client.request(how, f"/v1/feeds/osmand?{query}", headers=headers, **more)
     return answer.status_code
 
 
-async def test_where_the_data_stand_in_the_query_the_query_is_signed(gateway: ApiUser, secret: str) -> None:
-    assert await osmand(gateway, QUERY, signed(secret, QUERY.encode())) == 200
-    assert await osmand(gateway, QUERY, {}) == 401
-    assert await osmand(gateway, QUERY.replace("31.2", "31.3"), signed(secret, QUERY.encode())) == 401
-    assert await osmand(gateway, QUERY, signed(secret, b"")) == 401
+async def test_where_the_data_stand_in_the_query_the_query_is_signed(signer: ApiUser, secret: str) -> None:
+    assert await osmand(signer, QUERY, signed(secret, QUERY.encode())) == 200
+    assert await osmand(signer, QUERY, {}) == 401
+    assert await osmand(signer, QUERY.replace("31.2", "31.3"), signed(secret, QUERY.encode())) == 401
+    assert await osmand(signer, QUERY, signed(secret, b"")) == 401
 
 
-async def test_a_signature_counts_for_what_is_read_not_for_what_lies_beside_it(gateway: ApiUser, secret: str) -> None:
+async def test_a_signature_counts_for_what_is_read_not_for_what_lies_beside_it(signer: ApiUser, secret: str) -> None:
     """Nobody gets a position of theirs past the signature of another request."""
     body = json.dumps({"device_id": DEVICE, "location": {"coords": {"latitude": LAT, "longitude": LON}}}).encode()
     forged_form = {"content": QUERY.encode()}
-    assert await osmand(gateway, QUERY, signed(secret, body), content=body) == 401
+    assert await osmand(signer, QUERY, signed(secret, body), content=body) == 401
     as_query = body.decode().replace(" ", "").replace("#", "")
-    assert await osmand(gateway, as_query, signed(secret, as_query.encode()), **forged_form) == 401
-    assert await osmand(gateway, "", signed(secret, QUERY.encode()), **forged_form) == 200
+    assert await osmand(signer, as_query, signed(secret, as_query.encode()), **forged_form) == 401
+    assert await osmand(signer, "", signed(secret, QUERY.encode()), **forged_form) == 200
     json_type = {"Content-Type": "application/json"}
-    assert await osmand(gateway, QUERY, signed(secret, QUERY.encode()) | json_type, content=body) == 401
-    assert await osmand(gateway, QUERY, signed(secret, body) | json_type, content=body) == 200
+    assert await osmand(signer, QUERY, signed(secret, QUERY.encode()) | json_type, content=body) == 401
+    assert await osmand(signer, QUERY, signed(secret, body) | json_type, content=body) == 200
 
 
-async def test_other_formats_sign_their_bodies(gateway: ApiUser, secret: str) -> None:
+async def test_other_formats_sign_their_bodies(signer: ApiUser, secret: str) -> None:
     body = json.dumps({"_type": "lwt"}).encode()
     for headers, status in ((signed(secret, body), 200), ({}, 401), (signed(secret, b"{}"), 401)):
-        answer = await gateway.client.post("/v1/feeds/owntracks?u=jane", content=body, headers=headers)
+        answer = await signer.client.post("/v1/feeds/owntracks?u=jane", content=body, headers=headers)
         assert answer.status_code == status

@@ -24,7 +24,7 @@ CHANGNING = (121.4241, 31.2205)
 
 
 @pytest.fixture
-async def lessor(principals: Principals) -> ApiUser:
+async def writer_lessor(principals: Principals) -> ApiUser:
     """A lessor with the devices d0 to d4, on nothing."""
     holder = await principals.lessor()
     for number in range(5):
@@ -38,9 +38,9 @@ def row(device: int, minutes_ago: float = 5, **more: Any) -> PingRow:
     return PingRow(device_id=f"d{device}", fixed_at=fixed_at, lon=CHANGNING[0], lat=CHANGNING[1], **more)
 
 
-def parcel(lessor: ApiUser, *rows: PingRow) -> Parcel:
+def parcel(writer_lessor: ApiUser, *rows: PingRow) -> Parcel:
     decoded = Decoded(list(rows), list(range(len(rows))), (), len(rows))
-    return Parcel(decoded, lessor.subject_id, None, None, CoordSystem.WGS84, NOW, "application/json", b"[]")
+    return Parcel(decoded, writer_lessor.subject_id, None, None, CoordSystem.WGS84, NOW, "application/json", b"[]")
 
 
 def refused_by_the_database(good: Parcel) -> Parcel:
@@ -53,17 +53,21 @@ def breaking_our_own_code(good: Parcel) -> Parcel:
 
 @pytest.mark.parametrize("poison", [refused_by_the_database, breaking_our_own_code])
 async def test_a_poisoned_batch_fails_alone_and_the_writer_goes_on(
-    application: FastAPI, lessor: ApiUser, poison: Any
+    application: FastAPI, writer_lessor: ApiUser, poison: Any
 ) -> None:
     context: Context = application.state.context
     async with GroupWriter(context, application.state.locators) as writer:
-        batches = [parcel(lessor, row(1)), poison(parcel(lessor, row(2))), parcel(lessor, row(3))]
+        batches = [
+            parcel(writer_lessor, row(1)),
+            poison(parcel(writer_lessor, row(2))),
+            parcel(writer_lessor, row(3)),
+        ]
         first, bad, third = await asyncio.gather(*map(writer.write, batches), return_exceptions=True)
         assert isinstance(bad, Exception)
         assert not isinstance(first, BaseException)
         assert not isinstance(third, BaseException)
         assert (first.stored, third.stored) == (1, 1)
-        after = await asyncio.wait_for(writer.write(parcel(lessor, row(4))), 10)
+        after = await asyncio.wait_for(writer.write(parcel(writer_lessor, row(4))), 10)
         assert after.stored == 1
     assert await minutes_of_devices(context) == [("d1", 5), ("d3", 5), ("d4", 5)]
 
@@ -76,13 +80,17 @@ async def minutes_of_devices(context: Context) -> list[tuple[str, int]]:
         return [(identifier, round((NOW - fixed_at) / timedelta(minutes=1))) for identifier, fixed_at in rows]
 
 
-async def test_a_poisoned_row_fails_by_itself_and_its_batch_is_stored(application: FastAPI, lessor: ApiUser) -> None:
+async def test_a_poisoned_row_fails_by_itself_and_its_batch_is_stored(
+    application: FastAPI, writer_lessor: ApiUser
+) -> None:
     context: Context = application.state.context
     rows = [row(0, minute) for minute in range(20, 10, -1)]
     rows[3] = row(1, speed_kmh="fast")  # what a decoder with a fault would let through
     rows[7] = row(1, 6, course_deg=[])
     async with GroupWriter(context, application.state.locators) as writer:
-        both = await asyncio.gather(writer.write(parcel(lessor, *rows)), writer.write(parcel(lessor, row(2))))
+        both = await asyncio.gather(
+            writer.write(parcel(writer_lessor, *rows)), writer.write(parcel(writer_lessor, row(2)))
+        )
     receipt, neighbour = both
     assert (receipt.received, receipt.stored, receipt.rejected, neighbour.stored) == (10, 8, 2, 1)
     assert [(r.index, r.status, r.code) for r in receipt.results if r.status == "rejected"] == [
@@ -93,11 +101,11 @@ async def test_a_poisoned_row_fails_by_itself_and_its_batch_is_stored(applicatio
 
 
 async def test_bytes_are_bounded_too_and_batches_of_rejected_rows_count(
-    application: FastAPI, lessor: ApiUser
+    application: FastAPI, writer_lessor: ApiUser
 ) -> None:
     context: Context = application.state.context
     tight = replace(context, settings=context.settings.model_copy(update={"writer_queue_bytes": 250}))
-    large = replace(parcel(lessor, row(0)), body=b"x" * 100)
+    large = replace(parcel(writer_lessor, row(0)), body=b"x" * 100)
     async with GroupWriter(tight, application.state.locators) as writer:
         answers = await asyncio.gather(*(writer.write(large) for _ in range(5)), return_exceptions=True)
         assert [isinstance(a, AppError) for a in answers] == [False] * 3 + [True] * 2
@@ -110,14 +118,14 @@ async def test_bytes_are_bounded_too_and_batches_of_rejected_rows_count(
 
 
 async def test_past_the_bound_of_the_queue_a_batch_is_refused_and_after_closing_too(
-    application: FastAPI, lessor: ApiUser
+    application: FastAPI, writer_lessor: ApiUser
 ) -> None:
     context: Context = application.state.context
     tight = replace(context, settings=context.settings.model_copy(update={"writer_queue_rows": 3}))
     async with GroupWriter(tight, application.state.locators) as writer:
-        batches = [parcel(lessor, row(n % 5, n + 1)) for n in range(6)]
+        batches = [parcel(writer_lessor, row(n % 5, n + 1)) for n in range(6)]
         answers = await asyncio.gather(*map(writer.write, batches), return_exceptions=True)
         assert [isinstance(a, AppError) for a in answers] == [False] * 3 + [True] * 3
     with pytest.raises(AppError):
-        await writer.write(parcel(lessor, row(0)))
+        await writer.write(parcel(writer_lessor, row(0)))
     assert len(await minutes_of_devices(context)) == 3

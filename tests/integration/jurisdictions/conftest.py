@@ -29,15 +29,15 @@ def delta() -> BoundaryLayer:
 
 
 @pytest.fixture(scope="module")
-def own_urls(template_urls: ClusterUrls, worker_id: str, request: pytest.FixtureRequest) -> Iterator[ClusterUrls]:
+def module_urls(template_urls: ClusterUrls, worker_id: str, request: pytest.FixtureRequest) -> Iterator[ClusterUrls]:
     module = request.module.__name__.rpartition(".")[2]
     with clone_of(template_urls, f"leasetrace_{worker_id}_{module}") as cloned:
         yield cloned
 
 
 @pytest.fixture
-def empty(own_urls: ClusterUrls) -> ClusterUrls:
+def empty(module_urls: ClusterUrls) -> ClusterUrls:
     """A database of this module's own, migrated, with nothing in the tables of this room."""
-    with psycopg.connect(own_urls.owner_url) as connection:
+    with psycopg.connect(module_urls.owner_url) as connection:
         connection.execute("TRUNCATE boundary_layer, division, court, territory CASCADE")
-    return own_urls
+    return module_urls

@@ -15,7 +15,7 @@ from tests.database import AS_SERVICE
 
 
 @pytest.fixture(scope="module")
-def locator(urls: ClusterUrls) -> Locator:
+def stored_locator(urls: ClusterUrls) -> Locator:
     with psycopg.connect(urls.app_url, options=AS_SERVICE) as connection:
         stored = active_county_areas(connection)
     assert stored is not None
@@ -53,16 +53,16 @@ def st_covers(url: str, points: FloatArray) -> NDArray[np.int64]:
 
 
 def test_200_000_points_have_the_answer_of_st_covers(
-    urls: ClusterUrls, locator: Locator, codes: NDArray[np.int64]
+    urls: ClusterUrls, stored_locator: Locator, codes: NDArray[np.int64]
 ) -> None:
     rng = np.random.default_rng(20261123)
-    vertices = shapely.get_coordinates(locator.polygons)
+    vertices = shapely.get_coordinates(stored_locator.polygons)
     on_border = vertices[rng.integers(0, len(vertices) - 1, 40_000)]
     between = (vertices[:-1] + vertices[1:])[rng.integers(0, len(vertices) - 1, 30_000)] / 2
     beside = np.nextafter(on_border[:30_000], rng.choice([-np.inf, np.inf], (30_000, 2)))
     anywhere = np.stack([rng.uniform(73.0, 136.0, 100_000), rng.uniform(3.0, 54.0, 100_000)], axis=1)
     points = np.concatenate([anywhere, on_border, between, beside])
-    number = locator.locate(points[:, 0], points[:, 1])
+    number = stored_locator.locate(points[:, 0], points[:, 1])
     found = np.where(number == OUTSIDE, OUTSIDE, codes[number])
     right = st_covers(urls.app_url, points)
     assert np.count_nonzero(found != right) == 0
@@ -70,16 +70,16 @@ def test_200_000_points_have_the_answer_of_st_covers(
 
 
 def test_metres_to_the_border_are_those_of_the_ellipsoid_to_one_metre_within_5_km(
-    urls: ClusterUrls, locator: Locator, codes: NDArray[np.int64]
+    urls: ClusterUrls, stored_locator: Locator, codes: NDArray[np.int64]
 ) -> None:
     rng = np.random.default_rng(7)
-    vertices = shapely.get_coordinates(locator.polygons)
+    vertices = shapely.get_coordinates(stored_locator.polygons)
     start = vertices[rng.integers(0, len(vertices), 120)]
     lon, lat = destination(start[:, 0], start[:, 1], rng.uniform(0, 360, 120), rng.uniform(0, 5_000, 120))
-    inside = locator.locate(lon, lat) != OUTSIDE
+    inside = stored_locator.locate(lon, lat) != OUTSIDE
     lon, lat = lon[inside], lat[inside]
-    county = codes[locator.locate(lon, lat)]
-    metres = locator.border_distance_m(lon, lat).distance_m
+    county = codes[stored_locator.locate(lon, lat)]
+    metres = stored_locator.border_distance_m(lon, lat).distance_m
     with psycopg.connect(urls.app_url, options=AS_SERVICE) as connection:
         # Distances between points only: that of PostGIS's geography to a line is up to 1.5 m wrong.
         right = [

@@ -16,7 +16,7 @@ NOW = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
 
 
 @pytest.fixture
-def fleet() -> Fleet:
+def bench_fleet() -> Fleet:
     return Fleet(70)
 
 
@@ -31,16 +31,16 @@ def _told(request: bytes) -> tuple[str, dict[str, str], bytes]:
     return line, {name.lower(): value for name, _, value in (each.partition(": ") for each in headers)}, body
 
 
-def test_batches_hold_the_plan_in_its_order(fleet: Fleet, plan: PingPlan) -> None:
+def test_batches_hold_the_plan_in_its_order(bench_fleet: Fleet, plan: PingPlan) -> None:
     rows = []
-    for request in batches(fleet, plan, "127.0.0.1:8000", "a-key", 100):
+    for request in batches(bench_fleet, plan, "127.0.0.1:8000", "a-key", 100):
         line, headers, body = _told(request)
         assert line == "POST /v1/pings HTTP/1.1"
         assert headers["authorization"] == "Bearer a-key"
         assert int(headers["content-length"]) == len(body)
         rows.append(json.loads(body))
     assert [len(each) for each in rows] == [100, 100, 50]
-    load = fleet.load(plan)
+    load = bench_fleet.load(plan)
     told = [row for each in rows for row in each]
     assert [int(row["device_id"][2:]) for row in told] == load.device.tolist()
     assert {len(row["device_id"]) for row in told} == {15}
@@ -51,14 +51,14 @@ def test_batches_hold_the_plan_in_its_order(fleet: Fleet, plan: PingPlan) -> Non
     assert all(10 <= row["speed_kmh"] <= 99 and 100 <= row["course_deg"] <= 359 for row in told)
 
 
-def test_singles_and_osmand_tell_the_same_pings(fleet: Fleet, plan: PingPlan) -> None:
-    load = fleet.load(plan)
-    for place, request in enumerate(singles(fleet, plan, "h", "k")):
+def test_singles_and_osmand_tell_the_same_pings(bench_fleet: Fleet, plan: PingPlan) -> None:
+    load = bench_fleet.load(plan)
+    for place, request in enumerate(singles(bench_fleet, plan, "h", "k")):
         _, headers, body = _told(request)
         assert int(headers["content-length"]) == len(body)
         (row,) = json.loads(body)
         assert round(row["lat"] * 1e7) == load.lat_e7[place]
-    for place, request in enumerate(osmand(fleet, plan, "h", "k")):
+    for place, request in enumerate(osmand(bench_fleet, plan, "h", "k")):
         line, headers, body = _told(request)
         method, address, _ = line.split(" ")
         assert (method, urlsplit(address).path, body) == ("POST", "/v1/feeds/osmand", b"")
@@ -71,8 +71,8 @@ def test_singles_and_osmand_tell_the_same_pings(fleet: Fleet, plan: PingPlan) ->
         assert 5 <= int(told["speed"]) <= 53
 
 
-def test_a_fleet_is_the_same_for_every_process_and_drives_as_trucks_do(fleet: Fleet, plan: PingPlan) -> None:
-    load, again = fleet.load(plan), Fleet(70).load(plan, 100, 200)
+def test_a_fleet_is_the_same_for_every_process_and_drives_as_trucks_do(bench_fleet: Fleet, plan: PingPlan) -> None:
+    load, again = bench_fleet.load(plan), Fleet(70).load(plan, 100, 200)
     assert load.part(100, 200).lon_e7.tolist() == again.lon_e7.tolist()
     first = load.device == load.device[0]
     hours = np.diff(load.fixed_us[first]) / 3.6e9
@@ -94,12 +94,12 @@ def test_growth_is_spread_over_days_and_no_two_fillings_share_a_time() -> None:
     assert steps_to(100_000_000) == [1_000_000, 10_000_000, 100_000_000]
     assert steps_to(2_500_000) == [1_000_000, 2_500_000]
     assert _days(0, 10, 1, NOW) == []
-    fleet, seen = Fleet(10), set()
+    bench_fleet, seen = Fleet(10), set()
     small_hours = NOW.replace(hour=0, minute=40)
     plans = _days(3_001, 10, 0, small_hours) + _days(6_000, 10, 1, small_hours)
     assert sum(plan.pings for plan in plans) == 9_001
     for plan in plans:
-        load = fleet.load(plan)
+        load = bench_fleet.load(plan)
         assert load.fixed_us[-1] < (small_hours - timedelta(hours=2)).timestamp() * 1e6 + 1_000
         seen |= set(zip(load.device.tolist(), load.fixed_us.tolist(), strict=True))
     assert len(seen) == 9_001

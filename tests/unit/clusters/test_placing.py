@@ -28,7 +28,7 @@ WEEK = timedelta(days=7)
 
 
 @pytest.fixture(scope="module")
-def layer() -> LocatedLayer:
+def two_counties() -> LocatedLayer:
     """Two counties, side by side: Jiading west of 121.1, Kunshan east of it."""
     areas = np.array([shapely.box(121.0, 31.2, 121.1, 31.3), shapely.box(121.1, 31.2, 121.2, 31.3)], dtype=object)
     return LocatedLayer(
@@ -46,8 +46,8 @@ def layer() -> LocatedLayer:
     )
 
 
-def placed(asset: CaseAsset, layer: LocatedLayer) -> Placed:
-    return place([asset], [SEIZABLE], layer, NOW, WEEK, 150.0)
+def placed(asset: CaseAsset, two_counties: LocatedLayer) -> Placed:
+    return place([asset], [SEIZABLE], two_counties, NOW, WEEK, 150.0)
 
 
 def presence_of(placed: Placed) -> Presence:
@@ -63,48 +63,48 @@ def presence_of(placed: Placed) -> Presence:
         (-timedelta(minutes=5), Presence.FRESH),
     ],
 )
-def test_age_decides_between_fresh_and_stale(layer: LocatedLayer, age: timedelta, presence: Presence) -> None:
-    found = placed(case_asset(1, at=(121.05, 31.25), territory_id=2, age=age), layer)
+def test_age_decides_between_fresh_and_stale(two_counties: LocatedLayer, age: timedelta, presence: Presence) -> None:
+    found = placed(case_asset(1, at=(121.05, 31.25), territory_id=2, age=age), two_counties)
     assert presence_of(found) is presence
     assert found.territory_id.tolist() == [2]
     sure = Confidence.LOW if presence is Presence.STALE else Confidence.HIGH
     assert CONFIDENCES[found.confidence[0]] is sure
 
 
-def test_without_a_territory_it_is_outside_however_near_the_next_one_is(layer: LocatedLayer) -> None:
-    found = placed(case_asset(1, at=(120.9999, 31.25), territory_id=None), layer)
+def test_without_a_territory_it_is_outside_however_near_the_next_one_is(two_counties: LocatedLayer) -> None:
+    found = placed(case_asset(1, at=(120.9999, 31.25), territory_id=None), two_counties)
     assert presence_of(found) is Presence.OUTSIDE
     assert not found.located[0]
     assert found.near_border[0]
     assert found.confidence[0] == NOWHERE
 
 
-def test_without_a_position_it_was_never_located(layer: LocatedLayer) -> None:
-    found = placed(case_asset(1), layer)
+def test_without_a_position_it_was_never_located(two_counties: LocatedLayer) -> None:
+    found = placed(case_asset(1), two_counties)
     assert presence_of(found) is Presence.NEVER_LOCATED
     assert not found.located[0]
     assert not found.near_border[0]
     assert found.fixed_us[0] == NO_FIX
 
 
-def test_out_of_sight_is_withheld_and_not_never_located(layer: LocatedLayer) -> None:
-    found = placed(case_asset(1, withheld=True), layer)
+def test_out_of_sight_is_withheld_and_not_never_located(two_counties: LocatedLayer) -> None:
+    found = placed(case_asset(1, withheld=True), two_counties)
     assert presence_of(found) is Presence.WITHHELD
     assert not found.located[0]
     assert found.fixed_us[0] == NO_FIX
 
 
-def test_near_a_border_is_told_and_makes_the_place_less_sure(layer: LocatedLayer) -> None:
+def test_near_a_border_is_told_and_makes_the_place_less_sure(two_counties: LocatedLayer) -> None:
     metre = 1 / 95_000
-    near = placed(case_asset(1, at=(121.1 - 140 * metre, 31.25), territory_id=2), layer)
-    far = placed(case_asset(1, at=(121.1 - 160 * metre, 31.25), territory_id=2), layer)
+    near = placed(case_asset(1, at=(121.1 - 140 * metre, 31.25), territory_id=2), two_counties)
+    far = placed(case_asset(1, at=(121.1 - 160 * metre, 31.25), territory_id=2), two_counties)
     assert near.near_border[0]
     assert not far.near_border[0]
     assert CONFIDENCES[near.confidence[0]] is Confidence.MEDIUM
     assert CONFIDENCES[far.confidence[0]] is Confidence.HIGH
 
 
-def test_every_column_belongs_to_the_right_asset(layer: LocatedLayer) -> None:
+def test_every_column_belongs_to_the_right_asset(two_counties: LocatedLayer) -> None:
     assets = [
         case_asset(1),
         case_asset(2, at=(121.05, 31.25), territory_id=2, value_fen=None),
@@ -112,7 +112,7 @@ def test_every_column_belongs_to_the_right_asset(layer: LocatedLayer) -> None:
         case_asset(4, at=(121.0999, 31.25), territory_id=2, value_fen=7),
         case_asset(5, at=(121.15, 31.25), territory_id=3),
     ]
-    found = place(assets, [SEIZABLE, HELD, WAITING, SEIZABLE, SEIZABLE], layer, NOW, WEEK, 150.0)
+    found = place(assets, [SEIZABLE, HELD, WAITING, SEIZABLE, SEIZABLE], two_counties, NOW, WEEK, 150.0)
     assert found.near_border.tolist() == [False, False, False, True, False]
     assert found.territory_id.tolist() == [-1, 2, -1, 2, 3]
     assert [STATES[code].value for code in found.state] == [
@@ -127,5 +127,5 @@ def test_every_column_belongs_to_the_right_asset(layer: LocatedLayer) -> None:
     assert (found.fixed_us == NO_FIX).tolist() == [True, False, True, False, False]
 
 
-def test_no_assets(layer: LocatedLayer) -> None:
-    assert place([], [], layer, NOW, WEEK, 150.0).state.shape == (0,)
+def test_no_assets(two_counties: LocatedLayer) -> None:
+    assert place([], [], two_counties, NOW, WEEK, 150.0).state.shape == (0,)

@@ -46,7 +46,7 @@ def territory(number: int, county: CountyInfo) -> TerritoryInfo:
 
 
 @pytest.fixture(scope="module")
-def layer() -> LocatedLayer:
+def four_counties() -> LocatedLayer:
     ordered = sorted(AREAS, key=lambda county: county.adcode)
     territories = {n: territory(n, c) for n, c in ((7, GANZHOU), (8, SHENZHEN), (9, HUIZHOU))}
     by_county = {t.county_adcode: t.territory_id for t in territories.values()}
@@ -60,13 +60,13 @@ def layer() -> LocatedLayer:
     )
 
 
-def test_gcj02_is_shifted_in_mainland_counties_only(layer: LocatedLayer) -> None:
+def test_gcj02_is_shifted_in_mainland_counties_only(four_counties: LocatedLayer) -> None:
     lon, lat = np.array([114.2, 114.2, 114.2, 113.0]), np.array([22.7, 22.3, 24.5, 22.7])
-    assert layer.inside(lon, lat).tolist() == [True, False, True, False]
+    assert four_counties.inside(lon, lat).tolist() == [True, False, True, False]
 
 
-def test_a_point_deep_inside(layer: LocatedLayer) -> None:
-    found = locate_point(layer, 114.25, 22.75, 150.0)
+def test_a_point_deep_inside(four_counties: LocatedLayer) -> None:
+    found = locate_point(four_counties, 114.25, 22.75, 150.0)
     assert (found.located, found.reason) == (True, None)
     assert found.divisions is not None
     assert found.divisions.county.model_dump() == {"adcode": 440303, "name": "罗湖区"}
@@ -82,8 +82,8 @@ def test_a_point_deep_inside(layer: LocatedLayer) -> None:
     assert found.layer.layer_id == 3
 
 
-def test_near_a_border_both_sides_are_named(layer: LocatedLayer) -> None:
-    found = locate_point(layer, 114.2, 23.0009, 150.0)
+def test_near_a_border_both_sides_are_named(four_counties: LocatedLayer) -> None:
+    found = locate_point(four_counties, 114.2, 23.0009, 150.0)
     assert found.border.near
     other = found.border.other
     assert other is not None
@@ -92,56 +92,56 @@ def test_near_a_border_both_sides_are_named(layer: LocatedLayer) -> None:
     assert (other.county.adcode, other.cross_province) == (440303, False)
     assert other.basic is not None
     assert other.basic.code == "粤0303"
-    assert locate_point(layer, 114.2, 23.0009, 50.0).border.other is None
+    assert locate_point(four_counties, 114.2, 23.0009, 50.0).border.other is None
 
 
-def test_across_a_provincial_border(layer: LocatedLayer) -> None:
-    other = locate_point(layer, 114.7, 23.9995, 150.0).border.other
+def test_across_a_provincial_border(four_counties: LocatedLayer) -> None:
+    other = locate_point(four_counties, 114.7, 23.9995, 150.0).border.other
     assert other is not None
     assert (other.province.name, other.cross_province) == ("江西省", True)
 
 
-def test_hong_kong_has_divisions_and_no_court(layer: LocatedLayer) -> None:
-    found = locate_point(layer, 114.2, 22.2, 150.0)
+def test_hong_kong_has_divisions_and_no_court(four_counties: LocatedLayer) -> None:
+    found = locate_point(four_counties, 114.2, 22.2, 150.0)
     assert not found.located
     assert found.reason == "香港特别行政区 has no court of the mainland's system"
     assert found.divisions is not None
     assert found.courts is not None
     assert [c.court for c in (found.courts.basic, found.courts.intermediate, found.courts.high)] == [None] * 3
     assert found.courts.territory_id is None
-    near = locate_point(layer, 114.2, 22.5005, 150.0).border.other
+    near = locate_point(four_counties, 114.2, 22.5005, 150.0).border.other
     assert near is not None
     assert (near.county.name, near.basic) == ("北区", None)
 
 
-def test_outside_is_outside_even_beside_a_border(layer: LocatedLayer) -> None:
-    found = locate_point(layer, 113.9995, 22.7, 150.0)
+def test_outside_is_outside_even_beside_a_border(four_counties: LocatedLayer) -> None:
+    found = locate_point(four_counties, 113.9995, 22.7, 150.0)
     assert (found.located, found.reason) == (False, OUTSIDE_REASON)
     assert found.divisions is None
     assert found.courts is None
     assert found.border.near
     assert found.border.other is not None
-    far = locate_point(layer, -60.0, 10.0, 150.0)
+    far = locate_point(four_counties, -60.0, 10.0, 150.0)
     assert (far.border.distance_m, far.border.near, far.border.other) == (None, False, None)
 
 
-def test_at_the_coast_a_border_is_near_and_nobody_lives_beyond(layer: LocatedLayer) -> None:
-    border = locate_point(layer, 114.0005, 22.7, 150.0).border
+def test_at_the_coast_a_border_is_near_and_nobody_lives_beyond(four_counties: LocatedLayer) -> None:
+    border = locate_point(four_counties, 114.0005, 22.7, 150.0).border
     assert (border.near, border.other) == (True, None)
     assert border.distance_m == pytest.approx(51.4, abs=0.1)
 
 
-def test_other_rooms_are_told_of_borders_in_a_list(layer: LocatedLayer) -> None:
-    near, far = layer.near_border([114.2, 114.2], [23.0009, 23.5])
+def test_other_rooms_are_told_of_borders_in_a_list(four_counties: LocatedLayer) -> None:
+    near, far = four_counties.near_border([114.2, 114.2], [23.0009, 23.5])
     assert (near.near, near.other_court) == (True, "粤0303法院")
     assert near.distance_m == pytest.approx(99.7, abs=0.2)
     assert (far.near, far.distance_m, far.other_court) == (False, None, None)
 
 
-def test_what_a_newer_layer_has_is_not_there_for_the_moment(layer: LocatedLayer) -> None:
-    assert layer.territory(8).county == "罗湖区"
-    assert layer.county(810013) is HONG_KONG
+def test_what_a_newer_layer_has_is_not_there_for_the_moment(four_counties: LocatedLayer) -> None:
+    assert four_counties.territory(8).county == "罗湖区"
+    assert four_counties.county(810013) is HONG_KONG
     with pytest.raises(BoundariesChanged):
-        layer.territory(99)
+        four_counties.territory(99)
     with pytest.raises(BoundariesChanged):
-        layer.county(110101)
+        four_counties.county(110101)

@@ -21,19 +21,19 @@ NOW = datetime(2026, 11, 23, 4, tzinfo=UTC)
 
 
 @pytest.fixture
-def surroundings() -> Surroundings:
+def unconnected_surroundings() -> Surroundings:
     settings = Settings(database_url=SecretStr("postgresql://nobody@127.0.0.1:1/none"))
     database = Database(settings)
     context, locators = Context(settings, FixedClock(NOW), database, Metrics()), LocatorProvider(database)
     return Surroundings(context, locators, Ingest(context, locators))
 
 
-def counted(surroundings: Surroundings, name: str, job: str) -> float:
-    return surroundings.core.metrics.registry.get_sample_value(name, {"job": job}) or 0.0
+def counted(unconnected_surroundings: Surroundings, name: str, job: str) -> float:
+    return unconnected_surroundings.core.metrics.registry.get_sample_value(name, {"job": job}) or 0.0
 
 
 async def test_a_job_that_fails_is_counted_and_hinders_no_other(
-    surroundings: Surroundings, monkeypatch: pytest.MonkeyPatch
+    unconnected_surroundings: Surroundings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(loop, "_FIRST_REST_S", 0.0)
     enough = asyncio.Event()
@@ -51,16 +51,16 @@ async def test_a_job_that_fails_is_counted_and_hinders_no_other(
         return True
 
     hour = timedelta(hours=1)
-    async with in_background(surroundings, [Job("bad", hour, bad), Job("good", hour, good)]):
+    async with in_background(unconnected_surroundings, [Job("bad", hour, bad), Job("good", hour, good)]):
         await asyncio.wait_for(enough.wait(), 30)
-    assert counted(surroundings, "leasetrace_job_failures_total", "bad") == len(tries) >= 3
-    assert counted(surroundings, "leasetrace_job_failures_total", "good") == 0
-    assert counted(surroundings, "leasetrace_job_runs_total", "good") >= 3
-    assert counted(surroundings, "leasetrace_job_seconds_count", "bad") == len(tries)
+    assert counted(unconnected_surroundings, "leasetrace_job_failures_total", "bad") == len(tries) >= 3
+    assert counted(unconnected_surroundings, "leasetrace_job_failures_total", "good") == 0
+    assert counted(unconnected_surroundings, "leasetrace_job_runs_total", "good") >= 3
+    assert counted(unconnected_surroundings, "leasetrace_job_seconds_count", "bad") == len(tries)
 
 
 async def test_a_job_that_fails_rests_longer_each_time_and_not_for_ever(
-    surroundings: Surroundings, monkeypatch: pytest.MonkeyPatch
+    unconnected_surroundings: Surroundings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rests: list[float] = []
 
@@ -74,13 +74,15 @@ async def test_a_job_that_fails_rests_longer_each_time_and_not_for_ever(
         raise OSError
 
     monkeypatch.setattr(asyncio, "wait_for", wait_for)
-    worker = Worker(surroundings, [Job("bad", timedelta(seconds=1), bad)])
+    worker = Worker(unconnected_surroundings, [Job("bad", timedelta(seconds=1), bad)])
     await worker.work()
     assert rests[:5] == [1, 2, 4, 8, 16]
     assert max(rests) == 600
 
 
-async def test_stopping_lets_the_run_under_way_end_and_begins_no_other(surroundings: Surroundings) -> None:
+async def test_stopping_lets_the_run_under_way_end_and_begins_no_other(
+    unconnected_surroundings: Surroundings,
+) -> None:
     begun, may_end = asyncio.Event(), asyncio.Event()
     ended: list[int] = []
 
@@ -90,7 +92,7 @@ async def test_stopping_lets_the_run_under_way_end_and_begins_no_other(surroundi
         ended.append(1)
         return True
 
-    worker = Worker(surroundings, [Job("slow", timedelta(0), slow)])
+    worker = Worker(unconnected_surroundings, [Job("slow", timedelta(0), slow)])
     working = asyncio.create_task(worker.work())
     await begun.wait()
     worker.stop()
@@ -100,7 +102,7 @@ async def test_stopping_lets_the_run_under_way_end_and_begins_no_other(surroundi
 
 
 async def test_a_run_that_does_not_end_is_cancelled(
-    surroundings: Surroundings, monkeypatch: pytest.MonkeyPatch
+    unconnected_surroundings: Surroundings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(loop, "GRACE_S", 0.01)
     begun = asyncio.Event()
@@ -110,7 +112,7 @@ async def test_a_run_that_does_not_end_is_cancelled(
         await asyncio.Event().wait()
         return False
 
-    async with in_background(surroundings, [Job("stuck", timedelta(0), stuck)]):
+    async with in_background(unconnected_surroundings, [Job("stuck", timedelta(0), stuck)]):
         await begun.wait()
 
 
