@@ -170,6 +170,16 @@ def test_continuous_integration_runs_the_checks_and_the_tests() -> None:
     assert "pytest" in make_targets()["test"]
 
 
+def test_the_workflow_of_the_forge_runs_the_same_and_audits_both_locks() -> None:
+    workflow = read(".github/workflows/ci.yml")
+    jobs = yaml.safe_load(workflow)["jobs"]
+    commands = {name: " ".join(step.get("run", "") for step in job["steps"]) for name, job in jobs.items()}
+    assert commands["suite"].endswith(".ci/run")
+    assert "pip-audit" in commands["vulnerabilities"]
+    assert set(LOCKS) <= set(commands["vulnerabilities"].split())
+    assert "://" not in workflow
+
+
 @pytest.mark.parametrize("name", LOCKS)
 def test_a_lock_has_a_version_and_hashes_for_everything_and_no_address(name: str) -> None:
     assert locked(name)

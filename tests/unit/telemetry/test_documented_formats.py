@@ -12,6 +12,7 @@ import msgspec
 import pytest
 
 from app.telemetry import aemp, flespi, json_pings, osmand, owntracks, traccar
+from app.telemetry.domain import BLOCKING, Doubt, RejectCode
 from app.telemetry.ping_files import Reading, read_batches
 from app.telemetry.rows import Arrival, PingRow
 
@@ -63,3 +64,28 @@ def test_every_foreign_format_has_an_example() -> None:
 def test_an_example_becomes_the_row_below_it(title: str, tmp_path: Path) -> None:
     (row,) = read(title, EXAMPLES[title]["body"], tmp_path)
     assert shown(row) == json.loads(EXAMPLES[title]["row"])
+
+
+def rows_under(heading: str) -> list[list[str]]:
+    """The cells of the last table below a heading, without its head."""
+    section = re.split(r"^#+ ", PAPER.read_text(encoding="utf-8").split(f"\n## {heading}\n")[1], flags=re.MULTILINE)[
+        0
+    ]
+    table = section.rstrip().rpartition("|---|")[2]
+    return [line.strip("| ").split(" | ") for line in table.splitlines() if line.startswith("| `")]
+
+
+def test_every_doubt_stands_in_the_paper_with_whether_it_blocks() -> None:
+    told = [(row[0].strip("`"), row[1]) for row in rows_under("Doubts of stored rows")]
+    assert sorted(told) == sorted((str(d.name).lower(), "yes" if d & BLOCKING else "no") for d in Doubt)
+
+
+def test_every_code_of_a_rejected_row_stands_in_the_paper() -> None:
+    assert sorted(row[0].strip("`") for row in rows_under("Codes of rejected rows")) == sorted(RejectCode)
+
+
+def test_every_field_of_a_ping_stands_in_the_paper_once() -> None:
+    fields = [row[0].strip("`") for row in rows_under("Our own format: JSON and NDJSON")]
+    named = {field.name for field in msgspec.structs.fields(PingRow)}
+    assert set(fields) == named
+    assert len(fields) == len(named)
