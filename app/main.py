@@ -20,6 +20,7 @@ from app.access.trail_writing import TrailWriter
 from app.api import docs, fast_lane, openapi, problems
 from app.api.requests import Account
 from app.api.router import router
+from app.api.services import Services
 from app.core.clients import Clients
 from app.core.clock import Clock, SystemClock
 from app.core.database import Database
@@ -65,16 +66,25 @@ def create_app(settings: Settings, clock: Clock | None = None, companion: Compan
     configure_logging(settings.log_level)
     context = Context(settings, clock or SystemClock(), Database(settings), Metrics())
 
-    keyring, passwords, trail = Keyring(context), Passwords(), TrailWriter(context.database)
+    passwords, locators = Passwords(), LocatorProvider(context.database)
+    registration = registration_of(settings)
+    services = Services(
+        context=context,
+        clients=Clients(settings.trusted_proxies),
+        keyring=Keyring(context),
+        guard=Guard(FailureLimit(settings.failures_per_minute)),
+        trail=TrailWriter(context.database),
+        sign_in=SignInService(context, passwords),
+        oidc=OidcProvider(registration, context.clock) if registration else None,
+        locators=locators,
+        ingest=Ingest(context, locators),
+    )
 
     @asynccontextmanager
-    async def lifespan(application: FastAPI) -> AsyncIterator[None]:
-        locators = LocatorProvider(context.database)
-        async with trail, Ingest(context, locators) as ingest:
-            application.state.locators = locators
-            application.state.ingest = ingest
-            async with keyring.kept(), companion(context, locators, ingest) if companion else nullcontext():
-                yield
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        beside = companion(context, locators, services.ingest) if companion else nullcontext()
+        async with services.trail, services.ingest, services.keyring.kept(), beside:
+            yield
         passwords.close()
         await context.database.close()
 
@@ -88,17 +98,10 @@ def create_app(settings: Settings, clock: Clock | None = None, companion: Compan
         docs_url=None,  # ``docs`` serves one that loads nothing from elsewhere: a court may have no way out
         redoc_url=None,
     )
-    application.state.context = context
-    registration = registration_of(settings)
-    application.state.oidc = OidcProvider(registration, context.clock) if registration else None
-    application.state.clients = clients = Clients(settings.trusted_proxies)
-    application.state.guard = Guard(FailureLimit(settings.failures_per_minute))
-    application.state.keyring = keyring
-    application.state.trail = trail
-    application.state.sign_in = SignInService(context, passwords)
+    application.state.services = services
     application.include_router(router)
     docs.install(application)
-    fast_lane.install(application, Account(context.metrics, settings, clients))
+    fast_lane.install(application, Account(context.metrics, settings, services.clients))
     problems.install(application)
     openapi.install(application)
     return application

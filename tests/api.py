@@ -13,12 +13,12 @@ from fastapi import FastAPI
 from sqlalchemy import Engine, column, event, select, text
 
 from app.access.domain import Permission, Principal, Role
-from app.access.keyring import Keyring
 from app.access.service import create_key, create_principal
 from app.access.sight import sight_of
 from app.api.connections import server_config
+from app.api.services import Services
 from app.core.database import SERVICE, Sight
-from app.core.http import Context
+from app.core.http import Context, services_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Principals:
 
     def __init__(self, application: FastAPI) -> None:
         self.application = application
-        self._context: Context = application.state.context
+        self._context = services(application).context
         self._clients = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -134,11 +134,14 @@ def problem_fields(answer: httpx.Response) -> list[str]:
     return [error["field"] for error in answer.json()["errors"]]
 
 
+def services(application: FastAPI) -> Services:
+    """Return all that an application keeps while it runs."""
+    return services_of(application, Services)
+
+
 def context_of(application: FastAPI) -> Context:
     """Return what the application consists of."""
-    found = application.state.context
-    assert isinstance(found, Context)
-    return found
+    return services(application).context
 
 
 async def first_position(holder: ApiUser) -> dict[str, Any]:
@@ -163,9 +166,7 @@ class UserView:
 
     async def principal(self, holder: ApiUser) -> Principal:
         """Return the principal of a user's key."""
-        keyring = self.application.state.keyring
-        assert isinstance(keyring, Keyring)
-        return await keyring.principal(holder.key)
+        return await services(self.application).keyring.principal(holder.key)
 
     async def sight(self, holder: ApiUser, case_id: int | None = None) -> Sight:
         """Return the row security of a user, for a case."""

@@ -18,7 +18,7 @@ from app.core.database import of_service, sqlalchemy_url
 from app.core.settings import Settings
 from app.main import create_app
 from app.worker.loop import Surroundings
-from tests.api import ApiUser, Principals, UserView, context_of
+from tests.api import ApiUser, Principals, UserView, context_of, services
 from tests.database import (
     AS_SERVICE,
     OwnerDatabase,
@@ -210,7 +210,8 @@ def user_view(application: FastAPI) -> UserView:
 @pytest.fixture
 def surroundings(application: FastAPI) -> Surroundings:
     """What the worker's jobs work with."""
-    return Surroundings(context_of(application), application.state.locators, application.state.ingest)
+    kept = services(application)
+    return Surroundings(kept.context, kept.locators, kept.ingest)
 
 
 @pytest.fixture

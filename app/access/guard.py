@@ -3,13 +3,13 @@
 import hashlib
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from typing import Final, TypeVar, cast
+from typing import Final, TypeVar
 
 from starlette.requests import HTTPConnection
 
-from app.core.clients import client_key
 from app.core.errors import NotAuthenticated
 from app.core.failures import FailureLimit
+from app.core.http import client_key
 
 _MOST_ONCE_VALID: Final = 20_000
 Found = TypeVar("Found")
@@ -70,8 +70,3 @@ class Guard:
 
 def _whose(connection: HTTPConnection, counted: type[NotAuthenticated]) -> str:
     return f"{counted.__name__} {client_key(connection)}"
-
-
-def guard_of(connection: HTTPConnection) -> Guard:
-    """Return the guard of the application that serves a request."""
-    return cast("Guard", connection.app.state.guard)

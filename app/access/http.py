@@ -6,7 +6,7 @@ answered.
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Annotated, Final, cast
+from typing import Annotated, Final
 
 from fastapi import Depends, Query, Request
 from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
@@ -15,12 +15,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.access.cookies import COOKIE, must_be_ours, session_token
 from app.access.domain import ActiveSession, Permission, Principal, PrincipalKind, Visibility
 from app.access.errors import SignInIncomplete
-from app.access.guard import guard_of
-from app.access.keyring import Keyring
+from app.access.services import access_services
 from app.access.sessions import SESSION_REFUSED, SessionUnknown
 from app.access.sight import sight_of
 from app.access.trail import author_of, notes_of
-from app.access.trail_writing import TrailWriter, append, entries_of
+from app.access.trail_writing import append, entries_of
 from app.core.errors import InvalidInput, NotAuthenticated, NotPermitted, PurposeRequired
 from app.core.http import Context, InContext
 from app.core.wire import Key
@@ -40,11 +39,6 @@ def bearer_key(request: Request) -> str | None:
     return key.strip() if scheme.lower() == "bearer" and key.strip() else None
 
 
-def keyring_of(request: Request) -> Keyring:
-    """Return the keys that the application which serves this request has checked a moment ago."""
-    return cast("Keyring", request.app.state.keyring)
-
-
 async def key_holder(request: Request, key: str | None) -> Principal:
     """Return who holds a key that a request carries; every entrance with keys asks here.
 
@@ -52,12 +46,13 @@ async def key_holder(request: Request, key: str | None) -> Principal:
         NotAuthenticated: There is none, or it is not in force.
         TooManyRequests: Too many keys from this address were refused.
     """
-    return await guard_of(request).ask(request, key, lambda: keyring_of(request).principal(key))
+    services = access_services(request)
+    return await services.guard.ask(request, key, lambda: services.keyring.principal(key))
 
 
 async def _signed_in(request: Request, token: str) -> ActiveSession:
-    guard, keyring = guard_of(request), keyring_of(request)
-    signed_in = await guard.ask(request, token, lambda: keyring.signed_in(token), SessionUnknown)
+    services = access_services(request)
+    signed_in = await services.guard.ask(request, token, lambda: services.keyring.signed_in(token), SessionUnknown)
     request.state.principal = signed_in.principal
     must_be_ours(request, token)
     return signed_in
@@ -141,7 +136,7 @@ async def write_trail(request: Request, session: AsyncSession, principal: Princi
     Raises:
         Unavailable: It could not be written; nothing may be answered.
     """
-    writer = cast("TrailWriter", request.app.state.trail)
+    writer = access_services(request).trail
     await writer.write(entries_of(session, author_of(principal), context.clock, request.state.request_id))
 
 

@@ -3,9 +3,10 @@
 from fastapi import APIRouter, Request
 
 from app.access import keys
-from app.access.http import MayWriteKeys, ReadSession, WriteSession, keyring_of
+from app.access.http import MayWriteKeys, ReadSession, WriteSession
 from app.access.people_router import subject_of
 from app.access.schemas import KeyIn, KeyOut, KeyRotationIn, NewKeyOut, Prefix
+from app.access.services import access_services
 from app.core.database import as_service
 from app.core.http import InContext
 from app.core.paging import After, Limit, Page, decode_token, encode_key
@@ -57,7 +58,7 @@ async def rotate_key(
     overlap = keys.OVERLAP if body.overlap is None else body.overlap
     async with as_service(session):
         made = await keys.rotate_key(session, principal, prefix, overlap, context.clock)
-    keyring_of(request).forget_after(session, principal_id=made.facts.principal_id)
+    access_services(request).keyring.forget_after(session, principal_id=made.facts.principal_id)
     return _made(made)
 
 
@@ -68,7 +69,7 @@ async def revoke_key(
     """End a key at once, everywhere."""
     async with as_service(session):
         holder_id = await keys.revoke_key(session, principal, prefix, context.clock)
-    keyring_of(request).forget_after(session, principal_id=holder_id)
+    access_services(request).keyring.forget_after(session, principal_id=holder_id)
 
 
 def _made(made: keys.MadeKey) -> NewKeyOut:

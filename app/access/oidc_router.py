@@ -1,21 +1,20 @@
 """Signing in through an institution's OpenID provider: to it, and back from it."""
 
 import time
-from typing import Annotated, cast
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from app.access.cookies import session_token, set_session_cookie
-from app.access.http import keyring_of
 from app.access.oidc import FLOW_LIFE
 from app.access.oidc_client import OidcProvider
 from app.access.oidc_errors import OidcNotSetUp
 from app.access.oidc_service import FLOW_COOKIE, MAX_FLOWS, Answered, begin, finish, flow_cookie
 from app.access.schemas import InstitutionOut, SignInOptionsOut
-from app.access.session_router import PAUSED, sign_in_of
-from app.core.clients import client_address
-from app.core.http import InContext
+from app.access.services import access_services
+from app.access.session_router import PAUSED
+from app.core.http import InContext, client_address
 from app.core.templates import templates_of
 
 PATH = "/session/oidc"
@@ -30,7 +29,7 @@ def provider_of(request: Request) -> OidcProvider:
     Raises:
         OidcNotSetUp: It knows none.
     """
-    provider = cast("OidcProvider | None", request.app.state.oidc)
+    provider = access_services(request).oidc
     if provider is None:
         raise OidcNotSetUp
     return provider
@@ -39,7 +38,7 @@ def provider_of(request: Request) -> OidcProvider:
 @router.get("/session/ways", summary="How can one sign in here?")
 async def sign_in_ways(request: Request) -> SignInOptionsOut:
     """Return the ways to sign in, for the page that offers them; anybody may ask."""
-    provider = cast("OidcProvider | None", request.app.state.oidc)
+    provider = access_services(request).oidc
     institution = None if provider is None else InstitutionOut(name=provider.registration.name, start=COOKIE_PATH)
     return SignInOptionsOut(password=True, institution=institution)
 
@@ -104,9 +103,9 @@ async def finish_oidc_sign_in(
     cookie = flow_cookie(state)
     sealed = None if cookie is None else request.cookies.get(cookie)
     answered = Answered(state, code, error, iss, sealed)
-    sign_in_of(request).count_address(str(client_address(request) or ""), time.monotonic())
+    access_services(request).sign_in.count_address(str(client_address(request) or ""), time.monotonic())
     arrived = await finish(provider, context, answered, request.headers.get("user-agent"))
-    request.state.principal = (await keyring_of(request).signed_in(arrived.opened.token)).principal
+    request.state.principal = (await access_services(request).keyring.signed_in(arrived.opened.token)).principal
     answer = HTMLResponse(_TEMPLATES.get_template("signed_in.html").render(path=arrived.return_to))
     set_session_cookie(answer, request, arrived.opened.token)
     if cookie is not None:

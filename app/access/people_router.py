@@ -6,10 +6,10 @@ from fastapi import APIRouter, Depends, Request
 
 from app.access import people
 from app.access.domain import PrincipalKind, Role
-from app.access.http import MayWritePeople, ReadSession, WriteSession, keyring_of
+from app.access.http import MayWritePeople, ReadSession, WriteSession
 from app.access.keys import keys_made_by
 from app.access.schemas import ChangedPersonOut, NewPersonOut, OneTimePasswordOut, PersonChangeIn, PersonIn, PersonOut
-from app.access.session_router import sign_in_of
+from app.access.services import access_services
 from app.core.database import as_service
 from app.core.errors import InvalidInput
 from app.core.http import InContext
@@ -39,7 +39,7 @@ async def first_password(request: Request, context: InContext, _may: MayWritePeo
     Raises:
         Unavailable: Too many wait for their hashes.
     """
-    return await people.one_time_password(sign_in_of(request).passwords, context.clock)
+    return await people.one_time_password(access_services(request).sign_in.passwords, context.clock)
 
 
 FirstPassword = Annotated[people.FirstPassword, Depends(first_password)]
@@ -82,7 +82,7 @@ async def change_person(
     async with as_service(session):
         changed = await people.change_person(session, principal, principal_id, change, context.clock)
         made = await keys_made_by(session, principal_id, context.clock.now())
-    keyring_of(request).forget_after(session, principal_id=principal_id)
+    access_services(request).keyring.forget_after(session, principal_id=principal_id)
     return ChangedPersonOut(**PersonOut.model_validate(changed).model_dump(), keys_made=made)
 
 
@@ -98,7 +98,7 @@ async def reset_password(
     """Replace somebody's password by one that is told this once; its sessions end, a lock after failures too."""
     async with as_service(session):
         await people.reset_password(session, principal, principal_id, first, context.clock)
-    keyring_of(request).forget_after(session, principal_id=principal_id)
+    access_services(request).keyring.forget_after(session, principal_id=principal_id)
     return OneTimePasswordOut.model_validate(first.given)
 
 
@@ -109,4 +109,4 @@ async def reset_totp(
     """Forget somebody's authenticator and recovery codes; its sessions end."""
     async with as_service(session):
         await people.reset_totp(session, principal, principal_id, context.clock)
-    keyring_of(request).forget_after(session, principal_id=principal_id)
+    access_services(request).keyring.forget_after(session, principal_id=principal_id)

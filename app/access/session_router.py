@@ -1,13 +1,13 @@
 """Signing in and out over HTTP, and one's own password and authenticator."""
 
 import time
-from typing import Annotated, Any, Final, cast
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Request, Response
 
 from app.access.cookies import drop_session_cookie, must_be_same_origin, session_token, set_session_cookie
 from app.access.domain import ActiveSession, Principal, PrincipalKind
-from app.access.http import InSession, bearer, bearer_key, cookie, key_holder, keyring_of, signed_in_of
+from app.access.http import InSession, bearer, bearer_key, cookie, key_holder, signed_in_of
 from app.access.own_account import OwnAccount
 from app.access.schemas import (
     CredentialsIn,
@@ -19,26 +19,21 @@ from app.access.schemas import (
     TotpEnrolmentIn,
     TotpEnrolmentOut,
 )
+from app.access.services import access_services
 from app.access.sessions import Opened, csrf_of, end_session
-from app.access.sign_in import Came, Credentials, SignInService
+from app.access.sign_in import Came, Credentials
 from app.access.trail import Note, author_of, note
 from app.access.trail_writing import writing_as
-from app.core.clients import client_address
-from app.core.http import InContext
+from app.core.http import InContext, client_address
 
 router = APIRouter()
 PAUSED: Final[dict[int | str, dict[str, Any]]] = {429: {}}
 """Too many attempts; ``app.api.openapi`` tells what is answered."""
 
 
-def sign_in_of(request: Request) -> SignInService:
-    """Return the door for people of the application that serves this request."""
-    return cast("SignInService", request.app.state.sign_in)
-
-
 def own_account(request: Request, context: InContext, who: InSession) -> OwnAccount:
     """Return the account of whoever makes this request."""
-    return OwnAccount(context, sign_in_of(request), who)
+    return OwnAccount(context, access_services(request).sign_in, who)
 
 
 Own = Annotated[OwnAccount, Depends(own_account)]
@@ -54,9 +49,9 @@ async def sign_in(request: Request, response: Response, context: InContext, body
     must_be_same_origin(request)
     given = Credentials(body.login, body.password.get_secret_value(), body.totp)
     came = Came(str(client_address(request) or ""), request.headers.get("user-agent"), session_token(request))
-    opened = await sign_in_of(request).open(given, came, time.monotonic())
+    opened = await access_services(request).sign_in.open(given, came, time.monotonic())
     set_session_cookie(response, request, opened.token)
-    signed_in = await keyring_of(request).signed_in(opened.token)
+    signed_in = await access_services(request).keyring.signed_in(opened.token)
     request.state.principal = signed_in.principal
     return _session(signed_in, opened.csrf, context)
 
@@ -82,7 +77,7 @@ async def sign_out(request: Request, response: Response, context: InContext, who
     async with writing_as(context.database, author_of(who.principal), context.clock) as session:
         await end_session(session, who.session_id, context.clock.now())
         note(session, Note("session.end", detail=f"principal {who.principal.principal_id}"))
-    keyring_of(request).forget_principal(who.principal.principal_id)
+    access_services(request).keyring.forget_principal(who.principal.principal_id)
     drop_session_cookie(response, request)
 
 
@@ -113,7 +108,7 @@ async def confirm_totp(
 
 
 def _renewed(request: Request, response: Response, who: ActiveSession, opened: Opened) -> RenewedSessionOut:
-    keyring_of(request).forget_principal(who.principal.principal_id)
+    access_services(request).keyring.forget_principal(who.principal.principal_id)
     set_session_cookie(response, request, opened.token)
     return RenewedSessionOut(csrf_token=opened.csrf)
 

@@ -19,7 +19,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from app.api.edges import security_headers
 from app.api.problems import MEDIA_TYPE, STATUS, ProblemOut
 from app.core.errors import AddressTooLong, AppError, HeadTooLarge, MalformedRequest, TooSlow, Unavailable
-from app.core.http import Context
+from app.core.http import CoreServices, services_of
 from app.core.metrics import Metrics
 from app.core.settings import Settings
 
@@ -296,7 +296,7 @@ def server_config(application: FastAPI, **more: Any) -> uvicorn.Config:
         application: Made by ``app.main.create_app``.
         more: Where to listen, and the like.
     """
-    context = cast("Context", application.state.context)
+    context = services_of(application, CoreServices).context
     return uvicorn.Config(
         application,
         http=connection_type(context.settings, context.metrics),

@@ -9,10 +9,9 @@ from sqlalchemy.exc import ProgrammingError
 
 from app.access.domain import Permission
 from app.access.http import bearer, bearer_key, key_holder
-from app.core.clients import clients_of
 from app.core.database import SERVICE
 from app.core.errors import NotAuthenticated, NotFound, Unavailable
-from app.core.http import InContext
+from app.core.http import CoreServices, InContext, services_of
 from app.core.readiness import Check, check_database
 from app.core.wire import ResponseModel
 from app.jurisdictions.service import boundaries_loaded
@@ -43,7 +42,8 @@ class ReadinessOut(ResponseModel):
 
 async def watches(request: Request, context: InContext) -> bool:
     """Tell whether a request comes from where the service is watched, or with the key of somebody who runs it."""
-    if clients_of(request).comes_from(request.scope, context.settings.watch_networks):
+    clients = services_of(request.app, CoreServices).clients
+    if clients.comes_from(request.scope, context.settings.watch_networks):
         return True
     key = bearer_key(request)
     if key is None:

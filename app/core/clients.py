@@ -11,9 +11,7 @@ References:
 
 import ipaddress
 from collections.abc import Iterable, Mapping
-from typing import Any, Final, cast
-
-from starlette.requests import HTTPConnection
+from typing import Any, Final
 
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -131,18 +129,3 @@ def _forwarded_for(scope: Mapping[str, Any]) -> list[str]:
     """Return the chain of ``X-Forwarded-For``, all its headers as one list; only its right end is looked at."""
     values = [value.decode("latin-1") for name, value in scope["headers"] if name == b"x-forwarded-for"]
     return ",".join(values).rsplit(",", _MOST_HOPS)[-_MOST_HOPS:] if values else []
-
-
-def clients_of(connection: HTTPConnection) -> Clients:
-    """Return what tells who sent a request, of the application that serves it."""
-    return cast("Clients", connection.app.state.clients)
-
-
-def client_address(connection: HTTPConnection) -> IpAddress | None:
-    """Return the address of the client that made a request: for limits and for the log, never for trust."""
-    return clients_of(connection).address(connection.scope)
-
-
-def client_key(connection: HTTPConnection) -> str:
-    """Return by what a request's client is counted; see ``limit_key``."""
-    return limit_key(client_address(connection))

@@ -2,11 +2,14 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Final, cast
+from typing import Annotated, Final, TypeVar
 
 from fastapi import Depends, Query, Request
 from pydantic import AfterValidator, AwareDatetime
+from starlette.applications import Starlette
+from starlette.requests import HTTPConnection
 
+from app.core.clients import Clients, IpAddress, limit_key
 from app.core.clock import Clock
 from app.core.database import Database
 from app.core.metrics import Metrics
@@ -23,9 +26,47 @@ class Context:
     metrics: Metrics
 
 
+@dataclass(frozen=True, kw_only=True)
+class CoreServices:
+    """This room's part of ``application.state.services``.
+
+    Each room that keeps an object for as long as the application runs extends this class with a frozen dataclass.
+    ``app.api.services.Services`` inherits all of them.
+    """
+
+    context: Context
+    clients: Clients
+
+
+RoomServices = TypeVar("RoomServices", bound=CoreServices)
+
+
+def services_of(application: Starlette, part: type[RoomServices]) -> RoomServices:
+    """Return the services of an application as the part that one room declares.
+
+    Raises:
+        TypeError: The application was not made by ``app.main.create_app``.
+    """
+    services = application.state.services
+    if not isinstance(services, part):
+        msg = f"the application's services lack {part.__name__}"
+        raise TypeError(msg)
+    return services
+
+
 def context(request: Request) -> Context:
     """Return the context of the application that serves this request."""
-    return cast("Context", request.app.state.context)
+    return services_of(request.app, CoreServices).context
+
+
+def client_address(connection: HTTPConnection) -> IpAddress | None:
+    """Return the address of the client that made a request: for limits and for the log, never for trust."""
+    return services_of(connection.app, CoreServices).clients.address(connection.scope)
+
+
+def client_key(connection: HTTPConnection) -> str:
+    """Return the key by which limits count a request's client; see ``limit_key``."""
+    return limit_key(client_address(connection))
 
 
 InContext = Annotated[Context, Depends(context)]

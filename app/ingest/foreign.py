@@ -8,7 +8,7 @@ import base64
 import binascii
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final, cast
+from typing import Final
 
 import msgspec
 from starlette.requests import Request
@@ -22,7 +22,7 @@ from app.core.http import context
 from app.ingest import signatures
 from app.ingest.entrance import Body, content_type_of, read_any_body, wire_bytes
 from app.ingest.receipt import Receipt
-from app.ingest.service import Decoder, Ingest
+from app.ingest.service import Decoder, ingest_of
 from app.telemetry import flespi, osmand, owntracks, traccar
 from app.telemetry.domain import RejectCode
 
@@ -94,7 +94,7 @@ async def take_foreign(request: Request) -> Response:
     name, path_key = found
     wanted = FORMATS[name]
     request.state.principal = principal = await _sender(request, path_key)
-    ingest = cast("Ingest", request.app.state.ingest)
+    ingest = ingest_of(request)
     rules = await ingest.admit(principal)
     told: bytes = request.scope["query_string"]
     query = told.decode("latin-1")

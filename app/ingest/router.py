@@ -4,7 +4,7 @@ The entrances are met thousands of times a second: ``app.api.fast_lane`` leads t
 to the same functions. The routes below document them.
 """
 
-from typing import Annotated, Literal, cast
+from typing import Annotated, Literal
 
 import msgspec
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
@@ -17,14 +17,9 @@ from app.ingest.entrance import read_body, wire_bytes
 from app.ingest.foreign import FORMATS, take_foreign
 from app.ingest.receipt import Receipt
 from app.ingest.schemas import ReceiptOut, ping_body
-from app.ingest.service import Ingest, receipt_again
+from app.ingest.service import ingest_of, receipt_again
 
 router = APIRouter(tags=["ingest"])
-
-
-def ingest_of(request: Request) -> Ingest:
-    """Return the way in for pings of the application that serves this request."""
-    return cast("Ingest", request.app.state.ingest)
 
 
 async def take_pings(request: Request) -> Response:

@@ -2,16 +2,18 @@
 
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
 import msgspec
 import zstandard
 from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.requests import HTTPConnection
 
 from app.access.domain import Permission, Principal, Visibility
 from app.core.errors import NotPermitted
-from app.core.http import Context
+from app.core.http import Context, CoreServices, services_of
 from app.ingest.entrance import Body
 from app.ingest.parcel import Parcel
 from app.ingest.receipt import Receipt, RowResult
@@ -150,6 +152,18 @@ class Ingest:
     async def store(self, parcel: Parcel) -> Receipt:
         """Store a decoded batch and return its receipt, after the commit; see ``GroupWriter.write``."""
         return await self._writer.write(parcel)
+
+
+@dataclass(frozen=True, kw_only=True)
+class IngestServices(CoreServices):
+    """This room's part of ``application.state.services``."""
+
+    ingest: Ingest
+
+
+def ingest_of(connection: HTTPConnection) -> Ingest:
+    """Return the ``Ingest`` of the application that serves a request."""
+    return services_of(connection.app, IngestServices).ingest
 
 
 def _poster(principal: Principal) -> int:

@@ -3,7 +3,8 @@
 import asyncio
 import time
 from collections.abc import Collection, Sequence
-from typing import Annotated, Final, cast
+from dataclasses import dataclass
+from typing import Annotated, Final
 
 import numpy as np
 from fastapi import Depends
@@ -12,6 +13,7 @@ from starlette.requests import Request
 
 from app.access.http import AnyPrincipal
 from app.core.database import SERVICE, Database
+from app.core.http import CoreServices, services_of
 from app.core.readiness import Check
 from app.jurisdictions import queries
 from app.jurisdictions.domain import CountyInfo, CourtInfo, CourtLevel, LayerInfo, TerritoryInfo
@@ -23,6 +25,7 @@ from app.jurisdictions.tables import TerritoryRow
 
 __all__ = [
     "InLayer",
+    "JurisdictionServices",
     "LoadReport",
     "LocatedLayer",
     "LocatorProvider",
@@ -117,9 +120,16 @@ def _territories(
     return found
 
 
+@dataclass(frozen=True, kw_only=True)
+class JurisdictionServices(CoreServices):
+    """This room's part of ``application.state.services``."""
+
+    locators: LocatorProvider
+
+
 def locators_of(request: Request) -> LocatorProvider:
     """Return the provider of the application that serves this request."""
-    return cast("LocatorProvider", request.app.state.locators)
+    return services_of(request.app, JurisdictionServices).locators
 
 
 async def layer_in_use(request: Request, _: AnyPrincipal) -> LocatedLayer:

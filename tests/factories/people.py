@@ -15,9 +15,9 @@ from app.access.cookies import COOKIE
 from app.access.domain import Principal, Role
 from app.access.passwords import Passwords
 from app.access.roles import permissions_of
-from app.access.sign_in import SignInService
 from app.core.database import SERVICE
 from app.core.http import Context
+from tests.api import context_of, services
 
 OPERATOR = Principal(
     0, Role.PLATFORM_ADMINISTRATOR, None, api_key_id=None, permissions=permissions_of(Role.PLATFORM_ADMINISTRATOR)
@@ -30,7 +30,7 @@ _addresses = count(1)
 
 def with_cheap_hashes(application: FastAPI) -> FastAPI:
     """Let an application hash passwords at a cost for tests."""
-    application.state.sign_in.passwords = Passwords(CHEAP_HASHER)
+    services(application).sign_in.passwords = Passwords(CHEAP_HASHER)
     return application
 
 
@@ -80,8 +80,7 @@ class People:
     @property
     def context(self) -> Context:
         """What the application consists of."""
-        context: Context = self.application.state.context
-        return context
+        return context_of(self.application)
 
     async def __aenter__(self) -> Self:
         return self
@@ -116,7 +115,7 @@ class People:
         totp_secret: str | None = None,
     ) -> int:
         """Make an account, with an authenticator where a secret is given."""
-        door: SignInService = self.application.state.sign_in
+        door = services(self.application).sign_in
         wanted = people.NewPerson(login, login.title(), role, subject_id)
         first = await people.chosen_password(door.passwords, login, PASSWORD)
         async with self.context.database.writing(SERVICE) as session:

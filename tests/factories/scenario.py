@@ -25,7 +25,7 @@ from app.core.database import SERVICE, Sight
 from app.core.sealing import new_key
 from app.core.settings import Settings
 from app.main import create_app
-from tests.api import ApiUser, Principals, context_of
+from tests.api import ApiUser, Principals, context_of, services
 from tests.database import clone_of
 from tests.factories.constants import NOW
 
@@ -131,7 +131,7 @@ class Scenario:
 
 def forget_keys(application: FastAPI) -> None:
     """Let an application forget the keys that it checked a moment ago; how soon it does so itself is tested apart."""
-    application.state.keyring.forget()
+    services(application).keyring.forget()
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import pytest
 from app.access.domain import Permission, PrincipalKind, Role
 from app.access.key_queries import LESSOR_ROLES
 from app.core.clock import FixedClock
-from tests.api import Principals, problem_fields
+from tests.api import Principals, problem_fields, services
 from tests.factories.constants import NOW
 from tests.factories.people import People
 
@@ -192,7 +192,7 @@ async def test_nobody_else_looks_after_keys(principals: Principals, people: Peop
 async def test_when_a_key_was_used_last_is_kept_to_the_minute(people: People, clock: FixedClock) -> None:
     async with Principals(people.application) as principals:
         manager = await principals.lessor()
-        keyring = people.application.state.keyring
+        keyring = services(people.application).keyring
         await manager.client.get("/v1/assets")
         clock.set(clock.now() + timedelta(seconds=20))
         await manager.client.get("/v1/assets")

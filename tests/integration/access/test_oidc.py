@@ -18,7 +18,7 @@ from sqlalchemy import text
 from typer.testing import CliRunner, Result
 
 from app.access.domain import Role
-from app.access.oidc import begin_flow
+from app.access.oidc import Registration, begin_flow
 from app.access.oidc_client import KEYS_APART_S, OidcProvider
 from app.access.oidc_errors import OidcUnavailable
 from app.access.oidc_service import link, unlink
@@ -32,6 +32,7 @@ from app.core.errors import AppError, Conflict, InvalidInput, NotFound
 from app.core.sealing import new_key
 from app.core.settings import Settings
 from app.main import create_app
+from tests.api import context_of, services
 from tests.factories.oidc import (
     CLIENT_ID,
     CLIENT_SECRET,
@@ -58,7 +59,7 @@ class Office:
     @property
     def database(self) -> Database:
         """A database of this event loop; the served application has its own."""
-        return Database(self.application.state.context.settings)
+        return Database(context_of(self.application).settings)
 
     async def person(self, login: str, *, subject: str | None = None, awaits: str | None = None) -> int:
         """Make an account, linked to a subject of the provider, or awaiting a name."""
@@ -115,14 +116,21 @@ def office_of_module(settings: Settings, urls: ClusterUrls) -> Iterator[Office]:
                 yield Office(application, home, provider, clock)
 
 
+def registration_in(office: Office) -> Registration:
+    provider = services(office.application).oidc
+    assert provider is not None
+    return provider.registration
+
+
 @pytest.fixture
 async def office(office_of_module: Office, application: FastAPI) -> Office:
     """The same, with today's time, a provider that was not asked anything yet, and without anybody in it."""
     office = office_of_module
     office.clock.set(SystemClock().now())
-    registration = office.application.state.oidc.registration
+    registration = registration_in(office)
     office.seconds = 0.0
-    office.application.state.oidc = OidcProvider(registration, office.clock, lambda: office.seconds)
+    provider = OidcProvider(registration, office.clock, lambda: office.seconds)
+    office.application.state.services = replace(services(office.application), oidc=provider)
     office.provider.asked()
     return office
 
@@ -461,7 +469,7 @@ async def test_a_name_that_leads_inside_is_not_called(office: Office, monkeypatc
         return [(2, 1, 6, "", ("10.0.0.1", 443))]
 
     monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", inside)
-    ours = office.application.state.oidc.registration
+    ours = registration_in(office)
     outside = replace(ours, issuer="https://id.example", allow_private=False)
     with pytest.raises(OidcUnavailable) as refused:
         await OidcProvider(outside, office.clock).authorization_url(begin_flow("/", office.clock.now()))
@@ -486,7 +494,7 @@ async def test_a_cookie_asks_for_tls_where_people_come_by_tls(settings: Settings
 async def test_the_service_proves_who_it_is_as_the_provider_wants(
     office: Office, browser: OidcBrowser, way: str
 ) -> None:
-    ours = office.application.state.oidc.registration
+    ours = registration_in(office)
     with real_provider(
         ours.redirect_uri, token_endpoint_auth_method=way, claims_in_id_token=way == "none"
     ) as another:
@@ -509,7 +517,7 @@ async def test_the_service_proves_who_it_is_as_the_provider_wants(
 async def test_a_service_that_the_provider_does_not_know_is_told_apart_from_a_bad_code(
     office: Office, browser: OidcBrowser
 ) -> None:
-    ours = office.application.state.oidc.registration
+    ours = registration_in(office)
     there = OidcProvider(replace(ours, client_secret="another"), office.clock)
     office.provider.next("p-1")
     flow = begin_flow("/", office.clock.now())
@@ -551,7 +559,7 @@ async def test_an_address_that_tries_too_often_is_paused(
 ) -> None:
     office.provider.next("p-1")
     back = browser.back(browser.begin())
-    monkeypatch.setattr(office.application.state.context.settings, "sign_in_attempts_per_minute", 2)
+    monkeypatch.setattr(context_of(office.application).settings, "sign_in_attempts_per_minute", 2)
     codes = [code_of(browser.client.get(back.replace("code=", "code=x"))) for _ in range(3)]
     assert codes == [DOES_NOT_HOLD, DOES_NOT_HOLD, (429, "sign_in_paused")]
     assert len(office.provider.asked()) == 2

@@ -13,14 +13,12 @@ from app.access.cookies import COOKIE
 from app.access.domain import Role
 from app.access.keyring import Keyring
 from app.cli.cluster import ClusterUrls
-from tests.api import ApiUser, Principals, counted_queries
+from tests.api import ApiUser, Principals, counted_queries, services
 from tests.factories.people import Browser, People
 
 
 def keyring(application: FastAPI) -> Keyring:
-    found = application.state.keyring
-    assert isinstance(found, Keyring)
-    return found
+    return services(application).keyring
 
 
 async def hears(application: FastAPI) -> None:

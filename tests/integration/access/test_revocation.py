@@ -18,7 +18,7 @@ from fastapi import FastAPI
 from app.access.domain import Role
 from app.cli.cluster import ClusterUrls
 from app.main import create_app
-from tests.api import ApiUser
+from tests.api import ApiUser, services
 from tests.factories.constants import NOW
 from tests.factories.scenario import Scenario, aclosing_pool, scenario_on, settings_of
 
@@ -56,7 +56,7 @@ async def two(template_urls: ClusterUrls, worker_id: str) -> AsyncIterator[Two]:
         ):
             async with asyncio.timeout(ENDLESS_S):
                 # Only then does it remember for long, and must be told.
-                while not other.state.keyring.hears:  # noqa: ASYNC110 the keyring has no event for it
+                while not services(other).keyring.hears:  # noqa: ASYNC110 the keyring has no event for it
                     await asyncio.sleep(0.01)
             yield Two(scenario, other, clients)
 

@@ -21,7 +21,7 @@ from app.core.clock import FixedClock
 from app.core.failures import FailureLimit
 from app.core.settings import Settings
 from app.main import create_app
-from tests.api import Principals, problem_fields
+from tests.api import Principals, problem_fields, services
 from tests.factories.constants import NOW
 from tests.factories.people import CHEAP_HASHER, PASSWORD, People, with_cheap_hashes
 from tests.factories.trail import Trail
@@ -178,7 +178,7 @@ async def test_where_too_many_wait_for_their_hash_nothing_is_counted(people: Peo
     browser = await people.browser()
     with ExitStack() as waiting:
         for _ in range(18):
-            waiting.enter_context(people.application.state.sign_in.passwords.turn())
+            waiting.enter_context(services(people.application).sign_in.passwords.turn())
         for _ in range(6):
             refused = await browser.sign_in("target", "wrong password")
             assert (refused.status_code, refused.json()["code"]) == (503, "unavailable")
@@ -204,7 +204,7 @@ async def test_no_connection_to_the_database_waits_for_a_hash(
             return super().hash(password, salt=salt)
 
     held = Passwords(Held(time_cost=1, memory_cost=64, parallelism=1))
-    monkeypatch.setattr(people.application.state.sign_in, "passwords", held)
+    monkeypatch.setattr(services(people.application).sign_in, "passwords", held)
     wanted = [{"login": f"new {n}", "name": "New", "role": "dispatcher"} for n in range(6)]
     asked = [asyncio.create_task(admin.send("POST", "/v1/people", one)) for one in wanted]
     asked.append(asyncio.create_task(admin.send("POST", f"/v1/people/{target}/password-reset")))
@@ -226,7 +226,7 @@ async def test_no_connection_to_the_database_waits_for_a_hash(
 async def test_sessions_that_never_were_are_counted_and_those_that_are_over_are_not(
     people: People, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(people.application.state.guard, "failures", FailureLimit(5))
+    monkeypatch.setattr(services(people.application).guard, "failures", FailureLimit(5))
     transport = httpx.ASGITransport(people.application, raise_app_exceptions=False, client=("192.0.2.44", 1))
 
     async def asked(token: str | None = None, **headers: str) -> int:
@@ -291,7 +291,7 @@ async def test_what_breaks_after_an_attempt_was_counted_is_in_the_trail(
         async def verify(self, stored: str | None, password: str) -> Verdict:
             raise RuntimeError(stored, password)
 
-    door = people.application.state.sign_in
+    door = services(people.application).sign_in
     change = {"old_password": "wrong password", "new_password": "a longer password"}
     assert (await admin.send("POST", "/v1/session/password", change)).status_code == 401
     broken = Broken(CHEAP_HASHER)

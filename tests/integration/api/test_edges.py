@@ -8,6 +8,7 @@ import re
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import httpx
 import pytest
@@ -25,7 +26,7 @@ from app.core.clock import FixedClock
 from app.core.failures import FailureLimit
 from app.core.settings import Settings
 from app.main import API_VERSION, create_app
-from tests.api import Principals, context_of, exchange, http_request, serving, serving_config
+from tests.api import Principals, context_of, exchange, http_request, services, serving, serving_config
 
 MUST = {
     "strict-transport-security": "max-age=31536000; includeSubDomains",
@@ -245,7 +246,7 @@ async def test_the_log_names_the_client_behind_a_trusted_proxy(
 async def test_an_address_with_too_many_refused_keys_waits_and_others_do_not(
     strict: FastAPI, principals: Principals
 ) -> None:
-    strict.state.guard = Guard(FailureLimit(5))
+    strict.state.services = replace(services(strict), guard=Guard(FailureLimit(5)))
     lessor = await principals.lessor()
     wrong = f"{lessor.key[:-1]}{'0' if lessor.key[-1] != '0' else '1'}"
     async with visitor(strict, "198.51.100.7", Authorization=f"Bearer {wrong}") as attacker:
@@ -270,11 +271,11 @@ async def test_an_address_with_too_many_refused_keys_waits_and_others_do_not(
 async def test_what_is_refused_for_want_of_a_permission_does_not_count(
     strict: FastAPI, principals: Principals
 ) -> None:
-    strict.state.guard = Guard(FailureLimit(5))
+    strict.state.services = replace(services(strict), guard=Guard(FailureLimit(5)))
     auditor = await principals.create(Role.AUDITOR)
     async with visitor(strict, Authorization=f"Bearer {auditor.key}") as client:
         assert {(await client.get("/v1/assets")).status_code for _ in range(8)} == {403}
-    assert len(strict.state.guard.failures) == 0
+    assert len(services(strict).guard.failures) == 0
 
 
 # --- sizes ---

@@ -24,7 +24,7 @@ from app.cli.cluster import ClusterUrls
 from app.core.clock import FixedClock
 from app.core.database import SERVICE
 from app.core.errors import NotFound
-from tests.api import Principals, counted_queries, problem_fields
+from tests.api import Principals, context_of, counted_queries, problem_fields
 from tests.database import AS_SERVICE
 
 MARCH, APRIL, MAY = ("2025-03-01T00:00:00+08:00", "2025-04-01T00:00:00+08:00", "2025-05-01T00:00:00+08:00")
@@ -175,7 +175,7 @@ async def test_every_change_of_the_fleet_is_noticed_and_only_at_its_commit(
 ) -> None:
     lessor, other = await principals.lessor(), await principals.lessor("other")
     digger, tracker = await asset(lessor.client, "D"), await device(lessor.client, "861")
-    database = application.state.context.database
+    database = context_of(application).database
 
     async def version(lessor_id: int = lessor.subject_id) -> int:
         async with database.reading(SERVICE) as session:
@@ -211,7 +211,7 @@ async def test_every_change_of_the_fleet_is_noticed_and_only_at_its_commit(
 
 async def test_an_index_is_read_with_one_statement(application: FastAPI, principals: Principals) -> None:
     lessor = await principals.lessor()
-    async with application.state.context.database.reading(SERVICE) as session:
+    async with context_of(application).database.reading(SERVICE) as session:
         await load_device_index(session, lessor.subject_id)
         with counted_queries(application) as statements:
             await load_device_index(session, lessor.subject_id)

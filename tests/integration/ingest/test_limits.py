@@ -7,7 +7,7 @@ import pytest
 from fastapi import FastAPI
 
 from app.ingest.senders import Senders
-from tests.api import ApiUser, Principals
+from tests.api import ApiUser, Principals, services
 from tests.factories.devices import make_feed
 from tests.factories.pings import ping
 
@@ -15,8 +15,7 @@ from tests.factories.pings import ping
 @pytest.fixture
 def senders(application: FastAPI, monkeypatch: pytest.MonkeyPatch) -> Senders:
     """Those of the application; keys without a feed have 3 requests and 5 rows a second, with twice that at once."""
-    found = application.state.ingest.senders
-    assert isinstance(found, Senders)
+    found = services(application).ingest.senders
     monkeypatch.setattr(found, "_without_feed", replace(found._without_feed, rows_per_s=5, requests_per_s=3))
     return found
 

@@ -17,7 +17,7 @@ from app.core.clock import FixedClock
 from app.core.remembered import Remembered
 from app.core.sealing import new_key
 from app.ingest.signatures import SIGNATURE_HEADER, TIME_HEADER, signature_of
-from tests.api import ApiUser, Principals, context_of, problem_fields
+from tests.api import ApiUser, Principals, context_of, problem_fields, services
 from tests.database import AS_SERVICE
 from tests.factories.constants import CHANGNING, NOW
 from tests.factories.devices import make_feed
@@ -32,7 +32,7 @@ QUERY = f"id={DEVICE}&lat={LAT}&lon={LON}&timestamp={TIME - 300}"
 def secret_keys(application: FastAPI, monkeypatch: pytest.MonkeyPatch) -> None:
     """The service can keep secrets, and remembers nothing about feeds."""
     monkeypatch.setattr(context_of(application).settings, "secret_keys", SecretStr(new_key()))
-    monkeypatch.setattr(application.state.ingest.senders, "_known", Remembered(0))
+    monkeypatch.setattr(services(application).ingest.senders, "_known", Remembered(0))
 
 
 @pytest.fixture

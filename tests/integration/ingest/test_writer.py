@@ -17,7 +17,7 @@ from app.ingest.parcel import Parcel
 from app.ingest.writer import GroupWriter
 from app.telemetry.domain import RejectCode, Rejection
 from app.telemetry.rows import Decoded, PingRow
-from tests.api import ApiUser, Principals
+from tests.api import ApiUser, Principals, context_of, services
 from tests.factories.constants import NOW
 
 CHANGNING = (121.4241, 31.2205)
@@ -55,8 +55,8 @@ def breaking_our_own_code(good: Parcel) -> Parcel:
 async def test_a_poisoned_batch_fails_alone_and_the_writer_goes_on(
     application: FastAPI, writer_lessor: ApiUser, poison: Any
 ) -> None:
-    context: Context = application.state.context
-    async with GroupWriter(context, application.state.locators) as writer:
+    context = context_of(application)
+    async with GroupWriter(context, services(application).locators) as writer:
         batches = [
             parcel(writer_lessor, row(1)),
             poison(parcel(writer_lessor, row(2))),
@@ -83,11 +83,11 @@ async def minutes_of_devices(context: Context) -> list[tuple[str, int]]:
 async def test_a_poisoned_row_fails_by_itself_and_its_batch_is_stored(
     application: FastAPI, writer_lessor: ApiUser
 ) -> None:
-    context: Context = application.state.context
+    context = context_of(application)
     rows = [row(0, minute) for minute in range(20, 10, -1)]
     rows[3] = row(1, speed_kmh="fast")  # what a decoder with a fault would let through
     rows[7] = row(1, 6, course_deg=[])
-    async with GroupWriter(context, application.state.locators) as writer:
+    async with GroupWriter(context, services(application).locators) as writer:
         both = await asyncio.gather(
             writer.write(parcel(writer_lessor, *rows)), writer.write(parcel(writer_lessor, row(2)))
         )
@@ -103,16 +103,16 @@ async def test_a_poisoned_row_fails_by_itself_and_its_batch_is_stored(
 async def test_bytes_are_bounded_too_and_batches_of_rejected_rows_count(
     application: FastAPI, writer_lessor: ApiUser
 ) -> None:
-    context: Context = application.state.context
+    context = context_of(application)
     tight = replace(context, settings=context.settings.model_copy(update={"writer_queue_bytes": 250}))
     large = replace(parcel(writer_lessor, row(0)), body=b"x" * 100)
-    async with GroupWriter(tight, application.state.locators) as writer:
+    async with GroupWriter(tight, services(application).locators) as writer:
         answers = await asyncio.gather(*(writer.write(large) for _ in range(5)), return_exceptions=True)
         assert [isinstance(a, AppError) for a in answers] == [False] * 3 + [True] * 2
     narrow = replace(context, settings=context.settings.model_copy(update={"writer_queue_rows": 3}))
     rejections = tuple(Rejection(i, RejectCode.MALFORMED, None, "row: no object") for i in range(3))
     useless = replace(large, decoded=Decoded([], [], rejections, 3))
-    async with GroupWriter(narrow, application.state.locators) as writer:
+    async with GroupWriter(narrow, services(application).locators) as writer:
         answers = await asyncio.gather(*(writer.write(useless) for _ in range(2)), return_exceptions=True)
     assert [isinstance(a, AppError) for a in answers] == [False, True]
 
@@ -120,9 +120,9 @@ async def test_bytes_are_bounded_too_and_batches_of_rejected_rows_count(
 async def test_past_the_bound_of_the_queue_a_batch_is_refused_and_after_closing_too(
     application: FastAPI, writer_lessor: ApiUser
 ) -> None:
-    context: Context = application.state.context
+    context = context_of(application)
     tight = replace(context, settings=context.settings.model_copy(update={"writer_queue_rows": 3}))
-    async with GroupWriter(tight, application.state.locators) as writer:
+    async with GroupWriter(tight, services(application).locators) as writer:
         batches = [parcel(writer_lessor, row(n % 5, n + 1)) for n in range(6)]
         answers = await asyncio.gather(*map(writer.write, batches), return_exceptions=True)
         assert [isinstance(a, AppError) for a in answers] == [False] * 3 + [True] * 3

@@ -1,0 +1,15 @@
+"""All that an application keeps while it runs, as one typed object."""
+
+from dataclasses import dataclass
+
+from app.access.services import AccessServices
+from app.ingest.service import IngestServices
+from app.jurisdictions.service import JurisdictionServices
+
+
+@dataclass(frozen=True, kw_only=True)
+class Services(AccessServices, JurisdictionServices, IngestServices):
+    """``application.state.services``; made once by ``app.main.create_app``.
+
+    A room reads its own part with ``app.core.http.services_of``.
+    """
