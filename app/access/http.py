@@ -162,30 +162,7 @@ WriteSession = Annotated[AsyncSession, Depends(_writing, scope="function")]
 
 What was noted in it for the trail is its last statement: a change and its entry are one."""
 
-MayReadPlaces = Annotated[Principal, Depends(May(Permission.PLACES_READ))]
-MayWriteRegisters = Annotated[Principal, Depends(May(Permission.REGISTERS_WRITE))]
-MayWriteLessors = Annotated[Principal, Depends(May(Permission.LESSORS_WRITE))]
-MayReadFleet = Annotated[Principal, Depends(May(Permission.FLEET_READ))]
-MayReadFeeds = Annotated[Principal, Depends(May(Permission.FEEDS_READ))]
-MayWriteFeeds = Annotated[Principal, Depends(May(Permission.FEEDS_WRITE))]
 MayReadPositions = Annotated[Principal, Depends(May(Permission.POSITIONS_READ))]
-MayRecordCases = Annotated[Principal, Depends(May(Permission.CASES_RECORD))]
-MayWriteCases = Annotated[Principal, Depends(May(Permission.CASES_WRITE))]
-MayOffer = Annotated[Principal, Depends(May(Permission.CASES_OFFER))]
-MayConfirm = Annotated[Principal, Depends(May(Permission.CASES_CONFIRM))]
-MayWriteMeasures = Annotated[Principal, Depends(May(Permission.MEASURES_WRITE))]
-MayReadAssignments = Annotated[Principal, Depends(May(Permission.ASSIGNMENTS_READ))]
-MayWriteAssignments = Annotated[Principal, Depends(May(Permission.ASSIGNMENTS_WRITE))]
-MayReadEntrustments = Annotated[Principal, Depends(May(Permission.ENTRUSTMENTS_READ))]
-MayWriteEntrustments = Annotated[Principal, Depends(May(Permission.ENTRUSTMENTS_WRITE))]
-MayReadHolds = Annotated[Principal, Depends(May(Permission.HOLDS_READ))]
-MayWriteHolds = Annotated[Principal, Depends(May(Permission.HOLDS_WRITE))]
-MayWriteKeys = Annotated[Principal, Depends(May(Permission.KEYS_WRITE))]
-MayWriteShares = Annotated[Principal, Depends(May(Permission.SHARES_WRITE))]
-MayWriteTransfers = Annotated[Principal, Depends(May(Permission.TRANSFERS_WRITE))]
-MayReadSubjects = Annotated[Principal, Depends(May(Permission.SUBJECT_READ))]
-MayReadTrail = Annotated[Principal, Depends(May(Permission.TRAIL_READ))]
-MayWritePeople = Annotated[Principal, Depends(May(Permission.PEOPLE_WRITE))]
 
 
 class Seen:
@@ -205,11 +182,6 @@ class Seen:
             NotPermitted: The principal may not.
         """
         return Visibility(self._may(principal))
-
-
-AssetsInSight = Annotated[Visibility, Depends(Seen(Permission.REGISTERS_READ))]
-CasesInSight = Annotated[Visibility, Depends(Seen(Permission.CASES_READ))]
-ReceiptsInSight = Annotated[Visibility, Depends(Seen(Permission.RECEIPTS_READ))]
 
 
 def position_sight(

@@ -1,9 +1,12 @@
 """Looking after keys over HTTP."""
 
-from fastapi import APIRouter, Request
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request
 
 from app.access import keys
-from app.access.http import MayWriteKeys, ReadSession, WriteSession
+from app.access.domain import Permission, Principal
+from app.access.http import May, ReadSession, WriteSession
 from app.access.people_router import subject_of
 from app.access.schemas import KeyIn, KeyOut, KeyRotationIn, NewKeyOut, Prefix
 from app.access.services import access_services
@@ -12,6 +15,8 @@ from app.core.http import InContext
 from app.core.paging import After, Limit, Page, decode_token, encode_key
 
 router = APIRouter()
+
+MayWriteKeys = Annotated[Principal, Depends(May(Permission.KEYS_WRITE))]
 
 
 @router.get("/keys", summary="List keys")

@@ -5,8 +5,8 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request
 
 from app.access import people
-from app.access.domain import PrincipalKind, Role
-from app.access.http import MayWritePeople, ReadSession, WriteSession
+from app.access.domain import Permission, Principal, PrincipalKind, Role
+from app.access.http import May, ReadSession, WriteSession
 from app.access.keys import keys_made_by
 from app.access.schemas import ChangedPersonOut, NewPersonOut, OneTimePasswordOut, PersonChangeIn, PersonIn, PersonOut
 from app.access.services import access_services
@@ -17,6 +17,8 @@ from app.core.paging import After, Limit, Page, decode_token, page_of
 from app.core.wire import Key
 
 router = APIRouter()
+
+MayWritePeople = Annotated[Principal, Depends(May(Permission.PEOPLE_WRITE))]
 
 
 def subject_of(role: Role, court_id: int | None, lessor_id: int | None) -> int | None:

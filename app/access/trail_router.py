@@ -2,10 +2,10 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 
-from app.access.domain import Visibility
-from app.access.http import MayReadTrail, ReadSession
+from app.access.domain import Permission, Principal, Visibility
+from app.access.http import May, ReadSession
 from app.access.tables import TrailRow
 from app.access.trail import Note, note
 from app.access.trail_queries import TrailFilter, entries
@@ -15,6 +15,8 @@ from app.core.paging import BIG_KEY, After, Limit, Page, decode_token, page_of
 from app.core.wire import PLAIN, Key
 
 router = APIRouter(tags=["audit"])
+
+MayReadTrail = Annotated[Principal, Depends(May(Permission.TRAIL_READ))]
 
 Word = Annotated[str, Query(min_length=1, max_length=64), *PLAIN]
 

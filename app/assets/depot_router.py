@@ -3,8 +3,9 @@
 from fastapi import APIRouter
 
 from app.access.domain import Visibility
-from app.access.http import MayReadFleet, MayWriteRegisters, ReadSession, WriteSession
+from app.access.http import ReadSession, WriteSession
 from app.assets import depots, queries
+from app.assets.dependencies import MayReadFleet, MayWriteRegisters
 from app.assets.schemas import DepotIn, DepotOut
 from app.core.http import InContext
 from app.core.paging import After, Limit, Page, decode_token, page_of

@@ -2,21 +2,15 @@
 
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.requests import ClientDisconnect
 
-from app.access.domain import Visibility
-from app.access.http import (
-    AssetsInSight,
-    MayReadFleet,
-    MayWriteLessors,
-    MayWriteRegisters,
-    ReadSession,
-    WriteSession,
-)
+from app.access.domain import Permission, Principal, Visibility
+from app.access.http import May, ReadSession, Seen, WriteSession
 from app.access.trail import Note, note_for_grantee
 from app.assets import queries, service
+from app.assets.dependencies import MayReadFleet, MayWriteRegisters
 from app.assets.depot_router import router as depots
 from app.assets.domain import AssetKind, ImportMode, ImportReport
 from app.assets.schemas import (
@@ -49,6 +43,9 @@ from app.core.paging import After, Limit, Page, decode_token, page_of
 from app.core.wire import Key
 
 router = APIRouter(tags=["assets"])
+
+MayWriteLessors = Annotated[Principal, Depends(May(Permission.LESSORS_WRITE))]
+AssetsInSight = Annotated[Visibility, Depends(Seen(Permission.REGISTERS_READ))]
 router.include_router(depots)
 router.include_router(transfers)
 

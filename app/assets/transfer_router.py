@@ -1,15 +1,19 @@
 """Transfers over HTTP."""
 
-from fastapi import APIRouter
+from typing import Annotated
 
-from app.access.domain import Visibility
-from app.access.http import MayWriteTransfers, WriteSession
+from fastapi import APIRouter, Depends
+
+from app.access.domain import Permission, Principal, Visibility
+from app.access.http import May, WriteSession
 from app.assets import transfers
 from app.assets.schemas import TransferIn, TransferOut
 from app.core.http import InContext
 from app.core.wire import Key
 
 router = APIRouter()
+
+MayWriteTransfers = Annotated[Principal, Depends(May(Permission.TRANSFERS_WRITE))]
 
 
 @router.post("/assets/{asset_id}/transfer", status_code=201, summary="Record that an asset was transferred")

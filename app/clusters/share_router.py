@@ -2,14 +2,15 @@
 
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Final
+from typing import Annotated, Final
 from urllib.parse import parse_qs
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 
 from app.access import shares
-from app.access.http import MayWriteShares, ReadSession, WriteSession
+from app.access.domain import Permission, Principal
+from app.access.http import May, ReadSession, WriteSession
 from app.access.share_domain import ShareView
 from app.assets.domain import half_width
 from app.clusters import run_sheets
@@ -24,6 +25,8 @@ from app.core.wire import Key
 from app.jurisdictions.service import locators_of
 
 router = APIRouter(tags=["shares"])
+
+MayWriteShares = Annotated[Principal, Depends(May(Permission.SHARES_WRITE))]
 page_router = APIRouter(include_in_schema=False)
 """For people, outside of the API: HTML, and nothing that a machine would ask for."""
 

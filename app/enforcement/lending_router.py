@@ -1,16 +1,11 @@
 """What a case lends to others, over HTTP: planning assignments and entrustments."""
 
-from fastapi import APIRouter
+from typing import Annotated
 
-from app.access.domain import Visibility
-from app.access.http import (
-    MayReadAssignments,
-    MayReadEntrustments,
-    MayWriteAssignments,
-    MayWriteEntrustments,
-    ReadSession,
-    WriteSession,
-)
+from fastapi import APIRouter, Depends
+
+from app.access.domain import Permission, Principal, Visibility
+from app.access.http import May, ReadSession, WriteSession
 from app.core.http import InContext
 from app.core.paging import After, Limit, Page, decode_token, page_of
 from app.core.wire import Key
@@ -19,6 +14,11 @@ from app.enforcement.domain import NewEntrustment
 from app.enforcement.schemas import AssignmentIn, AssignmentOut, EntrustmentIn, EntrustmentOut
 
 router = APIRouter()
+
+MayReadAssignments = Annotated[Principal, Depends(May(Permission.ASSIGNMENTS_READ))]
+MayWriteAssignments = Annotated[Principal, Depends(May(Permission.ASSIGNMENTS_WRITE))]
+MayReadEntrustments = Annotated[Principal, Depends(May(Permission.ENTRUSTMENTS_READ))]
+MayWriteEntrustments = Annotated[Principal, Depends(May(Permission.ENTRUSTMENTS_WRITE))]
 
 
 @router.post("/cases/{case_id}/assignments", status_code=201, summary="Let a dispatcher plan for a case")

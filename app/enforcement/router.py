@@ -2,22 +2,11 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 from fastapi.exceptions import RequestValidationError
 
-from app.access.domain import Visibility
-from app.access.http import (
-    CasesInSight,
-    MayConfirm,
-    MayOffer,
-    MayReadHolds,
-    MayRecordCases,
-    MayWriteCases,
-    MayWriteHolds,
-    MayWriteMeasures,
-    ReadSession,
-    WriteSession,
-)
+from app.access.domain import Permission, Principal, Visibility
+from app.access.http import May, ReadSession, Seen, WriteSession
 from app.access.trail import Note, note_for_grantee
 from app.core.errors import InvalidInput
 from app.core.http import InContext
@@ -50,6 +39,15 @@ from app.enforcement.schemas import (
 )
 
 router = APIRouter(tags=["enforcement"])
+
+MayRecordCases = Annotated[Principal, Depends(May(Permission.CASES_RECORD))]
+MayWriteCases = Annotated[Principal, Depends(May(Permission.CASES_WRITE))]
+MayOffer = Annotated[Principal, Depends(May(Permission.CASES_OFFER))]
+MayConfirm = Annotated[Principal, Depends(May(Permission.CASES_CONFIRM))]
+MayWriteMeasures = Annotated[Principal, Depends(May(Permission.MEASURES_WRITE))]
+MayReadHolds = Annotated[Principal, Depends(May(Permission.HOLDS_READ))]
+MayWriteHolds = Annotated[Principal, Depends(May(Permission.HOLDS_WRITE))]
+CasesInSight = Annotated[Visibility, Depends(Seen(Permission.CASES_READ))]
 router.include_router(lending)
 
 

@@ -9,7 +9,8 @@ from typing import Annotated, Literal
 import msgspec
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
-from app.access.http import ReadSession, ReceiptsInSight, bearer, bearer_key, key_holder
+from app.access.domain import Permission, Visibility
+from app.access.http import ReadSession, Seen, bearer, bearer_key, key_holder
 from app.core.errors import InvalidInput
 from app.core.http import context
 from app.ingest import signatures
@@ -20,6 +21,8 @@ from app.ingest.schemas import ReceiptOut, ping_body
 from app.ingest.service import ingest_of, receipt_again
 
 router = APIRouter(tags=["ingest"])
+
+ReceiptsInSight = Annotated[Visibility, Depends(Seen(Permission.RECEIPTS_READ))]
 
 
 async def take_pings(request: Request) -> Response:

@@ -2,9 +2,10 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Depends, Path, Query, Request
 
-from app.access.http import MayReadPlaces, ReadSession
+from app.access.domain import Permission, Principal
+from app.access.http import May, ReadSession
 from app.core.http import InContext, Latitude, Longitude
 from app.core.paging import After, Limit, Page
 from app.core.wire import Key
@@ -15,6 +16,8 @@ from app.jurisdictions.schemas import CourtDetailOut, CourtOut, DivisionOut, Loc
 from app.jurisdictions.service import locators_of
 
 router = APIRouter(tags=["jurisdictions"])
+
+MayReadPlaces = Annotated[Principal, Depends(May(Permission.PLACES_READ))]
 
 Adcode = Annotated[int, Path(ge=100_000, le=999_999, description="Six-digit division code.", examples=[310105])]
 Province = Annotated[

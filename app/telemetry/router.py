@@ -5,11 +5,12 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from app.access.domain import Visibility
-from app.access.http import MayReadFeeds, MayWriteFeeds, ReadSession, WriteSession
+from app.access.http import ReadSession, WriteSession
 from app.core.http import InContext, Moment
 from app.core.paging import After, Limit, Page, decode_token
 from app.core.wire import Key
 from app.telemetry import quality, service, silence
+from app.telemetry.dependencies import MayReadFeeds, MayWriteFeeds
 from app.telemetry.schemas import FeedAlertOut, FeedChangeIn, FeedIn, FeedOut, FeedQualityOut, FeedSecretOut
 
 router = APIRouter(tags=["telemetry"])

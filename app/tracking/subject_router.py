@@ -2,12 +2,12 @@
 
 from typing import Annotated, Any, Final, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 from fastapi.responses import Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.access.domain import Principal, Visibility
-from app.access.http import MayReadSubjects, WriteSession
+from app.access.domain import Permission, Principal, Visibility
+from app.access.http import May, WriteSession
 from app.access.trail import note_export
 from app.assets.stamps import stamp_of
 from app.core.exports import content_digest, export_headers, to_csv
@@ -19,6 +19,8 @@ from app.tracking.subject_rows import report_rows
 from app.tracking.subject_schemas import SubjectReportOut
 
 router = APIRouter(tags=["data rights"])
+
+MayReadSubjects = Annotated[Principal, Depends(May(Permission.SUBJECT_READ))]
 
 CSV: Final = "text/csv"
 Format = Annotated[Literal["json", "csv"], Query(description="JSON, or a table to hand over.")]

@@ -1,0 +1,11 @@
+"""Permissions that several routers of this room ask for."""
+
+from typing import Annotated
+
+from fastapi import Depends
+
+from app.access.domain import Permission, Principal
+from app.access.http import May
+
+MayReadFeeds = Annotated[Principal, Depends(May(Permission.FEEDS_READ))]
+MayWriteFeeds = Annotated[Principal, Depends(May(Permission.FEEDS_WRITE))]
