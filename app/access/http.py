@@ -5,24 +5,22 @@ answered.
 """
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Annotated, Final
+from typing import Annotated
 
-from fastapi import Depends, Query, Request
+from fastapi import Depends, Request
 from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.cookies import COOKIE, must_be_ours, session_token
-from app.access.domain import ActiveSession, Permission, Principal, PrincipalKind, Visibility
+from app.access.domain import ActiveSession, Permission, Principal, Visibility
 from app.access.errors import SignInIncomplete
 from app.access.services import access_services
 from app.access.sessions import SESSION_REFUSED, SessionUnknown
 from app.access.sight import sight_of
-from app.access.trail import author_of, notes_of
+from app.access.trail import author_of
 from app.access.trail_writing import append, entries_of
-from app.core.errors import InvalidInput, NotAuthenticated, NotPermitted, PurposeRequired
+from app.core.errors import NotAuthenticated, NotPermitted
 from app.core.http import Context, InContext
-from app.core.wire import Key
 
 bearer = HTTPBearer(auto_error=False, description="A key: `Authorization: Bearer lt_…`.")
 """How a key is sent, for the document of the API."""
@@ -30,7 +28,6 @@ cookie = APIKeyCookie(
     name=COOKIE, auto_error=False, description="The session of a person: `POST /v1/session` sets it."
 )
 """How a session is sent, for the document of the API."""
-_NEED_PURPOSE: Final = frozenset({PrincipalKind.COURT, PrincipalKind.DISPATCHER, PrincipalKind.CREW})
 
 
 def bearer_key(request: Request) -> str | None:
@@ -162,8 +159,6 @@ WriteSession = Annotated[AsyncSession, Depends(_writing, scope="function")]
 
 What was noted in it for the trail is its last statement: a change and its entry are one."""
 
-MayReadPositions = Annotated[Principal, Depends(May(Permission.POSITIONS_READ))]
-
 
 class Seen:
     """A dependency that returns what somebody who may do something sees of registers.
@@ -182,98 +177,3 @@ class Seen:
             NotPermitted: The principal may not.
         """
         return Visibility(self._may(principal))
-
-
-def position_sight(
-    principal: MayReadPositions,
-    case: Annotated[
-        Key | None,
-        Query(
-            description="The case for which positions are read: courts, dispatchers and crews must, lessors must not."
-        ),
-    ] = None,
-) -> Visibility:
-    """Return what the principal may see of positions.
-
-    Raises:
-        PurposeRequired: A court, a dispatcher or a crew has not named the case.
-        InvalidInput: A lessor, which needs none, has: nobody checks it, and the trail would carry whatever it says.
-    """
-    if case is not None and principal.kind not in _NEED_PURPOSE:
-        raise InvalidInput("case: leave it out, a lessor reads its own positions for no case", field="case")
-    if case is None and principal.kind in _NEED_PURPOSE:
-        raise PurposeRequired("case: say for which case you read positions, for example `?case=12`", field="case")
-    return Visibility(principal, case_id=case)
-
-
-PositionSight = Annotated[Visibility, Depends(position_sight)]
-"""The visibility that every read of positions takes; it carries the purpose."""
-
-
-def case_position_sight(principal: MayReadPositions, case_id: Key) -> Visibility:
-    """Return what the principal may see of the positions of the case that the path names."""
-    return Visibility(principal, case_id=case_id)
-
-
-CasePositionSight = Annotated[Visibility, Depends(case_position_sight)]
-"""The same where the path names the case."""
-
-
-def named_case_sight(
-    principal: MayReadPositions,
-    case: Annotated[Key, Query(description="The case; it is also the purpose of reading positions.")],
-) -> Visibility:
-    """Return what the principal may see of the positions of the case that the query must name."""
-    return Visibility(principal, case_id=case)
-
-
-NamedCaseSight = Annotated[Visibility, Depends(named_case_sight)]
-"""The same where the query must name the case, whoever asks."""
-
-
-async def _looking(request: Request, visibility: PositionSight, context: InContext) -> AsyncIterator[AsyncSession]:
-    async with _position_session(request, visibility, context) as session:
-        yield session
-
-
-async def _looking_at_case(
-    request: Request, visibility: CasePositionSight, context: InContext
-) -> AsyncIterator[AsyncSession]:
-    async with _position_session(request, visibility, context) as session:
-        yield session
-
-
-async def _looking_at_named(
-    request: Request, visibility: NamedCaseSight, context: InContext
-) -> AsyncIterator[AsyncSession]:
-    async with _position_session(request, visibility, context) as session:
-        yield session
-
-
-@asynccontextmanager
-async def _position_session(
-    request: Request, visibility: Visibility, context: Context
-) -> AsyncIterator[AsyncSession]:
-    sight = sight_of(visibility.principal, context.clock.now(), visibility.case_id)
-    async with context.database.reading(sight) as session:
-        yield session
-    if not notes_of(session):
-        msg = f"positions were read and nothing was noted for the trail: {request.url.path}"
-        raise NothingNoted(msg)
-    await write_trail(request, session, visibility.principal, context)
-
-
-class NothingNoted(RuntimeError):
-    """Positions were read without a note for the trail: a fault of ours, so nothing is answered but 500."""
-
-
-PositionSession = Annotated[AsyncSession, Depends(_looking, scope="function")]
-"""A READ ONLY transaction that sees positions too, of the case that is named.
-
-Whoever takes it notes what was looked at (``trail.note``): an answer without a note is not sent."""
-
-CasePositionSession = Annotated[AsyncSession, Depends(_looking_at_case, scope="function")]
-"""The same where the path names the case."""
-
-NamedCaseSession = Annotated[AsyncSession, Depends(_looking_at_named, scope="function")]
-"""The same where the query must name the case."""

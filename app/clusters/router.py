@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final, Literal
 from fastapi import APIRouter, Header, Query
 from fastapi.responses import JSONResponse, Response
 
-from app.access.http import CasePositionSession, CasePositionSight, NamedCaseSession, NamedCaseSight
+from app.access.position_reads import CasePositionSession, CasePositionSight, NamedCaseSession, NamedCaseSight
 from app.clusters import service
 from app.clusters.domain import RollUpLevel
 from app.clusters.filters import MAX_WKT_CHARS

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query
 from fastapi.responses import JSONResponse, Response
 
-from app.access.http import PositionSession, PositionSight
+from app.access.position_reads import PositionSession, PositionSight
 from app.core.http import InContext, Moment
 from app.core.wire import Duration, Key
 from app.jurisdictions.service import InLayer

@@ -13,9 +13,8 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from sqlalchemy import text
 
-from app.access import http
 from app.access.domain import Role
-from app.access.http import PositionSession, PositionSight
+from app.access.position_reads import PositionRead, PositionSession, PositionSight
 from app.access.trail_chain import Head
 from app.cli.cluster import ClusterUrls
 from app.core.clock import FixedClock
@@ -80,9 +79,10 @@ async def two_assets(case_assets: CaseAssets) -> list[int]:
 
 
 def takes_positions(dependant: Dependant) -> bool:
-    calls = {one.call for one in dependant.dependencies}
-    sessions = {http._looking, http._looking_at_case, http._looking_at_named}
-    return bool(calls & sessions) or any(map(takes_positions, dependant.dependencies))
+    made = f"{PositionRead.__qualname__}.{PositionRead.__init__.__name__}"
+    if getattr(dependant.call, "__qualname__", "").startswith(made):
+        return True
+    return any(map(takes_positions, dependant.dependencies))
 
 
 def test_no_read_of_positions_is_left_out_here(session_application: FastAPI) -> None:
