@@ -17,7 +17,7 @@ help: ## Show the targets
 prepare: ## Install what is missing: PostgreSQL with PostGIS (Debian), .venv from the lock file
 	@bash .ci/prepare
 
-demo: prepare ## From nothing to the first true answer (PORT=8001; DEMO_ONCE=1: check it, stop everything, exit)
+demo: prepare ## From nothing to the first true answer (PORT=8001; DEMO_NOW=2026-11-23T04:00:00Z; DEMO_ONCE=1: check, stop, exit)
 	@$(BIN)/leasetrace demo --port $(PORT)
 
 serve: prepare ## Run the service against the checkout's own cluster, or DATABASE_URL (PORT=8001)

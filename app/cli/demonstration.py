@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -14,7 +15,7 @@ from app.access.domain import Role
 from app.cli import background
 from app.cli.cluster import ClusterUrls
 from app.cli.keys import is_valid_key, make_key
-from app.core.clock import SystemClock
+from app.core.clock import Clock, FixedClock, SystemClock
 from app.core.settings import Settings
 from app.demo.client import DemoKeys
 from app.demo.registers import CASE_COURT_CODE, LESSOR_CODE
@@ -24,7 +25,9 @@ from app.demo.run import closing_words, run_demo
 _KEYS_FILE: Final = "keys.json"
 
 
-def demonstrate(where: ClusterUrls, console: Console, out_dir: Path, port: int, *, leave_running: bool) -> bool:
+def demonstrate(
+    where: ClusterUrls, console: Console, out_dir: Path, port: int, now: datetime | None, *, leave_running: bool
+) -> bool:
     """Start the service, show the main job through its HTTP interface, and tell whether the answer is right.
 
     Args:
@@ -32,17 +35,20 @@ def demonstrate(where: ClusterUrls, console: Console, out_dir: Path, port: int, 
         console: Where to print.
         out_dir: Where answer, ground truth and keys are kept.
         port: On which the service listens, at the loopback address.
+        now: What demo and service take for the present, aware; the machine's clock when None.
         leave_running: Whether the service goes on afterwards; then its address and the keys are printed.
 
     Raises:
         AppError: The service does not start or refuses something.
     """
-    clock = SystemClock()
+    clock = SystemClock() if now is None else FixedClock(now)
     settings = Settings(database_url=SecretStr(where.app_url))
     environ = {**os.environ, "DATABASE_URL": where.app_url, "LEASETRACE_LOG_LEVEL": "WARNING"}
-    address = background.start(environ, port)
+    address = background.start(environ, port, () if now is None else ("--now", now.isoformat()))
     console.print(f"The service listens on {address}.")
-    keys = asyncio.run(_keys(settings, address, out_dir))
+    if now is not None:
+        console.print(f"Its clock stands at {now.isoformat()}: nothing that it shows grows older.", highlight=False)
+    keys = asyncio.run(_keys(settings, clock, address, out_dir))
     passed = run_demo(address, keys, clock.now(), out_dir, console)
     if leave_running:
         closing_words(address, keys, out_dir, console)
@@ -50,10 +56,9 @@ def demonstrate(where: ClusterUrls, console: Console, out_dir: Path, port: int, 
     return passed
 
 
-async def _keys(settings: Settings, address: str, out_dir: Path) -> DemoKeys:
+async def _keys(settings: Settings, clock: Clock, address: str, out_dir: Path) -> DemoKeys:
     """Return the demo's keys: those of the run before where this database knows them, otherwise new ones."""
     file = out_dir / _KEYS_FILE
-    clock = SystemClock()
     if file.exists():
         kept = DemoKeys(**json.loads(file.read_text()))
         if await is_valid_key(settings, clock, kept.administrator):

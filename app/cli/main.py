@@ -4,7 +4,7 @@ import asyncio
 import gc
 import os
 import sys
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -32,7 +32,7 @@ from app.cli.interface import print_openapi
 from app.cli.keys import make_key
 from app.cli.postgres import ClusterError
 from app.cli.users import users_app
-from app.core.clock import SystemClock
+from app.core.clock import FixedClock, SystemClock
 from app.core.datum import CoordSystem
 from app.core.errors import AppError
 from app.core.logging import configure_logging
@@ -47,6 +47,8 @@ from app.worker.process import background_work, work_until_stopped
 _GC_THRESHOLD = (200_000, 50, 1000)
 """An answer makes tens of thousands of objects without cycles; the default (700) walks the loaded boundaries for them
 again and again. ``leasetrace bench clusters`` shows the difference."""
+
+_LOOPBACK_HOSTS = (background.LOOPBACK, "::1", "localhost")
 
 cli = typer.Typer(
     name="leasetrace",
@@ -77,6 +79,17 @@ cli.command("openapi")(print_openapi)
 key_care.add_to(keys_app)
 console = Console(highlight=False, width=None if sys.stdout.isatty() else 118)
 
+
+def _aware(text: str) -> datetime:
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None:
+        raise typer.BadParameter(f"{text!r}: expected a time with its offset, such as 2026-11-23T04:00:00Z")
+    return at
+
+
 Port = Annotated[int, typer.Option(help="Port to listen on.", min=0, max=65535)]
 
 
@@ -94,14 +107,21 @@ def settings_for(app_url: str) -> Settings:
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Port = background.DEFAULT_PORT,
+    now: Annotated[
+        datetime | None,
+        typer.Option(parser=_aware, metavar="TIME", help="The service's clock stands at this time, for the demo."),
+    ] = None,
 ) -> None:
     """Run the service until it is told to stop."""
+    if now is not None and host not in _LOOPBACK_HOSTS:
+        raise AppError("The service listens beyond this machine only with the machine's own clock: leave out --now.")
     background.check_port(host, port)
     if not os.environ.get("DATABASE_URL"):
         prepare(urls())
     settings = settings_for(service_url(os.environ))
     companion = background_work if settings.worker_in_process else None
-    config = server_config(create_app(settings, companion=companion), host=host, port=port)
+    clock = SystemClock() if now is None else FixedClock(now)
+    config = server_config(create_app(settings, clock, companion), host=host, port=port)
     gc.set_threshold(*_GC_THRESHOLD)
     server = uvicorn.Server(config)
     if sys.stdout.isatty():
@@ -325,6 +345,15 @@ def retention() -> None:
 @cli.command()
 def demo(
     port: Annotated[int, typer.Option(help="Port to listen on.", min=1, max=65535)] = background.DEFAULT_PORT,
+    now: Annotated[
+        datetime | None,
+        typer.Option(
+            parser=_aware,
+            metavar="TIME",
+            envvar="DEMO_NOW",
+            help="The time that demo and service take for the present; two runs then give the same answer.json.",
+        ),
+    ] = None,
 ) -> None:
     """Go from an empty database to the first true answer, and leave the service running.
 
@@ -338,7 +367,7 @@ def demo(
     where = urls()
     try:
         prepare(where)
-        passed = demonstrate(where, console, background.LOCAL / "demo", port, leave_running=not once)
+        passed = demonstrate(where, console, background.LOCAL / "demo", port, now, leave_running=not once)
     finally:
         if once:
             background.stop()

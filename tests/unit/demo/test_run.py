@@ -49,6 +49,12 @@ def test_a_run_posts_what_is_missing_and_no_more(
     assert timedelta(days=1) == GOOD_FOR
 
 
+def test_positions_of_a_later_time_are_of_a_run_with_another_present() -> None:
+    with pytest.raises(AppError, match="later than 2026-11-23T04:00:00"):
+        plan(None, NOW + timedelta(hours=2), NOW)
+    assert plan(None, NOW + timedelta(minutes=2), NOW).what == "nothing", "a device's clock is a little ahead"
+
+
 def test_numbers_ages_and_times_read_as_a_clerk_writes_them() -> None:
     assert money(12_345_678) == "1,234.6 万元"
     assert age(timedelta(seconds=30)) == "less than a minute"

@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,10 @@ import pytest
 
 from app.cli import background
 from app.cli.background import check_port, free_port, is_ready, reserved_port
+from app.cli.main import run
 from app.core.errors import AppError
 
-CHECKOUT = Path(__file__).resolve().parents[2]
+CHECKOUT = Path(__file__).resolve().parents[3]
 
 
 class Foreign:
@@ -54,21 +55,49 @@ def foreign() -> Iterator[Foreign]:
     server.close()
 
 
-def leasetrace(*words: str, **environ: str) -> subprocess.CompletedProcess[str]:
-    """Run the command line; the database it is given does not exist, which a command must not even come to."""
-    nowhere = "postgresql://nobody:x@127.0.0.1:1/nowhere"
-    there = {**os.environ, "DATABASE_URL": nowhere, "DATABASE_OWNER_URL": nowhere, **environ}
-    command = [sys.executable, "-m", "app.cli.main", *words]
-    return subprocess.run(command, cwd=CHECKOUT, env=there, capture_output=True, text=True, check=False, timeout=60)
+@pytest.fixture
+def leasetrace(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> Callable[..., tuple[object, str]]:
+    """Runs the command line; returns the exit code and what it says on standard error.
+
+    No service of this checkout is found, and the database does not exist: a command must not even come to it.
+    """
+    monkeypatch.setattr(background, "_STATE", tmp_path / "service.json")
+    for name in ("DATABASE_URL", "DATABASE_OWNER_URL"):
+        monkeypatch.setenv(name, "postgresql://nobody:x@127.0.0.1:1/nowhere")
+
+    def leasetrace(*words: str) -> tuple[object, str]:
+        monkeypatch.setattr(sys, "argv", ["leasetrace", *words])
+        with pytest.raises(SystemExit) as ended:
+            run()
+        return ended.value.code, capsys.readouterr().err
+
+    return leasetrace
 
 
 @pytest.mark.parametrize("command", ["demo", "serve"])
-def test_a_taken_port_is_said_and_nothing_is_sent_there(foreign: Foreign, command: str) -> None:
-    done = leasetrace(command, "--port", str(foreign.port))
-    assert done.returncode == 1
+def test_a_taken_port_is_said_and_nothing_is_sent_there(
+    foreign: Foreign, command: str, leasetrace: Callable[..., tuple[object, str]]
+) -> None:
     said = f"leasetrace: The port {foreign.port} of 127.0.0.1 is taken by another process."
-    assert done.stderr == f"{said} Choose another: --port, or PORT= for make.\n"
+    assert leasetrace(command, "--port", str(foreign.port)) == (
+        1,
+        f"{said} Choose another: --port, or PORT= for make.\n",
+    )
     assert foreign.requests == []
+
+
+def test_a_clock_that_stands_still_is_for_this_machine_only(
+    leasetrace: Callable[..., tuple[object, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code, said = leasetrace("serve", "--host", "0.0.0.0", "--now", "2026-11-23T04:00:00Z")  # noqa: S104 refused
+    assert code == 1
+    assert "leave out --now" in said
+    monkeypatch.setenv("DEMO_NOW", "2026-11-23T04:00:00")
+    code, said = leasetrace("demo")
+    assert code == 2
+    assert "expected a time with its offset" in " ".join(said.replace("│", " ").split())
 
 
 def test_a_port_is_taken_by_one_that_listens_on_every_address() -> None:
