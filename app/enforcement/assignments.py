@@ -7,14 +7,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.access.domain import Visibility
 from app.core.errors import Conflict, NotFound
 from app.enforcement import queries
-from app.enforcement.domain import AssignmentView, CaseView
-from app.enforcement.lending import assignment_view
+from app.enforcement.schemas import AssignmentOut, CaseOut
 from app.enforcement.service import case_in_sight
 
 
 async def assignment_in_sight(
     session: AsyncSession, visibility: Visibility, assignment_id: int, now: datetime
-) -> AssignmentView:
+) -> AssignmentOut:
     """Return an assignment of a case that the court itself handles, or one given to the dispatcher who looks.
 
     Raises:
@@ -23,12 +22,12 @@ async def assignment_in_sight(
     row = await queries.find_assignment(session, visibility, assignment_id, now)
     if row is None:
         raise NotFound("There is no such assignment.")
-    return assignment_view(row)
+    return AssignmentOut.model_validate(row)
 
 
 async def assignment_in_force(
     session: AsyncSession, visibility: Visibility, assignment_id: int, now: datetime
-) -> tuple[AssignmentView, CaseView]:
+) -> tuple[AssignmentOut, CaseOut]:
     """Return an assignment, as ``assignment_in_sight``, and its case, while both are open.
 
     Raises:

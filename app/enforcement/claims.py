@@ -3,6 +3,7 @@
 The confirmation is the ground on which the court may see an asset; its grant is written in the same transaction.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
@@ -14,16 +15,23 @@ from app.assets import service as assets
 from app.assets.domain import AssetIdentity, IdentifierKind, normalise_identifier
 from app.core.database import as_service
 from app.enforcement import queries
-from app.enforcement.domain import ConfirmationReport, OfferReport, Outcome, RowResult
+from app.enforcement.domain import Outcome
+from app.enforcement.schemas import (
+    ConfirmationOut,
+    ConfirmationRowIn,
+    ConfirmationRowOut,
+    OfferOut,
+    OfferRowOut,
+)
 from app.enforcement.service import case_to_change, grant_sight
 
 Identifier = tuple[IdentifierKind, str]
-"""What an officer recognises an asset by: the kind, and the text as it was written."""
+"""Kind and normalised text."""
 
 
 async def offer_assets(
     session: AsyncSession, visibility: Visibility, case_id: int, asset_ids: Sequence[int], now: datetime
-) -> OfferReport:
+) -> OfferOut:
     """Offer the applicant's own assets to its case. An asset of somebody else does not exist here.
 
     Raises:
@@ -40,14 +48,14 @@ async def offer_assets(
             pending.remove(asset_id)
         else:
             outcome = Outcome.ALREADY_OFFERED if asset_id in known else Outcome.NOT_FOUND
-            results.append(RowResult(index, outcome, (asset_id,)))
+            results.append(OfferRowOut(index=index, asset_id=asset_id, outcome=outcome))
     note(session, Note("case.offer", case_id, sorted(fresh), results=len(fresh)))
-    return OfferReport(len(fresh), tuple(results))
+    return OfferOut(offered=len(fresh), results=results)
 
 
 async def confirm_assets(
-    session: AsyncSession, visibility: Visibility, case_id: int, identifiers: Sequence[Identifier], now: datetime
-) -> ConfirmationReport:
+    session: AsyncSession, visibility: Visibility, case_id: int, rows: Sequence[ConfirmationRowIn], now: datetime
+) -> ConfirmationOut:
     """Confirm offered assets by identifiers, and open them to the sight of the case's court.
 
     Only what was offered to this case is looked at: what was not and what does not exist get the same answer. A
@@ -61,22 +69,32 @@ async def confirm_assets(
     async with as_service(session):  # what is only offered is not in the court's sight: it must recognise it
         offered = await queries.offered_assets(session, case_id)
         identities = await assets.assets_by_id(session, list(offered))
-    by_identifier = _index(identities, {kind for kind, _ in identifiers})
+    by_identifier = _index(identities, {row.matched_by for row in rows})
     matched: dict[int, IdentifierKind] = {}
     results = []
-    for index, (kind, text) in enumerate(identifiers):
-        ids = by_identifier.get((kind, normalise_identifier(kind, text)), ())
+    for index, row in enumerate(rows):
+        kind = row.matched_by
+        ids = by_identifier.get((kind, normalise_identifier(kind, row.value)), ())
         fresh = [i for i in ids if not offered[i] and i not in matched]
         matched |= dict.fromkeys(fresh, kind)
         outcome = Outcome.CONFIRMED if fresh else Outcome.ALREADY_CONFIRMED if ids else Outcome.NOT_FOUND
-        results.append(RowResult(index, outcome, tuple(ids)))
+        results.append(
+            ConfirmationRowOut(index=index, matched_by=kind, value=row.value, outcome=outcome, asset_ids=list(ids))
+        )
     if matched:
         async with as_service(session):
             await queries.confirm(session, case_id, matched, visibility.principal.principal_id, now)
         await grant_sight(session, case, list(matched), visibility.principal, now)
-    told = f"{len(identifiers)} identifiers"
+    told = f"{len(rows)} identifiers"
     note(session, Note("case.confirm", case_id, list(matched), results=len(matched), detail=told))
-    return ConfirmationReport(len(matched), tuple(results))
+    outcomes = Counter(result.outcome for result in results)
+    return ConfirmationOut(
+        confirmed=outcomes[Outcome.CONFIRMED],
+        already_confirmed=outcomes[Outcome.ALREADY_CONFIRMED],
+        not_found=outcomes[Outcome.NOT_FOUND],
+        assets_confirmed=len(matched),
+        results=results,
+    )
 
 
 def _index(

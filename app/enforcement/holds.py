@@ -9,12 +9,12 @@ from app.access.trail import Note, note
 from app.assets import service as assets
 from app.core.errors import Conflict, InvalidInput, NotFound
 from app.enforcement import queries
-from app.enforcement.schemas import HoldIn
+from app.enforcement.schemas import HoldIn, HoldOut
 from app.enforcement.service import case_to_change
 from app.enforcement.tables import LegalHoldRow
 
 
-async def place(session: AsyncSession, visibility: Visibility, wanted: HoldIn, now: datetime) -> LegalHoldRow:
+async def place(session: AsyncSession, visibility: Visibility, wanted: HoldIn, now: datetime) -> HoldOut:
     """Place a hold on an asset; an asset may be held several times.
 
     Raises:
@@ -41,12 +41,12 @@ async def place(session: AsyncSession, visibility: Visibility, wanted: HoldIn, n
     session.add(row)
     await session.flush()
     note(session, Note("hold.place", row.case_id, (wanted.asset_id,), detail=f"hold {row.hold_id}"))
-    return row
+    return HoldOut.model_validate(row)
 
 
 async def place_on_case(
     session: AsyncSession, visibility: Visibility, case_id: int, reason: str, now: datetime
-) -> LegalHoldRow:
+) -> HoldOut:
     """Hold all assets of a case, also those that are confirmed later and those that it releases.
 
     Raises:
@@ -64,10 +64,10 @@ async def place_on_case(
     session.add(row)
     await session.flush()
     note(session, Note("hold.place", case_id, detail=f"hold {row.hold_id} on the whole case"))
-    return row
+    return HoldOut.model_validate(row)
 
 
-async def release_case(session: AsyncSession, visibility: Visibility, case_id: int, now: datetime) -> LegalHoldRow:
+async def release_case(session: AsyncSession, visibility: Visibility, case_id: int, now: datetime) -> HoldOut:
     """Release the hold on a whole case, closed or not; holds on single assets stay.
 
     Raises:
@@ -81,7 +81,7 @@ async def release_case(session: AsyncSession, visibility: Visibility, case_id: i
     return await _release(session, row, now)
 
 
-async def release(session: AsyncSession, visibility: Visibility, hold_id: int, now: datetime) -> LegalHoldRow:
+async def release(session: AsyncSession, visibility: Visibility, hold_id: int, now: datetime) -> HoldOut:
     """Release a hold.
 
     Raises:
@@ -96,9 +96,17 @@ async def release(session: AsyncSession, visibility: Visibility, hold_id: int, n
     return await _release(session, row, now)
 
 
-async def _release(session: AsyncSession, row: LegalHoldRow, now: datetime) -> LegalHoldRow:
+async def _release(session: AsyncSession, row: LegalHoldRow, now: datetime) -> HoldOut:
     row.until_at = now
     await session.flush()
     assets_held = [] if row.asset_id is None else [row.asset_id]
     note(session, Note("hold.release", row.case_id, assets_held, detail=f"hold {row.hold_id}"))
-    return row
+    return HoldOut.model_validate(row)
+
+
+async def list_holds(
+    session: AsyncSession, visibility: Visibility, *, asset_id: int | None, after: int, limit: int
+) -> list[HoldOut]:
+    """Return the legal holds in sight after a key, one more than ``limit`` if there are so many."""
+    found = await queries.find_holds(session, visibility, asset_id=asset_id, after=after, limit=limit)
+    return [HoldOut.model_validate(row) for row in found]

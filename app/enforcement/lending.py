@@ -15,7 +15,8 @@ from app.access.trail import Note, note
 from app.core.database import as_service
 from app.core.errors import Conflict, InvalidInput, NotFound, NotPermitted
 from app.enforcement import queries, terms
-from app.enforcement.domain import AssignmentView, EntrustmentKind, EntrustmentView, NewEntrustment, day_in_shanghai
+from app.enforcement.domain import EntrustmentKind, day_in_shanghai
+from app.enforcement.schemas import AssignmentIn, AssignmentOut, EntrustmentIn, EntrustmentOut
 from app.enforcement.service import (
     READ_ONLY,
     assignment_grants,
@@ -36,11 +37,9 @@ async def assign(
     session: AsyncSession,
     visibility: Visibility,
     case_id: int,
-    dispatcher_id: int,
-    starts_at: datetime | None,
-    ends_at: datetime,
+    wanted: AssignmentIn,
     now: datetime,
-) -> AssignmentView:
+) -> AssignmentOut:
     """Let a dispatcher plan for a case for a while: its confirmed assets come into the dispatcher's sight.
 
     Raises:
@@ -50,13 +49,13 @@ async def assign(
         InvalidInput: No such dispatcher, or a window that has passed or ends before it begins.
     """
     await case_to_change(session, visibility, case_id, now)
-    starts_at = starts_at or now
+    starts_at, ends_at = wanted.starts_at or now, wanted.ends_at
     _refuse_window(starts_at, ends_at, now)
-    if not await access.is_in_role(session, dispatcher_id, Role.DISPATCHER):
+    if not await access.is_in_role(session, wanted.dispatcher_id, Role.DISPATCHER):
         raise InvalidInput("dispatcher_id: there is no such dispatcher", field="dispatcher_id")
     row = AssignmentRow(
         case_id=case_id,
-        dispatcher_id=dispatcher_id,
+        dispatcher_id=wanted.dispatcher_id,
         starts_at=starts_at,
         ends_at=ends_at,
         given_by=visibility.principal.principal_id,
@@ -66,9 +65,9 @@ async def assign(
     await session.flush()
     assets = await in_play(session, case_id)
     await access.write_grants(session, assignment_grants(row, assets, now), visibility.principal)
-    detail = f"assignment {row.assignment_id} to principal {dispatcher_id} until {ends_at.isoformat()}"
+    detail = f"assignment {row.assignment_id} to principal {row.dispatcher_id} until {ends_at.isoformat()}"
     note(session, Note("assignment.give", case_id, assets, detail=detail))
-    return assignment_view(row)
+    return AssignmentOut.model_validate(row)
 
 
 def _refuse_window(starts_at: datetime, ends_at: datetime, now: datetime) -> None:
@@ -78,7 +77,7 @@ def _refuse_window(starts_at: datetime, ends_at: datetime, now: datetime) -> Non
 
 async def list_assignments(
     session: AsyncSession, visibility: Visibility, case_id: int, now: datetime, *, after: int, limit: int
-) -> list[AssignmentView]:
+) -> list[AssignmentOut]:
     """Return the assignments of a case after a key, one more than ``limit`` if so many; a dispatcher sees its own.
 
     Raises:
@@ -91,17 +90,12 @@ async def list_assignments(
     if own is None and not handles(visibility, case.court_id):
         raise NotPermitted(READ_ONLY)
     rows = await queries.assignments_of(session, case_id, dispatcher_id=own, after=after, limit=limit)
-    return [assignment_view(row) for row in rows]
-
-
-def assignment_view(row: AssignmentRow) -> AssignmentView:
-    """Return an assignment as it is read."""
-    return AssignmentView(row.assignment_id, row.case_id, row.dispatcher_id, row.starts_at, row.ends_at, row.given_at)
+    return [AssignmentOut.model_validate(row) for row in rows]
 
 
 async def entrust(
-    session: AsyncSession, visibility: Visibility, case_id: int, new: NewEntrustment, now: datetime
-) -> EntrustmentView:
+    session: AsyncSession, visibility: Visibility, case_id: int, new: EntrustmentIn, now: datetime
+) -> EntrustmentOut:
     """Entrust another court: the case and the assets come into its sight for a while, and nothing else.
 
     Raises:
@@ -163,7 +157,7 @@ async def _refuse_court(session: AsyncSession, own_id: int, court_id: int) -> No
 
 async def withdraw(
     session: AsyncSession, visibility: Visibility, entrustment_id: int, now: datetime
-) -> EntrustmentView:
+) -> EntrustmentOut:
     """Withdraw an entrustment: at once nothing of it is in the other court's sight.
 
     Raises:
@@ -190,7 +184,7 @@ async def withdraw(
 
 async def list_entrustments(
     session: AsyncSession, visibility: Visibility, case_id: int, now: datetime, *, after: int, limit: int
-) -> list[EntrustmentView]:
+) -> list[EntrustmentOut]:
     """Return the entrustments of a case after a key, one more than ``limit`` if so many.
 
     An entrusted court sees its own.
@@ -204,10 +198,10 @@ async def list_entrustments(
     return await _entrustments(session, rows)
 
 
-async def _entrustments(session: AsyncSession, rows: Sequence[EntrustmentRow]) -> list[EntrustmentView]:
+async def _entrustments(session: AsyncSession, rows: Sequence[EntrustmentRow]) -> list[EntrustmentOut]:
     courts = await jurisdictions.courts_by_id(session, {row.court_id for row in rows})
     return [
-        EntrustmentView(
+        EntrustmentOut(
             entrustment_id=row.entrustment_id,
             case_id=row.case_id,
             court_id=row.court_id,
@@ -216,7 +210,7 @@ async def _entrustments(session: AsyncSession, rows: Sequence[EntrustmentRow]) -
             kind=EntrustmentKind(row.kind),
             matters=row.matters,
             letter_number=row.letter_number,
-            asset_ids=None if row.asset_ids is None else tuple(row.asset_ids),
+            asset_ids=row.asset_ids,
             starts_at=row.starts_at,
             ends_at=row.ends_at,
             given_at=row.given_at,

@@ -10,7 +10,6 @@ from app.core.http import InContext
 from app.core.paging import After, Limit, Page, decode_token, page_of
 from app.core.wire import Key
 from app.enforcement import lending
-from app.enforcement.domain import NewEntrustment
 from app.enforcement.schemas import AssignmentIn, AssignmentOut, EntrustmentIn, EntrustmentOut
 
 router = APIRouter()
@@ -26,16 +25,7 @@ async def create_assignment(
     case_id: Key, body: AssignmentIn, principal: MayWriteAssignments, session: WriteSession, context: InContext
 ) -> AssignmentOut:
     """The case's confirmed assets come into the dispatcher's sight for the time of the assignment."""
-    given = await lending.assign(
-        session,
-        Visibility(principal),
-        case_id,
-        body.dispatcher_id,
-        body.starts_at,
-        body.ends_at,
-        context.clock.now(),
-    )
-    return AssignmentOut.model_validate(given)
+    return await lending.assign(session, Visibility(principal), case_id, body, context.clock.now())
 
 
 @router.get("/cases/{case_id}/assignments", summary="List the assignments of a case")
@@ -52,7 +42,7 @@ async def list_assignments(
     found = await lending.list_assignments(
         session, Visibility(principal), case_id, now, after=decode_token(after), limit=limit
     )
-    return page_of([AssignmentOut.model_validate(a) for a in found], limit, lambda a: a.assignment_id)
+    return page_of(found, limit, lambda a: a.assignment_id)
 
 
 @router.post("/cases/{case_id}/entrustments", status_code=201, summary="Entrust another court")
@@ -65,17 +55,7 @@ async def create_entrustment(
     when it is withdrawn, and when the case closes; for an asset, when it is released. The entrusted court changes
     nothing of the case, entrusts nobody and assigns nobody.
     """
-    new = NewEntrustment(
-        court_id=body.court_id,
-        kind=body.kind,
-        matters=body.matters,
-        letter_number=body.letter_number,
-        asset_ids=None if body.asset_ids is None else tuple(body.asset_ids),
-        starts_at=body.starts_at,
-        ends_at=body.ends_at,
-    )
-    given = await lending.entrust(session, Visibility(principal), case_id, new, context.clock.now())
-    return EntrustmentOut.model_validate(given)
+    return await lending.entrust(session, Visibility(principal), case_id, body, context.clock.now())
 
 
 @router.get("/cases/{case_id}/entrustments", summary="List the entrustments of a case")
@@ -92,7 +72,7 @@ async def list_entrustments(
     found = await lending.list_entrustments(
         session, Visibility(principal), case_id, now, after=decode_token(after), limit=limit
     )
-    return page_of([EntrustmentOut.model_validate(e) for e in found], limit, lambda e: e.entrustment_id)
+    return page_of(found, limit, lambda e: e.entrustment_id)
 
 
 @router.post("/entrustments/{entrustment_id}/withdraw", summary="Withdraw an entrustment")
@@ -100,5 +80,4 @@ async def withdraw_entrustment(
     entrustment_id: Key, principal: MayWriteEntrustments, session: WriteSession, context: InContext
 ) -> EntrustmentOut:
     """At once nothing of it is in the other court's sight; only the court that handles the case may."""
-    withdrawn = await lending.withdraw(session, Visibility(principal), entrustment_id, context.clock.now())
-    return EntrustmentOut.model_validate(withdrawn)
+    return await lending.withdraw(session, Visibility(principal), entrustment_id, context.clock.now())

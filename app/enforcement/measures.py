@@ -16,14 +16,11 @@ from app.core.errors import Conflict, InvalidInput, NotFound, NotPermitted
 from app.enforcement import queries, terms
 from app.enforcement.domain import (
     MeasureKind,
-    MeasureView,
-    NewMeasure,
-    Renewal,
     RowFault,
-    SeizureView,
     day_in_shanghai,
 )
 from app.enforcement.errors import RowsRefused
+from app.enforcement.schemas import MeasureIn, MeasureOut, RenewalOut, SeizureOut
 from app.enforcement.service import READ_ONLY, case_in_sight, case_to_change, grant_sight, lent_only
 from app.enforcement.tables import MeasureRow, RenewalRow
 from app.jurisdictions import service as jurisdictions
@@ -32,7 +29,7 @@ _OVERLAP: Final = "seizure_measure_overlap_excl"
 
 
 async def order_measures(
-    session: AsyncSession, visibility: Visibility, case_id: int, orders: Sequence[NewMeasure], now: datetime
+    session: AsyncSession, visibility: Visibility, case_id: int, orders: Sequence[MeasureIn], now: datetime
 ) -> list[int]:
     """Record measures on confirmed assets of a case, all or none, and return their ids in the order given.
 
@@ -61,7 +58,7 @@ async def order_measures(
     return ids
 
 
-def _faults(orders: Iterable[NewMeasure], confirmed: set[int], today: date) -> Iterable[RowFault]:
+def _faults(orders: Iterable[MeasureIn], confirmed: set[int], today: date) -> Iterable[RowFault]:
     for index, order in enumerate(orders):
         if order.asset_id not in confirmed:
             yield RowFault(index, "asset_id", "expected a confirmed asset of this case")
@@ -81,7 +78,7 @@ def _effect_fault(rank: int, starts_on: date, effective_on: date | None, today: 
     return terms.happened_fault(starts_on, effective_on, today)
 
 
-def _refuse_overlaps(orders: Sequence[NewMeasure], standing: Iterable[Sequence[Any]]) -> None:
+def _refuse_overlaps(orders: Sequence[MeasureIn], standing: Iterable[Sequence[Any]]) -> None:
     """Refuse a measure with a day in common with another of its kind on the asset, stored or in the list."""
     taken: dict[tuple[int, str], list[tuple[date, date]]] = {}
     for asset_id, kind, starts_on, ends_on in standing:
@@ -96,7 +93,7 @@ def _refuse_overlaps(orders: Sequence[NewMeasure], standing: Iterable[Sequence[A
         terms_taken.append((order.starts_on, order.ends_on))
 
 
-def _columns(order: NewMeasure) -> dict[str, Any]:
+def _columns(order: MeasureIn) -> dict[str, Any]:
     return {
         "asset_id": order.asset_id,
         "kind": order.kind,
@@ -111,7 +108,7 @@ def _columns(order: NewMeasure) -> dict[str, Any]:
 
 async def change_measure(
     session: AsyncSession, visibility: Visibility, measure_id: int, changes: Mapping[str, Any], now: datetime
-) -> MeasureView:
+) -> MeasureOut:
     """Renew a measure, lift it, record that it took effect as the first, or name its custodian.
 
     When the last measure of a case on an asset is lifted, the asset goes out of everybody's sight that the case gave.
@@ -152,7 +149,7 @@ async def change_measure(
     await session.flush()
     told = f"measure {measure_id}: {', '.join(sorted(changes))}"
     note(session, Note(_action(changes), row.case_id, (row.asset_id,), detail=told))
-    return (await _views(session, [row]))[0]
+    return (await _described(session, [row]))[0]
 
 
 def _action(changes: Mapping[str, Any]) -> str:
@@ -205,7 +202,7 @@ async def list_measures(
     asset_id: int | None,
     after: int,
     limit: int,
-) -> list[MeasureView]:
+) -> list[MeasureOut]:
     """Return the measures of a case after a key, one more than ``limit`` if there are so many.
 
     Raises:
@@ -214,12 +211,12 @@ async def list_measures(
     case = await case_in_sight(session, visibility, case_id, now)
     only = lent_only(visibility, case, now)
     found = await queries.find_measures(session, case_id, asset_id=asset_id, only=only, after=after, limit=limit)
-    return await _views(session, found)
+    return await _described(session, found)
 
 
 async def seizures_of(
     session: AsyncSession, visibility: Visibility, asset_id: int, now: datetime, *, after: int, limit: int
-) -> list[SeizureView]:
+) -> list[SeizureOut]:
     """Return the measures of all cases on an asset after a key, one more than ``limit`` if there are so many.
 
     The owner and an administrator learn by which court and in which case; a court or a dispatcher only where that
@@ -237,7 +234,7 @@ async def seizures_of(
             told = await queries.cases_seen(session, visibility, list(told), now)
     today = day_in_shanghai(now)
     return [
-        SeizureView(
+        SeizureOut(
             measure_id=row.measure_id,
             kind=MeasureKind(row.kind),
             rank=row.rank,
@@ -253,12 +250,12 @@ async def seizures_of(
     ]
 
 
-async def _views(session: AsyncSession, rows: Sequence[MeasureRow]) -> list[MeasureView]:
-    renewals: dict[int, list[Renewal]] = {}
+async def _described(session: AsyncSession, rows: Sequence[MeasureRow]) -> list[MeasureOut]:
+    renewals: dict[int, list[RenewalOut]] = {}
     for r in await queries.renewals_of(session, [row.measure_id for row in rows]):
-        renewals.setdefault(r.measure_id, []).append(Renewal(r.previous_ends_on, r.ends_on, r.renewed_at))
+        renewals.setdefault(r.measure_id, []).append(RenewalOut.model_validate(r))
     return [
-        MeasureView(
+        MeasureOut(
             measure_id=row.measure_id,
             case_id=row.case_id,
             asset_id=row.asset_id,
@@ -270,7 +267,7 @@ async def _views(session: AsyncSession, rows: Sequence[MeasureRow]) -> list[Meas
             effective_on=row.effective_on,
             custodian=row.custodian,
             created_at=row.created_at,
-            renewals=tuple(renewals.get(row.measure_id, ())),
+            renewals=renewals.get(row.measure_id, []),
         )
         for row in rows
     ]

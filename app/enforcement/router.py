@@ -12,8 +12,8 @@ from app.core.errors import InvalidInput
 from app.core.http import InContext
 from app.core.paging import After, Limit, Page, decode_token, page_of
 from app.core.wire import Key
-from app.enforcement import claims, holds, measures, queries, service
-from app.enforcement.domain import CaseNumber, NewCase, NewMeasure, Outcome, Phase
+from app.enforcement import claims, holds, measures, service
+from app.enforcement.domain import Phase
 from app.enforcement.errors import RowsRefused
 from app.enforcement.lending_router import router as lending
 from app.enforcement.schemas import (
@@ -25,7 +25,6 @@ from app.enforcement.schemas import (
     CaseOut,
     ConfirmationIn,
     ConfirmationOut,
-    ConfirmationRowOut,
     HoldIn,
     HoldOut,
     MeasureChangeIn,
@@ -34,7 +33,6 @@ from app.enforcement.schemas import (
     MeasuresOut,
     OfferIn,
     OfferOut,
-    OfferRowOut,
     SeizureOut,
 )
 
@@ -63,18 +61,7 @@ async def create_case(body: CaseIn, principal: MayRecordCases, session: WriteSes
         raise InvalidInput("court_id: an administrator says whose case it is", field="court_id")
     if body.court_id not in {None, court_id}:
         raise InvalidInput("court_id: a court records its own cases; leave it out", field="court_id")
-    new = NewCase(
-        number=CaseNumber.parse(body.case_number),
-        court_id=court_id,
-        applicant_lessor_id=body.applicant_lessor_id,
-        judgment_debtor=body.judgment_debtor,
-        claim_mode=body.claim_mode,
-        claim_yuan=body.claim_yuan,
-        phase=body.phase,
-        basis_number=body.basis_number,
-        opened_on=body.opened_on,
-    )
-    return CaseOut.model_validate(await service.open_case(session, new, context.clock.now()))
+    return await service.open_case(session, body, court_id, context.clock.now())
 
 
 @router.get("/cases", summary="List the cases in sight")
@@ -101,13 +88,13 @@ async def list_cases(
         after=decode_token(after),
         limit=limit,
     )
-    return page_of([CaseOut.model_validate(case) for case in found], limit, lambda case: case.case_id)
+    return page_of(found, limit, lambda case: case.case_id)
 
 
 @router.get("/cases/{case_id}", summary="Read a case")
 async def read_case(case_id: Key, visibility: CasesInSight, session: ReadSession, context: InContext) -> CaseOut:
     """A case as it stands."""
-    return CaseOut.model_validate(await service.case_in_sight(session, visibility, case_id, context.clock.now()))
+    return await service.case_in_sight(session, visibility, case_id, context.clock.now())
 
 
 @router.patch("/cases/{case_id}", summary="Change or close a case")
@@ -116,8 +103,7 @@ async def change_case(
 ) -> CaseOut:
     """Closing a case ends what it opened to anybody's sight: positions of its assets are read no more."""
     changes = body.model_dump(exclude_unset=True)
-    changed = await service.change_case(session, Visibility(principal), case_id, changes, context.clock.now())
-    return CaseOut.model_validate(changed)
+    return await service.change_case(session, Visibility(principal), case_id, changes, context.clock.now())
 
 
 @router.post("/cases/{case_id}/offers", summary="Offer assets to a case")
@@ -125,9 +111,7 @@ async def offer_assets(
     case_id: Key, body: OfferIn, principal: MayOffer, session: WriteSession, context: InContext
 ) -> OfferOut:
     """The applicant offers its own assets. Rows that were not offered now are told; the others are taken."""
-    report = await claims.offer_assets(session, Visibility(principal), case_id, body.asset_ids, context.clock.now())
-    rows = [OfferRowOut(index=r.index, asset_id=r.asset_ids[0], outcome=r.outcome) for r in report.results]
-    return OfferOut(offered=report.offered, results=rows)
+    return await claims.offer_assets(session, Visibility(principal), case_id, body.asset_ids, context.clock.now())
 
 
 @router.post("/cases/{case_id}/confirmations", summary="Confirm offered assets by exact identifiers")
@@ -138,25 +122,7 @@ async def confirm_assets(
 
     `not_found` says that nothing offered to this case bears the identifier, whether or not it exists elsewhere.
     """
-    identifiers = [(row.matched_by, row.value) for row in body.rows]
-    report = await claims.confirm_assets(session, Visibility(principal), case_id, identifiers, context.clock.now())
-    results = [
-        ConfirmationRowOut(
-            index=r.index,
-            matched_by=row.matched_by,
-            value=row.value,
-            outcome=r.outcome,
-            asset_ids=list(r.asset_ids),
-        )
-        for row, r in zip(body.rows, report.results, strict=True)
-    ]
-    return ConfirmationOut(
-        confirmed=report.count(Outcome.CONFIRMED),
-        already_confirmed=report.count(Outcome.ALREADY_CONFIRMED),
-        not_found=report.count(Outcome.NOT_FOUND),
-        assets_confirmed=report.assets_confirmed,
-        results=results,
-    )
+    return await claims.confirm_assets(session, Visibility(principal), case_id, body.rows, context.clock.now())
 
 
 @router.get("/cases/{case_id}/assets", summary="List the assets of a case")
@@ -171,7 +137,7 @@ async def list_case_assets(
     """Confirmed assets with what the rule says of each today; the applicant also sees what it has only offered."""
     now = context.clock.now()
     found = await service.list_case_assets(session, visibility, case_id, now, after=decode_token(after), limit=limit)
-    page = page_of([CaseAssetOut.model_validate(a) for a in found], limit, lambda asset: asset.asset_id)
+    page = page_of(found, limit, lambda asset: asset.asset_id)
     ids = [asset.asset_id for asset in page.items]
     note_for_grantee(session, visibility, Note("case.assets", case_id, ids, results=len(ids)))
     return page
@@ -182,9 +148,10 @@ async def create_measures(
     case_id: Key, body: MeasuresIn, principal: MayWriteMeasures, session: WriteSession, context: InContext
 ) -> MeasuresOut:
     """All measures of the list are recorded, or none; every row at fault is named."""
-    orders = [NewMeasure(**dict(row)) for row in body.measures]
     try:
-        ids = await measures.order_measures(session, Visibility(principal), case_id, orders, context.clock.now())
+        ids = await measures.order_measures(
+            session, Visibility(principal), case_id, body.measures, context.clock.now()
+        )
     except RowsRefused as refused:
         faults = [
             {"type": "value_error", "loc": ("body", refused.name, f.index, f.field), "msg": f.message}
@@ -214,7 +181,7 @@ async def list_measures(
         after=decode_token(after),
         limit=limit,
     )
-    return page_of([MeasureOut.model_validate(m) for m in found], limit, lambda measure: measure.measure_id)
+    return page_of(found, limit, lambda measure: measure.measure_id)
 
 
 @router.patch("/measures/{measure_id}", summary="Renew or lift a measure")
@@ -223,8 +190,7 @@ async def change_measure(
 ) -> MeasureOut:
     """A measure is renewed before it lapses, by two years at most; what has lapsed or was lifted stays so."""
     changes = body.model_dump(exclude_unset=True)
-    changed = await measures.change_measure(session, Visibility(principal), measure_id, changes, context.clock.now())
-    return MeasureOut.model_validate(changed)
+    return await measures.change_measure(session, Visibility(principal), measure_id, changes, context.clock.now())
 
 
 @router.get("/assets/{asset_id}/seizures", summary="By which courts is this asset seized?")
@@ -243,7 +209,7 @@ async def list_seizures(
     """
     now, key = context.clock.now(), decode_token(after)
     found = await measures.seizures_of(session, visibility, asset_id, now, after=key, limit=limit)
-    return page_of([SeizureOut.model_validate(s) for s in found], limit, lambda seizure: seizure.measure_id)
+    return page_of(found, limit, lambda seizure: seizure.measure_id)
 
 
 @router.post("/cases/{case_id}/legal-hold", status_code=201, summary="Keep everything of a case from deletion")
@@ -251,8 +217,7 @@ async def place_case_hold(
     case_id: Key, body: CaseHoldIn, principal: MayWriteHolds, session: WriteSession, context: InContext
 ) -> HoldOut:
     """One hold for all assets of the case: also for those that are confirmed later, and those that it releases."""
-    hold = await holds.place_on_case(session, Visibility(principal), case_id, body.reason, context.clock.now())
-    return HoldOut.model_validate(hold)
+    return await holds.place_on_case(session, Visibility(principal), case_id, body.reason, context.clock.now())
 
 
 @router.post("/cases/{case_id}/legal-hold/release", summary="Release the legal hold on a case")
@@ -260,8 +225,7 @@ async def release_case_hold(
     case_id: Key, principal: MayWriteHolds, session: WriteSession, context: InContext
 ) -> HoldOut:
     """Release what was placed on the whole case, closed or not; holds on single assets stay."""
-    hold = await holds.release_case(session, Visibility(principal), case_id, context.clock.now())
-    return HoldOut.model_validate(hold)
+    return await holds.release_case(session, Visibility(principal), case_id, context.clock.now())
 
 
 @router.post("/legal-holds", status_code=201, summary="Keep everything of an asset from deletion")
@@ -270,8 +234,7 @@ async def place_hold(body: HoldIn, principal: MayWriteHolds, session: WriteSessi
 
     A court places it for an open case of its own, on an asset that is confirmed in it.
     """
-    hold = await holds.place(session, Visibility(principal), body, context.clock.now())
-    return HoldOut.model_validate(hold)
+    return await holds.place(session, Visibility(principal), body, context.clock.now())
 
 
 @router.get("/legal-holds", summary="List legal holds")
@@ -286,14 +249,13 @@ async def list_holds(
 
     A hold without an asset is one on its whole case; those of an asset's cases are listed for `asset_id` too.
     """
-    found = await queries.find_holds(
+    found = await holds.list_holds(
         session, Visibility(principal), asset_id=asset_id, after=decode_token(after), limit=limit
     )
-    return page_of([HoldOut.model_validate(hold) for hold in found], limit, lambda hold: hold.hold_id)
+    return page_of(found, limit, lambda hold: hold.hold_id)
 
 
 @router.post("/legal-holds/{hold_id}/release", summary="Release a legal hold")
 async def release_hold(hold_id: Key, principal: MayWriteHolds, session: WriteSession, context: InContext) -> HoldOut:
     """From now on the asset's data are deleted when they are old enough, unless another hold keeps them."""
-    hold = await holds.release(session, Visibility(principal), hold_id, context.clock.now())
-    return HoldOut.model_validate(hold)
+    return await holds.release(session, Visibility(principal), hold_id, context.clock.now())

@@ -76,9 +76,11 @@ class CaseOut(ResponseModel):
     case_id: int
     case_number: str
     court_id: int
+    """The court that handles it."""
     court_code: str
     court_name: str
     court_code_differs: bool
+    """Courts keep old codes when divisions change."""
     applicant_lessor_id: int
     judgment_debtor: str
     claim_mode: ClaimMode
@@ -86,7 +88,9 @@ class CaseOut(ResponseModel):
     phase: Phase
     basis_number: str | None
     opened_on: date
+    """Days are Asia/Shanghai."""
     closed_on: date | None
+    """The first day on which the case is closed or concluded."""
     created_at: datetime
 
 
@@ -318,7 +322,9 @@ class SeizureOut(ResponseModel):
     released_on: date | None
     effective_on: date | None
     in_force: bool
+    """In force today, Asia/Shanghai."""
     case_number: str | None
+    """Null for a court or a dispatcher that does not see the case."""
     court_name: str | None
 
 

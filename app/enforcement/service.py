@@ -25,18 +25,16 @@ from app.enforcement import queries
 from app.enforcement.domain import (
     ENDED_PHASES,
     AssetFacts,
-    CaseAssetView,
     CaseNumber,
-    CaseView,
     ClaimMode,
     Measure,
     MeasureKind,
-    NewCase,
     Phase,
     Seizability,
     day_in_shanghai,
     seizable,
 )
+from app.enforcement.schemas import CaseAssetOut, CaseIn, CaseOut, SeizabilityOut
 from app.enforcement.tables import AssignmentRow, CaseRow, EntrustmentRow
 from app.jurisdictions import service as jurisdictions
 
@@ -55,23 +53,23 @@ _EXPLANATIONS: Final[Mapping[str, str]] = {
 }
 
 
-async def open_case(session: AsyncSession, new: NewCase, now: datetime) -> CaseView:
+async def open_case(session: AsyncSession, new: CaseIn, court_id: int, now: datetime) -> CaseOut:
     """Record a case.
 
     Raises:
         Conflict: Its number is recorded already.
         InvalidInput: No such court or lessor, a day in the future, or a phase that has ended.
     """
-    today = day_in_shanghai(now)
-    if new.number.year > today.year:
-        raise InvalidInput(f"case_number: the year {new.number.year} has not begun", field="case_number")
+    today, year = day_in_shanghai(now), CaseNumber.parse(new.case_number).year
+    if year > today.year:
+        raise InvalidInput(f"case_number: the year {year} has not begun", field="case_number")
     if new.opened_on > today:
         raise InvalidInput(f"opened_on: expected {today} or earlier", field="opened_on")
     if new.phase in ENDED_PHASES:
         raise InvalidInput("phase: a case is recorded open and closed afterwards", field="phase")
     row = CaseRow(
-        case_number=str(new.number),
-        court_id=new.court_id,
+        case_number=new.case_number,
+        court_id=court_id,
         applicant_lessor_id=new.applicant_lessor_id,
         judgment_debtor=new.judgment_debtor,
         claim_mode=new.claim_mode,
@@ -92,10 +90,10 @@ async def open_case(session: AsyncSession, new: NewCase, now: datetime) -> CaseV
             raise
         raise _REFUSALS[field](f"{field}: {_EXPLANATIONS[field]}", field=field) from error
     note(session, Note("case.record", row.case_id, detail=row.case_number))
-    return (await _views(session, [row]))[0]
+    return (await _described(session, [row]))[0]
 
 
-async def case_in_sight(session: AsyncSession, visibility: Visibility, case_id: int, at: datetime) -> CaseView:
+async def case_in_sight(session: AsyncSession, visibility: Visibility, case_id: int, at: datetime) -> CaseOut:
     """Return a case.
 
     Args:
@@ -112,10 +110,10 @@ async def case_in_sight(session: AsyncSession, visibility: Visibility, case_id: 
     row = await queries.find_case(session, visibility, case_id, at)
     if row is None:
         raise NotFound(_NOT_FOUND)
-    return (await _views(session, [row]))[0]
+    return (await _described(session, [row]))[0]
 
 
-async def case_by_number(session: AsyncSession, visibility: Visibility, number: CaseNumber, at: datetime) -> CaseView:
+async def case_by_number(session: AsyncSession, visibility: Visibility, number: CaseNumber, at: datetime) -> CaseOut:
     """Return the case that bears a number; as ``case_in_sight``.
 
     Raises:
@@ -136,12 +134,12 @@ async def list_cases(
     phase: Phase | None,
     after: int,
     limit: int,
-) -> list[CaseView]:
+) -> list[CaseOut]:
     """Return the cases in sight after a key, one more than ``limit`` if there are so many."""
     rows = await queries.find_cases(
         session, visibility, at, case_number=case_number, phase=phase, after=after, limit=limit
     )
-    return await _views(session, rows)
+    return await _described(session, rows)
 
 
 async def case_to_change(
@@ -166,7 +164,7 @@ async def case_to_change(
 
 async def change_case(
     session: AsyncSession, visibility: Visibility, case_id: int, changes: Mapping[str, Any], now: datetime
-) -> CaseView:
+) -> CaseOut:
     """Change what is recorded of a case; closing it ends all that it opened to anybody's sight.
 
     An open phase on a closed case is a correction, as if it had never been closed: its assets come into sight again.
@@ -198,7 +196,7 @@ async def change_case(
         action = "case.reopen"
         await grant_sight(session, row, await in_play(session, case_id), visibility.principal, now)
     note(session, Note(action, case_id, detail=", ".join(sorted(changes))))
-    return (await _views(session, [row]))[0]
+    return (await _described(session, [row]))[0]
 
 
 def _change_phase(row: CaseRow, changes: Mapping[str, Any], now: datetime) -> None:
@@ -255,7 +253,7 @@ def handles(visibility: Visibility, court_id: int) -> bool:
     return visibility.sees_everything or court_id in visibility.courts
 
 
-def lent_only(visibility: Visibility, case: CaseView, now: datetime) -> Select[int] | None:
+def lent_only(visibility: Visibility, case: CaseOut, now: datetime) -> Select[int] | None:
     """Return the query of the assets of a case in sight of whom it was lent to; None for who sees all of it."""
     if visibility.lessor_id is not None or handles(visibility, case.court_id):
         return None
@@ -270,7 +268,7 @@ async def in_play(session: AsyncSession, case_id: int) -> list[int]:
 
 async def list_case_assets(
     session: AsyncSession, visibility: Visibility, case_id: int, now: datetime, *, after: int, limit: int
-) -> list[CaseAssetView]:
+) -> list[CaseAssetOut]:
     """Return the assets of a case after a key, one more than ``limit`` if there are so many.
 
     The applicant and an administrator see all that was offered; others what is confirmed: an offer opens nothing. An
@@ -294,7 +292,7 @@ async def list_case_assets(
         identities = await assets.assets_by_id(session, ids)
     states = await seizability_of_case(session, case_id, now, asset_ids=ids)
     return [
-        CaseAssetView(
+        CaseAssetOut(
             asset_id=row.asset_id,
             vin=identities[row.asset_id].vin,
             plate_no=identities[row.asset_id].plate_no,
@@ -303,7 +301,7 @@ async def list_case_assets(
             offered_at=row.offered_at,
             confirmed_at=row.confirmed_at,
             matched_by=IdentifierKind(row.matched_by) if row.matched_by else None,
-            seizability=states.get(row.asset_id),
+            seizability=SeizabilityOut.model_validate(state) if (state := states.get(row.asset_id)) else None,
         )
         for row in rows
     ]
@@ -348,10 +346,10 @@ def _measures(history: Iterable[tuple[Any, ...]]) -> Iterable[Measure]:
     return (Measure(MeasureKind(kind), *rest) for kind, *rest in history if kind is not None)
 
 
-async def _views(session: AsyncSession, rows: Sequence[CaseRow]) -> list[CaseView]:
+async def _described(session: AsyncSession, rows: Sequence[CaseRow]) -> list[CaseOut]:
     courts = await jurisdictions.courts_by_id(session, {row.court_id for row in rows})
     return [
-        CaseView(
+        CaseOut(
             case_id=row.case_id,
             case_number=row.case_number,
             court_id=row.court_id,

@@ -6,7 +6,8 @@ Each function returns what is wrong as a sentence for a person, or None; the las
 from datetime import date, timedelta
 from typing import Final
 
-from app.enforcement.domain import Deadline, EntrustmentKind
+from app.enforcement.domain import EntrustmentKind
+from app.enforcement.schemas import DeadlineOut
 
 MAX_TERM_YEARS: Final = 2
 """How long a seizure of movables may run, and each renewal of it (interpretation of the CPL, article 485)."""
@@ -75,21 +76,25 @@ def over_reason(ends_on: date, released_on: date | None, today: date) -> str | N
     return None
 
 
-def entrustment_deadlines(kind: EntrustmentKind, given_on: date) -> tuple[Deadline, ...]:
+def entrustment_deadlines(kind: EntrustmentKind, given_on: date) -> list[DeadlineOut]:
     """Return what is due after a court was entrusted on a day, earliest first.
 
     Days are counted from the day on which the letter was recorded here; when it arrived the service does not know.
     """
     if kind is EntrustmentKind.MATTER:
         due = given_on + timedelta(days=MATTER_WITHIN_DAYS)
-        return (Deadline("the matter is done and answered", due, "法发〔2017〕27号 (unconfirmed: 10 working days)"),)
-    return (
-        Deadline("the entrusted court opens a case", given_on + timedelta(days=7), f"{ENTRUSTMENT_PROVISIONS} 7"),
-        Deadline("enforcement has begun", given_on + timedelta(days=15), "Civil Procedure Law (2023), article 240"),
-        Deadline("missing papers are supplied", given_on + timedelta(days=30), f"{ENTRUSTMENT_PROVISIONS} 8"),
-        Deadline("done, or reported how it stands", given_on + timedelta(days=30), f"{ENTRUSTMENT_PROVISIONS} 7"),
-        Deadline("the applicant may ask the court above", _months_on(given_on, 6), f"{ENTRUSTMENT_PROVISIONS} 11"),
-    )
+        return [_due("the matter is done and answered", due, "法发〔2017〕27号 (unconfirmed: 10 working days)")]
+    return [
+        _due("the entrusted court opens a case", given_on + timedelta(days=7), f"{ENTRUSTMENT_PROVISIONS} 7"),
+        _due("enforcement has begun", given_on + timedelta(days=15), "Civil Procedure Law (2023), article 240"),
+        _due("missing papers are supplied", given_on + timedelta(days=30), f"{ENTRUSTMENT_PROVISIONS} 8"),
+        _due("done, or reported how it stands", given_on + timedelta(days=30), f"{ENTRUSTMENT_PROVISIONS} 7"),
+        _due("the applicant may ask the court above", _months_on(given_on, 6), f"{ENTRUSTMENT_PROVISIONS} 11"),
+    ]
+
+
+def _due(what: str, due_on: date, clause: str) -> DeadlineOut:
+    return DeadlineOut(what=what, due_on=due_on, clause=clause)
 
 
 def _months_on(day: date, months: int) -> date:

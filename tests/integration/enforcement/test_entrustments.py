@@ -10,7 +10,8 @@ from app.access.domain import Visibility
 from app.access.trail import notes_of
 from app.core.clock import FixedClock
 from app.enforcement import lending
-from app.enforcement.domain import EntrustmentKind, NewEntrustment
+from app.enforcement.domain import EntrustmentKind
+from app.enforcement.schemas import EntrustmentIn
 from tests.api import NOTHING_VISIBLE, ApiUser, Principals, UserView, context_of, problem_fields
 from tests.factories.cases import Case, CaseAssets, entrust, letter, open_case, seizure, vin
 from tests.factories.constants import CHANGNING, KUNSHAN
@@ -220,7 +221,9 @@ async def test_who_was_let_in_is_noted_for_the_trail(
     ids = await case.confirmed(2)
     visibility = Visibility(await user_view.principal(case.court))
     until = datetime(2026, 12, 23, tzinfo=UTC)
-    new = NewEntrustment(kunshan.subject_id, EntrustmentKind.MATTER, "查封", "12", None, None, until)
+    new = EntrustmentIn(
+        court_id=kunshan.subject_id, kind=EntrustmentKind.MATTER, matters="查封", letter_number="12", ends_at=until
+    )
     async with context_of(application).database.writing(await user_view.sight(case.court)) as session:
         given = await lending.entrust(session, visibility, case.case_id, new, clock.now())
         await lending.withdraw(session, visibility, given.entrustment_id, clock.now())
