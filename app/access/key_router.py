@@ -7,12 +7,11 @@ from fastapi import APIRouter, Depends, Request
 from app.access import keys
 from app.access.domain import Permission, Principal
 from app.access.http import May, ReadSession, WriteSession
-from app.access.people_router import subject_of
 from app.access.schemas import KeyIn, KeyOut, KeyRotationIn, NewKeyOut, Prefix
 from app.access.services import access_services
 from app.core.database import as_service
 from app.core.http import InContext
-from app.core.paging import After, Limit, Page, decode_token, encode_key
+from app.core.paging import After, Limit, Page, decode_token
 
 router = APIRouter()
 
@@ -25,9 +24,7 @@ async def list_keys(
 ) -> Page[KeyOut]:
     """List keys in the order of their making, ended ones too; a lessor's manager sees its lessor's."""
     async with as_service(session):
-        rows = await keys.list_keys(session, principal, decode_token(after), limit)
-    following = encode_key(rows[limit - 1].api_key_id) if len(rows) > limit else None
-    return Page(items=[KeyOut.model_validate(row) for row in rows[:limit]], next=following)
+        return await keys.list_keys(session, principal, decode_token(after), limit)
 
 
 @router.post("/keys", status_code=201, summary="Make a key")
@@ -37,17 +34,8 @@ async def create_key(session: WriteSession, context: InContext, body: KeyIn, pri
     Keys of courts, dispatchers and crews are made at the command line only. A narrowed key makes none that opens more
     than itself, and one that ends none that ends later.
     """
-    wanted = keys.NewKeyWanted(
-        role=body.role,
-        holder=body.holder,
-        label=body.label,
-        subject_id=subject_of(body.role, body.court_id, body.lessor_id),
-        scopes=None if body.scopes is None else frozenset(body.scopes),
-        feed_id=body.feed_id,
-        expires_at=body.expires_at,
-    )
     async with as_service(session):
-        return _made(await keys.make_key(session, principal, wanted, context.clock))
+        return await keys.make_key(session, principal, body, context.clock)
 
 
 @router.post("/keys/{prefix}/rotate", status_code=201, summary="Rotate a key")
@@ -63,8 +51,8 @@ async def rotate_key(
     overlap = keys.OVERLAP if body.overlap is None else body.overlap
     async with as_service(session):
         made = await keys.rotate_key(session, principal, prefix, overlap, context.clock)
-    access_services(request).keyring.forget_after(session, principal_id=made.facts.principal_id)
-    return _made(made)
+    access_services(request).keyring.forget_after(session, principal_id=made.principal_id)
+    return made
 
 
 @router.delete("/keys/{prefix}", status_code=204, summary="Revoke a key")
@@ -75,7 +63,3 @@ async def revoke_key(
     async with as_service(session):
         holder_id = await keys.revoke_key(session, principal, prefix, context.clock)
     access_services(request).keyring.forget_after(session, principal_id=holder_id)
-
-
-def _made(made: keys.MadeKey) -> NewKeyOut:
-    return NewKeyOut(**KeyOut.model_validate(made.facts).model_dump(), key=made.text)

@@ -6,7 +6,6 @@ need, so whoever runs the machine makes them. A narrowed key makes no wider one,
 ends later.
 """
 
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -14,13 +13,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access import key_queries as queries
 from app.access.domain import Permission, Principal, PrincipalKind, Role
-from app.access.people import existing_subject
+from app.access.people import existing_subject, subject_of
 from app.access.roles import PERMISSIONS, permissions_of
+from app.access.schemas import KeyIn, KeyOut, NewKeyOut
 from app.access.service import create_key, principal_for
 from app.access.tables import ApiKeyRow, PrincipalRow
 from app.access.trail import Note, note
 from app.core.clock import Clock
 from app.core.errors import Conflict, InvalidInput, NotFound, NotPermitted
+from app.core.paging import Page, encode_key
 
 OVERLAP: Final = timedelta(days=7)
 _LONGEST: Final = timedelta(days=36_500)
@@ -28,97 +29,19 @@ _LONGEST: Final = timedelta(days=36_500)
 _NO_KEY: Final = "There is no such key."
 
 
-@dataclass(frozen=True, slots=True)
-class KeyFacts:
-    """A key, without its secret.
-
-    Attributes:
-        api_key_id: Its row.
-        prefix: Its name: the middle part of what its holder sends.
-        principal_id: Whose it is.
-        holder: What that one is called.
-        role: What that one does.
-        subject_id: The lessor or court that it acts for, if any.
-        label: What the key is for.
-        scopes: What it is narrowed to; None where it opens all that its holder's role may.
-        feed_id: The feed whose declarations hold for it, if any.
-        created_at: When it was made, UTC.
-        expires_at: When it ends by itself, UTC.
-        last_used_at: When it was used last, to the minute, UTC.
-        revoked_at: When it was revoked, UTC.
-        rotated_at: When it was rotated: it ends soon, and another one opens the same, UTC.
-        made_by: Who made it; where that was done with a key, whoever made that one. None: the command line.
-    """
-
-    api_key_id: int
-    prefix: str
-    principal_id: int
-    holder: str
-    role: Role
-    subject_id: int | None
-    label: str
-    scopes: list[Permission] | None
-    feed_id: int | None
-    created_at: datetime
-    expires_at: datetime | None
-    last_used_at: datetime | None
-    revoked_at: datetime | None
-    rotated_at: datetime | None
-    made_by: int | None
-
-    @property
-    def court_id(self) -> int | None:
-        """The court that its holder acts for, if for one."""
-        return self.subject_id if self.role.kind is PrincipalKind.COURT else None
-
-    @property
-    def lessor_id(self) -> int | None:
-        """The lessor that its holder acts for, if for one."""
-        return self.subject_id if self.role.kind is PrincipalKind.LESSOR else None
-
-
-@dataclass(frozen=True, slots=True)
-class MadeKey:
-    """A key at the only moment when its text is known."""
-
-    facts: KeyFacts
-    text: str = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class NewKeyWanted:
-    """A key that is to be made.
-
-    Attributes:
-        role: What its holder does.
-        holder: What its holder is called; made if there is none.
-        label: What the key is for.
-        subject_id: The lessor of its holder; for a lessor's manager its own when left out.
-        scopes: What it is narrowed to; all that the role may when left out.
-        feed_id: The lessor's feed whose declarations hold for it.
-        expires_at: When it ends by itself, UTC.
-    """
-
-    role: Role
-    holder: str
-    label: str
-    subject_id: int | None = None
-    scopes: frozenset[Permission] | None = None
-    feed_id: int | None = None
-    expires_at: datetime | None = None
-
-
 def lessor_scope(principal: Principal) -> int | None:
     """Return the lessor whose keys are in a principal's sight; None where all are."""
     return principal.subject_id if principal.kind is PrincipalKind.LESSOR else None
 
 
-async def list_keys(session: AsyncSession, principal: Principal, after: int, limit: int) -> list[KeyFacts]:
-    """Return one more than a page of the keys in sight, ended ones too, in the order of their making."""
-    return [_facts(*row) for row in await queries.keys(session, lessor_scope(principal), after, limit)]
+async def list_keys(session: AsyncSession, principal: Principal, after: int, limit: int) -> Page[KeyOut]:
+    """Return a page of the keys in sight, ended ones too, in the order in which they were made."""
+    rows = await queries.keys(session, lessor_scope(principal), after, limit)
+    following = encode_key(rows[limit - 1][0].api_key_id) if len(rows) > limit else None
+    return Page(items=[_described(*row) for row in rows[:limit]], next=following)
 
 
-async def make_key(session: AsyncSession, principal: Principal, wanted: NewKeyWanted, clock: Clock) -> MadeKey:
+async def make_key(session: AsyncSession, principal: Principal, wanted: KeyIn, clock: Clock) -> NewKeyOut:
     """Make a key.
 
     Args:
@@ -133,8 +56,9 @@ async def make_key(session: AsyncSession, principal: Principal, wanted: NewKeyWa
         NotPermitted: No key is made here for the role, or it would open more than the principal's own, or longer.
     """
     subject_id = await _subject_for(session, principal, wanted)
-    check_scopes(wanted.role, wanted.scopes)
-    _must_not_widen(principal, permissions_of(wanted.role, wanted.scopes))
+    scopes = None if wanted.scopes is None else frozenset(wanted.scopes)
+    check_scopes(wanted.role, scopes)
+    _must_not_widen(principal, permissions_of(wanted.role, scopes))
     if wanted.expires_at is not None and wanted.expires_at <= clock.now():
         raise InvalidInput("expires_at: expected a time that is still to come", field="expires_at")
     made_by, latest = await _maker(session, principal)
@@ -150,7 +74,7 @@ async def make_key(session: AsyncSession, principal: Principal, wanted: NewKeyWa
         clock,
         feed_id=wanted.feed_id,
         expires_at=wanted.expires_at or latest,
-        scopes=wanted.scopes,
+        scopes=scopes,
         made_by=made_by,
     )
     return await _made(session, text, "key.create")
@@ -164,7 +88,7 @@ async def rotate_key(
     clock: Clock,
     *,
     of_every_role: bool = False,
-) -> MadeKey:
+) -> NewKeyOut:
     """Make a key that opens the same for the same holder, and let the old one end after the overlap.
 
     The new one lasts as long from now on as the old one did from its making, no longer than a key that rotates it.
@@ -281,14 +205,15 @@ async def _maker(session: AsyncSession, principal: Principal) -> tuple[int | Non
     return own.made_by or principal.principal_id, own.expires_at
 
 
-async def _subject_for(session: AsyncSession, principal: Principal, wanted: NewKeyWanted) -> int:
+async def _subject_for(session: AsyncSession, principal: Principal, wanted: KeyIn) -> int:
+    named = subject_of(wanted.role, wanted.court_id, wanted.lessor_id)
     _must_be_lessors(wanted.role)
     own = lessor_scope(principal)
     if own is not None:
-        if wanted.subject_id not in {None, own}:
+        if named not in {None, own}:
             raise NotFound("lessor_id: there is no such lessor in your sight", field="lessor_id")
         return own
-    return await existing_subject(session, PrincipalKind.LESSOR, wanted.subject_id)
+    return await existing_subject(session, PrincipalKind.LESSOR, named)
 
 
 async def _in_sight(session: AsyncSession, principal: Principal, prefix: str) -> tuple[ApiKeyRow, PrincipalRow]:
@@ -301,23 +226,24 @@ async def _in_sight(session: AsyncSession, principal: Principal, prefix: str) ->
     return found
 
 
-async def _made(session: AsyncSession, text: str, action: str) -> MadeKey:
+async def _made(session: AsyncSession, text: str, action: str) -> NewKeyOut:
     prefix = text.split("_")[1]
     found = await queries.locked_key(session, prefix)
     if found is None:
         raise NotFound(_NO_KEY)
     note(session, Note(action, detail=f"key {prefix} of principal {found[1].principal_id}"))
-    return MadeKey(_facts(*found), text)
+    return NewKeyOut(**dict(_described(*found)), key=text)
 
 
-def _facts(key: ApiKeyRow, holder: PrincipalRow) -> KeyFacts:
-    return KeyFacts(
-        api_key_id=key.api_key_id,
+def _described(key: ApiKeyRow, holder: PrincipalRow) -> KeyOut:
+    role = Role(holder.role)
+    return KeyOut(
         prefix=key.prefix,
         principal_id=holder.principal_id,
         holder=holder.name,
-        role=Role(holder.role),
-        subject_id=holder.subject_id,
+        role=role,
+        court_id=holder.subject_id if role.kind is PrincipalKind.COURT else None,
+        lessor_id=holder.subject_id if role.kind is PrincipalKind.LESSOR else None,
         label=key.label,
         scopes=None if key.scopes is None else [Permission(scope) for scope in key.scopes],
         feed_id=key.feed_id,

@@ -9,6 +9,7 @@ from app.access import people_queries, session_queries, totp
 from app.access.domain import ActiveSession, SignInStep
 from app.access.errors import SignInRefused, TotpRefused
 from app.access.passwords import check_new_password, login_digest
+from app.access.schemas import TotpEnrolmentOut
 from app.access.sessions import Opened, end_sessions, rotate_session
 from app.access.sign_in import SignInService, totp_bound_to
 from app.access.tables import AccountRow
@@ -16,14 +17,6 @@ from app.access.trail import Note, author_of, note
 from app.access.trail_writing import writing_as
 from app.core.errors import Conflict, InvalidInput, NotFound
 from app.core.http import Context
-
-
-@dataclass(frozen=True, slots=True)
-class Enrolment:
-    """The secret of an authenticator at the only moment when it is told."""
-
-    otpauth_uri: str = field(repr=False)
-    secret: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +71,7 @@ class OwnAccount:
             note(session, Note("password.change", detail=f"principal {account.principal_id}"))
             return await self._renewed(session)
 
-    async def begin_totp(self, password: str | None) -> Enrolment:
+    async def begin_totp(self, password: str | None) -> TotpEnrolmentOut:
         """Make the secret of an authenticator; it counts once a code of it was given.
 
         Args:
@@ -101,7 +94,7 @@ class OwnAccount:
         async with self._writing() as session:
             row = await self._locked(session)
             row.totp_pending = sealer.seal(secret, totp_bound_to(row.principal_id))
-        return Enrolment(totp.otpauth_uri(secret, account.login), secret)
+        return TotpEnrolmentOut(otpauth_uri=totp.otpauth_uri(secret, account.login), secret=secret)
 
     async def confirm_totp(self, code: str) -> Enrolled:
         """Take the authenticator into use; other sessions end, this one gets another token.

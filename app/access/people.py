@@ -17,6 +17,7 @@ from app.access import session_queries
 from app.access.domain import Principal, PrincipalKind, Role
 from app.access.passwords import Passwords, check_new_password, login_digest, make_one_time_password, normalise_login
 from app.access.roles import ADMINISTERED_BY, PERMISSIONS, ROLES_OF_PEOPLE
+from app.access.schemas import OneTimePasswordOut, PersonChangeIn, PersonOut
 from app.access.service import create_principal
 from app.access.sessions import end_sessions
 from app.access.tables import AccountRow, PrincipalRow
@@ -27,49 +28,6 @@ from app.core.errors import Conflict, InvalidInput, NotFound, NotPermitted
 
 ONE_TIME_FOR: Final = timedelta(days=7)
 """So long a one-time password can be used."""
-
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """Somebody who signs in.
-
-    Attributes:
-        principal_id: Its row.
-        login: What it types, normalised.
-        name: What it is called.
-        role: What it does.
-        subject_id: The lessor or court that it acts for, if any.
-        totp_enrolled: Whether it gives a code besides.
-        must_change_password: Whether its password is a one-time password.
-        password_until: Until when that can be used, UTC.
-        last_sign_in_at: When it signed in last, UTC.
-        disabled_at: Since when it is shut out, UTC.
-        created_at: Since when there is an account, UTC.
-        locked_until: Until when its login is locked after failures, UTC.
-    """
-
-    principal_id: int
-    login: str
-    name: str
-    role: Role
-    subject_id: int | None
-    totp_enrolled: bool
-    must_change_password: bool
-    password_until: datetime | None
-    last_sign_in_at: datetime | None
-    disabled_at: datetime | None
-    created_at: datetime
-    locked_until: datetime | None
-
-    @property
-    def court_id(self) -> int | None:
-        """The court that it acts for, if for one."""
-        return self.subject_id if self.role.kind is PrincipalKind.COURT else None
-
-    @property
-    def lessor_id(self) -> int | None:
-        """The lessor that it acts for, if for one."""
-        return self.subject_id if self.role.kind is PrincipalKind.LESSOR else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,14 +48,6 @@ class NewPerson:
 
 
 @dataclass(frozen=True, slots=True)
-class GivenPassword:
-    """A one-time password at the only moment when it is known."""
-
-    password: str = field(repr=False)
-    until: datetime
-
-
-@dataclass(frozen=True, slots=True)
 class FirstPassword:
     """A password that an account is to get, hashed before there is a transaction that would wait for it.
 
@@ -107,22 +57,27 @@ class FirstPassword:
     """
 
     stored: str = field(repr=False)
-    given: GivenPassword | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """What is to be changed of an account; None leaves a thing as it is."""
-
-    name: str | None = None
-    role: Role | None = None
-    disabled: bool | None = None
+    given: OneTimePasswordOut | None = None
 
 
 def scope_of(principal: Principal) -> queries.Scope:
     """Return whose accounts a principal looks after."""
     roles = ADMINISTERED_BY.get(principal.role, frozenset())
     return queries.Scope(roles, principal.subject_id if principal.kind is PrincipalKind.COURT else None)
+
+
+def subject_of(role: Role, court_id: int | None, lessor_id: int | None) -> int | None:
+    """Return the court or the lessor that was named for somebody in a role; None where none was.
+
+    Raises:
+        InvalidInput: One was named for which the role does not act.
+    """
+    named = {PrincipalKind.COURT: court_id, PrincipalKind.LESSOR: lessor_id}
+    for kind, subject_id in named.items():
+        if subject_id is not None and kind is not role.kind:
+            words = role.replace("_", " ")
+            raise InvalidInput(f"{kind}_id: leave it out, a {words} does not act for a {kind}", field=f"{kind}_id")
+    return named.get(role.kind)
 
 
 def must_not_widen(principal: Principal, role: Role) -> None:
@@ -138,7 +93,7 @@ def must_not_widen(principal: Principal, role: Role) -> None:
 
 async def list_people(
     session: AsyncSession, principal: Principal, after: int, limit: int, now: datetime
-) -> list[Person]:
+) -> list[PersonOut]:
     """Return one more than a page of the people that somebody looks after, in the order of their ids."""
     rows = await queries.people(session, scope_of(principal), after, limit, now)
     return [_person(account, holder, locked) for account, holder, locked in rows]
@@ -150,7 +105,7 @@ async def one_time_password(passwords: Passwords, clock: Clock) -> FirstPassword
     Raises:
         Unavailable: Too many wait for their hashes.
     """
-    given = GivenPassword(make_one_time_password(), clock.now() + ONE_TIME_FOR)
+    given = OneTimePasswordOut(password=make_one_time_password(), until=clock.now() + ONE_TIME_FOR)
     return FirstPassword(await passwords.hash(given.password), given)
 
 
@@ -167,7 +122,7 @@ async def chosen_password(passwords: Passwords, login: str, password: str) -> Fi
 
 async def create_person(
     session: AsyncSession, principal: Principal, wanted: NewPerson, password: FirstPassword, clock: Clock
-) -> Person:
+) -> PersonOut:
     """Make an account, with the password with which its person signs in first.
 
     Args:
@@ -207,8 +162,8 @@ async def create_person(
 
 
 async def change_person(
-    session: AsyncSession, principal: Principal, principal_id: int, change: Change, clock: Clock
-) -> Person:
+    session: AsyncSession, principal: Principal, principal_id: int, change: PersonChangeIn, clock: Clock
+) -> PersonOut:
     """Rename, shut out, let in again, or give another role of the same kind; a new role ends every session.
 
     Raises:
@@ -342,18 +297,20 @@ async def existing_subject(session: AsyncSession, kind: PrincipalKind, subject_i
     return subject_id
 
 
-async def _with_lock(session: AsyncSession, account: AccountRow, holder: PrincipalRow, now: datetime) -> Person:
+async def _with_lock(session: AsyncSession, account: AccountRow, holder: PrincipalRow, now: datetime) -> PersonOut:
     until = await session_queries.locked_until(session, login_digest(account.login))
     return _person(account, holder, until if until is not None and until > now else None)
 
 
-def _person(account: AccountRow, holder: PrincipalRow, locked_until: datetime | None) -> Person:
-    return Person(
+def _person(account: AccountRow, holder: PrincipalRow, locked_until: datetime | None) -> PersonOut:
+    role = Role(holder.role)
+    return PersonOut(
         principal_id=account.principal_id,
         login=account.login,
         name=holder.name,
-        role=Role(holder.role),
-        subject_id=holder.subject_id,
+        role=role,
+        court_id=holder.subject_id if role.kind is PrincipalKind.COURT else None,
+        lessor_id=holder.subject_id if role.kind is PrincipalKind.LESSOR else None,
         totp_enrolled=account.totp_sealed is not None,
         must_change_password=account.must_change_password,
         password_until=account.password_until,

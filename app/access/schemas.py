@@ -15,6 +15,8 @@ Login = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, ma
 Password = Annotated[SecretStr, Field(min_length=1, max_length=_MAX_TYPED), WHOLE]
 Code = Annotated[str, StringConstraints(strip_whitespace=True, min_length=6, max_length=40), *PLAIN]
 """Six digits of an authenticator, or a recovery code."""
+Secret = Annotated[str, Field(repr=False)]
+"""Text that is answered once; the ``repr`` of its model leaves it out, so a log line cannot hold it."""
 Prefix = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{12}$")]
 """The middle part of a key, by which it is named."""
 
@@ -87,9 +89,9 @@ class TotpEnrolmentIn(RequestModel):
 class TotpEnrolmentOut(ResponseModel):
     """The secret of an authenticator, told only now."""
 
-    otpauth_uri: str
+    otpauth_uri: Secret
     """For a QR code."""
-    secret: str
+    secret: Secret
     """The same to be typed, base32."""
 
 
@@ -108,7 +110,7 @@ class RenewedSessionOut(ResponseModel):
 class TotpEnrolledOut(RenewedSessionOut):
     """An authenticator is in use."""
 
-    recovery_codes: list[str]
+    recovery_codes: Annotated[list[str], Field(repr=False)]
     """Each stands in once for the authenticator; told only now."""
 
 
@@ -161,14 +163,14 @@ class ChangedPersonOut(PersonOut):
 class OneTimePasswordOut(ResponseModel):
     """A one-time password, told only now; it has to be changed at the first sign-in."""
 
-    password: str
+    password: Secret
     until: datetime
 
 
 class NewPersonOut(PersonOut):
     """A new account, with its one-time password."""
 
-    password: str
+    password: Secret
     """Told only now; it has to be changed at the first sign-in."""
 
 
@@ -220,5 +222,5 @@ class KeyOut(ResponseModel):
 class NewKeyOut(KeyOut):
     """A new key, with its text."""
 
-    key: str
+    key: Secret
     """What its holder sends: `Authorization: Bearer lt_…`; told only now."""

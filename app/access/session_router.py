@@ -93,8 +93,7 @@ async def change_password(
 @router.post("/session/totp", summary="Begin to enrol an authenticator", responses=PAUSED)
 async def begin_totp(account: Own, body: TotpEnrolmentIn) -> TotpEnrolmentOut:
     """Tell the secret of an authenticator, this once; it counts after its first code was confirmed."""
-    begun = await account.begin_totp(body.password.get_secret_value() if body.password else None)
-    return TotpEnrolmentOut(otpauth_uri=begun.otpauth_uri, secret=begun.secret)
+    return await account.begin_totp(body.password.get_secret_value() if body.password else None)
 
 
 @router.post("/session/totp/confirm", summary="Confirm an authenticator")

@@ -8,11 +8,19 @@ from psycopg import AsyncConnection
 from sqlalchemy import ColumnElement, DateTime, and_, case, func, insert, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.access.share_domain import WRONG_PINS, ShareView
+from app.access.share_domain import WRONG_PINS, share_state
+from app.access.share_schemas import ShareOut
 from app.access.tables import ShareRow
 
-_SHOWN: Final = tuple(getattr(ShareRow, name) for name in ShareView.__dataclass_fields__)
+_SHOWN: Final = tuple(getattr(ShareRow, name) for name in ShareOut.model_fields if name != "state")
 """What the database lets a court or a dispatcher read of a share."""
+
+
+def _share(values: dict[str, Any], now: datetime) -> ShareOut:
+    state = share_state(
+        revoked_at=values["revoked_at"], wrong_pins=values["wrong_pins"], expires_at=values["expires_at"], now=now
+    )
+    return ShareOut(**values, state=state)
 
 
 async def add_share(session: AsyncSession, values: dict[str, Any]) -> int:
@@ -23,20 +31,20 @@ async def add_share(session: AsyncSession, values: dict[str, Any]) -> int:
 
 
 async def shares_of(
-    session: AsyncSession, assignment_id: int, *, created_by: int | None, after: int, limit: int
-) -> list[ShareView]:
+    session: AsyncSession, assignment_id: int, now: datetime, *, created_by: int | None, after: int, limit: int
+) -> list[ShareOut]:
     """Return the shares of an assignment in sight after a key, one more than ``limit`` if there are so many."""
     query = select(*_SHOWN).where(ShareRow.assignment_id == assignment_id, ShareRow.share_id > after)
     if created_by is not None:
         query = query.where(ShareRow.created_by == created_by)
     rows = (await session.execute(query.order_by(ShareRow.share_id).limit(limit + 1))).all()
-    return [ShareView(*row) for row in rows]
+    return [_share(row._asdict(), now) for row in rows]
 
 
-async def share_by_id(session: AsyncSession, share_id: int) -> ShareView | None:
+async def share_by_id(session: AsyncSession, share_id: int, now: datetime) -> ShareOut | None:
     """Return a share in sight."""
     row = (await session.execute(select(*_SHOWN).where(ShareRow.share_id == share_id))).one_or_none()
-    return None if row is None else ShareView(*row)
+    return None if row is None else _share(row._asdict(), now)
 
 
 async def revoke(session: AsyncSession, share_id: int, by: int, at: datetime) -> bool:
@@ -46,10 +54,17 @@ async def revoke(session: AsyncSession, share_id: int, by: int, at: datetime) ->
     return changed is not None
 
 
-async def share_by_token(session: AsyncSession, token_sha256: bytes) -> ShareView | None:
-    """Return the share of a link, whatever became of it."""
-    row = (await session.execute(select(*_SHOWN).where(ShareRow.token_sha256 == token_sha256))).one_or_none()
-    return None if row is None else ShareView(*row)
+async def share_by_token(
+    session: AsyncSession, token_sha256: bytes, now: datetime
+) -> tuple[ShareOut, int | None] | None:
+    """Return the share of a link, in any state, and the id of the key with which it was made, if with one."""
+    query = select(*_SHOWN, ShareRow.api_key_id).where(ShareRow.token_sha256 == token_sha256)
+    row = (await session.execute(query)).one_or_none()
+    if row is None:
+        return None
+    values = row._asdict()
+    api_key_id = values.pop("api_key_id")
+    return _share(values, now), api_key_id
 
 
 def _open(now: datetime) -> ColumnElement[bool]:

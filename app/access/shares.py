@@ -19,8 +19,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access import queries, share_queries
 from app.access.domain import Permission, Principal, PrincipalKind
-from app.access.share_domain import ShareState, ShareView
+from app.access.share_domain import PAGE_PATH, ShareState
 from app.access.share_queries import delete_shares
+from app.access.share_schemas import NewShareOut, ShareOut
 from app.access.trail import Author, Entry, Note, author_of, note
 from app.access.trail_writing import append
 from app.core.clock import Clock, in_shanghai
@@ -28,7 +29,6 @@ from app.core.database import SERVICE, Database, as_service
 from app.core.errors import InvalidInput, NotFound, TooManyRequests
 
 __all__ = [
-    "NewShare",
     "OpenShare",
     "create_share",
     "delete_shares",
@@ -52,19 +52,10 @@ RECIPIENT: Final = Author(0, "recipient")
 
 
 @dataclass(frozen=True, slots=True)
-class NewShare:
-    """A share at the only moment when its link and its PIN are known."""
-
-    view: ShareView
-    token: str
-    pin: str
-
-
-@dataclass(frozen=True, slots=True)
 class OpenShare:
     """A share that may be opened now, and whoever made it, with what that one may do now."""
 
-    view: ShareView
+    share: ShareOut
     maker: Principal
 
 
@@ -83,7 +74,7 @@ async def create_share(
     recipient: str,
     expires_at: datetime | None,
     now: datetime,
-) -> NewShare:
+) -> NewShareOut:
     """Share the run sheet of an assignment; the caller has checked that it is the principal's to share.
 
     Args:
@@ -121,29 +112,29 @@ async def create_share(
             "opened": 0,
         },
     )
-    view = await share_in_sight(session, share_id)
+    share = await share_in_sight(session, share_id, now)
     note(session, Note("share.create", case_id, detail=f"share {share_id} for {recipient} until {until.isoformat()}"))
-    return NewShare(view, token, pin)
+    return NewShareOut(**dict(share), path=PAGE_PATH.format(token=token), pin=pin)
 
 
-async def share_in_sight(session: AsyncSession, share_id: int) -> ShareView:
+async def share_in_sight(session: AsyncSession, share_id: int, now: datetime) -> ShareOut:
     """Return a share.
 
     Raises:
         NotFound: There is none in sight.
     """
-    found = await share_queries.share_by_id(session, share_id)
+    found = await share_queries.share_by_id(session, share_id, now)
     if found is None:
         raise NotFound(_NOT_FOUND)
     return found
 
 
 async def list_shares(
-    session: AsyncSession, principal: Principal, assignment_id: int, *, after: int, limit: int
-) -> list[ShareView]:
+    session: AsyncSession, principal: Principal, assignment_id: int, now: datetime, *, after: int, limit: int
+) -> list[ShareOut]:
     """Return shares of an assignment after a key, one more than ``limit`` if so many; a dispatcher sees its own."""
     own = None if principal.kind is PrincipalKind.COURT else principal.principal_id
-    return await share_queries.shares_of(session, assignment_id, created_by=own, after=after, limit=limit)
+    return await share_queries.shares_of(session, assignment_id, now, created_by=own, after=after, limit=limit)
 
 
 async def revoke_share(session: AsyncSession, principal: Principal, share_id: int, now: datetime) -> None:
@@ -152,7 +143,7 @@ async def revoke_share(session: AsyncSession, principal: Principal, share_id: in
     Raises:
         NotFound: There is none in sight.
     """
-    share = await share_in_sight(session, share_id)
+    share = await share_in_sight(session, share_id, now)
     if await share_queries.revoke(session, share_id, principal.principal_id, now):
         note(session, Note("share.revoke", share.case_id, detail=f"share {share_id} for {share.recipient}"))
 
@@ -163,21 +154,22 @@ async def find_open(database: Database, token: str, now: datetime) -> OpenShare 
     It is open only as long as whoever made it is in force and still may share and read positions.
     """
     async with database.reading(SERVICE) as session:
-        view = await share_queries.share_by_token(session, token_digest(token))
-        if view is None or view.state(now) is not ShareState.OPEN:
+        found = await share_queries.share_by_token(session, token_digest(token), now)
+        if found is None or found[0].state is not ShareState.OPEN:
             return None
-        maker = await queries.principal_in_force(session, view.created_by, view.api_key_id, now)
+        share, api_key_id = found
+        maker = await queries.principal_in_force(session, share.created_by, api_key_id, now)
     if maker is None or not (maker.may(Permission.SHARES_WRITE) and maker.may(Permission.POSITIONS_READ)):
         return None
-    return OpenShare(view, maker)
+    return OpenShare(share, maker)
 
 
-async def try_pin(database: Database, share: OpenShare, pin: str, clock: Clock, request_id: str) -> bool:
+async def try_pin(database: Database, opened: OpenShare, pin: str, clock: Clock, request_id: str) -> bool:
     """Tell whether a PIN is that of a share; the attempt counts, whatever becomes of this request.
 
     Args:
         database: Where shares are.
-        share: Which.
+        opened: Which.
         pin: What was typed.
         clock: The time.
         request_id: For the trail, in which a wrong one stands.
@@ -186,7 +178,7 @@ async def try_pin(database: Database, share: OpenShare, pin: str, clock: Clock, 
         TooManyRequests: It was not looked at: another attempt was made a moment ago.
         NotFound: The share is no longer open.
     """
-    share_id, now = share.view.share_id, clock.now()
+    share_id, now = opened.share.share_id, clock.now()
     async with database.writing(SERVICE) as session:
         expected = await share_queries.claim_attempt(session, share_id, now, LONGEST_REST_S)
         again_at = await share_queries.retry_at(session, share_id)
@@ -200,27 +192,29 @@ async def try_pin(database: Database, share: OpenShare, pin: str, clock: Clock, 
         if right:
             await share_queries.take_back_attempt(session, share_id)
         else:
-            wrong = Note("share.wrong_pin", share.view.case_id, detail=f"share {share_id} for {share.view.recipient}")
+            wrong = Note(
+                "share.wrong_pin", opened.share.case_id, detail=f"share {share_id} for {opened.share.recipient}"
+            )
             await append(session, [Entry(wrong, RECIPIENT, now, request_id)])
     return right
 
 
 async def write_opening(
-    session: AsyncSession, share: OpenShare, opening: Note, clock: Clock, request_id: str
+    session: AsyncSession, opened: OpenShare, opening: Note, clock: Clock, request_id: str
 ) -> None:
     """Count that a share was opened, and write it into the trail: the last thing before the commit.
 
     Args:
         session: The transaction that has read what is shown.
-        share: Which share.
+        opened: Which share.
         opening: What was shown; its author is whoever made the share, and its detail names the recipient.
         clock: The time.
         request_id: Of the request.
     """
     now = clock.now()
     async with as_service(session):
-        await share_queries.count_opening(session, share.view.share_id, now)
-    await append(session, [Entry(opening, author_of(share.maker), now, request_id)])
+        await share_queries.count_opening(session, opened.share.share_id, now)
+    await append(session, [Entry(opening, author_of(opened.maker), now, request_id)])
 
 
 def _matches(expected: str, pin: str) -> bool:

@@ -11,9 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access import keys
 from app.access.people import person_with_login
+from app.access.schemas import NewKeyOut
 from app.cli.operator import OPERATOR, ask, console, moment
 from app.core.http import Context
-from app.core.paging import MAX_LIMIT
+from app.core.paging import MAX_LIMIT, decode_token
 
 Prefix = Annotated[str, typer.Argument(help="The middle part of the key, as `keys list` shows it.")]
 _DURATION: Final = re.compile(r"(\d{1,5})(d|h|min|s)")
@@ -42,15 +43,15 @@ def list_all() -> None:
         )
         after = 0
         while True:
-            found = await keys.list_keys(session, OPERATOR, after, MAX_LIMIT)
-            for key in found[:MAX_LIMIT]:
+            page = await keys.list_keys(session, OPERATOR, after, MAX_LIMIT)
+            for key in page.items:
                 scopes = "all" if key.scopes is None else " ".join(key.scopes)
                 times = map(moment, (key.created_at, key.expires_at, key.last_used_at, key.revoked_at))
                 maker = "–" if key.made_by is None else str(key.made_by)
                 table.add_row(*map(escape, (key.prefix, key.holder, key.role, key.label, scopes, *times, maker)))
-            if len(found) <= MAX_LIMIT:
+            if page.next is None:
                 return table
-            after = found[MAX_LIMIT - 1].api_key_id
+            after = decode_token(page.next)
 
     console.print(ask(use))
 
@@ -62,10 +63,10 @@ def rotate(
     """Print a key that opens the same for the same holder; the old one ends after the overlap."""
     both_for = duration(overlap)
 
-    async def use(session: AsyncSession, context: Context) -> keys.MadeKey:
+    async def use(session: AsyncSession, context: Context) -> NewKeyOut:
         return await keys.rotate_key(session, OPERATOR, prefix, both_for, context.clock, of_every_role=True)
 
-    console.print(ask(use).text, markup=False, soft_wrap=True)
+    console.print(ask(use).key, markup=False, soft_wrap=True)
 
 
 def revoke(

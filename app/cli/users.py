@@ -43,7 +43,7 @@ def create(
     login, name = _as_over_http(login, name or login)
     password = typer.prompt("Password", hide_input=True, confirmation_prompt=True) if ask_password else None
 
-    async def use(session: AsyncSession, context: Context) -> people.GivenPassword | None:
+    async def use(session: AsyncSession, context: Context) -> schemas.OneTimePasswordOut | None:
         subject_id = None
         if role.kind is PrincipalKind.COURT and court is not None:
             subject_id = (await court_by_code(session, court)).court_id
@@ -78,7 +78,7 @@ def list_all() -> None:
         while True:
             found = await people.list_people(session, OPERATOR, after, MAX_LIMIT, context.clock.now())
             page = found[:MAX_LIMIT]
-            codes = await people.subject_codes(session, [(one.role, one.subject_id) for one in page])
+            codes = await people.subject_codes(session, [(one.role, one.court_id or one.lessor_id) for one in page])
             for one, code in zip(page, codes, strict=True):
                 totp = "yes" if one.totp_enrolled else ""
                 words = (one.login, one.name, one.role, code, totp, moment(one.last_sign_in_at), _state(one))
@@ -90,7 +90,7 @@ def list_all() -> None:
     console.print(ask(use))
 
 
-def _state(one: people.Person) -> str:
+def _state(one: schemas.PersonOut) -> str:
     if one.disabled_at is not None:
         return f"disabled {moment(one.disabled_at)}"
     if one.locked_until is not None:
@@ -101,7 +101,7 @@ def _state(one: people.Person) -> str:
 @users_app.command("disable")
 def disable(login: Login) -> None:
     """Shut somebody out at once: its sessions and keys end within a second, not keys that it made for machines."""
-    made = _change(login, people.Change(disabled=True))
+    made = _change(login, schemas.PersonChangeIn(disabled=True))
     console.print(f"{login} is shut out.", markup=False)
     if made:
         told = f"keys that it made stay in force: {' '.join(made)}; end them with `keys revoke --made-by {login}`"
@@ -111,11 +111,11 @@ def disable(login: Login) -> None:
 @users_app.command("enable")
 def enable(login: Login) -> None:
     """Let somebody in again that was shut out."""
-    _change(login, people.Change(disabled=False))
+    _change(login, schemas.PersonChangeIn(disabled=False))
     console.print(f"{login} may sign in again.", markup=False)
 
 
-def _change(login: str, change: people.Change) -> list[str]:
+def _change(login: str, change: schemas.PersonChangeIn) -> list[str]:
     """Change an account and return the prefixes of the keys in force that its person made."""
 
     async def use(session: AsyncSession, context: Context) -> list[str]:
@@ -130,7 +130,7 @@ def _change(login: str, change: people.Change) -> list[str]:
 def reset_password(login: Login) -> None:
     """Print a one-time password for somebody; its sessions end, and a lock after failures."""
 
-    async def use(session: AsyncSession, context: Context) -> people.GivenPassword | None:
+    async def use(session: AsyncSession, context: Context) -> schemas.OneTimePasswordOut | None:
         principal_id = await people.person_with_login(session, login)
         first = await people.one_time_password(Passwords(), context.clock)
         await people.reset_password(session, OPERATOR, principal_id, first, context.clock)
@@ -150,7 +150,7 @@ def reset_totp(login: Login) -> None:
     console.print(f"{login} has no authenticator any more.", markup=False)
 
 
-def _print_password(given: people.GivenPassword | None) -> None:
+def _print_password(given: schemas.OneTimePasswordOut | None) -> None:
     if given is not None:
         console.print(given.password, markup=False)
         typer.echo(f"to be changed at the first sign-in, until {moment(given.until)} (Asia/Shanghai)", err=True)

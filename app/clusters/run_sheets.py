@@ -7,8 +7,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access import shares
 from app.access.domain import Principal, Visibility
-from app.access.share_domain import ShareView
-from app.access.shares import NewShare, OpenShare
+from app.access.share_schemas import NewShareOut, ShareOut
+from app.access.shares import OpenShare
 from app.access.sight import sight_of
 from app.access.trail import Note
 from app.assets.service import makes_of
@@ -31,7 +31,7 @@ async def share(
     recipient: str,
     expires_at: datetime | None,
     now: datetime,
-) -> NewShare:
+) -> NewShareOut:
     """Share the run sheet of an assignment with somebody who has no account.
 
     Args:
@@ -62,14 +62,14 @@ async def share(
 
 async def list_shares(
     session: AsyncSession, principal: Principal, assignment_id: int, now: datetime, *, after: int, limit: int
-) -> list[ShareView]:
+) -> list[ShareOut]:
     """Return the shares of an assignment; a dispatcher sees those that it made.
 
     Raises:
         NotFound: There is no such assignment in sight.
     """
     await assignment_in_sight(session, Visibility(principal), assignment_id, now)
-    return await shares.list_shares(session, principal, assignment_id, after=after, limit=limit)
+    return await shares.list_shares(session, principal, assignment_id, now, after=after, limit=limit)
 
 
 async def shared_sheet(context: Context, token: str) -> OpenShare | None:
@@ -78,10 +78,10 @@ async def shared_sheet(context: Context, token: str) -> OpenShare | None:
     found = await shares.find_open(context.database, token, now)
     if found is None:
         return None
-    visibility = Visibility(found.maker, case_id=found.view.case_id)
+    visibility = Visibility(found.maker, case_id=found.share.case_id)
     try:
-        async with context.database.reading(sight_of(found.maker, now, found.view.case_id)) as session:
-            await assignment_in_force(session, visibility, found.view.assignment_id, now)
+        async with context.database.reading(sight_of(found.maker, now, found.share.case_id)) as session:
+            await assignment_in_force(session, visibility, found.share.assignment_id, now)
     except _GONE:
         return None
     return found
@@ -96,7 +96,7 @@ async def open_sheet(context: Context, found: OpenShare, layer: LocatedLayer, re
         layer: The boundaries in use.
         request_id: Of the request.
     """
-    now, share_, maker = context.clock.now(), found.view, found.maker
+    now, share_, maker = context.clock.now(), found.share, found.maker
     visibility = Visibility(maker, case_id=share_.case_id)
     try:
         async with context.database.writing(sight_of(maker, now, share_.case_id)) as session:

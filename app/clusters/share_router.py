@@ -11,11 +11,11 @@ from fastapi.responses import Response
 from app.access import shares
 from app.access.domain import Permission, Principal
 from app.access.http import May, ReadSession, WriteSession
-from app.access.share_domain import ShareView
+from app.access.share_domain import PAGE_PATH
+from app.access.share_schemas import NewShareOut, ShareIn, ShareOut
 from app.assets.domain import half_width
 from app.clusters import run_sheets
 from app.clusters.run_sheet_page import HEADERS, not_found_page, pin_page, sheet_page
-from app.clusters.share_schemas import NewShareOut, ShareIn, ShareOut
 from app.core.errors import NotFound, TooManyRequests
 from app.core.exports import repr_digest
 from app.core.http import InContext
@@ -30,16 +30,9 @@ MayWriteShares = Annotated[Principal, Depends(May(Permission.SHARES_WRITE))]
 page_router = APIRouter(include_in_schema=False)
 """For people, outside of the API: HTML, and nothing that a machine would ask for."""
 
-PAGE_PATH: Final = "/s/{token}"
 NO_HEADERS: Final[Mapping[str, str]] = {}
 _WRONG: Final = "PIN 码不正确 This is not the PIN"
 _WAIT: Final = "请 {s} 秒后再试 Try again in {s} s"
-
-
-def _output(view: ShareView, context: InContext) -> dict[str, object]:
-    return {name: getattr(view, name) for name in ShareView.__dataclass_fields__} | {
-        "state": view.state(context.clock.now())
-    }
 
 
 @router.post("/assignments/{assignment_id}/shares", status_code=201, summary="Share a run sheet by link and PIN")
@@ -52,11 +45,9 @@ async def create_share(
     shown is what whoever made the share may see at that moment: nothing, once the case is closed or the assignment
     over. Each opening stands in the trail under the recipient's name. Ten wrong PINs end it.
     """
-    made = await run_sheets.share(
+    return await run_sheets.share(
         session, principal, assignment_id, body.recipient, body.expires_at, context.clock.now()
     )
-    path = PAGE_PATH.format(token=made.token)
-    return NewShareOut.model_validate(_output(made.view, context) | {"path": path, "pin": made.pin})
 
 
 @router.get("/assignments/{assignment_id}/shares", summary="List the shares of an assignment")
@@ -72,8 +63,7 @@ async def list_shares(
     found = await run_sheets.list_shares(
         session, principal, assignment_id, context.clock.now(), after=decode_token(after), limit=limit
     )
-    shown = [ShareOut.model_validate(_output(view, context)) for view in found]
-    return page_of(shown, limit, lambda s: s.share_id)
+    return page_of(found, limit, lambda s: s.share_id)
 
 
 @router.delete("/shares/{share_id}", status_code=204, summary="Take a share back")

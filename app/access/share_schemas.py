@@ -1,6 +1,9 @@
 """Wire shapes of shares."""
 
 from datetime import datetime
+from typing import Annotated
+
+from pydantic import Field
 
 from app.access.share_domain import ShareState
 from app.core.http import SetMoment
@@ -37,7 +40,7 @@ class ShareOut(ResponseModel):
 class NewShareOut(ShareOut):
     """A new share, with its link and its PIN: they are shown now and never again."""
 
-    path: str
+    path: Annotated[str, Field(repr=False)]
     """The link, without scheme and host: put the address before it under which people reach the service."""
-    pin: str
+    pin: Annotated[str, Field(repr=False)]
     """Six digits; tell them to the recipient by another way than the link."""
