@@ -21,7 +21,7 @@ from app.core.http import Context
 from app.core.metrics import Metrics
 from app.core.settings import Settings
 from app.ingest.entrance import Body
-from app.ingest.receipt import Receipt
+from app.ingest.schemas import ReceiptOut
 from app.ingest.service import Ingest
 from app.jurisdictions import loading
 from app.jurisdictions import service as jurisdictions
@@ -138,7 +138,7 @@ async def import_pings(
         AppError: The lessor does not exist, the file cannot be read, or no row of it was stored before or now.
     """
     context = Context(settings, clock, Database(settings), Metrics())
-    receipts: list[Receipt] = []
+    receipts: list[ReceiptOut] = []
     outcomes: Counter[str] = Counter()
     try:
         async with context.database.writing(SERVICE) as session:
@@ -176,14 +176,14 @@ async def import_pings(
         await context.database.close()
 
 
-def _print_rejections(console: Console, receipt: Receipt, outcomes: Counter[str]) -> None:
+def _print_rejections(console: Console, receipt: ReceiptOut, outcomes: Counter[str]) -> None:
     for row in receipt.results:
         if row.status == "rejected" and outcomes["shown"] < SHOWN_REJECTIONS:
             outcomes["shown"] += 1
             console.print(f"batch {receipt.batch_id}, row {row.index}: {row.message}")
 
 
-async def _report(context: Context, console: Console, receipts: list[Receipt], outcomes: Counter[str]) -> None:
+async def _report(context: Context, console: Console, receipts: list[ReceiptOut], outcomes: Counter[str]) -> None:
     del outcomes["shown"]
     total = {
         name: sum(getattr(r, name) for r in receipts) for name in ("received", "stored", "duplicates", "rejected")

@@ -7,13 +7,13 @@ import numpy as np
 
 from app.core.datum import TRANSFORM_VERSION
 from app.ingest.prepared import Prepared
-from app.ingest.receipt import Receipt
+from app.ingest.schemas import ReceiptOut
 from app.telemetry import batches, store
 from app.telemetry.domain import Doubt, Mask, Small
 
 
 def acknowledged(
-    prepared: Prepared, receipts: Sequence[Receipt]
+    prepared: Prepared, receipts: Sequence[ReceiptOut]
 ) -> list[tuple[batches.Acknowledged, batches.RawBody]]:
     """Return the batches of a group as they are stored, with their raw bodies."""
     return [
@@ -29,12 +29,12 @@ def acknowledged(
     ]  # fmt: skip
 
 
-def _packed_results(receipt: Receipt) -> bytes | None:
+def _packed_results(receipt: ReceiptOut) -> bytes | None:
     return batches.compress(msgspec.json.encode(receipt.results)) if receipt.results else None
 
 
 def feed_counts(
-    prepared: Prepared, receipts: Sequence[Receipt], doubts: Small, duplicate: Mask
+    prepared: Prepared, receipts: Sequence[ReceiptOut], doubts: Small, duplicate: Mask
 ) -> list[batches.FeedCounts]:
     """Return what a group brought through each feed.
 

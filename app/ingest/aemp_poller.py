@@ -21,12 +21,12 @@ from app.core.http_client import CallFailed, HttpClient
 from app.core.sealing import SecretUnreadable
 from app.ingest.aemp_client import AempClient, FetchedPage
 from app.ingest.aemp_tokens import TokenCache
-from app.ingest.receipt import Receipt
+from app.ingest.schemas import ReceiptOut
 from app.telemetry import aemp_service
 from app.telemetry.aemp_domain import DueSource, Tally, advanced, bound_to, is_new
 from app.telemetry.rows import Decoded, PingRow
 
-StorePings = Callable[[int, int, Decoded, bytes, str], Awaitable[Receipt]]
+StorePings = Callable[[int, int, Decoded, bytes, str], Awaitable[ReceiptOut]]
 """Takes in a batch and returns after its commit: lessor, feed, rows, the page they came in, its content type."""
 
 MAX_BATCH: Final = 1_000

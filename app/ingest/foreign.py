@@ -21,7 +21,7 @@ from app.core.errors import NotAuthenticated, NotFound
 from app.core.http import context
 from app.ingest import signatures
 from app.ingest.entrance import Body, content_type_of, read_any_body, wire_bytes
-from app.ingest.receipt import Receipt
+from app.ingest.schemas import ReceiptOut
 from app.ingest.service import Decoder, ingest_of
 from app.telemetry import flespi, osmand, owntracks, traccar
 from app.telemetry.domain import RejectCode
@@ -30,18 +30,18 @@ _FORM: Final = "application/x-www-form-urlencoded"
 PREFIX: Final = "/v1/feeds/"
 
 
-def _with_receipt(receipt: Receipt | None) -> Response:
+def _with_receipt(receipt: ReceiptOut | None) -> Response:
     return Response(msgspec.json.encode(receipt), media_type="application/json")
 
 
-def _for_osmand(receipt: Receipt | None) -> Response:
+def _for_osmand(receipt: ReceiptOut | None) -> Response:
     """Answer 200 without a body, and 404 for an unknown device, as Traccar's own server does."""
     if receipt is not None and any(row.code == RejectCode.UNKNOWN_DEVICE for row in receipt.results):
         raise NotFound("id: no such device; register it first", field="id")
     return Response(status_code=200)
 
 
-def _for_owntracks(receipt: Receipt | None) -> Response:
+def _for_owntracks(receipt: ReceiptOut | None) -> Response:
     """Answer an empty list of commands, whatever became of the row: the app sends anything else again for ever."""
     del receipt
     return Response(b"[]", media_type="application/json")
@@ -64,7 +64,7 @@ class ForeignFormat:
     """
 
     decode: Decoder
-    answer: Callable[[Receipt | None], Response]
+    answer: Callable[[ReceiptOut | None], Response]
     methods: frozenset[str] = frozenset({"POST"})
     stands_in_query: Callable[[str, str], bool] = _never
 

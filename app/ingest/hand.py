@@ -13,7 +13,7 @@ from app.core.sight_roles import WRITER_ROLE
 from app.ingest.fleets import Fleets
 from app.ingest.parcel import Parcel
 from app.ingest.prepared import Prepared
-from app.ingest.receipt import Receipt
+from app.ingest.schemas import ReceiptOut
 from app.ingest.writing import Attempt, Contradicted, Overtaken, Shared, StaleFleet, StoredBefore, write
 from app.telemetry import store
 
@@ -77,7 +77,7 @@ class Hand:
         prepare_again: Callable[[Sequence[Parcel]], Awaitable[Prepared]],
         *,
         rehearsal: bool = False,
-    ) -> list[Receipt]:
+    ) -> list[ReceiptOut]:
         """Write a group and return its receipts, after the commit.
 
         Args:

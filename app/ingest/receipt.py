@@ -1,13 +1,12 @@
 """What a sender is told about a batch: a receipt, made only after the commit."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
-from typing import Literal
 
 import numpy as np
 
 from app.ingest.parcel import Parcel
+from app.ingest.schemas import ReceiptOut, ReceiptRowOut
 from app.telemetry.domain import (
     BLOCKING,
     DOUBT_REASONS,
@@ -20,54 +19,10 @@ from app.telemetry.domain import (
     doubt_names,
 )
 
-Status = Literal["stored", "duplicate", "doubted", "rejected"]
-
-
-@dataclass(frozen=True, slots=True)
-class RowResult:
-    """What became of one row.
-
-    Attributes:
-        index: Its place in the batch as it was sent, from 0.
-        status: What became of it; a doubted row is stored.
-        code: Why: a rejection's code, or the gravest doubt.
-        field: The member at fault, where it is one.
-        message: The same in words, with every doubt.
-    """
-
-    index: int
-    status: Status
-    code: str | None
-    field: str | None
-    message: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """The account of a batch: received = stored + duplicates + rejected; doubted rows are among the stored.
-
-    Attributes:
-        batch_id: By which the receipt can be had again.
-        received: Rows in the batch.
-        stored: Rows stored now.
-        duplicates: Rows that were stored before.
-        doubted: Rows stored now that have doubts.
-        rejected: Rows that are no fix at all; do not send them again.
-        results: The rows that are not plainly stored, or all, in their order.
-    """
-
-    batch_id: int
-    received: int
-    stored: int
-    duplicates: int
-    doubted: int
-    rejected: int
-    results: tuple[RowResult, ...]
-
 
 def make_receipts(
     group: Sequence[Parcel], batch_ids: Sequence[int], placed: PlacedFixes, doubts: Small, duplicate: Mask
-) -> list[Receipt]:
+) -> list[ReceiptOut]:
     """Return the receipts of a group that is committed.
 
     Args:
@@ -82,8 +37,8 @@ def make_receipts(
     stored = np.bincount(fixes.batch[~duplicate], minlength=n).tolist()
     repeated = np.bincount(fixes.batch[duplicate], minlength=n).tolist()
     doubted = np.bincount(fixes.batch[~duplicate & (doubts != 0)], minlength=n).tolist()
-    results: list[list[RowResult]] = [
-        [RowResult(r.index, "rejected", r.code, r.field, r.message) for r in batch] for batch in fixes.rejections
+    results: list[list[ReceiptRowOut]] = [
+        [ReceiptRowOut(r.index, "rejected", r.code, r.field, r.message) for r in batch] for batch in fixes.rejections
     ]
     wanted = (doubts != 0) | duplicate
     if any(parcel.every_row for parcel in group):
@@ -98,7 +53,7 @@ def make_receipts(
     ):
         results[batch].append(_row_result(index, bits, duplicate=again))
     return [
-        Receipt(
+        ReceiptOut(
             batch_id=batch_ids[i],
             received=parcel.decoded.received,
             stored=stored[i],
@@ -116,13 +71,13 @@ def unstorable(index: int) -> Rejection:
     return Rejection(index, RejectCode.MALFORMED, None, "row: it cannot be stored as it is")
 
 
-def _row_result(index: int, bits: int, *, duplicate: bool) -> RowResult:
+def _row_result(index: int, bits: int, *, duplicate: bool) -> ReceiptRowOut:
     if duplicate:
-        return RowResult(index, "duplicate", None, None, "stored before; nothing was changed")
+        return ReceiptRowOut(index, "duplicate", None, None, "stored before; nothing was changed")
     if not bits:
-        return RowResult(index, "stored", None, None, None)
+        return ReceiptRowOut(index, "stored", None, None, None)
     code, words = _doubt_words(bits)
-    return RowResult(index, "doubted", code, None, words)
+    return ReceiptRowOut(index, "doubted", code, None, words)
 
 
 @cache

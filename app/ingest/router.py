@@ -16,7 +16,6 @@ from app.core.http import context
 from app.ingest import signatures
 from app.ingest.entrance import read_body, wire_bytes
 from app.ingest.foreign import FORMATS, take_foreign
-from app.ingest.receipt import Receipt
 from app.ingest.schemas import ReceiptOut, ping_body
 from app.ingest.service import ingest_of, receipt_again
 
@@ -41,7 +40,7 @@ async def take_pings(request: Request) -> Response:
     return receipt_response(receipt)
 
 
-def receipt_response(receipt: Receipt | None) -> Response:
+def receipt_response(receipt: ReceiptOut | None) -> Response:
     """Return a receipt as JSON."""
     return Response(msgspec.json.encode(receipt), media_type="application/json")
 

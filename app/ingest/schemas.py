@@ -1,34 +1,49 @@
-"""Wire shapes of receipts."""
+"""Receipts of batches, and the OpenAPI description of a batch.
 
-from typing import Any
+Receipts are plain dataclasses that msgspec encodes: thousands are made in a second, one row for each doubted fix.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import msgspec
 
-from app.core.wire import ResponseModel
-from app.ingest.receipt import Status
 from app.telemetry.rows import PingRow
 
+Status = Literal["stored", "duplicate", "doubted", "rejected"]
 
-class ReceiptRowOut(ResponseModel):
+
+@dataclass(frozen=True, slots=True)
+class ReceiptRowOut:
     """What became of one row of a batch."""
 
     index: int
+    """Its place in the batch as it was sent, from 0."""
     status: Status
+    """A doubted row is stored."""
     code: str | None
+    """The code of the rejection, or the gravest doubt."""
     field: str | None
+    """The member at fault, where it is one."""
     message: str | None
+    """The same in words, with every doubt."""
 
 
-class ReceiptOut(ResponseModel):
+@dataclass(frozen=True, slots=True)
+class ReceiptOut:
     """The receipt of a batch: received = stored + duplicates + rejected; doubted rows are among the stored."""
 
     batch_id: int
     received: int
     stored: int
+    """Rows stored now."""
     duplicates: int
+    """Rows that were stored before."""
     doubted: int
     rejected: int
-    results: list[ReceiptRowOut]
+    """Rows that are no fix at all; do not send them again."""
+    results: tuple[ReceiptRowOut, ...]
+    """The rows that are not plainly stored, or all, in their order."""
 
 
 def ping_body() -> dict[str, Any]:

@@ -16,7 +16,7 @@ from app.core.errors import NotPermitted
 from app.core.http import Context, CoreServices, services_of
 from app.ingest.entrance import Body
 from app.ingest.parcel import Parcel
-from app.ingest.receipt import Receipt, RowResult
+from app.ingest.schemas import ReceiptOut, ReceiptRowOut
 from app.ingest.senders import FeedRules, Senders
 from app.ingest.writer import GroupWriter
 from app.jurisdictions.service import LocatorProvider
@@ -82,7 +82,7 @@ class Ingest:
         decode: Decoder = own_format,
         query: str = "",
         raw: Body | None = None,
-    ) -> Receipt | None:
+    ) -> ReceiptOut | None:
         """Decode a body, store it, and return its receipt after the commit; None where it holds no row at all.
 
         Args:
@@ -123,7 +123,7 @@ class Ingest:
 
     async def take_decoded(
         self, lessor_id: int, feed_id: int, decoded: Decoded, raw: bytes, content_type: str
-    ) -> Receipt:
+    ) -> ReceiptOut:
         """Store rows that were fetched from elsewhere, and return their receipt after the commit.
 
         Args:
@@ -149,7 +149,7 @@ class Ingest:
             )
         )
 
-    async def store(self, parcel: Parcel) -> Receipt:
+    async def store(self, parcel: Parcel) -> ReceiptOut:
         """Store a decoded batch and return its receipt, after the commit; see ``GroupWriter.write``."""
         return await self._writer.write(parcel)
 
@@ -173,7 +173,7 @@ def _poster(principal: Principal) -> int:
     return lessor_id
 
 
-async def receipt_again(session: AsyncSession, visibility: Visibility, batch_id: int) -> Receipt:
+async def receipt_again(session: AsyncSession, visibility: Visibility, batch_id: int) -> ReceiptOut:
     """Return the receipt of an acknowledged batch as it was given; plainly stored rows are listed if they were then.
 
     Raises:
@@ -181,5 +181,5 @@ async def receipt_again(session: AsyncSession, visibility: Visibility, batch_id:
     """
     row = await acknowledged_batch(session, visibility, batch_id)
     packed = row.results_zstd
-    results = msgspec.json.decode(zstandard.decompress(packed), type=tuple[RowResult, ...]) if packed else ()
-    return Receipt(row.batch_id, row.received, row.stored, row.duplicates, row.doubted, row.rejected, results)
+    results = msgspec.json.decode(zstandard.decompress(packed), type=tuple[ReceiptRowOut, ...]) if packed else ()
+    return ReceiptOut(row.batch_id, row.received, row.stored, row.duplicates, row.doubted, row.rejected, results)

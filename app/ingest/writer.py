@@ -24,7 +24,8 @@ from app.ingest.hand import Days, Hand
 from app.ingest.parcel import Parcel
 from app.ingest.path import Surroundings
 from app.ingest.prepared import Prepared, prepare
-from app.ingest.receipt import Receipt, unstorable
+from app.ingest.receipt import unstorable
+from app.ingest.schemas import ReceiptOut
 from app.ingest.writing import Shared
 from app.jurisdictions.service import LocatorProvider
 from app.telemetry.rows import Decoded
@@ -55,7 +56,7 @@ _AWAY: Final = (
 @dataclass(frozen=True, slots=True)
 class _Waiting:
     parcel: Parcel
-    receipt: "asyncio.Future[Receipt]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    receipt: "asyncio.Future[ReceiptOut]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
     @property
     def rows(self) -> int:
@@ -105,7 +106,7 @@ class GroupWriter:
         self._arrived.set()
         await asyncio.gather(*self._hands)
 
-    async def write(self, parcel: Parcel) -> Receipt:
+    async def write(self, parcel: Parcel) -> ReceiptOut:
         """Store a batch and return its receipt, after the commit.
 
         Raises:
@@ -251,7 +252,7 @@ class GroupWriter:
             if not waiting.receipt.done():
                 waiting.receipt.set_exception(error)
 
-    async def _write(self, hand: Hand, parcels: Sequence[Parcel], *, rehearsal: bool = False) -> list[Receipt]:
+    async def _write(self, hand: Hand, parcels: Sequence[Parcel], *, rehearsal: bool = False) -> list[ReceiptOut]:
         try:
             receipts = await hand.write(await self._prepare(parcels), self._prepare, rehearsal=rehearsal)
         finally:
@@ -271,7 +272,7 @@ class GroupWriter:
             return prepare(parcels, around)
         return await asyncio.to_thread(prepare, parcels, around)
 
-    def _account(self, receipts: Sequence[Receipt]) -> None:
+    def _account(self, receipts: Sequence[ReceiptOut]) -> None:
         self._metrics.writer_commits.inc()
         for outcome in ("stored", "duplicates", "doubted", "rejected"):
             self._metrics.pings.labels(outcome).inc(sum(getattr(receipt, outcome) for receipt in receipts))
@@ -281,7 +282,7 @@ def _unavailable() -> Unavailable:
     return Unavailable("The database does not answer; send the same batch again.")
 
 
-def _settle(waiting: _Waiting, receipt: Receipt) -> None:
+def _settle(waiting: _Waiting, receipt: ReceiptOut) -> None:
     if not waiting.receipt.done():  # its client may have gone away; what it sent is stored all the same
         waiting.receipt.set_result(receipt)
 

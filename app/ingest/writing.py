@@ -14,7 +14,8 @@ from app.core.database import look_as_writer
 from app.core.settings import Settings
 from app.ingest.account import acknowledged, feed_counts
 from app.ingest.prepared import Prepared
-from app.ingest.receipt import Receipt, make_receipts
+from app.ingest.receipt import make_receipts
+from app.ingest.schemas import ReceiptOut
 from app.telemetry import batches, store
 from app.telemetry.domain import BLOCKING, NO_INT, NO_TIME_US, Doubt, Float, Int, Mask, PlacedFixes, Small
 from app.telemetry.rows import PingRow, within_size
@@ -107,7 +108,9 @@ class Shared:
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
-async def write(connection: AsyncConnection, prepared: Prepared, shared: Shared, attempt: Attempt) -> list[Receipt]:
+async def write(
+    connection: AsyncConnection, prepared: Prepared, shared: Shared, attempt: Attempt
+) -> list[ReceiptOut]:
     """Write a group in one transaction and return its receipts, after the commit (or, a rehearsal, the rollback).
 
     What the group's fixes lead one to believe counts for the next group at once, before the commit: that group may

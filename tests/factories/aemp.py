@@ -21,7 +21,7 @@ from starlette.routing import Route
 from app.cli.background import free_port
 from app.core.http import Context
 from app.core.sealing import new_key
-from app.ingest.receipt import Receipt, RowResult
+from app.ingest.schemas import ReceiptOut, ReceiptRowOut
 from app.telemetry.rows import Decoded
 from tests.api import ApiUser
 
@@ -178,17 +178,17 @@ class RecordingIngest:
 
     async def __call__(
         self, lessor_id: int, feed_id: int, decoded: Decoded, raw: bytes, content_type: str
-    ) -> Receipt:
+    ) -> ReceiptOut:
         """Take in a batch."""
         if self.failures:
             raise self.failures.pop(0)
         self.batches.append((lessor_id, feed_id, decoded, raw, content_type))
-        refused = [RowResult(r.index, "rejected", r.code, r.field, r.message) for r in decoded.rejections]
+        refused = [ReceiptRowOut(r.index, "rejected", r.code, r.field, r.message) for r in decoded.rejections]
         for index, row in zip(decoded.index, decoded.rows, strict=True):
             if row.device_id in self.unknown:
-                refused.append(RowResult(index, "rejected", "unknown_device", "device_id", "register it first"))
+                refused.append(ReceiptRowOut(index, "rejected", "unknown_device", "device_id", "register it first"))
         stored = decoded.received - len(refused)
-        return Receipt(len(self.batches), decoded.received, stored, 0, 0, len(refused), tuple(refused))
+        return ReceiptOut(len(self.batches), decoded.received, stored, 0, 0, len(refused), tuple(refused))
 
     @property
     def devices(self) -> list[str]:
