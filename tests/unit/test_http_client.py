@@ -59,20 +59,25 @@ class Drips:
             yield self.body[self.sent - 100 : self.sent]
 
 
+def packed(body: bytes) -> bytes:
+    """Compress without the present time, so that each process names the tests alike."""
+    return gzip.compress(body, mtime=0)
+
+
 @pytest.mark.parametrize(
     ("body", "encoding", "words"),
     [
         (b"x" * LIMIT, "", None),
         (b"x" * LIMIT, "Identity", None),
-        (gzip.compress(b"x" * LIMIT), "gzip", None),
+        (packed(b"x" * LIMIT), "gzip", None),
         (b"", "gzip", None),
         (b"x" * 10**6, "", "over 0 KiB"),
-        (gzip.compress(b"x" * 10**8), "gzip", "over 0 KiB"),
-        (gzip.compress(b"x" * 100)[:-3], "gzip", "broken gzip"),
-        (gzip.compress(b"x") + b"y", "gzip", "broken gzip"),
+        (packed(b"x" * 10**8), "gzip", "over 0 KiB"),
+        (packed(b"x" * 100)[:-3], "gzip", "broken gzip"),
+        (packed(b"x") + b"y", "gzip", "broken gzip"),
         (b"xyz", "gzip", "broken gzip"),
         (b"xyz", "br", "not with gzip"),
-        (gzip.compress(gzip.compress(b"x")), "gzip, gzip", "not with gzip"),
+        (packed(packed(b"x")), "gzip, gzip", "not with gzip"),
     ],
 )
 async def test_a_body_is_read_up_to_its_limit_packed_and_unpacked(
