@@ -95,6 +95,14 @@ def own_urls(template_urls: ClusterUrls, worker_id: str) -> Iterator[ClusterUrls
         yield cloned
 
 
+@pytest.fixture(scope="module")
+def module_urls(template_urls: ClusterUrls, worker_id: str, request: pytest.FixtureRequest) -> Iterator[ClusterUrls]:
+    """A clone of the template for the tests of one module."""
+    module = request.module.__name__.rpartition(".")[2]
+    with clone_of(template_urls, f"leasetrace_{worker_id}_{module}") as cloned:
+        yield cloned
+
+
 @pytest.fixture(scope="session")
 def settings(urls: ClusterUrls) -> Settings:
     """Settings of an application on this worker's database."""

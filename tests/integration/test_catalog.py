@@ -11,7 +11,6 @@ import psycopg
 import pytest
 
 from app.cli.cluster import ClusterUrls
-from tests.database import clone_of
 
 Owner = psycopg.Connection[tuple[str, ...]]
 
@@ -36,23 +35,17 @@ ALL_ROWS: Final = {
 """Tables of which a role other than the service and the administrator sees or adds any row, and why."""
 
 
-@pytest.fixture(scope="module")
-def own(template_urls: ClusterUrls, worker_id: str) -> Iterator[ClusterUrls]:
-    with clone_of(template_urls, f"leasetrace_catalog_{worker_id}") as urls:
-        yield urls
-
-
 @pytest.fixture
-def owner(own: ClusterUrls) -> Iterator[Owner]:
+def owner_connection(module_urls: ClusterUrls) -> Iterator[Owner]:
     """In a transaction that is rolled back."""
-    with psycopg.connect(own.owner_url) as connection:
+    with psycopg.connect(module_urls.owner_url) as connection:
         connection.execute("SELECT ping_partition_ensure((now() AT TIME ZONE 'UTC')::date)")
         yield connection
         connection.rollback()
 
 
-def tables_without_row_security_or_policy(owner: Owner) -> list[str]:
-    rows = owner.execute("""
+def tables_without_row_security_or_policy(owner_connection: Owner) -> list[str]:
+    rows = owner_connection.execute("""
         SELECT relname, relrowsecurity, EXISTS (SELECT FROM pg_policy WHERE polrelid = c.oid),
                EXISTS (SELECT FROM aclexplode(relacl) a WHERE a.grantee <> relowner)
         FROM pg_class c WHERE relkind IN ('r', 'p') AND relnamespace = 'public'::regnamespace
@@ -66,8 +59,8 @@ def tables_without_row_security_or_policy(owner: Owner) -> list[str]:
     ]
 
 
-def policies_that_show_all_rows(owner: Owner) -> list[str]:
-    rows = owner.execute("""
+def policies_that_show_all_rows(owner_connection: Owner) -> list[str]:
+    rows = owner_connection.execute("""
         SELECT DISTINCT tablename FROM pg_policies
         WHERE schemaname = 'public' AND 'true' IN (qual, with_check) AND tablename <> ALL(%s)
           AND roles && ARRAY['public', 'leasetrace_lessor', 'leasetrace_grantee', 'leasetrace_auditor',
@@ -76,9 +69,9 @@ def policies_that_show_all_rows(owner: Owner) -> list[str]:
     return [row[0] for row in rows]
 
 
-def relations_that_escape_row_security(owner: Owner) -> list[str]:
+def relations_that_escape_row_security(owner_connection: Owner) -> list[str]:
     """Views with their owner's rights, materialized views and foreign tables."""
-    rows = owner.execute("""
+    rows = owner_connection.execute("""
         SELECT relname FROM pg_class c
         WHERE relnamespace = 'public'::regnamespace
           AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.objid = c.oid AND e.deptype = 'e')
@@ -89,8 +82,8 @@ def relations_that_escape_row_security(owner: Owner) -> list[str]:
     return [row[0] for row in rows]
 
 
-def functions_of_the_owner_with_an_open_search_path(owner: Owner) -> list[str]:
-    rows = owner.execute("""
+def functions_of_the_owner_with_an_open_search_path(owner_connection: Owner) -> list[str]:
+    rows = owner_connection.execute("""
         SELECT proname FROM pg_proc p WHERE pronamespace = 'public'::regnamespace AND prosecdef
           AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.objid = p.oid AND e.deptype = 'e')
           AND NOT coalesce('search_path=pg_catalog, public, pg_temp' = ANY (proconfig), false)
@@ -98,9 +91,9 @@ def functions_of_the_owner_with_an_open_search_path(owner: Owner) -> list[str]:
     return [row[0] for row in rows]
 
 
-def device_owned_tables_that_are_bound(owner: Owner) -> list[str]:
+def device_owned_tables_that_are_bound(owner_connection: Owner) -> list[str]:
     """Keys without the device, triggers, foreign keys and identity columns, of the tables and their partitions."""
-    rows = owner.execute("""
+    rows = owner_connection.execute("""
         WITH RECURSIVE owned AS (
             SELECT c.oid FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace AND relname = ANY(%s)
             UNION SELECT inhrelid FROM pg_inherits JOIN owned ON owned.oid = inhparent
@@ -135,14 +128,16 @@ RULES: Final[tuple[Callable[[Owner], list[str]], ...]] = (
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_the_schema_keeps_the_rule(owner: Owner, rule: Callable[[Owner], list[str]]) -> None:
-    assert rule(owner) == []
+def test_the_schema_keeps_the_rule(owner_connection: Owner, rule: Callable[[Owner], list[str]]) -> None:
+    assert rule(owner_connection) == []
 
 
-def test_the_device_owned_tables_exist_with_partitions_of_ping(owner: Owner) -> None:
-    found = owner.execute("SELECT relname FROM pg_class WHERE relname = ANY(%s)", (list(DEVICE_OWNED),)).fetchall()
+def test_the_device_owned_tables_exist_with_partitions_of_ping(owner_connection: Owner) -> None:
+    found = owner_connection.execute(
+        "SELECT relname FROM pg_class WHERE relname = ANY(%s)", (list(DEVICE_OWNED),)
+    ).fetchall()
     assert {row[0] for row in found} == set(DEVICE_OWNED)
-    partitions = owner.execute("SELECT FROM pg_inherits WHERE inhparent = 'ping'::regclass").fetchall()
+    partitions = owner_connection.execute("SELECT FROM pg_inherits WHERE inhparent = 'ping'::regclass").fetchall()
     assert len(partitions) > 1
 
 
@@ -205,7 +200,7 @@ def test_the_device_owned_tables_exist_with_partitions_of_ping(owner: Owner) -> 
     ],
 )
 def test_a_schema_that_breaks_the_rule_is_found(
-    owner: Owner, rule: Callable[[Owner], list[str]], statement: str, found: str
+    owner_connection: Owner, rule: Callable[[Owner], list[str]], statement: str, found: str
 ) -> None:
-    owner.execute(statement)
-    assert rule(owner) == [found]
+    owner_connection.execute(statement)
+    assert rule(owner_connection) == [found]

@@ -12,7 +12,6 @@ from app.cli.cluster import ClusterUrls
 from app.core.database import sqlalchemy_url
 from app.core.schema import SQL, Kind, clear_policies, execute_file, run_sql
 from app.core.sight_roles import SIGHT_ROLES
-from tests.database import clone_of
 
 ROLES = "|".join(role.removeprefix("leasetrace_") for role in SIGHT_ROLES)
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -44,16 +43,10 @@ IN_DATABASE: dict[Kind, str] = {
 }
 
 
-@pytest.fixture(scope="module")
-def own(template_urls: ClusterUrls, worker_id: str) -> Iterator[ClusterUrls]:
-    with clone_of(template_urls, f"leasetrace_schema_files_{worker_id}") as urls:
-        yield urls
-
-
 @pytest.fixture
-def owner(own: ClusterUrls) -> Iterator[Connection]:
+def owner_session(module_urls: ClusterUrls) -> Iterator[Connection]:
     """In a transaction that is rolled back."""
-    engine = create_engine(sqlalchemy_url(own.owner_url), poolclass=NullPool)
+    engine = create_engine(sqlalchemy_url(module_urls.owner_url), poolclass=NullPool)
     with engine.connect() as connection:
         yield connection
         connection.rollback()
@@ -68,8 +61,10 @@ def in_files(kind: Kind) -> list[str]:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_each_function_each_view_and_the_policies_of_each_table_have_a_file(owner: Connection, kind: Kind) -> None:
-    assert in_files(kind) == sorted(in_database(owner, kind))
+def test_each_function_each_view_and_the_policies_of_each_table_have_a_file(
+    owner_session: Connection, kind: Kind
+) -> None:
+    assert in_files(kind) == sorted(in_database(owner_session, kind))
 
 
 def test_nothing_else_lies_beside_the_files() -> None:
@@ -78,23 +73,25 @@ def test_nothing_else_lies_beside_the_files() -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_running_a_file_again_changes_nothing(owner: Connection, kind: Kind) -> None:
-    before = in_database(owner, kind)
+def test_running_a_file_again_changes_nothing(owner_session: Connection, kind: Kind) -> None:
+    before = in_database(owner_session, kind)
     for name in in_files(kind):
-        run_sql(owner, kind, name)
-        assert in_database(owner, kind) == before, f"migrations/sql/{kind}/{name}.sql differs from the database"
+        run_sql(owner_session, kind, name)
+        assert in_database(owner_session, kind) == before, (
+            f"migrations/sql/{kind}/{name}.sql differs from the database"
+        )
 
 
-def test_a_file_of_policies_is_about_one_table_and_says_all_of_it(owner: Connection) -> None:
-    migrated = in_database(owner, "policies")
+def test_a_file_of_policies_is_about_one_table_and_says_all_of_it(owner_session: Connection) -> None:
+    migrated = in_database(owner_session, "policies")
     for table in migrated:
-        clear_policies(owner, table)
-        owner.execute(text(f'ALTER TABLE "{table}" DISABLE ROW LEVEL SECURITY'))
-    before = in_database(owner, "policies")
+        clear_policies(owner_session, table)
+        owner_session.execute(text(f'ALTER TABLE "{table}" DISABLE ROW LEVEL SECURITY'))
+    before = in_database(owner_session, "policies")
     assert all(what["policies"] is None for what in before.values())
     for name in in_files("policies"):
-        execute_file(owner, SQL / "policies" / f"{name}.sql")
-        after = in_database(owner, "policies")
+        execute_file(owner_session, SQL / "policies" / f"{name}.sql")
+        after = in_database(owner_session, "policies")
         assert {table for table in after if after[table] != before[table]} == {name}
         before = after
     assert before == migrated

