@@ -24,7 +24,6 @@ from app.api.services import Services
 from app.core.clients import Clients
 from app.core.clock import Clock, SystemClock
 from app.core.database import Database
-from app.core.failures import FailureLimit
 from app.core.http import Context
 from app.core.logging import configure_logging
 from app.core.metrics import Metrics
@@ -72,7 +71,7 @@ def create_app(settings: Settings, clock: Clock | None = None, companion: Compan
         context=context,
         clients=Clients(settings.trusted_proxies),
         keyring=Keyring(context),
-        guard=Guard(FailureLimit(settings.failures_per_minute)),
+        guard=Guard(settings),
         trail=TrailWriter(context.database),
         sign_in=SignInService(context, passwords),
         oidc=OidcProvider(registration, context.clock) if registration else None,

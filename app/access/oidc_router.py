@@ -1,6 +1,5 @@
 """Signing in through an institution's OpenID provider: to it, and back from it."""
 
-import time
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
@@ -14,7 +13,7 @@ from app.access.oidc_service import FLOW_COOKIE, MAX_FLOWS, Answered, begin, fin
 from app.access.schemas import InstitutionOut, SignInOptionsOut
 from app.access.services import access_services
 from app.access.session_router import PAUSED
-from app.core.http import InContext, client_address
+from app.core.http import InContext
 from app.core.templates import templates_of
 
 PATH = "/session/oidc"
@@ -103,7 +102,7 @@ async def finish_oidc_sign_in(
     cookie = flow_cookie(state)
     sealed = None if cookie is None else request.cookies.get(cookie)
     answered = Answered(state, code, error, iss, sealed)
-    access_services(request).sign_in.count_address(str(client_address(request) or ""), time.monotonic())
+    access_services(request).guard.count_sign_in(request)
     arrived = await finish(provider, context, answered, request.headers.get("user-agent"))
     request.state.principal = (await access_services(request).keyring.signed_in(arrived.opened.token)).principal
     answer = HTMLResponse(_TEMPLATES.get_template("signed_in.html").render(path=arrived.return_to))

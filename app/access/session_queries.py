@@ -1,24 +1,20 @@
 """All SQL about sessions and attempts to sign in."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import Interval, case, delete, exists, func, literal, or_, select, update
+from sqlalchemy import case, delete, exists, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.access.attempts import LOGINS
 from app.access.domain import ActiveSession, Principal, Role, SignInMethod, SignInStep
 from app.access.queries import lower_courts
 from app.access.roles import TOTP_ROLES, permissions_of
 from app.access.tables import AccountRow, PrincipalRow, SessionRow, SignInFailureRow
 
-FREE_FAILURES: Final = 5
-"""The fifth failure locks for a second, each further one for twice as long."""
-LONGEST_LOCK: Final = timedelta(minutes=15)
 FAILURES_COUNT_FOR: Final = timedelta(days=1)
 """After a day without one, failures are counted anew."""
-_MOST_DOUBLINGS: Final = 10
 
 
 async def session_exists(session: AsyncSession, token_sha256: bytes) -> bool:
@@ -117,66 +113,25 @@ async def delete_sessions(session: AsyncSession, before: datetime) -> int:
     return len((await session.scalars(gone)).all())
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """An attempt to sign in, counted as a failure until it succeeds.
-
-    Attributes:
-        failures: How many there were with this one.
-        locked_until: Until when the login is locked if this one fails too.
-    """
-
-    failures: int
-    locked_until: datetime | None
-
-
-async def count_attempt(session: AsyncSession, login_sha256: bytes, now: datetime) -> Attempt | None:
-    """Count an attempt before it is judged, so that many at once are not judged before any is counted.
-
-    Returns:
-        None where the login is locked: then nothing is counted, and nothing is to be judged.
-    """
+async def begin_counting(session: AsyncSession, login_sha256: bytes, now: datetime) -> None:
+    """Make the row in which the failures of a login are counted; those of the day before count no longer."""
     row = SignInFailureRow
-    fresh = row.last_at <= now - FAILURES_COUNT_FOR
-    failures = case((fresh, 1), else_=row.failures + 1)
-    doublings = func.least(func.greatest(failures - FREE_FAILURES, 0), _MOST_DOUBLINGS)
-    lock_s = func.least(func.power(2.0, doublings), LONGEST_LOCK.total_seconds())
-    until = literal(now) + func.make_interval(0, 0, 0, 0, 0, 0, lock_s, type_=Interval)
-    counted = (
+    old = row.last_at <= now - FAILURES_COUNT_FOR
+    await session.execute(
         insert(row)
-        .values(login_sha256=login_sha256, failures=1, last_at=now, locked_until=None)
+        .values(login_sha256=login_sha256, failures=0, last_at=now, locked_until=None)
         .on_conflict_do_update(
             index_elements=[row.login_sha256],
-            set_={
-                "failures": failures,
-                "last_at": now,
-                "locked_until": case((failures >= FREE_FAILURES, until), else_=None),
-            },
-            where=or_(row.locked_until.is_(None), row.locked_until <= now),
+            set_={"failures": case((old, 0), else_=row.failures), "last_at": now},
+            where=LOGINS.is_free(now),
         )
-        .returning(row.failures, row.locked_until)
     )
-    found = (await session.execute(counted)).one_or_none()
-    return None if found is None else Attempt(found.failures, found.locked_until)
 
 
 async def locked_until(session: AsyncSession, login_sha256: bytes) -> datetime | None:
     """Return until when a login is locked, if it is."""
     return await session.scalar(
         select(SignInFailureRow.locked_until).where(SignInFailureRow.login_sha256 == login_sha256)
-    )
-
-
-async def take_back_attempt(session: AsyncSession, login_sha256: bytes, attempt: Attempt) -> None:
-    """Count an attempt no longer: the password was right, and the code is to follow."""
-    row = SignInFailureRow
-    await session.execute(
-        update(row)
-        .where(row.login_sha256 == login_sha256, row.failures > 0)
-        .values(
-            failures=row.failures - 1,
-            locked_until=case((row.locked_until == attempt.locked_until, None), else_=row.locked_until),
-        )
     )
 
 

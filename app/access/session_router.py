@@ -1,6 +1,5 @@
 """Signing in and out over HTTP, and one's own password and authenticator."""
 
-import time
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -24,7 +23,7 @@ from app.access.sessions import Opened, csrf_of, end_session
 from app.access.sign_in import Came, Credentials
 from app.access.trail import Note, author_of, note
 from app.access.trail_writing import writing_as
-from app.core.http import InContext, client_address
+from app.core.http import InContext
 
 router = APIRouter()
 PAUSED: Final[dict[int | str, dict[str, Any]]] = {429: {}}
@@ -48,8 +47,9 @@ async def sign_in(request: Request, response: Response, context: InContext, body
     """
     must_be_same_origin(request)
     given = Credentials(body.login, body.password.get_secret_value(), body.totp)
-    came = Came(str(client_address(request) or ""), request.headers.get("user-agent"), session_token(request))
-    opened = await access_services(request).sign_in.open(given, came, time.monotonic())
+    access_services(request).guard.count_sign_in(request)
+    came = Came(request.headers.get("user-agent"), session_token(request))
+    opened = await access_services(request).sign_in.open(given, came)
     set_session_cookie(response, request, opened.token)
     signed_in = await access_services(request).keyring.signed_in(opened.token)
     request.state.principal = signed_in.principal

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from psycopg import AsyncConnection
-from sqlalchemy import ColumnElement, DateTime, and_, case, func, insert, literal, or_, select, update
+from sqlalchemy import ColumnElement, and_, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.share_domain import WRONG_PINS, share_state
@@ -67,38 +67,14 @@ async def share_by_token(
     return _share(values, now), api_key_id
 
 
-def _open(now: datetime) -> ColumnElement[bool]:
+def is_open(now: datetime) -> ColumnElement[bool]:
+    """Return the condition under which a share may be opened."""
     return and_(ShareRow.revoked_at.is_(None), ShareRow.expires_at > now, ShareRow.wrong_pins < WRONG_PINS)
 
 
-async def claim_attempt(session: AsyncSession, share_id: int, now: datetime, longest_s: int) -> str | None:
-    """Count an attempt as wrong before its PIN is looked at, and return the hash to compare with.
-
-    None while the back-off of the attempt before lasts, or when the share is no longer open. The rest after the
-    n-th wrong one is 2 to the power of n - 1 seconds, ``longest_s`` at most.
-    """
-    rest = func.make_interval(0, 0, 0, 0, 0, 0, func.least(func.power(2, ShareRow.wrong_pins), longest_s))
-    statement = (
-        update(ShareRow)
-        .where(ShareRow.share_id == share_id, _open(now), or_(ShareRow.retry_at.is_(None), ShareRow.retry_at <= now))
-        .values(wrong_pins=ShareRow.wrong_pins + 1, retry_at=literal(now, DateTime(timezone=True)) + rest)
-        .returning(ShareRow.pin_argon2)
-    )
-    return await session.scalar(statement)
-
-
-async def retry_at(session: AsyncSession, share_id: int) -> datetime | None:
-    """Return the moment from which a PIN is looked at again."""
-    return await session.scalar(select(ShareRow.retry_at).where(ShareRow.share_id == share_id))
-
-
-async def take_back_attempt(session: AsyncSession, share_id: int) -> None:
-    """Say that the attempt that was counted was right; the wrong ones before it still count."""
-    await session.execute(
-        update(ShareRow)
-        .where(ShareRow.share_id == share_id)
-        .values(wrong_pins=case((ShareRow.wrong_pins > 0, ShareRow.wrong_pins - 1), else_=0), retry_at=None)
-    )
+async def pin_hash(session: AsyncSession, share_id: int) -> str:
+    """Return the hash with which a PIN is compared."""
+    return (await session.scalars(select(ShareRow.pin_argon2).where(ShareRow.share_id == share_id))).one()
 
 
 async def count_opening(session: AsyncSession, share_id: int, at: datetime) -> None:

@@ -10,14 +10,14 @@ import hashlib
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from math import ceil
 from typing import Final
 
 from argon2 import PasswordHasher
 from argon2.exceptions import VerificationError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.access import queries, share_queries
+from app.access import attempts, queries, share_queries
+from app.access.attempts import SHARES
 from app.access.domain import Permission, Principal, PrincipalKind
 from app.access.share_domain import PAGE_PATH, ShareState
 from app.access.share_queries import delete_shares
@@ -42,8 +42,6 @@ __all__ = [
 LONGEST: Final = timedelta(hours=72)
 USUAL: Final = timedelta(hours=24)
 PIN_DIGITS: Final = 6
-LONGEST_REST_S: Final = 300
-"""Between two attempts at a PIN, seconds."""
 _TOKEN_BYTES: Final = 32
 _NOT_FOUND: Final = "There is no such share."
 _hasher: Final = PasswordHasher()
@@ -180,17 +178,16 @@ async def try_pin(database: Database, opened: OpenShare, pin: str, clock: Clock,
     """
     share_id, now = opened.share.share_id, clock.now()
     async with database.writing(SERVICE) as session:
-        expected = await share_queries.claim_attempt(session, share_id, now, LONGEST_REST_S)
-        again_at = await share_queries.retry_at(session, share_id)
-    if expected is None:
-        if again_at is None or again_at <= now:
+        attempt = await attempts.count(session, SHARES, share_id, now, share_queries.is_open(now))
+        expected = await share_queries.pin_hash(session, share_id)
+    if not attempt.counted:
+        if not attempt.wait_s(now):
             raise NotFound(_NOT_FOUND)
-        rest_s = max(1, ceil((again_at - now).total_seconds()))
-        raise TooManyRequests("Wait before the next attempt.", retry_after_s=rest_s)
+        raise TooManyRequests("Wait before the next attempt.", retry_after_s=attempt.wait_s(now))
     right = await asyncio.to_thread(_matches, expected, pin)
     async with database.writing(SERVICE) as session:
         if right:
-            await share_queries.take_back_attempt(session, share_id)
+            await attempts.take_back(session, SHARES, share_id, attempt)
         else:
             wrong = Note(
                 "share.wrong_pin", opened.share.case_id, detail=f"share {share_id} for {opened.share.recipient}"

@@ -5,8 +5,6 @@ login that nobody has costs the same statements and the same argon2id as a wrong
 transactions with the slow hash between them, so that no connection waits for it.
 """
 
-import math
-from collections import OrderedDict
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
@@ -15,8 +13,8 @@ from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.access import people_queries, totp
-from app.access import session_queries as queries
+from app.access import attempts, people_queries, session_queries, totp
+from app.access.attempts import LOGINS, Attempt
 from app.access.domain import SignInMethod
 from app.access.errors import SignInPaused, SignInRefused, TotpRefused, TotpRequired
 from app.access.passwords import Passwords, Verdict, login_digest, normalise_login
@@ -24,14 +22,10 @@ from app.access.sessions import Opened, end_session_of, open_session
 from app.access.tables import AccountRow
 from app.access.trail import Author, Note, note
 from app.access.trail_writing import writing_as
-from app.core.clients import limit_key, parse_address
 from app.core.database import SERVICE
 from app.core.errors import AppError
 from app.core.http import Context
-from app.core.limits import Bucket
 
-_MINUTE_S: Final = 60.0
-_ADDRESSES: Final = 10_000
 _SHOWN_BYTES: Final = 8
 
 
@@ -55,12 +49,10 @@ class Came:
     """Where an attempt comes from.
 
     Attributes:
-        address: The client's.
         user_agent: What the browser calls itself.
         token: Of the session that the browser still has, if any; it ends.
     """
 
-    address: str
     user_agent: str | None = None
     token: str | None = field(default=None, repr=False)
 
@@ -70,7 +62,7 @@ class _Begun:
     """An attempt that was counted and is to be judged."""
 
     digest: bytes
-    attempt: queries.Attempt
+    attempt: Attempt
     principal_id: int | None
     password_hash: str | None
 
@@ -93,24 +85,21 @@ class SignInService:
     def __init__(self, context: Context, passwords: Passwords) -> None:
         self._context = context
         self.passwords = passwords
-        self._addresses: OrderedDict[str, Bucket] = OrderedDict()
 
-    async def open(self, given: Credentials, came: Came, now_s: float) -> Opened:
+    async def open(self, given: Credentials, came: Came) -> Opened:
         """Open a session, or refuse.
 
         Args:
             given: What somebody signs in with.
             came: Where it comes from.
-            now_s: Seconds of a clock that never goes back.
 
         Raises:
-            SignInPaused: Too many attempts from the address, or failures for the login.
+            SignInPaused: Too many failures for the login.
             SignInRefused: Login and password do not belong together, or the account is shut; the same answer.
             TotpRequired: The password is right, and the account has an authenticator.
             TotpRefused: The code is wrong or spent.
             Unavailable: Too many passwords wait to be compared; the login's attempt was not counted.
         """
-        self.count_address(came.address, now_s)
         with self.passwords.turn():
             begun = await self._begin(normalise_login(given.login))
             async with self._noting(begun):
@@ -136,23 +125,8 @@ class SignInService:
                 if not verdict.right or begun.password_hash is None:
                     raise SignInRefused
                 async with self._context.database.writing(SERVICE) as session:
-                    await queries.take_back_attempt(session, begun.digest, begun.attempt)
+                    await attempts.take_back(session, LOGINS, begun.digest, begun.attempt)
         return begun.password_hash
-
-    def count_address(self, address: str, now_s: float) -> None:
-        """Count an attempt to sign in, by whatever way, by where it comes from.
-
-        Raises:
-            SignInPaused: Too many.
-        """
-        whose = limit_key(parse_address(address))
-        bucket = self._addresses.setdefault(whose, Bucket(_MINUTE_S))
-        self._addresses.move_to_end(whose)
-        if len(self._addresses) > _ADDRESSES:
-            self._addresses.popitem(last=False)
-        wait_s = bucket.take(1, self._context.settings.sign_in_attempts_per_minute / _MINUTE_S, now_s)
-        if wait_s:
-            raise SignInPaused(math.ceil(wait_s))
 
     def _writing(self, begun: _Begun) -> AbstractAsyncContextManager[AsyncSession]:
         author = Author(begun.principal_id or 0, "signing_in")
@@ -173,19 +147,19 @@ class SignInService:
         digest, now = login_digest(login), self._context.clock.now()
         nobody = Author(0, "signing_in")
         async with writing_as(self._context.database, nobody, self._context.clock) as session:
-            attempt = await queries.count_attempt(session, digest, now)
+            await session_queries.begin_counting(session, digest, now)
+            attempt = await attempts.count(session, LOGINS, digest, now)
             account = await people_queries.account_by_login(session, login)
             begun = _Begun(
                 digest,
-                attempt or queries.Attempt(0, None),
+                attempt,
                 None if account is None else account.principal_id,
                 None if account is None else account.password_hash,
             )
-            until = None if attempt else await queries.locked_until(session, digest)
-            if attempt is None:
+            if not attempt.counted:
                 note(session, Note("sign_in.locked", detail=begun.words))
-        if attempt is None:
-            raise SignInPaused(math.ceil((until - now).total_seconds()) if until else 1)
+        if not attempt.counted:
+            raise SignInPaused(attempt.wait_s(now) or 1)
         return begun
 
     async def _judge(
@@ -199,7 +173,7 @@ class SignInService:
             return SignInRefused()
         if account.totp_sealed is not None:
             if given.code is None:
-                await queries.take_back_attempt(session, begun.digest, begun.attempt)
+                await attempts.take_back(session, LOGINS, begun.digest, begun.attempt)
                 return TotpRequired()
             if not await self._is_second_factor(session, account, given.code, now):
                 note(session, Note("sign_in.failed", detail=f"{begun.words}, code"))
@@ -213,7 +187,7 @@ class SignInService:
         account.last_sign_in_at = now
         if verdict.new_hash is not None:
             account.password_hash = verdict.new_hash
-        await queries.clear_failures(session, begun.digest)
+        await session_queries.clear_failures(session, begun.digest)
         if came.token is not None:
             await end_session_of(session, came.token, now)
         opened = await open_session(

@@ -62,14 +62,14 @@ async def _numbers(context: Context, keyring: Keyring, passwords: Passwords) -> 
         key = await create_key(session, holder_id, "bench", context.clock)
         wanted = people.NewPerson("bench", "bench", Role.DISPATCHER)
         await people.create_person(session, _OPERATOR, wanted, first, context.clock)
-    opened = await door.open(Credentials("bench", password), Came("bench"), time.monotonic())
+    opened = await door.open(Credentials("bench", password), Came())
 
     async def cold() -> None:
         keyring.forget()
         await keyring.principal(key)
 
     async def sign_in() -> None:
-        await door.open(Credentials("bench", password), Came(secrets.token_hex(8)), time.monotonic())
+        await door.open(Credentials("bench", password), Came())
 
     return {
         "remembered_checks": REMEMBERED_CHECKS,

@@ -8,8 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.core.clients import LOOPBACK, Clients, limit_key, parse_address, parse_networks
-from app.core.errors import TooManyRequests
-from app.core.failures import WINDOW_S, FailureLimit
 
 PROXIES = parse_networks("10.0.0.0/8, 2001:db8:ffff::/48")
 
@@ -93,46 +91,3 @@ def test_networks_are_checked_when_they_are_read() -> None:
     with pytest.raises(ValueError, match="host bits"):
         parse_networks("10.0.0.1/8")
     assert parse_networks(" ") == ()
-
-
-class Seconds:
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-def test_who_fails_too_often_waits_until_the_window_ends() -> None:
-    seconds = Seconds()
-    limit = FailureLimit(3, seconds)
-    for _ in range(3):
-        limit.check("a")
-        limit.count("a")
-    with pytest.raises(TooManyRequests) as refused:
-        limit.check("a")
-    assert refused.value.retry_after_s == WINDOW_S
-    limit.check("b")
-    seconds.now += WINDOW_S - 0.5
-    with pytest.raises(TooManyRequests) as refused:
-        limit.check("a")
-    assert refused.value.retry_after_s == 1
-    seconds.now += 0.5
-    limit.check("a")
-
-
-def test_counting_takes_no_more_memory_than_it_may() -> None:
-    limit = FailureLimit(1, Seconds(), capacity=100)
-    for number in range(1000):
-        limit.count(str(number))
-    assert len(limit) == 100
-    with pytest.raises(TooManyRequests):
-        limit.check("999")
-
-
-def test_no_limit_counts_nothing() -> None:
-    limit = FailureLimit(0, Seconds())
-    for _ in range(5):
-        limit.count("a")
-        limit.check("a")
-    assert len(limit) == 0

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.core.limits import BURST_S, Bucket
+from app.core.limits import BURST_S, Bucket, KeyedBuckets
 
 
 def test_a_full_bucket_is_let_through_at_once_and_then_the_rate() -> None:
@@ -44,3 +44,27 @@ def test_in_no_time_more_is_let_through_than_rate_and_burst(asked: list[tuple[in
         if bucket.take(n, per_s, now_s) == 0.0:
             taken, largest = taken + n, max(largest, n)
     assert taken <= per_s * (now_s + BURST_S) + largest
+
+
+def test_asking_for_the_wait_takes_nothing() -> None:
+    bucket = Bucket()
+    assert [bucket.wait_s(20, 10, 0.0) for _ in range(3)] == [0.0] * 3
+    bucket.take(20, 10, 0.0)
+    assert [bucket.wait_s(5, 10, 0.0) for _ in range(3)] == [0.5] * 3
+    assert bucket.take(5, 10, 0.5) == 0.0
+
+
+def test_each_key_has_a_bucket_of_its_own() -> None:
+    buckets = KeyedBuckets(burst_s=60)
+    assert [buckets.take("a", 0.05, 0.0) for _ in range(4)] == [0.0, 0.0, 0.0, 20.0]
+    assert (buckets.wait_s("a", 0.05, 15.0), buckets.wait_s("b", 0.05, 15.0)) == (5.0, 0.0)
+    assert buckets.wait_s("a", 0.05, 20.0) == 0.0
+
+
+def test_keys_take_no_more_memory_than_they_may() -> None:
+    buckets = KeyedBuckets(capacity=100)
+    for number in range(1000):
+        buckets.take(str(number), 0.5, 0.0)
+        assert number == 0 or buckets.take("0", 0.5, 0.0) > 0, "what is counted again is not forgotten"
+    assert len(buckets) == 100
+    assert buckets.wait_s("1", 0.5, 0.0) == 0

@@ -18,7 +18,6 @@ from app.access.cookies import COOKIE, PLAIN_COOKIE
 from app.access.domain import Role
 from app.access.passwords import Passwords, Verdict
 from app.core.clock import FixedClock
-from app.core.failures import FailureLimit
 from app.core.settings import Settings
 from app.main import create_app
 from tests.api import Principals, problem_fields, services
@@ -226,7 +225,7 @@ async def test_no_connection_to_the_database_waits_for_a_hash(
 async def test_sessions_that_never_were_are_counted_and_those_that_are_over_are_not(
     people: People, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(services(people.application).guard, "failures", FailureLimit(5))
+    monkeypatch.setattr(people.context.settings, "failures_per_minute", 5)
     transport = httpx.ASGITransport(people.application, raise_app_exceptions=False, client=("192.0.2.44", 1))
 
     async def asked(token: str | None = None, **headers: str) -> int:
