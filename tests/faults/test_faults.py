@@ -1,8 +1,14 @@
 """Acknowledged means stored: each fault once, under load; afterwards all that was ever acknowledged is there."""
 
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import pytest
+from typer.testing import CliRunner
 
 from app.bench.torture.faults import Fault, inject
+from app.cli import benchmarks
 from app.cli.torture import Stand
 from tests.factories.faults import settled_verdict
 from tests.scale import SCALE
@@ -17,3 +23,19 @@ def test_an_acknowledged_ping_outlives(up: Stand, fault: Fault) -> None:
     verdict = settled_verdict(up)
     assert verdict.broken() == {}
     assert verdict.acknowledged > 0
+
+
+def test_the_command_draws_faults_and_finds_nothing_lost(up: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
+    @contextmanager
+    def stand(clients: int, **_: float) -> Iterator[Stand]:
+        assert clients == 4
+        yield up
+
+    monkeypatch.setattr(benchmarks, "stand", stand)
+    words = ["torture", "--json", "--minutes", "0.1", "--clients", "4", "--seed", "43"]
+    result = CliRunner().invoke(benchmarks.bench_app, words, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    numbers = json.loads(result.stdout.splitlines()[-1])
+    assert sum(numbers["faults"].values()) > 0
+    assert numbers["lost"] == 0
+    assert numbers["acknowledged"] > 0

@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
@@ -14,7 +13,6 @@ import pytest
 from psycopg import connect
 
 from app.bench.copying import PingCopy, bare_copy_rows_per_s
-from app.bench.fleet import register_fleet
 from app.bench.growth import fill
 from app.bench.ingest import Extent, Target, measure
 from app.bench.load_process import Job, LoadProcess
@@ -22,14 +20,11 @@ from app.bench.pings import Fleet, Load, Timeline
 from app.bench.processes import cpu_s, postmaster_pid, rss_mib
 from app.bench.row_security import without_row_security
 from app.bench.sizes import sizes
-from app.cli.benchmarks import _target
 from app.cli.cluster import ClusterUrls
-from app.cli.stage import Stage, running_service
 from app.core.clock import SystemClock
 from app.core.errors import AppError
-from tests.database import clone_of
+from tests.integration.bench.conftest import DEVICES
 
-DEVICES = 300
 NOW = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
 
 
@@ -79,20 +74,6 @@ def test_a_copy_follows_the_table_when_its_columns_change(urls: ClusterUrls, loa
         with pytest.raises(AppError, match="no value for the columns place of odd"):
             PingCopy(connection, "odd")
     assert row == (1_000, True, 1.0, None, "1", True, 5, True, 1_000, 0, load.speed_kmh.max() * 10)
-
-
-@pytest.fixture(scope="module")
-def stage(template_urls: ClusterUrls, worker_id: str) -> Iterator[Stage]:
-    """A service as a process, on a clone of its own with a small fleet."""
-    with clone_of(template_urls, f"leasetrace_bench_{worker_id}") as urls:
-        registered = register_fleet(urls.owner_url, DEVICES)
-        with running_service(urls) as service:
-            yield Stage(urls, service, registered)
-
-
-@pytest.fixture(scope="module")
-def target(stage: Stage) -> Target:
-    return _target(stage)
 
 
 def test_everything_is_measured_once(target: Target) -> None:
