@@ -7,8 +7,9 @@ import numpy as np
 
 from app.clusters.dbscan import NOISE, IntArray, Points, dbscan, touching
 from app.clusters.domain import CaseScene
+from app.clusters.schemas import TallyOut
 from app.clusters.shape import centroid, cluster_id, hull_ring
-from app.clusters.tallies import Tally, tally_groups
+from app.clusters.tallies import tally_groups
 from app.jurisdictions.domain import TerritoryInfo
 from app.telemetry.domain import E7
 
@@ -39,7 +40,7 @@ class Cluster:
     cluster_id: str
     territory: TerritoryInfo
     members: tuple[int, ...]
-    tally: Tally
+    tally: TallyOut
     centroid: tuple[float, float]
     hull: tuple[tuple[float, float], ...] | None
     touches: tuple[Neighbour, ...]
@@ -89,7 +90,7 @@ def clusters_of(scene: CaseScene, considered: IntArray, *, radius_m: float, min_
         )
         for number, rows in enumerate(members)
     ]
-    return tuple(sorted(found, key=lambda c: (-c.tally.n_assets, -c.tally.value_fen, c.cluster_id)))
+    return tuple(sorted(found, key=lambda c: (-c.tally.n_assets, -c.tally.value_yuan, c.cluster_id)))
 
 
 def _coordinates(scene: CaseScene, rows: IntArray) -> tuple[IntArray, IntArray]:

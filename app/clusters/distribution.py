@@ -5,16 +5,46 @@ value.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Final, NamedTuple
+from collections.abc import Callable, Iterable
+from dataclasses import fields
+from operator import attrgetter
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
 from app.clusters.domain import NOWHERE, PRESENCES, STATES, CaseScene, Presence, RollUpLevel
-from app.clusters.tallies import Tally, tally_all, tally_groups
+from app.clusters.schemas import (
+    CaseRef,
+    CourtRef,
+    DistributionOut,
+    DistributionRowOut,
+    DivisionOfLevelRef,
+    MainCourtOut,
+    MainOut,
+    NotifyOut,
+    ParametersOut,
+    ReasonCountOut,
+    TallyOut,
+    TotalsOut,
+    UnplacedOut,
+)
+from app.clusters.tallies import tally_all, tally_groups
 from app.enforcement.domain import ReasonCode, Seizability, State
 from app.jurisdictions.domain import CourtInfo, DivisionLevel, TerritoryInfo
+from app.jurisdictions.schemas import LayerOut
+
+NOTES: Final = (
+    "候选法院,并非裁定。 A court named here is a candidate: its territory holds the assets; this is no ruling.",
+    "总数 = 已定位(新 + 旧) + 辖区外 + 从未定位 + 不再提供。",
+    "Assets = located (fresh + stale) + outside + never located + withheld.",
+    "不再提供:已解除查封或案件已结。 Withheld: released, or the case is closed; its place is not told any more.",
+    "位置系定位终端的位置。 A position is that of the tracking device, and as old as its fix.",
+    "旧:最近一次可信定位早于新鲜期限。 Stale: the last fix that can be believed is older than the freshness limit.",
+    "近界:距县级界线很近,行动前须核实辖区。 Near a border: close to a county border; check the territory first.",
+    "他省的,适用委托执行的规定。 In another province, the rules of entrusted enforcement apply.",
+)
+"""How to read a distribution, in both languages."""
+
 
 NO_INTERMEDIATE_COURT: Final = (
     "No intermediate court is known for this prefecture: a municipality has several, and a unit directly under a "
@@ -22,12 +52,8 @@ NO_INTERMEDIATE_COURT: Final = (
 )
 
 
-class Division(NamedTuple):
-    """A division that assets are in."""
-
-    level: DivisionLevel
-    adcode: int
-    name: str
+_COUNTS: Final = tuple(field.name for field in fields(TallyOut))
+_counts_of: Final = attrgetter(*_COUNTS)
 
 
 class Area(NamedTuple):
@@ -35,11 +61,11 @@ class Area(NamedTuple):
 
     court: CourtInfo | None
     """The court; None in a roll-up to divisions, and where no court is known."""
-    division: Division | None
+    division: DivisionOfLevelRef | None
     """The division; None in a roll-up to courts, save where no court is known."""
     no_court_reason: str | None
     """Why no court is known, in a roll-up to courts."""
-    province: Division
+    province: DivisionOfLevelRef
     """The province that it lies in."""
 
     @property
@@ -48,93 +74,58 @@ class Area(NamedTuple):
         return self.court.code if self.court else str(self.division.adcode) if self.division else ""
 
 
-class Row(NamedTuple):
-    """The assets in one area."""
-
-    area: Area
-    cross_province: bool
-    """Whether it is in another province than the enforcing court: that decides the procedure."""
-    verified: bool
-    """Whether a table of courts has confirmed every territory in it."""
-    caveats: tuple[str, ...]
-    """What is doubtful about its courts."""
-    tally: Tally
-
-
-@dataclass(frozen=True, slots=True)
-class ReasonCount:
-    """How many assets have a reason for a no.
-
-    Attributes:
-        state: Not seizable, or held.
-        code: The reason.
-        clause: The clause that it rests on, where there is one.
-        n_assets: Assets that have it, perhaps among others.
-        n_mainly: Assets whose main reason it is: over all reasons these add up to the state's count.
-        example: The reason in words, of the first asset that has it.
-    """
-
-    state: State
-    code: ReasonCode
-    clause: str | None
-    n_assets: int
-    n_mainly: int
-    example: str
-
-
-@dataclass(frozen=True, slots=True)
-class Distribution:
-    """Where the assets of a case are.
-
-    Attributes:
-        level: To what they are rolled up.
-        rows: One per area, most assets first.
-        unplaced: Those outside every territory, and those never located.
-        totals: All of them.
-        located: Those in the territory of a court.
-        seizable: Those that the rule lets be seized, wherever they are.
-        reasons: Why assets are not to be seized.
-        main_by_count: The area (of courts) with most located assets; None where none is located.
-        main_by_value: The area (of courts) with most value; None where nothing located has a value.
-        high_courts_to_notify: High courts of other provinces that hold assets, most assets first.
-    """
-
-    level: RollUpLevel
-    rows: tuple[Row, ...]
-    unplaced: Mapping[Presence, Tally]
-    totals: Tally
-    located: Tally
-    seizable: Tally
-    reasons: tuple[ReasonCount, ...]
-    main_by_count: Row | None
-    main_by_value: Row | None
-    high_courts_to_notify: tuple[Row, ...]
-
-
-def distribute(scene: CaseScene, level: RollUpLevel) -> Distribution:
+def distribute(scene: CaseScene, level: RollUpLevel) -> DistributionOut:
     """Roll the assets of a case up to courts or divisions."""
-    placed = scene.placed
+    placed, moment = scene.placed, scene.moment
     rows = _rows(scene, level)
     courts = rows if level.of_courts else _rows(scene, RollUpLevel.BASIC)
     high = rows if level is RollUpLevel.HIGH else _rows(scene, RollUpLevel.HIGH)
-    by_value = min(courts, key=lambda r: (-r.tally.value_fen, -r.tally.n_assets, r.area.key), default=None)
-    by_presence = tally_groups(placed, placed.presence, len(PRESENCES))
-    return Distribution(
-        level=level,
+    by_value = min(courts, key=lambda r: (-r.value_yuan, -r.n_assets, _key(r)), default=None)
+    located = tally_groups(placed, np.where(placed.located, 0, NOWHERE), 1)[0]
+    by_presence = dict(zip(PRESENCES, tally_groups(placed, placed.presence, len(PRESENCES)), strict=True))
+    return DistributionOut(
+        case=CaseRef.of(scene),
+        as_of=moment.as_of,
+        data_as_of=moment.data_as_of,
+        computed_at=moment.computed_at,
+        parameters=ParametersOut(
+            level=level,
+            fresh_within=scene.fresh_within,
+            as_of=moment.as_of if moment.past else None,
+            near_border_m=scene.near_border_m,
+        ),
+        layer=LayerOut.model_validate(scene.layer),
+        totals=_totals(scene, by_presence, located),
         rows=rows,
-        unplaced={p: t for p, t in zip(PRESENCES, by_presence, strict=True) if not p.located},
-        totals=tally_all(placed),
-        located=tally_groups(placed, np.where(placed.located, 0, NOWHERE), 1)[0],
-        seizable=tally_groups(placed, placed.state, len(STATES))[STATES.index(State.SEIZABLE)],
+        unplaced=[
+            UnplacedOut(presence="outside", **_counts(by_presence[Presence.OUTSIDE])),
+            UnplacedOut(presence="never_located", **_counts(by_presence[Presence.NEVER_LOCATED])),
+            UnplacedOut(presence="withheld", **_counts(by_presence[Presence.WITHHELD])),
+        ],
+        main_court=MainCourtOut(
+            by_count=_main(courts[0], courts[0].n_assets / located.n_assets) if courts else None,
+            by_value=_main(by_value, by_value.value_yuan / located.value_yuan)
+            if by_value and by_value.value_yuan
+            else None,
+        ),
+        high_courts_to_notify=[
+            NotifyOut(
+                court=row.court,
+                province=row.province,
+                n_assets=row.n_assets,
+                n_seizable=row.n_seizable,
+                value_yuan=row.value_yuan,
+            )
+            for row in high
+            if row.cross_province
+        ],
         reasons=_count_reasons(scene.seizability),
-        main_by_count=courts[0] if courts else None,
-        main_by_value=by_value if by_value and by_value.tally.value_fen else None,
-        high_courts_to_notify=tuple(row for row in high if row.cross_province),
+        notes=list(NOTES),
     )
 
 
-def _rows(scene: CaseScene, level: RollUpLevel) -> tuple[Row, ...]:
-    """Group the located assets: first by territory, then territories by area."""
+def _rows(scene: CaseScene, level: RollUpLevel) -> list[DistributionRowOut]:
+    """Group the located assets: first by territory, then territories by area; most assets first."""
     ids, of_asset = np.unique(scene.placed.territory_id, return_inverse=True)
     number_of: dict[str, int] = {}
     areas: list[tuple[Area, list[TerritoryInfo]]] = []
@@ -153,35 +144,86 @@ def _rows(scene: CaseScene, level: RollUpLevel) -> tuple[Row, ...]:
     group = np.array(number, dtype=np.int64)[of_asset]
     tallies = tally_groups(scene.placed, group, len(areas))
     rows = [
-        Row(
-            area=area,
+        DistributionRowOut(
+            court=None if area.court is None else CourtRef.of(area.court),
+            division=area.division,
+            no_court_reason=area.no_court_reason,
+            province=area.province,
             cross_province=area.province.adcode != scene.court.province_adcode,
             verified=all(t.verified for t in territories),
-            caveats=tuple(dict.fromkeys(t.caveat for t in territories if t.caveat)),
-            tally=tallies[at],
+            caveats=list(dict.fromkeys(t.caveat for t in territories if t.caveat)),
+            **_counts(tally),
         )
-        for at, (area, territories) in enumerate(areas)
+        for (area, territories), tally in zip(areas, tallies, strict=True)
     ]
-    return tuple(sorted(rows, key=lambda r: (-r.tally.n_assets, -r.tally.value_fen, r.area.key)))
+    return sorted(rows, key=lambda r: (-r.n_assets, -r.value_yuan, _key(r)))
 
 
-def county_of(t: TerritoryInfo) -> Division:
+def _key(row: DistributionRowOut) -> str:
+    return row.court.code if row.court else str(row.division.adcode) if row.division else ""
+
+
+def _counts(tally: TallyOut) -> dict[str, Any]:
+    """Return the members of a tally, for a type that has more members."""
+    return dict(zip(_COUNTS, _counts_of(tally), strict=True))
+
+
+def _totals(scene: CaseScene, by_presence: dict[Presence, TallyOut], located: TallyOut) -> TotalsOut:
+    placed = scene.placed
+    totals = tally_all(placed)
+    seizable = tally_groups(placed, placed.state, len(STATES))[STATES.index(State.SEIZABLE)]
+    return TotalsOut(
+        assets=totals.n_assets,
+        located=located.n_assets,
+        fresh=totals.n_fresh,
+        stale=totals.n_stale,
+        outside=by_presence[Presence.OUTSIDE].n_assets,
+        never_located=by_presence[Presence.NEVER_LOCATED].n_assets,
+        withheld=by_presence[Presence.WITHHELD].n_assets,
+        seizable=totals.n_seizable,
+        not_seizable=totals.n_not_seizable,
+        held=totals.n_held,
+        value_yuan=totals.value_yuan,
+        value_located_yuan=located.value_yuan,
+        value_seizable_yuan=seizable.value_yuan,
+        without_value=totals.n_without_value,
+        near_border=totals.near_border,
+        confidence=totals.confidence,
+        oldest_fix=totals.oldest_fix,
+        newest_fix=totals.newest_fix,
+    )
+
+
+def _main(row: DistributionRowOut, share: float) -> MainOut:
+    return MainOut(
+        court=row.court,
+        division=row.division,
+        no_court_reason=row.no_court_reason,
+        province=row.province,
+        cross_province=row.cross_province,
+        n_assets=row.n_assets,
+        value_yuan=row.value_yuan,
+        share=round(share, 4),
+    )
+
+
+def county_of(t: TerritoryInfo) -> DivisionOfLevelRef:
     """Return the county that a territory lies in."""
-    return Division(DivisionLevel.COUNTY, t.county_adcode, t.county)
+    return DivisionOfLevelRef(level=DivisionLevel.COUNTY, adcode=t.county_adcode, name=t.county)
 
 
-def prefecture_of(t: TerritoryInfo) -> Division:
+def prefecture_of(t: TerritoryInfo) -> DivisionOfLevelRef:
     """Return the prefecture that a territory lies in."""
-    return Division(DivisionLevel.PREFECTURE, t.prefecture_adcode, t.prefecture)
+    return DivisionOfLevelRef(level=DivisionLevel.PREFECTURE, adcode=t.prefecture_adcode, name=t.prefecture)
 
 
-def province_of(t: TerritoryInfo) -> Division:
+def province_of(t: TerritoryInfo) -> DivisionOfLevelRef:
     """Return the province that a territory lies in."""
-    return Division(DivisionLevel.PROVINCE, t.province_adcode, t.province)
+    return DivisionOfLevelRef(level=DivisionLevel.PROVINCE, adcode=t.province_adcode, name=t.province)
 
 
 def _court_area(
-    t: TerritoryInfo, court: CourtInfo | None, instead: Callable[[TerritoryInfo], Division], why_not: str
+    t: TerritoryInfo, court: CourtInfo | None, instead: Callable[[TerritoryInfo], DivisionOfLevelRef], why_not: str
 ) -> Area:
     return (
         Area(None, instead(t), why_not, province_of(t)) if court is None else Area(court, None, None, province_of(t))
@@ -198,7 +240,7 @@ _AREA_OF: Final[dict[RollUpLevel, Callable[[TerritoryInfo], Area]]] = {
 }
 
 
-def _count_reasons(seizability: Iterable[Seizability]) -> tuple[ReasonCount, ...]:
+def _count_reasons(seizability: Iterable[Seizability]) -> list[ReasonCountOut]:
     having: Counter[tuple[State, ReasonCode]] = Counter()
     mainly: Counter[tuple[State, ReasonCode]] = Counter()
     words: dict[tuple[State, ReasonCode], tuple[str | None, str]] = {}
@@ -209,7 +251,14 @@ def _count_reasons(seizability: Iterable[Seizability]) -> tuple[ReasonCount, ...
             mainly[key] += place == 0
             words.setdefault(key, (reason.clause, reason.text))
     counts = [
-        ReasonCount(state, code, words[state, code][0], n, mainly[state, code], words[state, code][1])
+        ReasonCountOut(
+            state=state,
+            code=code,
+            clause=words[state, code][0],
+            n_assets=n,
+            n_mainly=mainly[state, code],
+            example=words[state, code][1],
+        )
         for (state, code), n in having.items()
     ]
-    return tuple(sorted(counts, key=lambda c: (-c.n_mainly, -c.n_assets, c.code)))
+    return sorted(counts, key=lambda c: (-c.n_mainly, -c.n_assets, c.code))

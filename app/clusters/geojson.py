@@ -8,16 +8,19 @@ from app.clusters.clustering import Cluster, Neighbour
 from app.clusters.distribution import county_of, prefecture_of, province_of
 from app.clusters.domain import CONFIDENCES, PRESENCES, CaseScene, Presence
 from app.clusters.schemas import (
+    CaseRef,
     ClusterFeatureOut,
     ClusterParametersOut,
     ClusterPropertiesOut,
     ClustersOut,
+    CourtRef,
     MemberOut,
     PointGeometryOut,
     PolygonGeometryOut,
     TouchOut,
 )
-from app.clusters.wire import case_out, court_out, division_out, layer_out
+from app.jurisdictions.domain import CourtInfo
+from app.jurisdictions.schemas import LayerOut
 from app.telemetry.domain import Source
 
 _FRESH: Final = PRESENCES.index(Presence.FRESH)
@@ -38,12 +41,12 @@ def clusters_out(
     return ClustersOut(
         type="FeatureCollection",
         features=[_feature(cluster, scene) for cluster in clusters],
-        case=case_out(scene),
+        case=CaseRef.of(scene),
         as_of=scene.moment.as_of,
         data_as_of=scene.moment.data_as_of,
         computed_at=scene.moment.computed_at,
         parameters=parameters,
-        layer=layer_out(scene),
+        layer=LayerOut.model_validate(scene.layer),
         considered=considered,
         clustered=sum(cluster.tally.n_assets for cluster in clusters),
     )
@@ -64,13 +67,13 @@ def _properties(cluster: Cluster, scene: CaseScene) -> ClusterPropertiesOut:
     territory, tally = cluster.territory, cluster.tally
     members = [_member(row, scene) for row in cluster.members]
     return ClusterPropertiesOut(
-        court=court_out(territory.basic),
+        court=_court(territory.basic),
         basis=territory.basis,
         verified=territory.verified,
         caveat=territory.caveat,
-        county=division_out(county_of(territory)),
-        prefecture=division_out(prefecture_of(territory)),
-        province=division_out(province_of(territory)),
+        county=county_of(territory),
+        prefecture=prefecture_of(territory),
+        province=province_of(territory),
         cross_province=territory.province_adcode != scene.court.province_adcode,
         centroid=cluster.centroid,
         n=tally.n_assets,
@@ -87,11 +90,13 @@ def _properties(cluster: Cluster, scene: CaseScene) -> ClusterPropertiesOut:
     )
 
 
+def _court(court: CourtInfo | None) -> CourtRef | None:
+    return None if court is None else CourtRef.of(court)
+
+
 def _touch(neighbour: Neighbour) -> TouchOut:
     territory = neighbour.territory
-    return TouchOut(
-        cluster_id=neighbour.cluster_id, court=court_out(territory.basic), county=division_out(county_of(territory))
-    )
+    return TouchOut(cluster_id=neighbour.cluster_id, court=_court(territory.basic), county=county_of(territory))
 
 
 def _member(row: int, scene: CaseScene) -> MemberOut:

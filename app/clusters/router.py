@@ -11,8 +11,7 @@ from app.clusters import service
 from app.clusters.domain import RollUpLevel
 from app.clusters.filters import MAX_WKT_CHARS
 from app.clusters.letter import to_csv, to_xlsx
-from app.clusters.schemas import ClusterParametersOut, ClustersOut, DistributionOut
-from app.clusters.wire import to_json
+from app.clusters.schemas import ClusterParametersOut, ClustersOut, DistributionOut, to_json
 from app.core.clock import in_shanghai
 from app.core.examples import load_example
 from app.core.exports import export_headers, repr_digest

@@ -24,7 +24,6 @@ from app.clusters.geojson import clusters_out
 from app.clusters.letter import Letter, compose
 from app.clusters.placing import place
 from app.clusters.schemas import ClusterParametersOut, ClustersOut, DistributionOut
-from app.clusters.wire import distribution_out
 from app.core.clock import Clock
 from app.core.errors import InvalidInput
 from app.core.geodesy import BoolArray
@@ -67,7 +66,7 @@ async def distribution_of(
         InvalidInput: ``as_of`` is in the future.
     """
     scene = await scene_of(session, visibility, case_id, context, layer, fresh_within=fresh_within, as_of=as_of)
-    answer = distribution_out(scene, distribute(scene, level))
+    answer = distribute(scene, level)
     past = None if as_of is None else (as_of, as_of)
     note(session, Note("distribution.read", case_id, _looked_at(scene), past, results=len(answer.rows)))
     return answer

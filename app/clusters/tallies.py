@@ -1,56 +1,19 @@
 """Counting assets and adding up their values, group by group; pure."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 
 from app.clusters.dbscan import IntArray
 from app.clusters.domain import CONFIDENCES, NO_FIX, PRESENCES, STATES, Placed
+from app.clusters.schemas import ConfidenceOut, TallyOut
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LATER: Final = np.iinfo(np.int64).max
 
 
-class Tally(NamedTuple):
-    """Counts and value of some assets; there may be one for each of thousands of courts."""
-
-    n_assets: int
-    """How many: fresh, stale, outside, never located and withheld add up to it, and so do the three states."""
-    n_fresh: int
-    n_stale: int
-    n_outside: int
-    n_never_located: int
-    n_withheld: int
-    n_seizable: int
-    n_not_seizable: int
-    n_held: int
-    n_high: int
-    """How many located ones have their place for sure; high, medium and low add up to fresh and stale."""
-    n_medium: int
-    n_low: int
-    value_fen: int
-    """Sum of the estimated values, hundredths of a yuan."""
-    n_without_value: int
-    """How many of them nobody estimated; they add nothing to the sum."""
-    near_border: int
-    """How many are near a county border."""
-    oldest_fix: datetime | None
-    """The oldest of their positions, UTC; None where none has one."""
-    newest_fix: datetime | None
-
-    @property
-    def n_located(self) -> int:
-        """How many are in the territory of a court."""
-        return self.n_fresh + self.n_stale
-
-    @property
-    def value_yuan(self) -> float:
-        """Sum of the estimated values, yuan."""
-        return self.value_fen / 100
-
-
-def tally_groups(placed: Placed, group: IntArray, count: int) -> list[Tally]:
+def tally_groups(placed: Placed, group: IntArray, count: int) -> list[TallyOut]:
     """Count the assets of each group.
 
     Args:
@@ -66,21 +29,54 @@ def tally_groups(placed: Placed, group: IntArray, count: int) -> list[Tally]:
     np.maximum.at(newest, of, fixed_us)
     oldest = np.full(count, _LATER)
     np.minimum.at(oldest, of, np.where(fixed_us == NO_FIX, _LATER, fixed_us))
+    fresh, stale, *_ = _each(of, placed.presence[rows], count, len(PRESENCES)).tolist()
     columns = (
-        np.bincount(of, minlength=count),
-        *_each(of, placed.presence[rows], count, len(PRESENCES)),
-        *_each(of, placed.state[rows], count, len(STATES)),
-        *_each(of, placed.confidence[rows], count, len(CONFIDENCES)),
-        value,
-        np.bincount(of[~placed.valued[rows]], minlength=count),
-        np.bincount(of[placed.near_border[rows]], minlength=count),
+        np.bincount(of, minlength=count).tolist(),
+        fresh,
+        stale,
+        *_each(of, placed.state[rows], count, len(STATES)).tolist(),
+        *_each(of, placed.confidence[rows], count, len(CONFIDENCES)).tolist(),
+        value.tolist(),
+        np.bincount(of[~placed.valued[rows]], minlength=count).tolist(),
+        np.bincount(of[placed.near_border[rows]], minlength=count).tolist(),
+        _moments(oldest),
+        _moments(newest),
     )
-    counts = zip(*(column.tolist() for column in columns), strict=True)
-    fixes = zip(_moments(oldest), _moments(newest), strict=True)
-    return [Tally._make(numbers + times) for numbers, times in zip(counts, fixes, strict=True)]
+    return [
+        TallyOut(
+            n_assets=n_assets,
+            n_fresh=n_fresh,
+            n_stale=n_stale,
+            n_seizable=n_seizable,
+            n_not_seizable=n_not_seizable,
+            n_held=n_held,
+            value_yuan=value_fen / 100,
+            n_without_value=n_without_value,
+            near_border=near_border,
+            confidence=ConfidenceOut(high=high, medium=medium, low=low),
+            oldest_fix=oldest_fix,
+            newest_fix=newest_fix,
+        )
+        for (
+            n_assets,
+            n_fresh,
+            n_stale,
+            n_seizable,
+            n_not_seizable,
+            n_held,
+            high,
+            medium,
+            low,
+            value_fen,
+            n_without_value,
+            near_border,
+            oldest_fix,
+            newest_fix,
+        ) in zip(*columns, strict=True)
+    ]
 
 
-def tally_all(placed: Placed) -> Tally:
+def tally_all(placed: Placed) -> TallyOut:
     """Count all assets."""
     return tally_groups(placed, np.zeros(len(placed.state), dtype=np.int64), 1)[0]
 

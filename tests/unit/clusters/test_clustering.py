@@ -9,8 +9,7 @@ import pytest
 from app.clusters.clustering import Cluster, clusters_of
 from app.clusters.domain import CaseScene, Presence
 from app.clusters.geojson import clusters_out
-from app.clusters.schemas import ClusterParametersOut
-from app.clusters.wire import to_json
+from app.clusters.schemas import ClusterParametersOut, to_json
 from app.core.geodesy import destination, distance_m
 from app.jurisdictions.domain import TerritoryInfo
 from tests.factories.distribution import (
@@ -80,7 +79,7 @@ def test_clusters_stay_within_territories_and_name_those_they_touch() -> None:
     assert [(n.cluster_id, n.territory) for n in kunshan.touches] == [(jiading.cluster_id, JIADING_COUNTY)]
     assert changning.touches == ()
     assert ids_of(kunshan, case_scene(assets)) == [1, 2, 3, 4, 5, 6]
-    assert kunshan.tally.value_fen == 6 * 100_00
+    assert kunshan.tally.value_yuan == 6 * 100
 
 
 def test_order_of_assets_never_matters() -> None:

@@ -1,7 +1,7 @@
 """Every asset is counted exactly once, at every level, whatever is known of it."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
 import pytest
@@ -11,9 +11,7 @@ from pydantic import TypeAdapter
 
 from app.clusters.distribution import distribute
 from app.clusters.domain import Presence, RollUpLevel
-from app.clusters.schemas import ClustersOut, DistributionOut, TallyOut
-from app.clusters.tallies import Tally
-from app.clusters.wire import distribution_out, to_json
+from app.clusters.schemas import ClustersOut, CourtRef, DistributionOut, DistributionRowOut, TallyOut, to_json
 from app.core.examples import load_example
 from app.enforcement.domain import ReasonCode, State
 from app.tracking.domain import Confidence
@@ -57,59 +55,79 @@ def cases(draw: st.DrawFn) -> list[AssetSpec]:
     return assets
 
 
-def numbers(tally: Tally) -> tuple[int, ...]:
-    """All of a tally that adds up: everything but the times of fixes."""
-    return tuple(number for number in tally if isinstance(number, int))
+def key(row: DistributionRowOut) -> str:
+    return row.court.code if row.court else str(row.division.adcode) if row.division else ""
 
 
-def sum_of(tallies: Iterable[Tally]) -> tuple[int, ...]:
-    return tuple(sum(column) for column in zip(*(numbers(t) for t in tallies), strict=True))
+def sums(parts: Sequence[TallyOut]) -> dict[str, int]:
+    """Everything of tallies that adds up: all but the times of fixes; values in hundredths of a yuan."""
+    counts = ("n_assets", "n_fresh", "n_stale", "n_seizable", "n_not_seizable", "n_held", "n_without_value")
+    return {name: sum(getattr(p, name) for p in parts) for name in (*counts, "near_border")} | {
+        "value_fen": sum(round(p.value_yuan * 100) for p in parts),
+        "high": sum(p.confidence.high for p in parts),
+        "medium": sum(p.confidence.medium for p in parts),
+        "low": sum(p.confidence.low for p in parts),
+    }
 
 
 @given(cases(), st.sampled_from(RollUpLevel))
 def test_rows_and_unplaced_add_up_to_the_totals(assets: list[AssetSpec], level: RollUpLevel) -> None:
-    found = distribute(case_scene(assets), level)
-    parts = [row.tally for row in found.rows] + list(found.unplaced.values())
-    assert sum_of(parts) == numbers(found.totals)
-    totals = found.totals
-    assert totals.n_assets == len(assets)
-    assert (
-        totals.n_fresh + totals.n_stale + totals.n_outside + totals.n_never_located == len(assets) - totals.n_withheld
-    )
-    assert totals.n_seizable + totals.n_not_seizable + totals.n_held == len(assets)
-    assert found.located.n_assets == totals.n_located == totals.n_high + totals.n_medium + totals.n_low
-    assert totals.n_held == sum(a.seizability is HELD for a in assets)
-    assert totals.n_stale == sum(a.presence is Presence.STALE for a in assets)
-    assert totals.n_low == sum(a.confidence is Confidence.LOW and a.where is not None for a in assets)
+    answer = distribute(case_scene(assets), level)
+    totals = answer.totals
+    parts: list[TallyOut] = [*answer.rows, *answer.unplaced]
+    assert sums(parts) == {
+        "n_assets": totals.assets,
+        "n_fresh": totals.fresh,
+        "n_stale": totals.stale,
+        "n_seizable": totals.seizable,
+        "n_not_seizable": totals.not_seizable,
+        "n_held": totals.held,
+        "n_without_value": totals.without_value,
+        "near_border": totals.near_border,
+        "value_fen": round(totals.value_yuan * 100),
+        "high": totals.confidence.high,
+        "medium": totals.confidence.medium,
+        "low": totals.confidence.low,
+    }
+    assert totals.located == totals.fresh + totals.stale == sum(r.n_assets for r in answer.rows)
+    assert totals.located == totals.confidence.high + totals.confidence.medium + totals.confidence.low
+    assert totals.located + totals.outside + totals.never_located + totals.withheld == totals.assets == len(assets)
+    assert totals.seizable + totals.not_seizable + totals.held == totals.assets
+    assert [p.n_assets for p in answer.unplaced] == [totals.outside, totals.never_located, totals.withheld]
+    assert len({key(row) for row in answer.rows}) == len(answer.rows)
+    mainly = {s: sum(r.n_mainly for r in answer.reasons if r.state is s) for s in State}
+    assert mainly == {State.SEIZABLE: 0, State.NOT_SEIZABLE: totals.not_seizable, State.HELD: totals.held}
+    abroad = sum(r.n_assets for r in answer.rows if r.cross_province)
+    assert sum(n.n_assets for n in answer.high_courts_to_notify) == abroad
+
+
+@given(cases(), st.sampled_from(RollUpLevel))
+def test_totals_count_what_is_there(assets: list[AssetSpec], level: RollUpLevel) -> None:
+    totals = distribute(case_scene(assets), level).totals
+    assert totals.held == sum(a.seizability is HELD for a in assets)
+    for presence, counted in {
+        Presence.FRESH: totals.fresh,
+        Presence.STALE: totals.stale,
+        Presence.OUTSIDE: totals.outside,
+        Presence.NEVER_LOCATED: totals.never_located,
+        Presence.WITHHELD: totals.withheld,
+    }.items():
+        assert counted == sum(a.presence is presence for a in assets)
+    assert totals.confidence.low == sum(a.confidence is Confidence.LOW and a.where is not None for a in assets)
     assert totals.near_border == sum(a.near_border for a in assets)
-    assert totals.n_without_value == sum(a.asset.value_fen is None for a in assets)
-    assert totals.value_fen == sum(a.asset.value_fen or 0 for a in assets)
-    assert len({row.area for row in found.rows}) == len(found.rows)
+    assert totals.without_value == sum(a.asset.value_fen is None for a in assets)
+    located = [a for a in assets if a.where is not None]
+    seizable = [a for a in assets if a.seizability is SEIZABLE]
+    assert totals.value_yuan == fen(assets) / 100
+    assert totals.value_located_yuan == fen(located) / 100
+    assert totals.value_seizable_yuan == fen(seizable) / 100
     fixes = [a.asset.position.fixed_at for a in assets if a.asset.position]
     assert totals.newest_fix == max(fixes, default=None)
     assert totals.oldest_fix == min(fixes, default=None)
 
 
-@given(cases(), st.sampled_from(RollUpLevel))
-def test_what_is_sent_adds_up_too(assets: list[AssetSpec], level: RollUpLevel) -> None:
-    answer = answered(assets, level)
-    totals = answer.totals
-    parts: list[TallyOut] = [*answer.rows, *answer.unplaced]
-    assert totals.located == totals.fresh + totals.stale
-    assert totals.located + totals.outside + totals.never_located + totals.withheld == totals.assets == len(assets)
-    assert totals.seizable + totals.not_seizable + totals.held == totals.assets
-    assert sum(p.n_assets for p in parts) == totals.assets
-    assert sum(p.n_fresh for p in parts) == totals.fresh
-    assert sum(p.n_stale for p in parts) == totals.stale
-    assert sum(p.n_seizable for p in parts) == totals.seizable
-    assert sum(p.n_not_seizable for p in parts) == totals.not_seizable
-    assert sum(p.n_held for p in parts) == totals.held
-    assert sum(round(p.value_yuan * 100) for p in parts) == round(totals.value_yuan * 100)
-    assert [p.n_assets for p in answer.unplaced] == [totals.outside, totals.never_located, totals.withheld]
-    mainly = {s: sum(r.n_mainly for r in answer.reasons if r.state is s) for s in State}
-    assert mainly == {State.SEIZABLE: 0, State.NOT_SEIZABLE: totals.not_seizable, State.HELD: totals.held}
-    abroad = sum(r.n_assets for r in answer.rows if r.cross_province)
-    assert sum(n.n_assets for n in answer.high_courts_to_notify) == abroad
+def fen(assets: Iterable[AssetSpec]) -> int:
+    return sum(a.asset.value_fen or 0 for a in assets)
 
 
 @given(cases(), st.sampled_from(RollUpLevel), st.randoms(use_true_random=False))
@@ -117,12 +135,7 @@ def test_order_of_assets_never_matters(assets: list[AssetSpec], level: RollUpLev
     shuffled = assets.copy()
     random.shuffle(shuffled)  # type: ignore[attr-defined] # hypothesis hands in a random.Random
     found, again = (distribute(case_scene(a), level) for a in (assets, shuffled))
-    assert [(r.area, numbers(r.tally)) for r in again.rows] == [(r.area, numbers(r.tally)) for r in found.rows]
-
-
-def answered(assets: list[AssetSpec], level: RollUpLevel) -> DistributionOut:
-    whole = case_scene(assets)
-    return distribution_out(whole, distribute(whole, level))
+    assert again.rows == found.rows
 
 
 def one_of_each() -> list[AssetSpec]:
@@ -139,7 +152,7 @@ def one_of_each() -> list[AssetSpec]:
 
 def test_basic_courts_most_assets_first() -> None:
     found = distribute(case_scene(one_of_each()), RollUpLevel.BASIC)
-    assert [(r.area.key, r.tally.n_assets) for r in found.rows] == [
+    assert [(key(r), r.n_assets) for r in found.rows] == [
         ("苏0583", 2),
         ("沪0105", 1),
         ("沪0114", 1),
@@ -147,21 +160,21 @@ def test_basic_courts_most_assets_first() -> None:
     ]
     assert [r.cross_province for r in found.rows] == [True, False, False, True]
     assert [r.verified for r in found.rows] == [False, False, True, True]
-    assert [r.caveats for r in found.rows] == [("renamed",), (), (), ()]
-    assert found.rows[0].tally.near_border == 1
-    assert found.rows[0].tally.n_without_value == 1
+    assert [r.caveats for r in found.rows] == [["renamed"], [], [], []]
+    assert found.rows[0].near_border == 1
+    assert found.rows[0].n_without_value == 1
 
 
 def test_a_municipality_has_no_intermediate_court_by_rule_and_still_counts() -> None:
     found = distribute(case_scene(one_of_each()), RollUpLevel.INTERMEDIATE)
     suzhou, shanghai = found.rows
-    assert suzhou.area.court == SUZHOU
-    assert suzhou.tally.n_assets == 3
-    assert shanghai.area.court is None
-    assert shanghai.area.division is not None
-    assert shanghai.area.division.adcode == SHANGHAI
-    assert "table of courts" in str(shanghai.area.no_court_reason)
-    assert shanghai.tally.n_assets == 2
+    assert suzhou.court == CourtRef.of(SUZHOU)
+    assert suzhou.n_assets == 3
+    assert shanghai.court is None
+    assert shanghai.division is not None
+    assert shanghai.division.adcode == SHANGHAI
+    assert "table of courts" in str(shanghai.no_court_reason)
+    assert shanghai.n_assets == 2
 
 
 @pytest.mark.parametrize(
@@ -175,33 +188,35 @@ def test_a_municipality_has_no_intermediate_court_by_rule_and_still_counts() -> 
 )
 def test_other_levels(level: RollUpLevel, keys: list[str]) -> None:
     found = distribute(case_scene(one_of_each()), level)
-    assert [r.area.key for r in found.rows] == keys
-    assert all((r.area.court is not None) == level.of_courts for r in found.rows)
-    assert found.main_by_count is not None
-    assert found.main_by_count.area.court is not None, "the main location is a court at every level"
+    assert [key(r) for r in found.rows] == keys
+    assert all((r.court is not None) == level.of_courts for r in found.rows)
+    assert found.main_court.by_count is not None
+    assert found.main_court.by_count.court is not None, "the main location is a court at every level"
 
 
 def test_main_court_by_count_and_by_value_differ() -> None:
     found = distribute(case_scene(one_of_each()), RollUpLevel.BASIC)
-    assert found.main_by_count is not None
-    assert found.main_by_value is not None
-    assert found.main_by_count.area.key == "苏0583"
-    assert found.main_by_value.area.key == "沪0105"
+    assert found.main_court.by_count is not None
+    assert found.main_court.by_value is not None
+    assert found.main_court.by_count.court is not None
+    assert found.main_court.by_value.court is not None
+    assert found.main_court.by_count.court.code == "苏0583"
+    assert found.main_court.by_value.court.code == "沪0105"
 
 
 def test_nothing_located_or_nothing_valued_has_no_main_court() -> None:
     found = distribute(case_scene([asset_spec(1, presence=Presence.OUTSIDE)]), RollUpLevel.BASIC)
-    assert found.main_by_count is None
-    assert found.main_by_value is None
+    assert found.main_court.by_count is None
+    assert found.main_court.by_value is None
     found = distribute(case_scene([asset_spec(1, KUNSHAN_COUNTY, value_fen=None)]), RollUpLevel.BASIC)
-    assert found.main_by_count is not None
-    assert found.main_by_value is None
+    assert found.main_court.by_count is not None
+    assert found.main_court.by_value is None
 
 
 def test_high_courts_of_other_provinces_are_to_be_notified_at_every_level() -> None:
     for level in RollUpLevel:
         found = distribute(case_scene(one_of_each()), level)
-        assert [(r.area.court, r.tally.n_assets) for r in found.high_courts_to_notify] == [(JIANGSU_HIGH, 3)]
+        assert [(r.court, r.n_assets) for r in found.high_courts_to_notify] == [(CourtRef.of(JIANGSU_HIGH), 3)]
 
 
 def test_reasons_say_how_many_and_how_many_mainly() -> None:
@@ -217,12 +232,12 @@ def test_reasons_say_how_many_and_how_many_mainly() -> None:
 
 def test_values_are_exact_to_the_fen() -> None:
     assets = [asset_spec(n, KUNSHAN_COUNTY, value_fen=10) for n in range(1, 1001)]
-    answer = answered(assets, RollUpLevel.BASIC)
+    answer = distribute(case_scene(assets), RollUpLevel.BASIC)
     assert answer.totals.value_yuan == 100.0
 
 
 def test_a_case_without_assets_has_an_answer() -> None:
-    answer = answered([], RollUpLevel.BASIC)
+    answer = distribute(case_scene(), RollUpLevel.BASIC)
     assert answer.totals.assets == 0
     assert answer.rows == []
     assert answer.as_of == NOW
@@ -233,7 +248,7 @@ def test_the_examples_of_the_page_are_what_is_sent() -> None:
     example = load_example("app.clusters", "distribution")
     distribution = TypeAdapter(DistributionOut).validate_python(example)
     assert json.loads(to_json(distribution)) == example
-    assert distribution.notes == answered([], RollUpLevel.BASIC).notes
+    assert distribution.notes == distribute(case_scene(), RollUpLevel.BASIC).notes
     totals = distribution.totals
     assert totals.assets == sum(p.n_assets for p in [*distribution.rows, *distribution.unplaced])
     assert totals.seizable == sum(p.n_seizable for p in [*distribution.rows, *distribution.unplaced])

@@ -14,7 +14,6 @@ from app.clusters.distribution import distribute
 from app.clusters.domain import Presence, RollUpLevel
 from app.clusters.letter import Letter, compose, to_csv, to_xlsx
 from app.clusters.router import _preferred
-from app.clusters.wire import distribution_out
 from app.core.exports import Cell, Stamp, check_rows, read_csv
 from app.core.workbooks import read_first_sheet
 from tests.factories.constants import NOW
@@ -32,8 +31,7 @@ def letter(stamp: Stamp = STAMP, *, past: bool = False, level: RollUpLevel = Rol
         asset_spec(4, presence=Presence.OUTSIDE, value_fen=None),
         asset_spec(5, presence=Presence.NEVER_LOCATED),
     )
-    whole = case_scene(assets, past=past)
-    return compose(distribution_out(whole, distribute(whole, level)), stamp)
+    return compose(distribute(case_scene(assets, past=past), level), stamp)
 
 
 def csv_lines(body: bytes) -> list[list[str]]:
