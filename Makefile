@@ -39,7 +39,7 @@ check: prepare ## Format, lint, types, order of the rooms, security
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/bandit -q -r app -c pyproject.toml
+	$(BIN)/bandit -q -r app benchmarks -c pyproject.toml
 
 format: prepare ## Put the code into the form that check wants
 	$(BIN)/ruff format .
@@ -49,10 +49,10 @@ openapi: prepare ## Write the OpenAPI document to openapi.json
 	@$(BIN)/leasetrace openapi >.local/openapi.json && mv .local/openapi.json openapi.json
 
 bench: prepare ## Measure everything and print JSON
-	@$(BIN)/leasetrace bench all --json
+	@$(BIN)/python -m benchmarks all --json
 
 torture: prepare ## Kill, stall and fill what the service stands on, and count lost pings (MINUTES=10)
-	@$(BIN)/leasetrace bench torture --minutes $(MINUTES)
+	@$(BIN)/python -m benchmarks torture --minutes $(MINUTES)
 
 clean: ## Stop everything and delete the cluster with its data, .venv, .local and caches
 	@if [ -x $(BIN)/leasetrace ]; then $(BIN)/leasetrace stop || true; fi

@@ -22,7 +22,6 @@ from app.access.domain import Permission, Role
 from app.api.connections import server_config
 from app.cli import background, bringing_in, identities, key_care
 from app.cli.audit import audit_app
-from app.cli.benchmarks import bench_app
 from app.cli.chain import verify_batches
 from app.cli.cluster import APPLICATION, ClusterUrls, LocalCluster, database_urls, service_url
 from app.cli.data_rights import print_report, print_retention
@@ -46,7 +45,7 @@ from app.worker.process import background_work, work_until_stopped
 
 _GC_THRESHOLD = (200_000, 50, 1000)
 """An answer makes tens of thousands of objects without cycles; the default (700) walks the loaded boundaries for them
-again and again. ``leasetrace bench clusters`` shows the difference."""
+again and again. ``python -m benchmarks clusters`` shows the difference."""
 
 _LOOPBACK_HOSTS = (background.LOOPBACK, "::1", "localhost")
 
@@ -74,7 +73,6 @@ cli.add_typer(secrets_app, name="secrets")
 cli.add_typer(feeds_app, name="feeds")
 cli.add_typer(exports_app, name="exports")
 cli.add_typer(audit_app, name="audit")
-cli.add_typer(bench_app, name="bench")
 cli.command("openapi")(print_openapi)
 key_care.add_to(keys_app)
 console = Console(highlight=False, width=None if sys.stdout.isatty() else 118)
@@ -377,10 +375,10 @@ def demo(
         raise typer.Exit(1)
 
 
-def run() -> None:
+def run(commands: typer.Typer = cli) -> None:
     """Run the command line: what is wrong is one line on standard error, and the exit code is 1."""
     try:
-        cli()
+        commands()
     except AppError as error:
         _fail(error.detail)
     except ClusterError as error:

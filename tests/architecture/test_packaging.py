@@ -19,7 +19,7 @@ LOCKS = ("requirements.lock", "requirements-dev.lock")
 SHOWN_TO_USERS = ("demo", "unit", "test", "check", "bench", "serve", "stop", "clean")
 
 
-def read(name: str) -> str:
+def read(name: str | Path) -> str:
     return (ROOT / name).read_text(encoding="utf-8")
 
 
@@ -106,12 +106,31 @@ def test_every_leasetrace_command_that_is_named_exists(
     from app.cli.main import run
 
     commands = set(leasetrace_commands()) | {("boundaries", "load"), ("keys", "create"), ("demo",), ("stop",)}
-    assert {command[0] for command in commands} >= {"serve", "migrate", "boundaries", "keys", "bench"}
+    assert {command[0] for command in commands} >= {"serve", "migrate", "boundaries", "keys"}
     for command in sorted(commands):
         monkeypatch.setattr(sys, "argv", ["leasetrace", *command, "--help"])
         with pytest.raises(SystemExit) as ended:
             run()
         assert ended.value.code == 0, f"leasetrace {' '.join(command)}: {capsys.readouterr().err}"
+
+
+def test_the_benchmarks_are_in_neither_wheel_nor_image_and_the_package_does_without_them() -> None:
+    wheel = tomllib.loads(read("pyproject.toml"))["tool"]["setuptools"]["packages"]["find"]["include"]
+    assert wheel == ["app", "app.*"]
+    assert "benchmarks" not in copied_from_the_checkout()
+    importers = [
+        file for file in (ROOT / "app").rglob("*.py") if re.search(r"(?:from|import) benchmarks\b", read(file))
+    ]
+    assert importers == []
+
+
+def test_every_benchmark_that_is_named_exists() -> None:
+    from benchmarks.commands import bench_app
+
+    texts = [read("Makefile"), read("README.md"), *(read(file) for file in (ROOT / "docs").rglob("*.md"))]
+    named = {word for text in texts for word in re.findall(r"python -m benchmarks (\w+)", text)}
+    assert {"all", "torture", "ingest", "keys"} <= named
+    assert named <= {command.name for command in bench_app.registered_commands}
 
 
 def test_compose_builds_the_image_and_waits_for_what_it_needs() -> None:

@@ -3,9 +3,9 @@
 import re
 from pathlib import Path
 
-from app.bench.torture.run import SETTLE_S
-from app.bench.torture.verdict import Verdict, compare
-from app.cli.torture import Stand
+from benchmarks.torture.run import SETTLE_S
+from benchmarks.torture.stand import Stand
+from benchmarks.torture.verdict import Verdict, compare
 
 ROOT = Path(__file__).resolve().parents[2]
 ARCHIVE = "../archive"

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from app.cli.torture import Stand, stand
+from benchmarks.torture.stand import Stand, stand
 from tests.factories.faults import archive_settings
 
 

@@ -15,17 +15,17 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from app.bench.fleet import IDENTIFIER
-from app.bench.torture.load import home_of
-from app.bench.torture.run import SETTLE_S
-from app.bench.torture.verdict import compare
 from app.cli.background import free_port
 from app.cli.cluster import OWNER
 from app.cli.postgres import Instance
-from app.cli.torture import Stand, lessors_key, service_on
 from app.core.clock import SystemClock
 from app.core.schema import migrate
 from app.core.sight_roles import roles_sql
+from benchmarks.fleet import IDENTIFIER
+from benchmarks.torture.load import home_of
+from benchmarks.torture.run import SETTLE_S
+from benchmarks.torture.stand import Stand, lessors_key, service_on
+from benchmarks.torture.verdict import compare
 from tests.factories.faults import archive_settings, documented
 
 PROGRESS_S = 60

@@ -7,9 +7,9 @@ from contextlib import contextmanager
 import pytest
 from typer.testing import CliRunner
 
-from app.bench.torture.faults import Fault, inject
-from app.cli import benchmarks
-from app.cli.torture import Stand
+from benchmarks import commands
+from benchmarks.torture.faults import Fault, inject
+from benchmarks.torture.stand import Stand
 from tests.factories.faults import settled_verdict
 from tests.scale import SCALE
 
@@ -31,9 +31,9 @@ def test_the_command_draws_faults_and_finds_nothing_lost(up: Stand, monkeypatch:
         assert clients == 4
         yield up
 
-    monkeypatch.setattr(benchmarks, "stand", stand)
+    monkeypatch.setattr(commands, "stand", stand)
     words = ["torture", "--json", "--minutes", "0.1", "--clients", "4", "--seed", "43"]
-    result = CliRunner().invoke(benchmarks.bench_app, words, catch_exceptions=False)
+    result = CliRunner().invoke(commands.bench_app, words, catch_exceptions=False)
     assert result.exit_code == 0, result.output
     numbers = json.loads(result.stdout.splitlines()[-1])
     assert sum(numbers["faults"].values()) > 0

@@ -8,9 +8,9 @@ from urllib.parse import parse_qs, urlsplit
 import numpy as np
 import pytest
 
-from app.bench.growth import DAYS, _days, steps_to
-from app.bench.pings import Fleet, PingPlan, Timeline
-from app.bench.rendering import batches, osmand, singles
+from benchmarks.growth import DAYS, _days, steps_to
+from benchmarks.pings import Fleet, PingPlan, Timeline
+from benchmarks.rendering import batches, osmand, singles
 
 NOW = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
 

@@ -15,12 +15,12 @@ from app.access.passwords import Passwords
 from app.access.roles import permissions_of
 from app.access.service import create_key, principal_for
 from app.access.sign_in import Came, Credentials, SignInService
-from app.bench.numbers import percentile_ms
 from app.core.clock import SystemClock
 from app.core.database import SERVICE, Database
 from app.core.http import Context
 from app.core.metrics import Metrics
 from app.core.settings import Settings
+from benchmarks.numbers import percentile_ms
 
 REMEMBERED_CHECKS: Final = 20_000
 COLD_CHECKS: Final = 500

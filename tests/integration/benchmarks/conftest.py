@@ -6,11 +6,11 @@ from typing import Final
 
 import pytest
 
-from app.bench.ingest import Target
-from app.cli import stage as stages
-from app.cli.benchmarks import _target
 from app.cli.cluster import ClusterUrls
-from app.cli.stage import Stage
+from benchmarks import stage as stages
+from benchmarks.commands import _target
+from benchmarks.ingest import Target
+from benchmarks.stage import Stage
 from tests.database import clone_of
 
 DEVICES: Final = 300

@@ -8,8 +8,8 @@ import httpx
 import numpy as np
 import psycopg
 
-from app.bench.fleet import Registered, open_case
-from app.bench.numbers import percentile_ms
+from benchmarks.fleet import Registered, open_case
+from benchmarks.numbers import percentile_ms
 
 REQUESTS: Final = 60
 _WARM_UP: Final = 5

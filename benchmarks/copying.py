@@ -10,9 +10,9 @@ import psycopg
 from numpy.typing import NDArray
 from psycopg import sql
 
-from app.bench.pings import Load
 from app.core.errors import AppError
 from app.telemetry.pgcopy import HEADER, PG_EPOCH_US, TRAILER, FixedRow
+from benchmarks.pings import Load
 
 _COUNTY: Final = 310_105
 _TERRITORIES: Final = 2_000

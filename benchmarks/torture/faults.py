@@ -15,9 +15,9 @@ from urllib.parse import urlsplit
 
 import psycopg
 
-from app.bench.torture.clients import Client, Crowd, Posted
-from app.bench.torture.load import Plan
-from app.bench.torture.processes import DatabaseServer, Service
+from benchmarks.torture.clients import Client, Crowd, Posted
+from benchmarks.torture.load import Plan
+from benchmarks.torture.processes import DatabaseServer, Service
 
 _PROGRESS_S: Final = 120
 _GATHER_S: Final = 4.0  # less than the clients' patience, so that what waits is answered to them

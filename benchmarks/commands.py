@@ -1,4 +1,4 @@
-"""``leasetrace bench``: each benchmark on a database of its own, with the service running as a user would run it.
+"""``python -m benchmarks``: each benchmark on a database of its own, with the service running as a user would run it.
 
 The cluster is thrown away afterwards; it waits for the disk at every commit, as the real one does.
 """
@@ -18,22 +18,28 @@ from pydantic import SecretStr
 from rich.console import Console
 
 from app.access.domain import Role
-from app.bench import answers, keys, locate, trail
-from app.bench.growth import STEPS, steps_to
-from app.bench.ingest import BATCH_ROWS, Extent, Target, measure
-from app.bench.row_security import side_by_side
-from app.bench.torture import run as torture
 from app.cli.cluster import ClusterUrls, throwaway
-from app.cli.stage import Stage, staged, tell
-from app.cli.torture import stand
 from app.core.clock import SystemClock
 from app.core.database import Database
 from app.core.schema import migrate
 from app.core.settings import Settings
 from app.jurisdictions.loading import load_bundled_layer
 from app.jurisdictions.service import LocatedLayer, LocatorProvider
+from benchmarks import answers, keys, locate, trail
+from benchmarks.growth import STEPS, steps_to
+from benchmarks.ingest import BATCH_ROWS, Extent, Target, measure
+from benchmarks.row_security import side_by_side
+from benchmarks.stage import Stage, staged, tell
+from benchmarks.torture import run as torture
+from benchmarks.torture.stand import stand
 
-bench_app = typer.Typer(help="Measure what the service does on this machine; every number is printed as JSON.")
+bench_app = typer.Typer(
+    name="benchmarks",
+    help="Measure what the service does on this machine; every number is printed as JSON.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON only.")]
 CASE_ASSETS = 671
 COURT_ASSETS = 10_000

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from app.bench.torture.clients import Crowd
-from app.bench.torture.faults import OTHER_LANES, Scene, _connect, _post_unread
-from app.bench.torture.load import Plan
-from app.bench.torture.processes import DatabaseServer, Service
+from benchmarks.torture.clients import Crowd
+from benchmarks.torture.faults import OTHER_LANES, Scene, _connect, _post_unread
+from benchmarks.torture.load import Plan
+from benchmarks.torture.processes import DatabaseServer, Service
 
 PLAN = Plan(devices=40, lanes=1 + OTHER_LANES, origin_ms=1_795_000_000_000)
 

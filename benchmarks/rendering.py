@@ -6,8 +6,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from app.bench.fleet import IDENTIFIER
-from app.bench.pings import Fleet, Load, PingPlan
+from benchmarks.fleet import IDENTIFIER
+from benchmarks.pings import Fleet, Load, PingPlan
 
 _DEGREES: Final = 10_000_000
 _KMH_PER_KNOT: Final = 1.852

@@ -9,9 +9,9 @@ from typing import Any, Final
 import psycopg
 import zstandard
 
-from app.bench.fleet import IDENTIFIER
-from app.bench.torture.clients import Posted, Receipt
-from app.bench.torture.load import Plan
+from benchmarks.fleet import IDENTIFIER
+from benchmarks.torture.clients import Posted, Receipt
+from benchmarks.torture.load import Plan
 
 _STAGE: Final = """
     CREATE TEMPORARY TABLE sent (

@@ -7,8 +7,8 @@ from typing import Final
 import psycopg
 from psycopg import errors, sql
 
-from app.bench.copying import PingCopy
-from app.bench.pings import Fleet, PingPlan
+from benchmarks.copying import PingCopy
+from benchmarks.pings import Fleet, PingPlan
 
 DAYS: Final = 30
 STEPS: Final = (1_000_000, 10_000_000, 100_000_000)

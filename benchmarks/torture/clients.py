@@ -11,7 +11,7 @@ from typing import Final, Self
 
 import httpx
 
-from app.bench.torture.load import BatchName, Plan
+from benchmarks.torture.load import BatchName, Plan
 
 _TIMEOUT_S: Final = 6.0
 _AGAIN_AFTER_S: Final = 0.1

@@ -15,11 +15,6 @@ from typing import Final
 from pydantic import SecretStr
 
 from app.access.domain import Role
-from app.bench.fleet import register_fleet
-from app.bench.torture.clients import Crowd
-from app.bench.torture.faults import OTHER_LANES, Scene
-from app.bench.torture.load import Plan
-from app.bench.torture.processes import DatabaseServer, Service
 from app.cli.background import is_ready, reserved_port
 from app.cli.cluster import CHECKOUT, DURABLE_SETTINGS, Throwaway, throwaway_server
 from app.cli.keys import make_key
@@ -27,6 +22,11 @@ from app.core.clock import SystemClock
 from app.core.schema import migrate
 from app.core.settings import Settings
 from app.jurisdictions.loading import load_bundled_layer
+from benchmarks.fleet import register_fleet
+from benchmarks.torture.clients import Crowd
+from benchmarks.torture.faults import OTHER_LANES, Scene
+from benchmarks.torture.load import Plan
+from benchmarks.torture.processes import DatabaseServer, Service
 
 DEVICES: Final = 400
 _IMAGE_BYTES: Final = 16 * 1024**3  # sparse; most of it is never written

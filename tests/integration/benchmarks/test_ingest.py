@@ -12,18 +12,18 @@ from typing import Any
 import pytest
 from psycopg import connect
 
-from app.bench.copying import PingCopy, bare_copy_rows_per_s
-from app.bench.growth import fill
-from app.bench.ingest import Extent, Target, measure
-from app.bench.load_process import Job, LoadProcess
-from app.bench.pings import Fleet, Load, Timeline
-from app.bench.processes import cpu_s, postmaster_pid, rss_mib
-from app.bench.row_security import without_row_security
-from app.bench.sizes import sizes
 from app.cli.cluster import ClusterUrls
 from app.core.clock import SystemClock
 from app.core.errors import AppError
-from tests.integration.bench.conftest import DEVICES
+from benchmarks.copying import PingCopy, bare_copy_rows_per_s
+from benchmarks.growth import fill
+from benchmarks.ingest import Extent, Target, measure
+from benchmarks.load_process import Job, LoadProcess
+from benchmarks.pings import Fleet, Load, Timeline
+from benchmarks.processes import cpu_s, postmaster_pid, rss_mib
+from benchmarks.row_security import without_row_security
+from benchmarks.sizes import sizes
+from tests.integration.benchmarks.conftest import DEVICES
 
 NOW = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
 

@@ -7,7 +7,7 @@ from typing import Self
 
 import pytest
 
-from app.bench.load import LoadFailed, closed_loop, open_loop, stored_whole
+from benchmarks.load import LoadFailed, closed_loop, open_loop, stored_whole
 
 REQUEST = b"POST /v1/pings HTTP/1.1\r\nContent-Length: 2\r\n\r\n[]"
 Answering = Callable[[asyncio.StreamWriter, int], bool]

@@ -1,6 +1,6 @@
 """The load client in a process of its own, told what to send by one line of JSON a job.
 
-``python -m app.bench.load_process`` reads jobs from standard input and writes outcomes to standard output until the
+``python -m benchmarks.load_process`` reads jobs from standard input and writes outcomes to standard output until the
 input ends, which it does when the benchmark is killed, too.
 """
 
@@ -14,10 +14,11 @@ from typing import Final, Literal, Self
 import msgspec
 import uvloop
 
-from app.bench.load import Exchanges, LoadFailed, closed_loop, open_loop, stored_whole
-from app.bench.pings import Fleet, PingPlan
-from app.bench.rendering import batches, osmand, singles
+from app.cli.cluster import CHECKOUT
 from app.core.errors import AppError
+from benchmarks.load import Exchanges, LoadFailed, closed_loop, open_loop, stored_whole
+from benchmarks.pings import Fleet, PingPlan
+from benchmarks.rendering import batches, osmand, singles
 
 _PATIENCE_S: Final = 5.0
 
@@ -108,7 +109,8 @@ class LoadProcess:
 
     def __enter__(self) -> Self:
         self._child = subprocess.Popen(
-            [sys.executable, "-m", "app.bench.load_process"],
+            [sys.executable, "-m", "benchmarks.load_process"],
+            cwd=CHECKOUT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             start_new_session=True,  # Ctrl-C is the benchmark's; the child ends with it

@@ -10,11 +10,10 @@ import pytest
 from psycopg import connect
 from typer.testing import CliRunner
 
-from app.bench import answers, keys, locate, trail
-from app.bench.ingest import Extent, Target
-from app.cli import benchmarks
 from app.cli.cluster import ClusterUrls
-from app.cli.stage import Stage
+from benchmarks import answers, commands, keys, locate, trail
+from benchmarks.ingest import Extent, Target
+from benchmarks.stage import Stage
 
 Run = Callable[..., dict[str, Any]]
 
@@ -30,13 +29,13 @@ def bench(stage: Stage, target: Target, monkeypatch: pytest.MonkeyPatch) -> Iter
         assert durable, "what is measured waits for the disk"
         return nullcontext(stage.urls)
 
-    monkeypatch.setattr(benchmarks, "staged", staged)
+    monkeypatch.setattr(commands, "staged", staged)
 
     def targeted(_stage: Stage) -> Target:
         return target  # its feed is registered once
 
-    monkeypatch.setattr(benchmarks, "throwaway", throwaway)
-    monkeypatch.setattr(benchmarks, "_target", targeted)
+    monkeypatch.setattr(commands, "throwaway", throwaway)
+    monkeypatch.setattr(commands, "_target", targeted)
     _empty(stage)
     yield _run
     _empty(stage)
@@ -48,7 +47,7 @@ def _empty(stage: Stage) -> None:
 
 
 def _run(*words: str) -> dict[str, Any]:
-    result = CliRunner().invoke(benchmarks.bench_app, [*words, "--json"], catch_exceptions=False)
+    result = CliRunner().invoke(commands.bench_app, [*words, "--json"], catch_exceptions=False)
     assert result.exit_code == 0, result.output
     (line,) = result.stdout.splitlines()
     numbers: dict[str, Any] = json.loads(line)
@@ -63,7 +62,7 @@ def _smaller(monkeypatch: pytest.MonkeyPatch, module: object, **numbers: int) ->
 
 def test_ingest(bench: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     small = partial(Extent, singles=20, scheduled_s=0.1, row_security_rounds=1)
-    monkeypatch.setattr(benchmarks, "Extent", small)
+    monkeypatch.setattr(commands, "Extent", small)
     numbers = bench("ingest", "--pings", "1000")
     assert numbers["pings"] == 1_000
     assert set(numbers["row_security_pings_per_s"]) == {"on", "off", "cost_pct"}
@@ -71,7 +70,7 @@ def test_ingest(bench: Run, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("name", ["distribution", "clusters"])
 def test_answers(bench: Run, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    _smaller(monkeypatch, benchmarks, CASE_ASSETS=40, COURT_ASSETS=60, _ROUNDS=1)
+    _smaller(monkeypatch, commands, CASE_ASSETS=40, COURT_ASSETS=60, _ROUNDS=1)
     _smaller(monkeypatch, answers, REQUESTS=2)
     numbers = bench(name)
     assert set(numbers) == {"benchmark", "assets", "requests", "p50_ms", "p95_ms", "row_security_p50_ms"}
@@ -102,14 +101,14 @@ def test_keys(bench: Run, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_all_runs_each_of_them_but_the_torture(monkeypatch: pytest.MonkeyPatch) -> None:
-    commands = {command.name for command in benchmarks.bench_app.registered_commands} - {"all", "torture"}
+    names = {command.name for command in commands.bench_app.registered_commands} - {"all", "torture"}
     ran: list[str] = []
 
     def note(name: str) -> Callable[..., None]:
         return lambda **_: ran.append(name)
 
-    for name in commands:
-        monkeypatch.setattr(benchmarks, f"bench_{name}", note(str(name)))
-    benchmarks.bench_all(as_json=True)
-    assert len(ran) == len(commands)
-    assert set(ran) == commands
+    for name in names:
+        monkeypatch.setattr(commands, f"bench_{name}", note(str(name)))
+    commands.bench_all(as_json=True)
+    assert len(ran) == len(names)
+    assert set(ran) == names

@@ -9,8 +9,8 @@ import numpy as np
 import zstandard
 from numpy.typing import NDArray
 
-from app.bench.fleet import IDENTIFIER
 from app.telemetry.domain import E7
+from benchmarks.fleet import IDENTIFIER
 
 MAX_ROWS: Final = 300
 _SINGLE_EVERY: Final = 4  # batches: many devices post one ping at a time

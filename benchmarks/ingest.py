@@ -7,16 +7,16 @@ from typing import Any, Final, Literal
 
 import httpx
 
-from app.bench.copying import bare_copy_rows_per_s
-from app.bench.growth import fill
-from app.bench.load_process import Job, LoadProcess, Outcome
-from app.bench.numbers import percentile_ms
-from app.bench.pings import MINUTE_US, Fleet, Timeline
-from app.bench.processes import cpu_s, postmaster_pid, rss_mib
-from app.bench.row_security import side_by_side
-from app.bench.sizes import sizes
 from app.core.clock import Clock
 from app.core.errors import AppError
+from benchmarks.copying import bare_copy_rows_per_s
+from benchmarks.growth import fill
+from benchmarks.load_process import Job, LoadProcess, Outcome
+from benchmarks.numbers import percentile_ms
+from benchmarks.pings import MINUTE_US, Fleet, Timeline
+from benchmarks.processes import cpu_s, postmaster_pid, rss_mib
+from benchmarks.row_security import side_by_side
+from benchmarks.sizes import sizes
 
 BATCH_ROWS: Final = 1_000
 CONNECTIONS: Final = 8

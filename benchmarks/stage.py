@@ -15,7 +15,6 @@ from pydantic import SecretStr
 from rich.console import Console
 
 from app.access.domain import Role
-from app.bench import fleet
 from app.cli.background import LOOPBACK, is_ready, reserved_port
 from app.cli.cluster import CHECKOUT, ClusterUrls, throwaway
 from app.cli.keys import make_key
@@ -24,6 +23,7 @@ from app.core.errors import AppError
 from app.core.schema import migrate
 from app.core.settings import Settings
 from app.jurisdictions.loading import load_bundled_layer
+from benchmarks import fleet
 
 _START_S: Final = 60
 _STOP_S: Final = 30

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any, Final
 
-from app.bench.torture.faults import Fault, Scene, inject
-from app.bench.torture.verdict import Verdict, compare
+from benchmarks.torture.faults import Fault, Scene, inject
+from benchmarks.torture.verdict import Verdict, compare
 
 SETTLE_S: Final = 120
 _MORE_OFTEN: Final = (Fault.SERVICE_KILL, *[Fault.DATABASE_KILL] * 3)  # the moment matters, so there are many
