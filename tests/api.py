@@ -134,6 +134,13 @@ def problem_fields(answer: httpx.Response) -> list[str]:
     return [error["field"] for error in answer.json()["errors"]]
 
 
+def free_port() -> int:
+    """Return a TCP port of the loopback address that no process uses now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 def services(application: FastAPI) -> Services:
     """Return all that an application keeps while it runs."""
     return services_of(application, Services)

@@ -14,8 +14,9 @@ from sqlalchemy.pool import NullPool
 
 from app.cli.cluster import ClusterUrls
 from app.core.clock import FixedClock
-from app.core.database import of_service, sqlalchemy_url
+from app.core.database import _ROLE, sqlalchemy_url
 from app.core.settings import Settings
+from app.core.sight_roles import SERVICE_ROLE
 from app.main import create_app
 from app.worker.loop import Surroundings
 from tests.api import ApiUser, Principals, UserView, context_of, services
@@ -150,7 +151,8 @@ async def session(application: FastAPI) -> AsyncIterator[AsyncSession]:
     options = f"{AS_SERVICE} -c timezone=UTC"
     engine = create_async_engine(sqlalchemy_url(url), poolclass=NullPool, connect_args={"options": options})
     async with AsyncSession(engine, expire_on_commit=False) as opened:
-        yield of_service(opened)
+        opened.info[_ROLE] = SERVICE_ROLE  # for ``as_service``: the connection has this role for good
+        yield opened
 
 
 @pytest.fixture

@@ -44,7 +44,7 @@ class Opened:
 
 
 def token_digest(token: str) -> bytes:
-    """Return the SHA-256 of a session's token; the token is random, there is nothing to guess."""
+    """Return the SHA-256 that is stored of a random token: of a session, or of the link of a share."""
     return hashlib.sha256(token.encode()).digest()
 
 

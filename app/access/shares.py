@@ -6,7 +6,6 @@ counted before they are looked at, and ten wrong ones end the share.
 """
 
 import asyncio
-import hashlib
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.access import attempts, queries, share_queries
 from app.access.attempts import SHARES
 from app.access.domain import Permission, Principal, PrincipalKind
+from app.access.sessions import token_digest
 from app.access.share_domain import PAGE_PATH, ShareState
 from app.access.share_queries import delete_shares
 from app.access.share_schemas import NewShareOut, ShareOut
@@ -55,11 +55,6 @@ class OpenShare:
 
     share: ShareOut
     maker: Principal
-
-
-def token_digest(token: str) -> bytes:
-    """Return what is stored of the token of a link."""
-    return hashlib.sha256(token.encode()).digest()
 
 
 async def create_share(

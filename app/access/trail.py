@@ -55,8 +55,6 @@ class Author:
 
 COMMAND_LINE: Final = Author(0, "command_line")
 """Whoever can reach the database and runs ``leasetrace``."""
-WORKER: Final = Author(0, "worker")
-"""The background work."""
 
 
 @dataclass(frozen=True, slots=True)

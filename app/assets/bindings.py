@@ -20,8 +20,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.core.database import sql_file
 
 DEVICE_INDEX_SQL: Final = sql_file("app.assets", "device_index.sql")
-OPEN_END_US: Final = 2**63 - 1
-"""The end of a binding that has none."""
 NONE: Final = -1
 """No such device, or no asset at that time."""
 
@@ -35,7 +33,7 @@ class DeviceIndex:
         device_ids: Identifier, as the feed sends it, to device id.
         device_id: Device of each binding, shape ``(n,)``; bindings are sorted by device, then by their beginning.
         from_us: First moment of each binding, microseconds since 1970-01-01T00:00Z, shape ``(n,)``.
-        until_us: First moment after it, ``OPEN_END_US`` where it is open, shape ``(n,)``.
+        until_us: First moment after it, ``2**63 - 1`` where it is open, shape ``(n,)``.
         asset_id: Asset of each binding, shape ``(n,)``.
         suspects: Devices whose declared datum was found to be wrong, shape ``(m,)``.
         _starts: The distinct values of ``from_us``, ascending.

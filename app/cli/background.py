@@ -28,13 +28,6 @@ LOOPBACK: Final = "127.0.0.1"
 _LISTENING: Final = "0A"  # TCP_LISTEN in /proc/net/tcp
 
 
-def free_port() -> int:
-    """Return a TCP port of the loopback address that no process uses now."""
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        return int(probe.getsockname()[1])
-
-
 @contextlib.contextmanager
 def reserved_port() -> Iterator[int]:
     """Keep a free TCP port of the loopback address for a service that is started, stopped and started again.

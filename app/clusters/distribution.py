@@ -29,7 +29,7 @@ from app.clusters.schemas import (
     UnplacedOut,
 )
 from app.clusters.tallies import tally_all, tally_groups
-from app.enforcement.domain import ReasonCode, Seizability, State
+from app.enforcement.seizable import ReasonCode, Seizability, State
 from app.jurisdictions.domain import CourtInfo, DivisionLevel, TerritoryInfo
 from app.jurisdictions.schemas import LayerOut
 

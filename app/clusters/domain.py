@@ -10,7 +10,7 @@ import numpy as np
 
 from app.clusters.dbscan import IntArray
 from app.core.geodesy import BoolArray
-from app.enforcement.domain import Seizability, State
+from app.enforcement.seizable import Seizability, State
 from app.jurisdictions.domain import CourtInfo, LayerInfo, TerritoryInfo
 from app.telemetry.domain import E7
 from app.tracking.domain import Confidence

@@ -19,7 +19,7 @@ from app.clusters.domain import (
     Presence,
 )
 from app.core.geodesy import BoolArray
-from app.enforcement.domain import Seizability
+from app.enforcement.seizable import Seizability
 from app.jurisdictions.service import LocatedLayer
 from app.telemetry.domain import E7
 from app.tracking.domain import judge

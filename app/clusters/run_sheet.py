@@ -16,7 +16,7 @@ from app.core.clock import in_shanghai
 from app.core.datum import CoordSystem, Inside, from_wgs84
 from app.core.exports import Cell, Stamp, content_digest
 from app.core.html_tables import one_line
-from app.enforcement.domain import State
+from app.enforcement.seizable import State
 from app.jurisdictions.domain import TerritoryInfo
 from app.telemetry.domain import doubt_names
 

@@ -14,7 +14,7 @@ import msgspec
 
 from app.clusters.domain import CaseScene, RollUpLevel
 from app.core.wire import ResponseModel
-from app.enforcement.domain import ReasonCode, State
+from app.enforcement.seizable import ReasonCode, State
 from app.jurisdictions.domain import CourtInfo, CourtLevel, DivisionLevel
 from app.jurisdictions.schemas import LayerOut
 from app.tracking.domain import Confidence

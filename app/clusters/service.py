@@ -28,7 +28,7 @@ from app.core.clock import Clock
 from app.core.errors import InvalidInput
 from app.core.geodesy import BoolArray
 from app.core.http import Context
-from app.enforcement.domain import State
+from app.enforcement.seizable import State
 from app.enforcement.service import case_in_sight, seizability_of_case
 from app.jurisdictions.errors import CourtNotFound
 from app.jurisdictions.service import LocatedLayer, court_by_id

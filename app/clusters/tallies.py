@@ -1,6 +1,6 @@
 """Counting assets and adding up their values, group by group; pure."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 import numpy as np
@@ -8,8 +8,8 @@ import numpy as np
 from app.clusters.dbscan import IntArray
 from app.clusters.domain import CONFIDENCES, NO_FIX, PRESENCES, STATES, Placed
 from app.clusters.schemas import ConfidenceOut, TallyOut
+from app.core.clock import EPOCH
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LATER: Final = np.iinfo(np.int64).max
 
 
@@ -88,4 +88,4 @@ def _each(group: IntArray, code: IntArray, count: int, codes: int) -> IntArray:
 
 
 def _moments(microseconds: IntArray) -> list[datetime | None]:
-    return [None if us in {NO_FIX, _LATER} else _EPOCH + timedelta(microseconds=us) for us in microseconds.tolist()]
+    return [None if us in {NO_FIX, _LATER} else EPOCH + timedelta(microseconds=us) for us in microseconds.tolist()]

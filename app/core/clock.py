@@ -1,11 +1,17 @@
 """The time, as a value that can be handed in: nothing else in the application reads the system's clock."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 """The zone in which "night", "day" and a clerk's dates are meant; storage and the wire are UTC."""
+
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+"""The Unix epoch."""
+MICROSECOND = timedelta(microseconds=1)
+"""The resolution of the database's timestamps."""
 
 
 def in_shanghai(at: datetime) -> datetime:

@@ -179,11 +179,6 @@ class Database:
             await connection.execute(f"SET ROLE {SERVICE_ROLE}")
             yield connection
 
-    async def ping(self) -> None:
-        """Ask the database for a sign of life; raises the driver's error when there is none."""
-        async with self.engine.connect() as connection:
-            await connection.execute(text("SELECT 1"))
-
     async def close(self) -> None:
         """Close every pooled connection."""
         await self.engine.dispose()
@@ -228,12 +223,6 @@ async def as_service(session: AsyncSession) -> AsyncIterator[None]:
         raise
     session.info[_ROLE] = before
     await _take_role(session, before)
-
-
-def of_service(session: AsyncSession) -> AsyncSession:
-    """Mark a session whose connection has the role of the service itself for good, and return it."""
-    session.info[_ROLE] = SERVICE_ROLE
-    return session
 
 
 async def look_as_writer(connection: psycopg.AsyncConnection, lessor_ids: Iterable[int]) -> None:

@@ -59,10 +59,6 @@ class GroundTruth:
     assets: tuple[TrueAsset, ...]
     rows: Mapping[str, int]
 
-    def by_reference(self) -> dict[str, TrueAsset]:
-        """Return the assets by plate or serial number."""
-        return {asset.reference: asset for asset in self.assets}
-
     def count(self, state: State) -> int:
         """Return how many assets are in a state."""
         return sum(asset.state == state for asset in self.assets)
@@ -70,12 +66,3 @@ class GroundTruth:
     def to_json(self) -> bytes:
         """Return the truth as JSON, UTF-8."""
         return msgspec.json.format(msgspec.json.encode(self), indent=1)
-
-    @classmethod
-    def from_json(cls, data: bytes) -> "GroundTruth":
-        """Read what ``to_json`` wrote.
-
-        Raises:
-            msgspec.MsgspecError: It is something else.
-        """
-        return msgspec.json.decode(data, type=cls)

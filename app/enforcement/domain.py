@@ -5,39 +5,6 @@ from datetime import date, datetime
 from enum import StrEnum
 
 from app.core.clock import in_shanghai
-from app.enforcement.case_number import CaseNumber, CaseNumberFault
-from app.enforcement.seizable import (
-    ENDED_PHASES,
-    AssetFacts,
-    Measure,
-    MeasureKind,
-    Phase,
-    Reason,
-    ReasonCode,
-    Seizability,
-    State,
-    seizable,
-)
-
-__all__ = [
-    "ENDED_PHASES",
-    "AssetFacts",
-    "CaseNumber",
-    "CaseNumberFault",
-    "ClaimMode",
-    "EntrustmentKind",
-    "Measure",
-    "MeasureKind",
-    "Outcome",
-    "Phase",
-    "Reason",
-    "ReasonCode",
-    "RowFault",
-    "Seizability",
-    "State",
-    "day_in_shanghai",
-    "seizable",
-]
 
 
 class ClaimMode(StrEnum):

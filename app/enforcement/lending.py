@@ -4,7 +4,7 @@ All of it ends by itself: at its end, with the case, and for an asset with its r
 """
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.access import service as access
 from app.access.domain import PrincipalKind, Role, Visibility
 from app.access.trail import Note, note
+from app.core.clock import MICROSECOND
 from app.core.database import as_service
 from app.core.errors import Conflict, InvalidInput, NotFound, NotPermitted
 from app.enforcement import queries, terms
@@ -30,7 +31,6 @@ from app.enforcement.tables import AssignmentRow, EntrustmentRow
 from app.jurisdictions import service as jurisdictions
 
 _NO_ENTRUSTMENT: Final = "There is no such entrustment in your sight."
-_INSTANT: Final = timedelta(microseconds=1)
 
 
 async def assign(
@@ -263,7 +263,7 @@ async def grant_stops(
         raise InvalidInput("crew_id: there is no such crew", field="crew_id")
     for_case, stops = Visibility(visibility.principal, case_id), dict.fromkeys(asset_ids)
     since = max(starts_at, now)
-    for moment in (now, since, ends_at - _INSTANT):
+    for moment in (now, since, ends_at - MICROSECOND):
         unseen = stops.keys() - await access.seen_assets(session, for_case, stops, moment)
         if unseen:
             raise NotFound(f"asset_ids: {min(unseen)} is not in your sight until the mission ends", field="asset_ids")

@@ -14,13 +14,10 @@ from app.assets import service as assets
 from app.core.database import as_service, violated_constraint
 from app.core.errors import Conflict, InvalidInput, NotFound, NotPermitted
 from app.enforcement import queries, terms
-from app.enforcement.domain import (
-    MeasureKind,
-    RowFault,
-    day_in_shanghai,
-)
+from app.enforcement.domain import RowFault, day_in_shanghai
 from app.enforcement.errors import RowsRefused
 from app.enforcement.schemas import MeasureIn, MeasureOut, RenewalOut, SeizureOut
+from app.enforcement.seizable import MeasureKind
 from app.enforcement.service import READ_ONLY, case_in_sight, case_to_change, grant_sight, lent_only
 from app.enforcement.tables import MeasureRow, RenewalRow
 from app.jurisdictions import service as jurisdictions

@@ -13,7 +13,6 @@ from app.core.http import InContext
 from app.core.paging import After, Limit, Page, decode_token, page_of
 from app.core.wire import Key
 from app.enforcement import claims, holds, measures, service
-from app.enforcement.domain import Phase
 from app.enforcement.errors import RowsRefused
 from app.enforcement.lending_router import router as lending
 from app.enforcement.schemas import (
@@ -35,6 +34,7 @@ from app.enforcement.schemas import (
     OfferOut,
     SeizureOut,
 )
+from app.enforcement.seizable import Phase
 
 router = APIRouter(tags=["enforcement"])
 

@@ -9,17 +9,9 @@ from pydantic import AfterValidator, Field, StringConstraints, model_validator
 from app.assets.domain import IdentifierKind
 from app.core.http import SetMoment
 from app.core.wire import Day, Id, RequestModel, ResponseModel, Text
-from app.enforcement.case_number import EXAMPLE
-from app.enforcement.domain import (
-    CaseNumber,
-    ClaimMode,
-    EntrustmentKind,
-    MeasureKind,
-    Outcome,
-    Phase,
-    ReasonCode,
-    State,
-)
+from app.enforcement.case_number import EXAMPLE, CaseNumber
+from app.enforcement.domain import ClaimMode, EntrustmentKind, Outcome
+from app.enforcement.seizable import MeasureKind, Phase, ReasonCode, State
 
 MAX_ROWS: Final = 10_000
 """As many rows as a list in a request may have."""

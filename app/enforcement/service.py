@@ -22,19 +22,10 @@ from app.assets.domain import IdentifierKind
 from app.core.database import as_service, violated_constraint
 from app.core.errors import Conflict, InvalidInput, NotFound, NotPermitted
 from app.enforcement import queries
-from app.enforcement.domain import (
-    ENDED_PHASES,
-    AssetFacts,
-    CaseNumber,
-    ClaimMode,
-    Measure,
-    MeasureKind,
-    Phase,
-    Seizability,
-    day_in_shanghai,
-    seizable,
-)
+from app.enforcement.case_number import CaseNumber
+from app.enforcement.domain import ClaimMode, day_in_shanghai
 from app.enforcement.schemas import CaseAssetOut, CaseIn, CaseOut, SeizabilityOut
+from app.enforcement.seizable import ENDED_PHASES, AssetFacts, Measure, MeasureKind, Phase, Seizability, seizable
 from app.enforcement.tables import AssignmentRow, CaseRow, EntrustmentRow
 from app.jurisdictions import service as jurisdictions
 
@@ -111,18 +102,6 @@ async def case_in_sight(session: AsyncSession, visibility: Visibility, case_id: 
     if row is None:
         raise NotFound(_NOT_FOUND)
     return (await _described(session, [row]))[0]
-
-
-async def case_by_number(session: AsyncSession, visibility: Visibility, number: CaseNumber, at: datetime) -> CaseOut:
-    """Return the case that bears a number; as ``case_in_sight``.
-
-    Raises:
-        NotFound: It does not exist or is out of sight.
-    """
-    found = await list_cases(session, visibility, at, case_number=str(number), phase=None, after=0, limit=1)
-    if not found:
-        raise NotFound(_NOT_FOUND)
-    return found[0]
 
 
 async def list_cases(

@@ -30,7 +30,8 @@ _FORM: Final = "application/x-www-form-urlencoded"
 PREFIX: Final = "/v1/feeds/"
 
 
-def _with_receipt(receipt: ReceiptOut | None) -> Response:
+def receipt_response(receipt: ReceiptOut | None) -> Response:
+    """Return a receipt as JSON."""
     return Response(msgspec.json.encode(receipt), media_type="application/json")
 
 
@@ -70,10 +71,10 @@ class ForeignFormat:
 
 
 FORMATS: Final[Mapping[str, ForeignFormat]] = {
-    "traccar": ForeignFormat(traccar.decode, _with_receipt),
+    "traccar": ForeignFormat(traccar.decode, receipt_response),
     "osmand": ForeignFormat(osmand.decode, _for_osmand, frozenset({"POST", "GET"}), osmand.stands_in_query),
     "owntracks": ForeignFormat(owntracks.decode, _for_owntracks),
-    "flespi": ForeignFormat(flespi.decode, _with_receipt),
+    "flespi": ForeignFormat(flespi.decode, receipt_response),
 }
 """The last word of the entrance's path to the format."""
 

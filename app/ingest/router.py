@@ -6,7 +6,6 @@ to the same functions. The routes below document them.
 
 from typing import Annotated, Literal
 
-import msgspec
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from app.access.domain import Permission, Visibility
@@ -15,7 +14,7 @@ from app.core.errors import InvalidInput
 from app.core.http import context
 from app.ingest import signatures
 from app.ingest.entrance import read_body, wire_bytes
-from app.ingest.foreign import FORMATS, take_foreign
+from app.ingest.foreign import FORMATS, receipt_response, take_foreign
 from app.ingest.schemas import ReceiptOut, ping_body
 from app.ingest.service import ingest_of, receipt_again
 
@@ -38,11 +37,6 @@ async def take_pings(request: Request) -> Response:
     body = await read_body(request, context(request).settings.max_body_bytes)
     receipt = await ingest.take_in(principal, body, every_row=wanted == "all")
     return receipt_response(receipt)
-
-
-def receipt_response(receipt: ReceiptOut | None) -> Response:
-    """Return a receipt as JSON."""
-    return Response(msgspec.json.encode(receipt), media_type="application/json")
 
 
 @router.post(

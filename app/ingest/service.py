@@ -101,7 +101,7 @@ class Ingest:
         lessor_id = _poster(principal)
         rules = await self.senders.rules_of(principal)
         now = self._context.clock.now()
-        arrival = Arrival(body.data, body.content_type, query, now, rules.coord_system)
+        arrival = Arrival(body.data, body.content_type, query, now)
         decoded = decode(arrival, self._context.settings.max_batch_rows)
         if not decoded.received:
             return None

@@ -18,9 +18,6 @@ from defusedxml.ElementTree import ParseError, fromstring
 
 from app.core.errors import MalformedRequest, UnsupportedMedia
 
-Node = Mapping[str, Any]
-"""An element or an object; a value is None, text, a number, a truth, a node or a list of these."""
-
 _DEEPEST: Final = 8  # Fleet, Equipment, Location, Address and their leaves need 5
 _UNTOLD: Final = frozenset({"", "text/plain", "application/octet-stream"})
 _NUMBER: Final = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, Final
 
+from app.core.clock import EPOCH
 from app.telemetry.domain import RejectCode
 
 KMH_PER_KNOT: Final = 1.852
@@ -17,7 +18,6 @@ KMH_PER_MPS: Final = 3.6
 SECOND: Final = timedelta(seconds=1)
 MILLISECOND: Final = timedelta(milliseconds=1)
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _ISO: Final = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?(?P<zone>Z|[+-]\d\d:?\d\d)?", re.ASCII)
 _LONGEST_WORD: Final = 64
 _MOST_ALARMS: Final = 32
@@ -102,7 +102,7 @@ def epoch(value: object, field: str, unit: timedelta) -> datetime:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise malformed(field, "a number of (milli)seconds since 1970")
     try:
-        return _EPOCH + value * unit
+        return EPOCH + value * unit
     except (OverflowError, ValueError) as error:
         raise NotAFix(RejectCode.OUT_OF_RANGE, field, "expected a time within the years 1 to 9999") from error
 

@@ -1,7 +1,7 @@
 """The classes of what is stored, how long each is kept, and what was deleted last."""
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Final
 
 from sqlalchemy import text
@@ -36,7 +36,6 @@ class Deletion:
     at: datetime
     rows: int
     held_rows: int
-    newest_day: date | None
 
 
 KEPT: Final = (
@@ -64,7 +63,7 @@ def terms_of(settings: Settings) -> tuple[Term, ...]:
 
 
 _LAST: Final = text("""
-    SELECT DISTINCT ON (class) class, at, sum(rows) OVER run, sum(held_rows) OVER run, max(day) OVER run
+    SELECT DISTINCT ON (class) class, at, sum(rows) OVER run, sum(held_rows) OVER run
     FROM retention_log WINDOW run AS (PARTITION BY class, at) ORDER BY class, at DESC""")
 
 
@@ -75,4 +74,4 @@ async def last_deletions(session: AsyncSession) -> dict[str, Deletion]:
         session: A transaction of the service itself or of a platform administrator.
     """
     rows = (await session.execute(_LAST)).all()
-    return {kind: Deletion(at, int(rows), int(held), day) for kind, at, rows, held, day in rows}
+    return {kind: Deletion(at, int(rows), int(held)) for kind, at, rows, held in rows}

@@ -13,7 +13,6 @@ from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
-from app.core.datum import CoordSystem
 from app.telemetry.domain import Rejection
 
 AwareTime = Annotated[datetime, msgspec.Meta(tz=True)]
@@ -95,14 +94,12 @@ class Arrival:
         content_type: What they claim to be, lower case, without parameters.
         query: The query string as it was sent, percent-encoded, without the question mark.
         received_at: When it came in, UTC: the time of a fix whose sender told none.
-        feed_datum: What the feed declares for rows that declare no datum; None when it declares nothing.
     """
 
     body: bytes
     content_type: str
     query: str
     received_at: datetime
-    feed_datum: CoordSystem | None = None
 
 
 @dataclass(frozen=True, slots=True)

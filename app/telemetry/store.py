@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from psycopg import AsyncConnection, sql
 from psycopg.types.json import Jsonb
 
+from app.core.clock import EPOCH
 from app.core.database import sql_file
 from app.telemetry.domain import NO_INT, NO_TIME_US, Doubt, Int, PlacedFixes, Small
 from app.telemetry.pgcopy import HEADER, TRAILER, FixedRow, pg_micros
@@ -55,9 +56,8 @@ _INSERT_OTHERS: Final = sql.SQL(_INSERT_TEXT).format(
     new=sql.Literal(NEW), only_new=sql.Literal(False), unless=sql.SQL("ON CONFLICT DO NOTHING")
 )
 _COLLIDED: Final = sql_file("app.telemetry", "collided_pings.sql")
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY_US: Final = 86_400_000_000
-_FIRST_DAY: Final = (datetime(1990, 1, 1, tzinfo=UTC) - _EPOCH).days
+_FIRST_DAY: Final = (datetime(1990, 1, 1, tzinfo=UTC) - EPOCH).days
 _DAYS_AHEAD: Final = 6
 _SPEED_LIMIT_KMH: Final = 3_276.0
 _VARIANTS: Final = 32_767
@@ -289,7 +289,7 @@ def days_of(fixed_us: Int, now: datetime) -> set[int]:
 
 def date_of(day: int) -> date:
     """Return a day that is counted from 1970-01-01."""
-    return (_EPOCH + timedelta(days=day)).date()
+    return (EPOCH + timedelta(days=day)).date()
 
 
 async def ensure_partitions(connection: AsyncConnection, days: Sequence[int]) -> list[int]:

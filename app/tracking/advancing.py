@@ -6,17 +6,17 @@ current position of an asset that its device has left since. All statements take
 """
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 import psycopg
 from psycopg import AsyncConnection, sql
 
+from app.core.clock import EPOCH
 from app.telemetry.domain import NO_TIME_US, Small
 from app.telemetry.store import DAY_END, ELSEWHERE, HEAD
 from app.tracking.beliefs import Belief, Candidate
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 MEMBERS: Final = (
     "fixed_at", "received_at", "batch_id", "lessor_id", "lon_e7", "lat_e7", "territory_id", "county_adcode", "doubts",
     "accuracy_m", "speed_kmh", "course_deg", "source",
@@ -168,4 +168,4 @@ async def note_candidates(connection: AsyncConnection, candidates: Sequence[Cand
 
 
 def _at(us: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=us)
+    return EPOCH + timedelta(microseconds=us)

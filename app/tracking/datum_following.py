@@ -5,12 +5,13 @@ further fix of the device at once, since a trigger raises its lessor's version; 
 """
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import numpy as np
 from psycopg import AsyncConnection
 
+from app.core.clock import EPOCH
 from app.core.datum import Inside
 from app.core.settings import Settings
 from app.telemetry.domain import BLOCKING, E7, Doubt, Mask, Source
@@ -33,7 +34,6 @@ _FIXES: Final = 3_000
 _RECENT: Final = timedelta(days=30)
 _LONG: Final = timedelta(days=180)
 _AHEAD: Final = timedelta(days=1)
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _REST_TENTH_KMH: Final = 50
 _DATUM: Final = int(Doubt.DATUM_SUSPECT)
 
@@ -158,7 +158,7 @@ class DatumCheck:
         if not shown or ended:
             return None
         await self._connection.execute(_ACCUSE, (True, device.device_id, True))
-        return _EPOCH + timedelta(microseconds=min(shown))
+        return EPOCH + timedelta(microseconds=min(shown))
 
     async def _mark(self, device_id: int, since: datetime) -> None:
         values = {"device": device_id, "low": since, "high": self._now + _AHEAD, "datum": _DATUM, "now": self._now}

@@ -7,6 +7,7 @@ from typing import Final
 from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.core.clock import EPOCH, MICROSECOND
 from app.core.database import sql_file
 from app.telemetry.domain import BLOCKING
 from app.tracking.domain import Position, TrackPoint
@@ -14,9 +15,6 @@ from app.tracking.tables import CurrentPositionRow as Current
 
 _AS_OF: Final = text(sql_file("app.tracking", "positions_as_of.sql"))
 _TRACK: Final = text(sql_file("app.tracking", "track.sql"))
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-INSTANT: Final = timedelta(microseconds=1)
-"""What moments differ by at least."""
 
 
 async def current(session: AsyncSession, asset_id: int) -> list[Position]:
@@ -60,7 +58,7 @@ async def as_of(session: AsyncSession, asset_ids: Sequence[int], at: datetime) -
 
 def micros(at: datetime) -> int:
     """Return a moment in whole microseconds since 1970."""
-    return (at - _EPOCH) // INSTANT
+    return (at - EPOCH) // MICROSECOND
 
 
 TrackKey = tuple[int, int, int, int]
@@ -84,7 +82,7 @@ async def track(
             "device_ids": list(device_ids),
             "from": window[0],
             "to": window[1],
-            "after_fixed_at": window[0] - INSTANT if moment is None else _EPOCH + timedelta(microseconds=moment),
+            "after_fixed_at": window[0] - MICROSECOND if moment is None else EPOCH + timedelta(microseconds=moment),
             "after_device_id": device_id,
             "after_lon_e7": lon_e7,
             "after_lat_e7": lat_e7,

@@ -14,6 +14,7 @@ from typing import Any, Final
 import numpy as np
 from psycopg import AsyncConnection
 
+from app.core.clock import EPOCH, MICROSECOND
 from app.core.settings import Settings
 from app.telemetry.domain import BLOCKING, Doubt, Mask, Small
 from app.tracking.beliefs import NO_ASSET, slack_of
@@ -26,10 +27,8 @@ FROM_HISTORY: Final = int(Doubt.JUMP | Doubt.TOO_FAST)
 PIECE: Final = 20_000
 """So many pings are judged in one go; a longer stretch is done piece by piece."""
 _AFTER: Final = 50
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST: Final = datetime.min.replace(tzinfo=UTC)
 _LAST: Final = datetime.max.replace(tzinfo=UTC)
-_INSTANT: Final = timedelta(microseconds=1)
 _SPANS: Final = (timedelta(days=3), timedelta(days=90), _LAST - _FIRST)
 """How far to look for a neighbour: near first, so that few partitions are opened."""
 
@@ -134,7 +133,7 @@ async def rebuild(
     await _write_doubts(connection, stretch.device_id, found, judgement.doubts, end, now)
     assets = set(found.past.asset_id[: end + 1].tolist()) - {NO_ASSET} | set(stretch.asset_ids)
     await derive(connection, stretch.device_id, sorted(assets), _days(stretch, found, end, whole=whole))
-    return None if whole else _at(int(found.past.fixed_us[end])) + _INSTANT
+    return None if whole else _at(int(found.past.fixed_us[end])) + MICROSECOND
 
 
 async def _judged(past: Past, reach: Reach) -> Judgement:
@@ -203,18 +202,18 @@ class _Reader:
         rows: list[_Row] = []
         for span in _SPANS:
             if last < _LAST and len(rows) < limit:
-                rows = await self._query(_FORWARD, last + _INSTANT, _plus(last, span), limit)
+                rows = await self._query(_FORWARD, last + MICROSECOND, _plus(last, span), limit)
         self._after += rows
         self.at_end = len(rows) < limit or len(self._after) >= PIECE
         return self._found()
 
     async def _neighbours(self) -> list[_Row]:
         """Read the last ping that is believed, and of those after it as many as may be part of one confirmation."""
-        high = self._stretch.from_at - _INSTANT if self._stretch.from_at > _FIRST else _FIRST
+        high = self._stretch.from_at - MICROSECOND if self._stretch.from_at > _FIRST else _FIRST
         believed: list[_Row] = []
         for span in _SPANS:
             believed = believed or await self._query(_BELIEVED, _minus(high, span), high, 1)
-        low = _at(believed[0][0]) + _INSTANT if believed else _FIRST
+        low = _at(believed[0][0]) + MICROSECOND if believed else _FIRST
         doubted = await self._query(_BACKWARD, low, high, self._settings.jump_ends_after - 1)
         return believed + doubted[::-1]
 
@@ -248,7 +247,7 @@ class _Reader:
 
 
 def _at(us: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=us)
+    return EPOCH + timedelta(microseconds=us)
 
 
 def _minus(at: datetime, span: timedelta) -> datetime:

@@ -9,6 +9,7 @@ from app.access.domain import Visibility
 from app.access.trail import Note, note
 from app.assets.service import asset_in_sight, devices_ever_on
 from app.assets.transfers import transferred
+from app.core.clock import MICROSECOND
 from app.core.errors import InvalidInput
 from app.core.http import EARLIEST, Context
 from app.core.paging import BIG_KEY, decode_key, encode_key
@@ -67,7 +68,7 @@ async def position_of(
     if since is None:
         positions = await queries.current(session, asset_id)
     else:
-        positions = await queries.as_of(session, [asset_id], since - queries.INSTANT)
+        positions = await queries.as_of(session, [asset_id], since - MICROSECOND)
     note(session, Note("position.read", visibility.case_id, (asset_id,), results=len(positions)))
     if not positions:
         found = _never_located(asset_id, now)

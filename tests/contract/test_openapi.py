@@ -19,7 +19,6 @@ from app.access.domain import KINDS_WITH_SUBJECT, Role, SignInMethod
 from app.access.service import create_key, create_principal
 from app.access.sessions import open_session
 from app.api.connections import server_config
-from app.cli.background import free_port
 from app.cli.cluster import ClusterUrls
 from app.core.clock import SystemClock
 from app.core.database import SERVICE, Database
@@ -28,6 +27,7 @@ from app.core.metrics import Metrics
 from app.core.sealing import new_key
 from app.core.settings import Settings
 from app.main import create_app
+from tests.api import free_port
 from tests.database import clone_of
 from tests.scale import SCALE
 

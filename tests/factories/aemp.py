@@ -18,12 +18,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from app.cli.background import free_port
 from app.core.http import Context
 from app.core.sealing import new_key
 from app.ingest.schemas import ReceiptOut, ReceiptRowOut
 from app.telemetry.rows import Decoded
-from tests.api import ApiUser
+from tests.api import ApiUser, free_port
 
 SECRET = "s3cret/of+the maker"  # with characters that have to be encoded
 BEARER = "bearer-token-of-the-maker"

@@ -22,7 +22,7 @@ from app.clusters.domain import (
     Presence,
 )
 from app.clusters.placing import microseconds
-from app.enforcement.domain import Reason, ReasonCode, Seizability, State
+from app.enforcement.seizable import Reason, ReasonCode, Seizability, State
 from app.jurisdictions.domain import CourtInfo, CourtLevel, LayerInfo, TerritoryInfo
 from app.tracking.domain import Confidence
 from tests.factories.constants import NOW

@@ -15,7 +15,6 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from app.cli.background import free_port
 from app.cli.cluster import OWNER
 from app.cli.postgres import Instance
 from app.core.clock import SystemClock
@@ -26,6 +25,7 @@ from benchmarks.torture.load import home_of
 from benchmarks.torture.run import SETTLE_S
 from benchmarks.torture.stand import Stand, lessors_key, service_on
 from benchmarks.torture.verdict import compare
+from tests.api import free_port
 from tests.factories.faults import archive_settings, documented
 
 PROGRESS_S = 60

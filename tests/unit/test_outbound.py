@@ -22,8 +22,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-from app.cli.background import free_port
 from app.core.outbound import AddressRefused, PinnedTransport, check_url, is_public, same_origin
+from tests.api import free_port
 
 NAME = "maker.example"
 

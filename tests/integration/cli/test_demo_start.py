@@ -13,6 +13,7 @@ from app.cli import background
 from app.cli.keys import make_key
 from app.core.clock import FixedClock
 from app.core.settings import Settings
+from tests.api import free_port
 
 MOMENT = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
 
@@ -24,7 +25,7 @@ def test_the_service_takes_the_given_time_for_the_present_until_it_is_stopped(
     for name, path in (("LOCAL", tmp_path), ("_STATE", tmp_path / "service.json"), ("LOG", tmp_path / "service.log")):
         monkeypatch.setattr(background, name, path)
     environ = {**os.environ, "DATABASE_URL": own_settings.database_url.get_secret_value()}
-    address = background.start(environ, background.free_port(), ("--now", MOMENT.isoformat()))
+    address = background.start(environ, free_port(), ("--now", MOMENT.isoformat()))
     try:
         key = asyncio.run(make_key(own_settings, FixedClock(MOMENT), Role.PLATFORM_ADMINISTRATOR, name="demo"))
         with httpx.Client(base_url=address, headers={"Authorization": f"Bearer {key.text}"}) as client:

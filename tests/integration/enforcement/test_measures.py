@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.clock import FixedClock
 from app.core.errors import NotFound
-from app.enforcement.domain import Seizability, State
+from app.enforcement.seizable import Seizability, State
 from app.enforcement.service import seizability_of_case
 from tests.api import Principals, counted_queries, problem_fields
 from tests.factories.cases import Case, open_case, seizure, vin

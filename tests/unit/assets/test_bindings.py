@@ -5,7 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.assets.bindings import NONE, OPEN_END_US, DeviceIndex
+from app.assets.bindings import NONE, DeviceIndex
+
+OPEN_END_US = 2**63 - 1
 
 Binding = tuple[int, int, int, int]  # device, from, until, asset
 times = st.integers(-20, 20) | st.sampled_from([-(2**62), 2**62])

@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from app.cli import background
-from app.cli.background import check_port, free_port, is_ready, reserved_port
+from app.cli.background import check_port, is_ready, reserved_port
 from app.cli.main import run
 from app.core.errors import AppError
+from tests.api import free_port
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 

@@ -13,7 +13,7 @@ from app.clusters.distribution import distribute
 from app.clusters.domain import Presence, RollUpLevel
 from app.clusters.schemas import ClustersOut, CourtRef, DistributionOut, DistributionRowOut, TallyOut, to_json
 from app.core.examples import load_example
-from app.enforcement.domain import ReasonCode, State
+from app.enforcement.seizable import ReasonCode, State
 from app.tracking.domain import Confidence
 from tests.factories.constants import NOW
 from tests.factories.distribution import (

@@ -13,7 +13,7 @@ from app.clusters.run_sheet_page import HEADERS, not_found_page, pin_page, sheet
 from app.core.exports import check_rows
 from app.core.html_tables import read_rows
 from app.core.templates import templates_of
-from app.enforcement.domain import State
+from app.enforcement.seizable import State
 
 EVIL = "<script>alert('1')</script> \"><b onclick=x> &amp; {{ 7 * 7 }}"
 LINK = MapLink("高德 & Amap", "https://uri.amap.com/navigation?to=1,2&mode=car\"onclick='x'")
