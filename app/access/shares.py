@@ -174,7 +174,7 @@ async def try_pin(database: Database, opened: OpenShare, pin: str, clock: Clock,
     share_id, now = opened.share.share_id, clock.now()
     async with database.writing(SERVICE) as session:
         attempt = await attempts.count(session, SHARES, share_id, now, share_queries.is_open(now))
-        expected = await share_queries.pin_hash(session, share_id)
+        expected = await share_queries.pin_hash(session, share_id) if attempt.counted else ""
     if not attempt.counted:
         if not attempt.wait_s(now):
             raise NotFound(_NOT_FOUND)

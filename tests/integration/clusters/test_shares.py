@@ -11,12 +11,16 @@ from typing import Any
 import httpx
 import pytest
 import structlog
+from fastapi import FastAPI
 from sqlalchemy import text
 
+from app.access.shares import find_open, try_pin
 from app.cli.exports import check_file
 from app.core.clock import FixedClock
+from app.core.database import SERVICE
+from app.core.errors import NotFound
 from app.core.html_tables import read_rows
-from tests.api import ApiUser, Principals, problem_fields
+from tests.api import ApiUser, Principals, problem_fields, services
 from tests.factories.cases import CaseAssets, assign, plate, share, vin
 from tests.factories.constants import CHANGNING, KUNSHAN, NOW
 
@@ -278,6 +282,28 @@ async def test_a_right_pin_does_not_forgive_the_wrong_ones(shared: Shared, clock
     assert (await shared.open()).status_code == 200, "who knows the PIN need not wait"
     told = await shared.told()
     assert (told["wrong_pins"], told["opened"]) == (1, 2)
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        "UPDATE share SET revoked_at = now(), revoked_by = created_by",
+        "UPDATE share SET wrong_pins = 10",
+        "UPDATE share SET expires_at = created_at + interval '1 second'",
+        "DELETE FROM share",
+    ],
+)
+async def test_a_share_that_ends_while_its_pin_is_sent_opens_nothing(
+    shared: Shared, application: FastAPI, clock: FixedClock, end: str
+) -> None:
+    database = services(application).context.database
+    clock.set(NOW + timedelta(seconds=2))
+    found = await find_open(database, shared.path.removeprefix("/s/"), clock.now())
+    assert found is not None
+    async with database.writing(SERVICE) as session:
+        await session.execute(text(end))
+    with pytest.raises(NotFound):
+        await try_pin(database, found, shared.pin, clock, "test")
 
 
 async def test_guesses_made_at_the_same_time_are_not_looked_at(shared: Shared) -> None:
