@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, DateTime, Interval, case, func, literal, o
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
-from app.access.tables import ShareRow, SignInFailureRow
+from app.access.tables import SignInFailureRow
 
 _MOST_DOUBLINGS: Final = 10
 
@@ -44,7 +44,6 @@ class Counter:
 LOGINS: Final = Counter(
     SignInFailureRow.login_sha256, SignInFailureRow.failures, SignInFailureRow.locked_until, 5, 900
 )
-SHARES: Final = Counter(ShareRow.share_id, ShareRow.wrong_pins, ShareRow.retry_at, 1, 300)
 
 
 @dataclass(frozen=True, slots=True)

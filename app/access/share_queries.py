@@ -8,6 +8,7 @@ from psycopg import AsyncConnection
 from sqlalchemy import ColumnElement, and_, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.access.attempts import Counter
 from app.access.share_domain import WRONG_PINS, share_state
 from app.access.share_schemas import ShareOut
 from app.access.tables import ShareRow
@@ -92,3 +93,6 @@ _DELETE: Final = """
 async def delete_shares(connection: AsyncConnection, before: datetime) -> Sequence[tuple[Any, int]]:
     """Delete the shares that expired before a moment; return how many of each day (UTC)."""
     return [(day, rows) for day, rows in await (await connection.execute(_DELETE, (before,))).fetchall()]
+
+
+SHARES: Final = Counter(ShareRow.share_id, ShareRow.wrong_pins, ShareRow.retry_at, 1, 300)

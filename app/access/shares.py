@@ -16,11 +16,10 @@ from argon2.exceptions import VerificationError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access import attempts, queries, share_queries
-from app.access.attempts import SHARES
 from app.access.domain import Permission, Principal, PrincipalKind
 from app.access.sessions import token_digest
 from app.access.share_domain import PAGE_PATH, ShareState
-from app.access.share_queries import delete_shares
+from app.access.share_queries import SHARES, delete_shares
 from app.access.share_schemas import NewShareOut, ShareOut
 from app.access.trail import Author, Entry, Note, author_of, note
 from app.access.trail_writing import append
