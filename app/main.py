@@ -23,8 +23,8 @@ from app.api.router import router
 from app.api.services import Services
 from app.core.clients import Clients
 from app.core.clock import Clock, SystemClock
+from app.core.context import Context
 from app.core.database import Database
-from app.core.http import Context
 from app.core.logging import configure_logging
 from app.core.metrics import Metrics
 from app.core.settings import Settings

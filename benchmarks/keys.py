@@ -16,8 +16,8 @@ from app.access.roles import permissions_of
 from app.access.service import create_key, principal_for
 from app.access.sign_in import Came, Credentials, SignInService
 from app.core.clock import SystemClock
+from app.core.context import Context
 from app.core.database import SERVICE, Database
-from app.core.http import Context
 from app.core.metrics import Metrics
 from app.core.settings import Settings
 from benchmarks.numbers import percentile_ms

@@ -17,8 +17,9 @@ from app.access.service import create_key, create_principal
 from app.access.sight import sight_of
 from app.api.connections import server_config
 from app.api.services import Services
+from app.core.context import Context
 from app.core.database import SERVICE, Sight
-from app.core.http import Context, services_of
+from app.core.http import services_of
 
 
 @dataclass(frozen=True, slots=True)

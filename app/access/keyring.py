@@ -17,9 +17,9 @@ from app.access.listening import Listener, stopped
 from app.access.queries import FoundKey
 from app.access.service import KEY_REFUSED, authenticate
 from app.access.sessions import authenticate_session, token_digest
+from app.core.context import Context
 from app.core.database import SERVICE
 from app.core.errors import NotAuthenticated
-from app.core.http import Context
 from app.core.remembered import Remembered
 
 REMEMBERED_S: Final = 0.5

@@ -26,9 +26,9 @@ from app.access.sessions import Opened, open_session, token_digest
 from app.access.trail import Author, Note, note
 from app.access.trail_writing import writing_as
 from app.core.clock import Clock
+from app.core.context import Context
 from app.core.database import SERVICE
 from app.core.errors import Conflict, InvalidInput, NotFound
-from app.core.http import Context
 from app.core.sealing import SecretUnreadable
 
 FLOW_COOKIE: Final = "leasetrace_oidc_"

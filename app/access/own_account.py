@@ -15,8 +15,8 @@ from app.access.sign_in import SignInService, totp_bound_to
 from app.access.tables import AccountRow
 from app.access.trail import Note, author_of, note
 from app.access.trail_writing import writing_as
+from app.core.context import Context
 from app.core.errors import Conflict, InvalidInput, NotFound
-from app.core.http import Context
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.access import session_queries as queries
 from app.access.domain import ActiveSession, SignInMethod
 from app.access.tables import SessionRow
+from app.core.context import Context
 from app.core.errors import NotAuthenticated
-from app.core.http import Context
 
 TOKEN_BYTES: Final = 32
 SESSION_REFUSED: Final = "You are not signed in, or no longer: sign in (POST /v1/session)."

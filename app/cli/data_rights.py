@@ -10,10 +10,10 @@ from app.access.roles import permissions_of
 from app.access.trail import COMMAND_LINE, note_export
 from app.access.trail_writing import writing_as
 from app.core.clock import Clock, in_shanghai
+from app.core.context import Context
 from app.core.database import SERVICE, Database
 from app.core.errors import InvalidInput
 from app.core.exports import Stamp, content_digest, new_export_id, to_csv, written
-from app.core.http import Context
 from app.core.metrics import Metrics
 from app.core.settings import Settings
 from app.telemetry.retention_terms import KEPT, Term, last_deletions, terms_of

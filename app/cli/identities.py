@@ -7,8 +7,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.oidc_service import link, principal_of_login, unlink
 from app.cli.operator import ask, console
+from app.core.context import Context
 from app.core.errors import InvalidInput
-from app.core.http import Context
 
 Login = Annotated[str, typer.Argument(help="The login of an account.")]
 Issuer = Annotated[str | None, typer.Option(help="The provider; LEASETRACE_OIDC_ISSUER when left out.")]

@@ -17,8 +17,8 @@ from app.access.trail import COMMAND_LINE
 from app.access.trail_writing import writing_as
 from app.cli.cluster import database_urls
 from app.core.clock import SystemClock, in_shanghai
+from app.core.context import Context
 from app.core.database import Database
-from app.core.http import Context
 from app.core.metrics import Metrics
 from app.core.settings import Settings
 

@@ -17,7 +17,7 @@ from app.access.keys import keys_made_by
 from app.access.passwords import Passwords
 from app.assets.service import lessor_named
 from app.cli.operator import OPERATOR, ask, console, moment
-from app.core.http import Context
+from app.core.context import Context
 from app.core.paging import MAX_LIMIT
 from app.core.wire import Text
 from app.jurisdictions.service import court_by_code

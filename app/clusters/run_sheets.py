@@ -15,8 +15,8 @@ from app.assets.service import makes_of
 from app.assets.stamps import stamp_of
 from app.clusters.run_sheet import RunSheet, compose
 from app.clusters.service import scene_of
+from app.core.context import Context
 from app.core.errors import Conflict, NotFound
-from app.core.http import Context
 from app.enforcement.assignments import assignment_in_force, assignment_in_sight
 from app.jurisdictions.service import LocatedLayer
 

@@ -25,9 +25,9 @@ from app.clusters.letter import Letter, compose
 from app.clusters.placing import place
 from app.clusters.schemas import ClusterParametersOut, ClustersOut, DistributionOut
 from app.core.clock import Clock
+from app.core.context import Context
 from app.core.errors import InvalidInput
 from app.core.geodesy import BoolArray
-from app.core.http import Context
 from app.enforcement.seizable import State
 from app.enforcement.service import case_in_sight, seizability_of_case
 from app.jurisdictions.errors import CourtNotFound

@@ -10,20 +10,7 @@ from starlette.applications import Starlette
 from starlette.requests import HTTPConnection
 
 from app.core.clients import Clients, IpAddress, limit_key
-from app.core.clock import Clock
-from app.core.database import Database
-from app.core.metrics import Metrics
-from app.core.settings import Settings
-
-
-@dataclass(frozen=True, slots=True)
-class Context:
-    """What one running application consists of; made once by ``app.main.create_app``."""
-
-    settings: Settings
-    clock: Clock
-    database: Database
-    metrics: Metrics
+from app.core.context import Context
 
 
 @dataclass(frozen=True, kw_only=True)

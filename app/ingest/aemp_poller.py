@@ -14,9 +14,9 @@ from typing import Final
 
 import structlog
 
+from app.core.context import Context
 from app.core.database import SERVICE
 from app.core.errors import AppError
-from app.core.http import Context
 from app.core.http_client import CallFailed, HttpClient
 from app.core.sealing import SecretUnreadable
 from app.ingest.aemp_client import AempClient, FetchedPage

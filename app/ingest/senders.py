@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from app.access.domain import Principal
+from app.core.context import Context
 from app.core.database import SERVICE
 from app.core.datum import CoordSystem
 from app.core.errors import TooManyRequests
-from app.core.http import Context
 from app.core.limits import Bucket
 from app.core.remembered import Remembered
 from app.telemetry.service import feed_by_id, hmac_secret_of

@@ -16,9 +16,9 @@ import psycopg
 import sqlalchemy.exc
 import structlog
 
+from app.core.context import Context
 from app.core.database import libpq_url
 from app.core.errors import Unavailable
-from app.core.http import Context
 from app.ingest.fleets import Fleets
 from app.ingest.hand import Days, Hand
 from app.ingest.parcel import Parcel

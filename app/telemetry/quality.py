@@ -7,8 +7,8 @@ from typing import Final, Literal
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.domain import Visibility
+from app.core.context import Context
 from app.core.errors import InvalidInput, NotFound
-from app.core.http import Context
 from app.core.settings import Settings
 from app.telemetry import queries
 from app.telemetry.domain import Doubt

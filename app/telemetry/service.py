@@ -11,10 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.access.domain import Principal, Visibility
 from app.access.trail import Note, note
 from app.assets.service import datum_suspects, trust_datum_of
+from app.core.context import Context
 from app.core.database import violated_constraint
 from app.core.datum import CoordSystem
 from app.core.errors import Conflict, InvalidInput, NotFound
-from app.core.http import Context
 from app.core.paging import Page, page_of
 from app.core.settings import Settings
 from app.telemetry import queries

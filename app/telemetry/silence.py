@@ -10,7 +10,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.domain import Visibility
-from app.core.http import Context
+from app.core.context import Context
 from app.core.paging import Page, page_of
 from app.telemetry import queries
 from app.telemetry.schemas import FeedAlertOut

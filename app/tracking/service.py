@@ -10,8 +10,9 @@ from app.access.trail import Note, note
 from app.assets.service import asset_in_sight, devices_ever_on
 from app.assets.transfers import transferred
 from app.core.clock import MICROSECOND
+from app.core.context import Context
 from app.core.errors import InvalidInput
-from app.core.http import EARLIEST, Context
+from app.core.http import EARLIEST
 from app.core.paging import BIG_KEY, decode_key, encode_key
 from app.core.wire import MAX_ID
 from app.jurisdictions.service import LocatedLayer

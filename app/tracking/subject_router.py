@@ -10,8 +10,9 @@ from app.access.domain import Permission, Principal, Visibility
 from app.access.http import May, WriteSession
 from app.access.trail import note_export
 from app.assets.stamps import stamp_of
+from app.core.context import Context
 from app.core.exports import content_digest, export_headers, to_csv
-from app.core.http import Context, InContext
+from app.core.http import InContext
 from app.core.paging import After, decode_token
 from app.core.wire import Key, Text
 from app.tracking import subject

@@ -21,8 +21,8 @@ from app.access.sessions import open_session
 from app.api.connections import server_config
 from app.cli.cluster import ClusterUrls
 from app.core.clock import SystemClock
+from app.core.context import Context
 from app.core.database import SERVICE, Database
-from app.core.http import Context
 from app.core.metrics import Metrics
 from app.core.sealing import new_key
 from app.core.settings import Settings

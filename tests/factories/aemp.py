@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from app.core.http import Context
+from app.core.context import Context
 from app.core.sealing import new_key
 from app.ingest.schemas import ReceiptOut, ReceiptRowOut
 from app.telemetry.rows import Decoded

@@ -15,8 +15,8 @@ from app.access.cookies import COOKIE
 from app.access.domain import Principal, Role
 from app.access.passwords import Passwords
 from app.access.roles import permissions_of
+from app.core.context import Context
 from app.core.database import SERVICE
-from app.core.http import Context
 from tests.api import context_of, services
 
 OPERATOR = Principal(

@@ -9,10 +9,10 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import text
 
+from app.core.context import Context
 from app.core.database import SERVICE
 from app.core.datum import CoordSystem
 from app.core.errors import AppError
-from app.core.http import Context
 from app.ingest.parcel import Parcel
 from app.ingest.writer import GroupWriter
 from app.telemetry.domain import RejectCode, Rejection

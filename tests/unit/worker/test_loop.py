@@ -7,8 +7,8 @@ import pytest
 from pydantic import SecretStr
 
 from app.core.clock import FixedClock
+from app.core.context import Context
 from app.core.database import Database
-from app.core.http import Context
 from app.core.metrics import Metrics
 from app.core.settings import Settings
 from app.ingest.service import Ingest

@@ -1,0 +1,18 @@
+"""The application's context: settings, clock, database, metrics."""
+
+from dataclasses import dataclass
+
+from app.core.clock import Clock
+from app.core.database import Database
+from app.core.metrics import Metrics
+from app.core.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What one running application consists of; made once by ``app.main.create_app``."""
+
+    settings: Settings
+    clock: Clock
+    database: Database
+    metrics: Metrics
