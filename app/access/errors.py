@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from app.access.domain import SignInStep
+from app.access.session_domain import SignInStep
 from app.core.errors import NotAuthenticated, NotPermitted, TooManyRequests
 
 

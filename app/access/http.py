@@ -12,9 +12,10 @@ from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBea
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.cookies import COOKIE, must_be_ours, session_token
-from app.access.domain import ActiveSession, Permission, Principal, Visibility
+from app.access.domain import Permission, Principal, Visibility
 from app.access.errors import SignInIncomplete
 from app.access.services import access_services
+from app.access.session_domain import ActiveSession
 from app.access.sessions import SESSION_REFUSED, SessionUnknown
 from app.access.sight import sight_of
 from app.access.trail import author_of

@@ -12,10 +12,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access import queries, session_queries
-from app.access.domain import ActiveSession, Principal, hash_secret, split_key
+from app.access.domain import Principal
 from app.access.listening import Listener, stopped
 from app.access.queries import FoundKey
 from app.access.service import KEY_REFUSED, authenticate
+from app.access.session_domain import ActiveSession, hash_secret, split_key
 from app.access.sessions import authenticate_session, token_digest
 from app.core.context import Context
 from app.core.database import SERVICE

@@ -17,11 +17,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access import oidc_queries as queries
 from app.access import people_queries, session_queries
-from app.access.domain import SignInMethod
 from app.access.oidc import Claimed, Flow, awaited_login, begin_flow, local_path
 from app.access.oidc_client import OidcProvider, Redeemed
 from app.access.oidc_errors import OidcFlowLost, OidcRefused
 from app.access.passwords import normalise_login
+from app.access.session_domain import SignInMethod
 from app.access.sessions import Opened, open_session, token_digest
 from app.access.trail import Author, Note, note
 from app.access.trail_writing import writing_as

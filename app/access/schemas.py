@@ -5,7 +5,8 @@ from typing import Annotated, Final
 
 from pydantic import Field, SecretStr, StringConstraints
 
-from app.access.domain import Permission, Role, SignInMethod, SignInStep
+from app.access.domain import Permission, Role
+from app.access.session_domain import SignInMethod, SignInStep
 from app.core.http import SetMoment
 from app.core.wire import PLAIN, WHOLE, Duration, Id, RequestModel, ResponseModel, Text
 

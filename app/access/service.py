@@ -10,16 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
 from app.access import queries
-from app.access.domain import (
-    KINDS_WITH_SUBJECT,
-    Permission,
-    Principal,
-    Role,
-    Visibility,
-    hash_secret,
-    make_key,
-    split_key,
-)
+from app.access.domain import KINDS_WITH_SUBJECT, Permission, Principal, Role, Visibility
+from app.access.session_domain import hash_secret, make_key, split_key
 from app.access.tables import ApiKeyRow, GrantRow, PrincipalRow
 from app.core.clock import Clock
 from app.core.database import as_service

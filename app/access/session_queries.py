@@ -8,9 +8,10 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.attempts import LOGINS
-from app.access.domain import ActiveSession, Principal, Role, SignInMethod, SignInStep
+from app.access.domain import Principal, Role
 from app.access.queries import lower_courts
 from app.access.roles import TOTP_ROLES, permissions_of
+from app.access.session_domain import ActiveSession, SignInMethod, SignInStep
 from app.access.tables import AccountRow, PrincipalRow, SessionRow, SignInFailureRow
 
 FAILURES_COUNT_FOR: Final = timedelta(days=1)

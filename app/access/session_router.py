@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Depends, Request, Response
 
 from app.access.cookies import drop_session_cookie, must_be_same_origin, session_token, set_session_cookie
-from app.access.domain import ActiveSession, Principal, PrincipalKind
+from app.access.domain import Principal, PrincipalKind
 from app.access.http import InSession, bearer, bearer_key, cookie, key_holder, signed_in_of
 from app.access.own_account import OwnAccount
 from app.access.schemas import (
@@ -19,6 +19,7 @@ from app.access.schemas import (
     TotpEnrolmentOut,
 )
 from app.access.services import access_services
+from app.access.session_domain import ActiveSession
 from app.access.sessions import Opened, csrf_of, end_session
 from app.access.sign_in import Came, Credentials
 from app.access.trail import Note, author_of, note

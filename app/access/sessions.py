@@ -14,7 +14,7 @@ from typing import Final
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access import session_queries as queries
-from app.access.domain import ActiveSession, SignInMethod
+from app.access.session_domain import ActiveSession, SignInMethod
 from app.access.tables import SessionRow
 from app.core.context import Context
 from app.core.errors import NotAuthenticated
