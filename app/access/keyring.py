@@ -11,10 +11,10 @@ from sqlalchemy import event
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.access import queries, session_queries
+from app.access import credential_queries, session_queries
+from app.access.credential_queries import FoundKey
 from app.access.domain import Principal
 from app.access.listening import Listener, stopped
-from app.access.queries import FoundKey
 from app.access.service import KEY_REFUSED, authenticate
 from app.access.session_domain import ActiveSession, hash_secret, split_key
 from app.access.sessions import authenticate_session, token_digest
@@ -123,7 +123,7 @@ class Keyring:
             return
         try:
             async with self._database.writing(SERVICE) as session:
-                await queries.note_uses(session, uses)
+                await credential_queries.note_uses(session, uses)
         except BaseException:
             self._uses = uses | self._uses
             raise

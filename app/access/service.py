@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Select, func, true
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
-from app.access import queries
+from app.access import credential_queries, queries
 from app.access.domain import KINDS_WITH_SUBJECT, Permission, Principal, Role, Visibility
 from app.access.session_domain import hash_secret, make_key, split_key
 from app.access.tables import ApiKeyRow, GrantRow, PrincipalRow
@@ -20,7 +20,7 @@ from app.core.errors import InvalidInput, NotAuthenticated
 KEY_REFUSED = "Send a valid key as `Authorization: Bearer lt_…`; this one is missing, unknown, expired or revoked."
 
 
-async def authenticate(session: AsyncSession, key_text: str | None, clock: Clock) -> queries.FoundKey:
+async def authenticate(session: AsyncSession, key_text: str | None, clock: Clock) -> credential_queries.FoundKey:
     """Return the key and whose it is.
 
     Args:
@@ -35,7 +35,7 @@ async def authenticate(session: AsyncSession, key_text: str | None, clock: Clock
     if parts is None:
         raise NotAuthenticated(KEY_REFUSED)
     prefix, secret = parts
-    found = await queries.find_key(session, prefix, clock.now())
+    found = await credential_queries.find_key(session, prefix, clock.now())
     if found is None or not hmac.compare_digest(found.secret_sha256, hash_secret(secret)):
         raise NotAuthenticated(KEY_REFUSED)
     return found
@@ -74,7 +74,7 @@ async def principal_for(
     session: AsyncSession, role: Role, name: str, clock: Clock, *, subject_id: int | None = None
 ) -> int:
     """Return the principal of this role, name and court or lessor, made now if there is none yet."""
-    row = await queries.principal_named(session, role, name, subject_id)
+    row = await credential_queries.principal_named(session, role, name, subject_id)
     if row is not None:
         return row.principal_id
     return await create_principal(session, role, name, clock, subject_id=subject_id)

@@ -15,7 +15,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import VerificationError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.access import attempts, queries, share_queries
+from app.access import attempts, credential_queries, share_queries
 from app.access.domain import Permission, Principal, PrincipalKind
 from app.access.sessions import token_digest
 from app.access.share_domain import PAGE_PATH, ShareState
@@ -150,7 +150,7 @@ async def find_open(database: Database, token: str, now: datetime) -> OpenShare 
         if found is None or found[0].state is not ShareState.OPEN:
             return None
         share, api_key_id = found
-        maker = await queries.principal_in_force(session, share.created_by, api_key_id, now)
+        maker = await credential_queries.principal_in_force(session, share.created_by, api_key_id, now)
     if maker is None or not (maker.may(Permission.SHARES_WRITE) and maker.may(Permission.POSITIONS_READ)):
         return None
     return OpenShare(share, maker)
