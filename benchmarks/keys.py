@@ -9,11 +9,11 @@ from typing import Any, Final
 from pydantic import SecretStr
 
 from app.access import people
+from app.access.credentials import create_key, principal_for
 from app.access.domain import Principal, Role
 from app.access.keyring import Keyring
 from app.access.passwords import Passwords
 from app.access.roles import permissions_of
-from app.access.service import create_key, principal_for
 from app.access.sign_in import Came, Credentials, SignInService
 from app.core.clock import SystemClock
 from app.core.context import Context

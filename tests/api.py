@@ -12,8 +12,9 @@ import uvicorn
 from fastapi import FastAPI
 from sqlalchemy import Engine, column, event, select, text
 
+from app.access.credentials import create_key
 from app.access.domain import Permission, Principal, Role
-from app.access.service import create_key, create_principal
+from app.access.service import create_principal
 from app.access.sight import sight_of
 from app.api.connections import server_config
 from app.api.services import Services

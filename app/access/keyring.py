@@ -13,9 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access import credential_queries, session_queries
 from app.access.credential_queries import FoundKey
+from app.access.credentials import KEY_REFUSED, authenticate
 from app.access.domain import Principal
 from app.access.listening import Listener, stopped
-from app.access.service import KEY_REFUSED, authenticate
 from app.access.session_domain import ActiveSession, hash_secret, split_key
 from app.access.sessions import authenticate_session, token_digest
 from app.core.context import Context

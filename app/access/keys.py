@@ -12,11 +12,11 @@ from typing import Final
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access import key_queries as queries
+from app.access.credentials import create_key, principal_for
 from app.access.domain import Permission, Principal, PrincipalKind, Role
 from app.access.people import existing_subject, subject_of
 from app.access.roles import PERMISSIONS, permissions_of
 from app.access.schemas import KeyIn, KeyOut, NewKeyOut
-from app.access.service import create_key, principal_for
 from app.access.tables import ApiKeyRow, PrincipalRow
 from app.access.trail import Note, note
 from app.core.clock import Clock

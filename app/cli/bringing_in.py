@@ -6,9 +6,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
+from app.access.credentials import principal_for
 from app.access.domain import Principal, Role
 from app.access.roles import permissions_of
-from app.access.service import principal_for
 from app.access.trail import COMMAND_LINE
 from app.access.trail_writing import writing_as
 from app.assets import service as assets

@@ -5,10 +5,10 @@ from datetime import timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.access.credentials import authenticate, create_key, principal_for
 from app.access.domain import Permission, PrincipalKind, Role
 from app.access.keys import check_scopes
 from app.access.roles import PERMISSIONS
-from app.access.service import authenticate, create_key, principal_for
 from app.access.trail import COMMAND_LINE, Note, note
 from app.access.trail_writing import writing_as
 from app.assets.service import lessor_named

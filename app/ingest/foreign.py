@@ -14,9 +14,9 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.access.credentials import KEY_REFUSED
 from app.access.domain import Principal
 from app.access.http import bearer_key, key_holder
-from app.access.service import KEY_REFUSED
 from app.core.errors import NotAuthenticated, NotFound
 from app.core.http import context
 from app.ingest import signatures

@@ -15,8 +15,9 @@ from pydantic import SecretStr
 from schemathesis.checks import CHECKS
 
 from app.access.cookies import COOKIE, CSRF_HEADER
+from app.access.credentials import create_key
 from app.access.domain import KINDS_WITH_SUBJECT, Role
-from app.access.service import create_key, create_principal
+from app.access.service import create_principal
 from app.access.session_domain import SignInMethod
 from app.access.sessions import open_session
 from app.api.connections import server_config

@@ -17,8 +17,8 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 from sqlalchemy import text
 
+from app.access.credentials import authenticate
 from app.access.domain import Principal, Role
-from app.access.service import authenticate
 from app.access.sight import sight_of
 from app.core.database import SERVICE, Database, Sight, as_service
 from app.core.sight_roles import AUDITOR_ROLE, SERVICE_ROLE, SIGHT_ROLES, WRITER_ROLE

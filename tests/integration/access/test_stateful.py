@@ -21,8 +21,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 from sqlalchemy import text
 
+from app.access.credentials import create_key
 from app.access.domain import Permission, Role
-from app.access.service import create_key
 from app.cli.cluster import ClusterUrls
 from app.core.database import SERVICE
 from tests.api import ApiUser, context_of
