@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, DateTime, Interval, case, func, literal, o
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
-from app.access.tables import SignInFailureRow
+from app.access.identity_tables import SignInFailureRow
 
 _MOST_DOUBLINGS: Final = 10
 

@@ -18,9 +18,10 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.domain import Permission, Principal, Role
+from app.access.identity_tables import AccountRow, ApiKeyRow
 from app.access.queries import lower_courts
 from app.access.roles import permissions_of
-from app.access.tables import AccountRow, ApiKeyRow, PrincipalRow
+from app.access.tables import PrincipalRow
 
 
 @dataclass(frozen=True, slots=True)

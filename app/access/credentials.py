@@ -8,9 +8,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access import credential_queries
 from app.access.domain import Permission, Role
+from app.access.identity_tables import ApiKeyRow
 from app.access.service import create_principal
 from app.access.session_domain import hash_secret, make_key, split_key
-from app.access.tables import ApiKeyRow
 from app.core.clock import Clock
 from app.core.errors import NotAuthenticated
 

@@ -8,7 +8,8 @@ from sqlalchemy import Integer, Row, column, func, or_, select, table, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.domain import Role
-from app.access.tables import ApiKeyRow, PrincipalRow
+from app.access.identity_tables import ApiKeyRow
+from app.access.tables import PrincipalRow
 
 _FEED: Final = table("feed_holder", column("feed_id", Integer), column("lessor_id", Integer))
 """The view ``feed_holder``: the lessor of each feed."""

@@ -14,10 +14,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.access import key_queries as queries
 from app.access.credentials import create_key, principal_for
 from app.access.domain import Permission, Principal, PrincipalKind, Role
+from app.access.identity_tables import ApiKeyRow
 from app.access.people import existing_subject, subject_of
 from app.access.roles import PERMISSIONS, permissions_of
 from app.access.schemas import KeyIn, KeyOut, NewKeyOut
-from app.access.tables import ApiKeyRow, PrincipalRow
+from app.access.tables import PrincipalRow
 from app.access.trail import Note, note
 from app.core.clock import Clock
 from app.core.errors import Conflict, InvalidInput, NotFound, NotPermitted

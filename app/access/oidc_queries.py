@@ -7,7 +7,7 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.access.tables import AwaitedIdentityRow, PersonIdentityRow
+from app.access.identity_tables import AwaitedIdentityRow, PersonIdentityRow
 
 
 async def find_identity(session: AsyncSession, issuer: str, subject: str) -> int | None:

@@ -7,12 +7,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access import people_queries, session_queries, totp
 from app.access.errors import SignInRefused, TotpRefused
+from app.access.identity_tables import AccountRow
 from app.access.passwords import check_new_password, login_digest
 from app.access.schemas import TotpEnrolmentOut
 from app.access.session_domain import ActiveSession, SignInStep
 from app.access.sessions import Opened, end_sessions, rotate_session
 from app.access.sign_in import SignInService, totp_bound_to
-from app.access.tables import AccountRow
 from app.access.trail import Note, author_of, note
 from app.access.trail_writing import writing_as
 from app.core.context import Context

@@ -15,12 +15,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.access import people_queries as queries
 from app.access import session_queries
 from app.access.domain import Principal, PrincipalKind, Role
+from app.access.identity_tables import AccountRow
 from app.access.passwords import Passwords, check_new_password, login_digest, make_one_time_password, normalise_login
 from app.access.roles import ADMINISTERED_BY, PERMISSIONS, ROLES_OF_PEOPLE
 from app.access.schemas import OneTimePasswordOut, PersonChangeIn, PersonOut
 from app.access.service import create_principal
 from app.access.sessions import end_sessions
-from app.access.tables import AccountRow, PrincipalRow
+from app.access.tables import PrincipalRow
 from app.access.trail import Note, note
 from app.core.clock import Clock
 from app.core.database import violated_constraint

@@ -9,7 +9,8 @@ from sqlalchemy import Integer, Row, String, column, func, select, table, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.domain import Role
-from app.access.tables import AccountRow, PrincipalRow, SignInFailureRow
+from app.access.identity_tables import AccountRow, SignInFailureRow
+from app.access.tables import PrincipalRow
 
 _SUBJECT: Final = table(
     "access_subject", column("kind", String), column("subject_id", Integer), column("code", String)

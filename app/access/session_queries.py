@@ -9,10 +9,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.attempts import LOGINS
 from app.access.domain import Principal, Role
+from app.access.identity_tables import AccountRow, SessionRow, SignInFailureRow
 from app.access.queries import lower_courts
 from app.access.roles import TOTP_ROLES, permissions_of
 from app.access.session_domain import ActiveSession, SignInMethod, SignInStep
-from app.access.tables import AccountRow, PrincipalRow, SessionRow, SignInFailureRow
+from app.access.tables import PrincipalRow
 
 FAILURES_COUNT_FOR: Final = timedelta(days=1)
 """After a day without one, failures are counted anew."""

@@ -14,8 +14,8 @@ from typing import Final
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access import session_queries as queries
+from app.access.identity_tables import SessionRow
 from app.access.session_domain import ActiveSession, SignInMethod
-from app.access.tables import SessionRow
 from app.core.context import Context
 from app.core.errors import NotAuthenticated
 

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.access.attempts import Counter
 from app.access.share_domain import WRONG_PINS, share_state
 from app.access.share_schemas import ShareOut
-from app.access.tables import ShareRow
+from app.access.share_tables import ShareRow
 
 _SHOWN: Final = tuple(getattr(ShareRow, name) for name in ShareOut.model_fields if name != "state")
 """What the database lets a court or a dispatcher read of a share."""

@@ -16,10 +16,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.access import attempts, people_queries, session_queries, totp
 from app.access.attempts import LOGINS, Attempt
 from app.access.errors import SignInPaused, SignInRefused, TotpRefused, TotpRequired
+from app.access.identity_tables import AccountRow
 from app.access.passwords import Passwords, Verdict, login_digest, normalise_login
 from app.access.session_domain import SignInMethod
 from app.access.sessions import Opened, end_session_of, open_session
-from app.access.tables import AccountRow
 from app.access.trail import Author, Note, note
 from app.access.trail_writing import writing_as
 from app.core.context import Context

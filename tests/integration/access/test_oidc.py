@@ -18,12 +18,12 @@ from sqlalchemy import text
 from typer.testing import CliRunner, Result
 
 from app.access.domain import Role
+from app.access.identity_tables import AccountRow
 from app.access.oidc import Registration, begin_flow
 from app.access.oidc_client import KEYS_APART_S, OidcProvider
 from app.access.oidc_errors import OidcUnavailable
 from app.access.oidc_service import link, unlink
 from app.access.service import create_principal
-from app.access.tables import AccountRow
 from app.cli import identities
 from app.cli.cluster import ClusterUrls
 from app.core.clock import FixedClock, SystemClock
