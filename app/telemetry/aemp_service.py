@@ -12,10 +12,11 @@ from app.core.errors import Conflict, InvalidInput, NotFound
 from app.core.outbound import check_url
 from app.core.paging import Page, page_of
 from app.core.settings import Settings
+from app.ingest.tables import AempSourceRow
 from app.telemetry import queries
 from app.telemetry.aemp_domain import AempAuth, Cursor, DueSource, Tally, bound_to, next_poll_at
 from app.telemetry.aemp_schemas import AempSourceChangeIn, AempSourceIn, AempSourceOut
-from app.telemetry.tables import AempSourceRow, FeedRow
+from app.telemetry.tables import FeedRow
 
 MAX_SOURCES = 50
 """Sources of one lessor: nobody leases the machines of more makers, and each of them is called from here."""

@@ -25,15 +25,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from app.access.domain import Visibility
-from app.telemetry.tables import (
-    AempCursorRow,
-    AempSourceRow,
-    FeedAlertRow,
-    FeedHourRow,
-    FeedRow,
-    PingBatchRow,
-    PingRow,
-)
+from app.ingest.tables import AempCursorRow, AempSourceRow
+from app.telemetry.tables import FeedAlertRow, FeedHourRow, FeedRow, PingBatchRow, PingRow
 
 _HEARD: Final = table(
     "device_heard",
