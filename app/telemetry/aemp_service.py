@@ -13,7 +13,7 @@ from app.core.outbound import check_url
 from app.core.paging import Page, page_of
 from app.core.settings import Settings
 from app.ingest.tables import AempSourceRow
-from app.telemetry import queries
+from app.telemetry import aemp_queries, queries
 from app.telemetry.aemp_domain import AempAuth, Cursor, DueSource, Tally, bound_to, next_poll_at
 from app.telemetry.aemp_schemas import AempSourceChangeIn, AempSourceIn, AempSourceOut
 from app.telemetry.tables import FeedRow
@@ -39,7 +39,7 @@ async def create_source(
     feed = await _feed_in_sight(session, visibility, wanted.feed_id)
     _must_suit_its_auth(wanted)
     allow_private = settings.aemp_allow_private
-    if await queries.count_aemp_sources(session, feed.lessor_id) >= MAX_SOURCES:
+    if await aemp_queries.count_aemp_sources(session, feed.lessor_id) >= MAX_SOURCES:
         raise Conflict(f"A lessor has at most {MAX_SOURCES} polled sources; delete one that is not needed.")
     row = AempSourceRow(
         lessor_id=feed.lessor_id,
@@ -102,7 +102,7 @@ def _address(name: str, text: str, *, allow_private: bool) -> str:
 
 async def list_sources(session: AsyncSession, visibility: Visibility, after: int, limit: int) -> Page[AempSourceOut]:
     """Return a page of the sources in sight."""
-    rows = await queries.aemp_sources_after(session, visibility.lessor_id, after, limit + 1)
+    rows = await aemp_queries.aemp_sources_after(session, visibility.lessor_id, after, limit + 1)
     return page_of([AempSourceOut.model_validate(row) for row in rows], limit, lambda source: source.source_id)
 
 
@@ -147,12 +147,12 @@ async def delete_source(session: AsyncSession, visibility: Visibility, source_id
         NotFound: There is none, or it is another lessor's.
     """
     await _in_sight(session, visibility, source_id)
-    await queries.delete_aemp_source(session, source_id)
+    await aemp_queries.delete_aemp_source(session, source_id)
     note(session, Note("source.delete", detail=f"source {source_id}"))
 
 
 async def _in_sight(session: AsyncSession, visibility: Visibility, source_id: int) -> AempSourceRow:
-    row = await queries.aemp_source_to_change(session, source_id, visibility.lessor_id)
+    row = await aemp_queries.aemp_source_to_change(session, source_id, visibility.lessor_id)
     if row is None:
         raise NotFound("There is no such source.")
     return row
@@ -160,7 +160,7 @@ async def _in_sight(session: AsyncSession, visibility: Visibility, source_id: in
 
 async def claim_due(session: AsyncSession, now: datetime, lease: timedelta) -> DueSource | None:
     """Take the source that is due longest, so that no other worker polls it until the lease ends."""
-    row = await queries.due_aemp_source(session, now)
+    row = await aemp_queries.due_aemp_source(session, now)
     if row is None:
         return None
     row.last_polled_at, row.next_poll_at = now, now + lease
@@ -185,7 +185,7 @@ async def claim_due(session: AsyncSession, now: datetime, lease: timedelta) -> D
 
 async def cursors_of(session: AsyncSession, source_id: int, identifiers: Sequence[str]) -> Mapping[str, Cursor]:
     """Return the cursors of those machines that have one."""
-    rows = await queries.aemp_cursors(session, source_id, identifiers)
+    rows = await aemp_queries.aemp_cursors(session, source_id, identifiers)
     return {identifier: Cursor(fixed_at, refused_at) for identifier, fixed_at, refused_at in rows}
 
 
@@ -200,7 +200,7 @@ async def advance(session: AsyncSession, source_id: int, cursors: Mapping[str, C
         }
         for identifier, cursor in sorted(cursors.items())  # always in one order: two workers never block each other
     ]
-    await queries.put_aemp_cursors(session, rows)
+    await aemp_queries.put_aemp_cursors(session, rows)
 
 
 async def poll_succeeded(session: AsyncSession, source: DueSource, tally: Tally, now: datetime) -> None:
@@ -215,7 +215,7 @@ async def poll_succeeded(session: AsyncSession, source: DueSource, tally: Tally,
         "last_unlocated": tally.unlocated,
         "next_poll_at": next_poll_at(source, failures=0, now=now, retry_after=timedelta(0)),
     }
-    await queries.finish_aemp_poll(session, source.source_id, source.revision, values)
+    await aemp_queries.finish_aemp_poll(session, source.source_id, source.revision, values)
 
 
 async def poll_failed(
@@ -236,9 +236,9 @@ async def poll_failed(
         "consecutive_failures": failures,
         "next_poll_at": next_poll_at(source, failures=failures, now=now, retry_after=retry_after),
     }
-    await queries.finish_aemp_poll(session, source.source_id, source.revision, values)
+    await aemp_queries.finish_aemp_poll(session, source.source_id, source.revision, values)
 
 
 async def reseal(session: AsyncSession, source: DueSource, sealed: bytes) -> None:
     """Put a source's secret, sealed with a newer key, in the place of the same secret."""
-    await queries.reseal_aemp_secret(session, source.source_id, source.secret_sealed, sealed)
+    await aemp_queries.reseal_aemp_secret(session, source.source_id, source.secret_sealed, sealed)

@@ -17,7 +17,7 @@ from app.core.datum import CoordSystem
 from app.core.errors import Conflict, InvalidInput, NotFound
 from app.core.paging import Page, page_of
 from app.core.settings import Settings
-from app.telemetry import queries
+from app.telemetry import batch_queries, queries
 from app.telemetry.schemas import FeedIn, FeedOut, FeedSecretOut
 from app.telemetry.tables import FeedRow, PingBatchRow
 
@@ -208,7 +208,7 @@ async def acknowledged_batch(session: AsyncSession, visibility: Visibility, batc
     """
     if visibility.lessor_id is None and not visibility.sees_everything:
         raise NotFound("There is no such batch.")
-    row = await queries.batch(session, batch_id, visibility.lessor_id)
+    row = await batch_queries.batch(session, batch_id, visibility.lessor_id)
     if row is None:
         raise NotFound("There is no such batch.")
     return row
@@ -219,4 +219,4 @@ async def territories_of(session: AsyncSession, batch_ids: Sequence[int]) -> tup
 
     For the report of an import; it reads the whole history.
     """
-    return await queries.territories_of(session, batch_ids)
+    return await batch_queries.territories_of(session, batch_ids)
