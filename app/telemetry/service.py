@@ -1,7 +1,7 @@
 """Use cases of this room: feeds, and the receipts of batches."""
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
@@ -17,9 +17,9 @@ from app.core.datum import CoordSystem
 from app.core.errors import Conflict, InvalidInput, NotFound
 from app.core.paging import Page, page_of
 from app.core.settings import Settings
-from app.telemetry import batch_queries, queries
+from app.telemetry import queries
 from app.telemetry.schemas import FeedIn, FeedOut, FeedSecretOut
-from app.telemetry.tables import FeedRow, PingBatchRow
+from app.telemetry.tables import FeedRow
 
 _SECRET_BYTES: Final = 32
 
@@ -198,25 +198,3 @@ async def make_hmac_secret(
 async def feed_by_id(session: AsyncSession, feed_id: int) -> FeedRow | None:
     """Return a feed, None where there is no such one; whether it is in sight is the caller's question."""
     return await queries.feed(session, feed_id)
-
-
-async def acknowledged_batch(session: AsyncSession, visibility: Visibility, batch_id: int) -> PingBatchRow:
-    """Return a batch that was acknowledged.
-
-    Raises:
-        NotFound: There is none, or it is another lessor's.
-    """
-    if visibility.lessor_id is None and not visibility.sees_everything:
-        raise NotFound("There is no such batch.")
-    row = await batch_queries.batch(session, batch_id, visibility.lessor_id)
-    if row is None:
-        raise NotFound("There is no such batch.")
-    return row
-
-
-async def territories_of(session: AsyncSession, batch_ids: Sequence[int]) -> tuple[int, int]:
-    """Return in how many court territories the pings of some batches lie, and how many of them lie in none.
-
-    For the report of an import; it reads the whole history.
-    """
-    return await batch_queries.territories_of(session, batch_ids)
