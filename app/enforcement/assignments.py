@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.domain import Visibility
 from app.core.errors import Conflict, NotFound
-from app.enforcement import queries
+from app.enforcement import lending_queries as delegation_queries
 from app.enforcement.schemas import AssignmentOut, CaseOut
 from app.enforcement.service import case_in_sight
 
@@ -19,7 +19,7 @@ async def assignment_in_sight(
     Raises:
         NotFound: It does not exist or is out of sight.
     """
-    row = await queries.find_assignment(session, visibility, assignment_id, now)
+    row = await delegation_queries.find_assignment(session, visibility, assignment_id, now)
     if row is None:
         raise NotFound("There is no such assignment.")
     return AssignmentOut.model_validate(row)

@@ -15,6 +15,7 @@ from app.access.trail import Note, note
 from app.core.clock import MICROSECOND
 from app.core.database import as_service
 from app.core.errors import Conflict, InvalidInput, NotFound, NotPermitted
+from app.enforcement import lending_queries as delegation_queries
 from app.enforcement import queries, terms
 from app.enforcement.domain import EntrustmentKind, day_in_shanghai
 from app.enforcement.schemas import AssignmentIn, AssignmentOut, EntrustmentIn, EntrustmentOut
@@ -89,7 +90,7 @@ async def list_assignments(
     own = principal.principal_id if principal.kind is PrincipalKind.DISPATCHER else None
     if own is None and not handles(visibility, case.court_id):
         raise NotPermitted(READ_ONLY)
-    rows = await queries.assignments_of(session, case_id, dispatcher_id=own, after=after, limit=limit)
+    rows = await delegation_queries.assignments_of(session, case_id, dispatcher_id=own, after=after, limit=limit)
     return [AssignmentOut.model_validate(row) for row in rows]
 
 
@@ -165,7 +166,7 @@ async def withdraw(
         NotPermitted: Another court handles the case.
         Conflict: It has ended or was withdrawn before.
     """
-    row = await queries.entrustment(session, entrustment_id)
+    row = await delegation_queries.entrustment(session, entrustment_id)
     if row is None:
         raise NotFound(_NO_ENTRUSTMENT)
     await case_to_change(session, visibility, row.case_id, now, closed_too=True)
@@ -194,7 +195,7 @@ async def list_entrustments(
     """
     case = await case_in_sight(session, visibility, case_id, now)
     to_court = None if handles(visibility, case.court_id) else visibility.court_id
-    rows = await queries.entrustments_of(session, case_id, to_court=to_court, after=after, limit=limit)
+    rows = await delegation_queries.entrustments_of(session, case_id, to_court=to_court, after=after, limit=limit)
     return await _entrustments(session, rows)
 
 

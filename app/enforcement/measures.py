@@ -13,7 +13,7 @@ from app.access.trail import Note, note
 from app.assets import service as assets
 from app.core.database import as_service, violated_constraint
 from app.core.errors import Conflict, InvalidInput, NotFound, NotPermitted
-from app.enforcement import queries, terms
+from app.enforcement import measure_queries, queries, terms
 from app.enforcement.domain import RowFault, day_in_shanghai
 from app.enforcement.errors import RowsRefused
 from app.enforcement.schemas import MeasureIn, MeasureOut, RenewalOut, SeizureOut
@@ -43,10 +43,10 @@ async def order_measures(
     faults = list(_faults(orders, confirmed, day_in_shanghai(now)))
     if faults:
         raise RowsRefused("measures", faults)
-    _refuse_overlaps(orders, await queries.standing_terms(session, case_id, asset_ids))
+    _refuse_overlaps(orders, await measure_queries.standing_terms(session, case_id, asset_ids))
     released = await queries.released_assets(session, case_id, asset_ids)
     added = {"case_id": case_id, "created_at": now, "created_by": visibility.principal.principal_id}
-    ids = await queries.add_measures(session, [_columns(order) | added for order in orders])
+    ids = await measure_queries.add_measures(session, [_columns(order) | added for order in orders])
     await grant_sight(session, case, sorted(released), visibility.principal, now)
     note(
         session,
@@ -123,9 +123,9 @@ async def change_measure(
         Conflict: It is lifted or lapsed, or renewed into another measure of its kind.
         InvalidInput: A day does not fit.
     """
-    row = await queries.lock_measure(session, visibility, measure_id, now)
+    row = await measure_queries.lock_measure(session, visibility, measure_id, now)
     if row is None:
-        if await queries.measure_in_sight(session, visibility, measure_id, now):
+        if await measure_queries.measure_in_sight(session, visibility, measure_id, now):
             raise NotPermitted(READ_ONLY)
         raise NotFound("There is no such measure in your sight.")
     today = day_in_shanghai(now)
@@ -207,7 +207,9 @@ async def list_measures(
     """
     case = await case_in_sight(session, visibility, case_id, now)
     only = lent_only(visibility, case, now)
-    found = await queries.find_measures(session, case_id, asset_id=asset_id, only=only, after=after, limit=limit)
+    found = await measure_queries.find_measures(
+        session, case_id, asset_id=asset_id, only=only, after=after, limit=limit
+    )
     return await _described(session, found)
 
 
@@ -224,11 +226,11 @@ async def seizures_of(
     """
     await assets.asset_in_sight(session, visibility, asset_id, now)
     async with as_service(session):
-        rows = await queries.seizures_of(session, asset_id, after=after, limit=limit)
+        rows = await measure_queries.seizures_of(session, asset_id, after=after, limit=limit)
         courts = await jurisdictions.courts_by_id(session, {court_id for _, _, court_id in rows})
         told = {row.case_id for row, _, _ in rows}
         if visibility.lessor_id is None:
-            told = await queries.cases_seen(session, visibility, list(told), now)
+            told = await measure_queries.cases_seen(session, visibility, list(told), now)
     today = day_in_shanghai(now)
     return [
         SeizureOut(
@@ -249,7 +251,7 @@ async def seizures_of(
 
 async def _described(session: AsyncSession, rows: Sequence[MeasureRow]) -> list[MeasureOut]:
     renewals: dict[int, list[RenewalOut]] = {}
-    for r in await queries.renewals_of(session, [row.measure_id for row in rows]):
+    for r in await measure_queries.renewals_of(session, [row.measure_id for row in rows]):
         renewals.setdefault(r.measure_id, []).append(RenewalOut.model_validate(r))
     return [
         MeasureOut(

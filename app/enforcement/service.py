@@ -21,7 +21,8 @@ from app.assets import service as assets
 from app.assets.domain import IdentifierKind
 from app.core.database import as_service, violated_constraint
 from app.core.errors import Conflict, InvalidInput, NotFound, NotPermitted
-from app.enforcement import queries
+from app.enforcement import lending_queries as delegation_queries
+from app.enforcement import measure_queries, queries
 from app.enforcement.case_number import CaseNumber
 from app.enforcement.domain import ClaimMode, day_in_shanghai
 from app.enforcement.schemas import CaseAssetOut, CaseIn, CaseOut, SeizabilityOut
@@ -200,8 +201,8 @@ async def grant_sight(
     """Open assets of a case to the sight of its court and of whom it lent them to, where that has not ended."""
     if not asset_ids:
         return
-    assignments = await queries.open_assignments(session, case.case_id, now)
-    entrustments = await queries.open_entrustments(session, case.case_id, now)
+    assignments = await delegation_queries.open_assignments(session, case.case_id, now)
+    entrustments = await delegation_queries.open_entrustments(session, case.case_id, now)
     grants = [access.Grant("court", case.court_id, case.case_id, a, "case", now) for a in asset_ids]
     grants += [grant for row in assignments for grant in assignment_grants(row, asset_ids, now)]
     grants += [grant for row in entrustments for grant in entrustment_grants(row, asset_ids, now)]
@@ -311,7 +312,7 @@ async def seizability_of_case(
     known: dict[tuple[Any, ...], Seizability] = {}
     answer = {}
     async with as_service(session):
-        rows = await queries.measures_on_assets(session, case_id, asset_ids)
+        rows = await measure_queries.measures_on_assets(session, case_id, asset_ids)
     for asset_id, group in groupby(rows, key=itemgetter(0)):
         history = tuple(row[1:] for row in group)
         if history not in known:
