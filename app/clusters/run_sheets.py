@@ -14,7 +14,7 @@ from app.access.trail import Note
 from app.assets.service import makes_of
 from app.assets.stamps import stamp_of
 from app.clusters.run_sheet import RunSheet, compose
-from app.clusters.service import scene_of
+from app.clusters.scene_service import scene_of
 from app.core.context import Context
 from app.core.errors import Conflict, NotFound
 from app.enforcement.assignments import assignment_in_force, assignment_in_sight

@@ -1,0 +1,85 @@
+"""Reads the assets of a case at one moment and assesses the place of each."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from operator import attrgetter
+
+import numpy as np
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.access.domain import Visibility
+from app.assets.transfers import transferred
+from app.clusters import queries
+from app.clusters.domain import NOWHERE, CaseAsset, CaseScene, LastFix, Moment
+from app.clusters.placing import place
+from app.core.context import Context
+from app.core.errors import InvalidInput
+from app.enforcement.service import case_in_sight, seizability_of_case
+from app.jurisdictions.service import LocatedLayer, court_by_id
+from app.tracking.service import positions_as_of
+
+
+async def scene_of(
+    session: AsyncSession,
+    visibility: Visibility,
+    case_id: int,
+    context: Context,
+    layer: LocatedLayer,
+    *,
+    fresh_within: timedelta | None = None,
+    as_of: datetime | None = None,
+) -> CaseScene:
+    """Return the assets of a case with their places and states at a moment.
+
+    Args:
+        session: A transaction.
+        visibility: Who looks.
+        case_id: Which case.
+        context: Clock and settings.
+        layer: The boundaries in use.
+        fresh_within: As in ``distribution_of``.
+        as_of: As in ``distribution_of``.
+
+    Raises:
+        NotFound: There is no such case in sight.
+        InvalidInput: ``as_of`` is in the future.
+    """
+    now = context.clock.now()
+    at = now if as_of is None else as_of
+    if at > now:
+        raise InvalidInput("as_of: expected a moment that has passed; leave it out for now", field="as_of")
+    case = await case_in_sight(session, visibility, case_id, now)
+    whole = case.court_id in visibility.courts
+    assets = await queries.case_assets(session, visibility, case_id, now, whole=whole)
+    gone = await transferred(session, visibility, [asset.asset_id for asset in assets])
+    lost = {asset_id for asset_id, since in gone.items() if since <= at}
+    if lost:
+        assets = [a._replace(withheld=True, position=None) if a.asset_id in lost else a for a in assets]
+    if as_of is not None:
+        assets = await _moved_back(session, assets, as_of)
+    limit = context.settings.fresh_within if fresh_within is None else fresh_within
+    near_border_m = context.settings.border_near_m
+    states = await seizability_of_case(session, case_id, at)
+    seizability = [states[asset.asset_id] for asset in assets]
+    placed = place(assets, seizability, layer, at, limit, near_border_m)
+    received = [asset.position.received_at for asset in assets if asset.position is not None]
+    return CaseScene(
+        case_id=case.case_id,
+        case_number=case.case_number,
+        court=await court_by_id(session, case.court_id),
+        moment=Moment(at, as_of is not None, now, max(received, default=None)),
+        fresh_within=limit,
+        near_border_m=near_border_m,
+        layer=layer.info,
+        territories={i: layer.territory(i) for i in np.unique(placed.territory_id).tolist() if i != NOWHERE},
+        assets=assets,
+        seizability=seizability,
+        placed=placed,
+    )
+
+
+async def _moved_back(session: AsyncSession, assets: Sequence[CaseAsset], as_of: datetime) -> list[CaseAsset]:
+    """Return assets with the positions that they had at a moment."""
+    positions = await positions_as_of(session, [asset.asset_id for asset in assets if not asset.withheld], as_of)
+    then = {p.asset_id: LastFix._make(attrgetter(*LastFix._fields)(p)) for p in positions}
+    return [asset._replace(position=then.get(asset.asset_id)) for asset in assets]
