@@ -13,7 +13,9 @@ from app.core.clock import Clock, in_shanghai
 from app.core.context import Context
 from app.core.database import SERVICE, Database
 from app.core.errors import InvalidInput
-from app.core.exports import Stamp, content_digest, new_export_id, to_csv, written
+from app.core.export_csv import to_csv
+from app.core.export_stamp import Stamp, new_export_id
+from app.core.exports import content_digest, written
 from app.core.metrics import Metrics
 from app.core.settings import Settings
 from app.telemetry.retention_terms import KEPT, Term, last_deletions, terms_of

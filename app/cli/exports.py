@@ -8,7 +8,8 @@ import typer
 from rich.console import Console
 
 from app.core.errors import AppError
-from app.core.exports import Cell, Checked, check_rows, read_csv
+from app.core.export_csv import read_csv
+from app.core.exports import Cell, Checked, check_rows
 from app.core.html_tables import read_rows
 from app.core.workbooks import read_first_sheet
 

@@ -13,8 +13,9 @@ import xlsxwriter
 
 from app.clusters.schemas import DistributionOut, DistributionRowOut, MainOut, TallyOut
 from app.core.clock import in_shanghai
-from app.core.exports import DIGEST_LABEL, Cell, Stamp, content_digest
-from app.core.exports import to_csv as rows_to_csv
+from app.core.export_csv import to_csv as rows_to_csv
+from app.core.export_stamp import Stamp
+from app.core.exports import DIGEST_LABEL, Cell, content_digest
 
 
 class _Column(NamedTuple):

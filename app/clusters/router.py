@@ -14,7 +14,7 @@ from app.clusters.letter import to_csv, to_xlsx
 from app.clusters.schemas import ClusterParametersOut, ClustersOut, DistributionOut, to_json
 from app.core.clock import in_shanghai
 from app.core.examples import load_example
-from app.core.exports import export_headers, repr_digest
+from app.core.export_headers import export_headers, repr_digest
 from app.core.http import InContext, Moment
 from app.core.wire import Duration, Key
 from app.jurisdictions.service import InLayer

@@ -17,7 +17,7 @@ from app.assets.domain import half_width
 from app.clusters import run_sheets
 from app.clusters.run_sheet_page import HEADERS, not_found_page, pin_page, sheet_page
 from app.core.errors import NotFound, TooManyRequests
-from app.core.exports import repr_digest
+from app.core.export_headers import repr_digest
 from app.core.http import InContext
 from app.core.paging import After, Limit, Page, decode_token, page_of
 from app.core.templates import HTML

@@ -11,7 +11,9 @@ from app.access.http import May, WriteSession
 from app.access.trail import note_export
 from app.assets.stamps import stamp_of
 from app.core.context import Context
-from app.core.exports import content_digest, export_headers, to_csv
+from app.core.export_csv import to_csv
+from app.core.export_headers import export_headers
+from app.core.exports import content_digest
 from app.core.http import InContext
 from app.core.paging import After, decode_token
 from app.core.wire import Key, Text

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from app.core.exports import Cell, Stamp
+from app.core.export_stamp import Stamp
+from app.core.exports import Cell
 from app.tracking.subject import moment
 from app.tracking.subject_schemas import SubjectAssetOut, SubjectGrantOut, SubjectReportOut
 

@@ -14,7 +14,9 @@ from app.clusters.distribution import distribute
 from app.clusters.domain import Presence, RollUpLevel
 from app.clusters.letter import Letter, compose, to_csv, to_xlsx
 from app.clusters.router import _preferred
-from app.core.exports import Cell, Stamp, check_rows, read_csv
+from app.core.export_csv import read_csv
+from app.core.export_stamp import Stamp
+from app.core.exports import Cell, check_rows
 from app.core.workbooks import read_first_sheet
 from tests.factories.constants import NOW
 from tests.factories.distribution import CHANGNING_COUNTY, HELD, KUNSHAN_COUNTY, WAITING, asset_spec, case_scene

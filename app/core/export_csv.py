@@ -1,0 +1,36 @@
+"""CSV files of exports."""
+
+import csv
+import io
+from collections.abc import Sequence
+
+from app.core.exports import _FORMULA_OPENERS, DIGEST_LABEL, Cell, written
+
+
+def to_csv(rows: Sequence[Sequence[Cell]], digest: str) -> bytes:
+    """Write rows and their digest as CSV, with the byte order mark by which Excel knows UTF-8.
+
+    Text stays text: what begins like a formula gets an apostrophe before it.
+    """
+    out = io.StringIO(newline="")
+    writer = csv.writer(out)
+    writer.writerows([_plain(written(cell), cell) for cell in row] for row in rows)
+    writer.writerow([])
+    writer.writerow([DIGEST_LABEL, digest])
+    return out.getvalue().encode("utf-8-sig")
+
+
+def _plain(text: str, cell: Cell) -> str:
+    return f"'{text}" if isinstance(cell, str) and text.startswith(_FORMULA_OPENERS) else text
+
+
+def read_csv(body: bytes) -> list[list[str]]:
+    """Return the rows of a CSV file in UTF-8.
+
+    Raises:
+        ValueError: It is not text in UTF-8, or no CSV.
+    """
+    try:
+        return list(csv.reader(io.StringIO(body.decode("utf-8-sig"), newline=""), strict=True))
+    except csv.Error as error:
+        raise ValueError(str(error)) from error
