@@ -21,13 +21,13 @@ from app.api import docs, fast_lane, openapi, problems
 from app.api.requests import Account
 from app.api.router import router
 from app.api.services import Services
-from app.core.clients import Clients
 from app.core.clock import Clock, SystemClock
 from app.core.context import Context
-from app.core.database import Database
+from app.core.db.database import Database
 from app.core.logging import configure_logging
 from app.core.metrics import Metrics
 from app.core.settings import Settings
+from app.core.web.client_address import Clients
 from app.ingest.service import Ingest
 from app.jurisdictions.service import LocatorProvider
 

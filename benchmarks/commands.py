@@ -20,8 +20,8 @@ from rich.console import Console
 from app.access.domain import Role
 from app.cli.cluster import ClusterUrls, throwaway
 from app.core.clock import SystemClock
-from app.core.database import Database
-from app.core.schema import migrate
+from app.core.db.database import Database
+from app.core.db.migration import migrate
 from app.core.settings import Settings
 from app.jurisdictions.loading import load_bundled_layer
 from app.jurisdictions.service import LocatedLayer, LocatorProvider

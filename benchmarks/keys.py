@@ -17,7 +17,7 @@ from app.access.roles import permissions_of
 from app.access.sign_in import Came, Credentials, SignInService
 from app.core.clock import SystemClock
 from app.core.context import Context
-from app.core.database import SERVICE, Database
+from app.core.db.database import SERVICE, Database
 from app.core.metrics import Metrics
 from app.core.settings import Settings
 from benchmarks.numbers import percentile_ms

@@ -19,8 +19,8 @@ from app.cli.background import LOOPBACK, is_ready, reserved_port
 from app.cli.cluster import CHECKOUT, ClusterUrls, throwaway
 from app.cli.keys import make_key
 from app.core.clock import SystemClock
+from app.core.db.migration import migrate
 from app.core.errors import AppError
-from app.core.schema import migrate
 from app.core.settings import Settings
 from app.jurisdictions.loading import load_bundled_layer
 from benchmarks import fleet

@@ -12,7 +12,7 @@ from app.access.trail import Author, Entry, Note
 from app.access.trail_chain import Head, TrailFault, walk
 from app.access.trail_writing import TrailWriter, append
 from app.core.clock import Clock
-from app.core.database import SERVICE, Database
+from app.core.db.database import SERVICE, Database
 from app.core.errors import AppError
 from app.core.settings import Settings
 from benchmarks.numbers import percentile_ms

@@ -4,7 +4,7 @@ from alembic import context
 from geoalchemy2 import alembic_helpers
 from sqlalchemy import create_engine, pool, text
 
-from app.core.database import Base, sqlalchemy_url
+from app.core.db.database import Base, sqlalchemy_url
 from app.core.settings import Settings
 from app.main import load_tables
 

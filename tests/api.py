@@ -19,8 +19,8 @@ from app.access.sight import sight_of
 from app.api.connections import server_config
 from app.api.services import Services
 from app.core.context import Context
-from app.core.database import SERVICE, Sight
-from app.core.http import services_of
+from app.core.db.database import SERVICE, Sight
+from app.core.web.parameters import services_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,8 +19,8 @@ from psycopg import sql
 from psycopg.rows import dict_row
 
 from app.cli.cluster import ClusterUrls, throwaway
-from app.core.schema import migrate
-from app.core.sight_roles import SERVICE_ROLE, roles_sql
+from app.core.db.migration import migrate
+from app.core.db.roles import SERVICE_ROLE, roles_sql
 from app.jurisdictions.service import load_bundled_layer
 from tests.factories.constants import NOW
 

@@ -8,7 +8,7 @@ from fastapi import Request, Response
 
 from app.access.errors import CrossSite
 from app.access.sessions import csrf_of
-from app.core.http import context
+from app.core.web.parameters import context
 
 COOKIE: Final = "__Host-leasetrace"
 """The prefix makes browsers take it over TLS only, for this host only, for every path."""

@@ -11,9 +11,9 @@ from starlette.requests import HTTPConnection
 
 from app.access.errors import SignInPaused
 from app.core.errors import NotAuthenticated, TooManyRequests
-from app.core.http import client_key
-from app.core.limits import KeyedBuckets
+from app.core.limits.token_bucket import KeyedBuckets
 from app.core.settings import Settings
+from app.core.web.parameters import client_key
 
 _MINUTE_S: Final = 60.0
 _MOST_ONCE_VALID: Final = 20_000

@@ -22,7 +22,7 @@ from app.access.trail import author_of
 from app.access.trail_writing import append, entries_of
 from app.core.context import Context
 from app.core.errors import NotAuthenticated, NotPermitted
-from app.core.http import InContext
+from app.core.web.parameters import InContext
 
 bearer = HTTPBearer(auto_error=False, description="A key: `Authorization: Bearer lt_…`.")
 """How a key is sent, for the document of the API."""

@@ -9,9 +9,9 @@ from app.access.domain import Permission, Principal
 from app.access.http import May, ReadSession, WriteSession
 from app.access.schemas import KeyIn, KeyOut, KeyRotationIn, NewKeyOut, Prefix
 from app.access.services import access_services
-from app.core.database import as_service
-from app.core.http import InContext
-from app.core.paging import After, Limit, Page, decode_token
+from app.core.db.database import as_service
+from app.core.web.paging import After, Limit, Page, decode_token
+from app.core.web.parameters import InContext
 
 router = APIRouter()
 

@@ -19,9 +19,9 @@ from app.access.listening import Listener, stopped
 from app.access.session_domain import ActiveSession, hash_secret, split_key
 from app.access.sessions import authenticate_session, token_digest
 from app.core.context import Context
-from app.core.database import SERVICE
+from app.core.db.database import SERVICE
 from app.core.errors import NotAuthenticated
-from app.core.remembered import Remembered
+from app.core.ttl_cache import Remembered
 
 REMEMBERED_S: Final = 0.5
 """Where the process is not listening for changes, one counts everywhere after this, seconds."""

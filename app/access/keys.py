@@ -22,7 +22,7 @@ from app.access.tables import PrincipalRow
 from app.access.trail import Note, note
 from app.core.clock import Clock
 from app.core.errors import Conflict, InvalidInput, NotFound, NotPermitted
-from app.core.paging import Page, encode_key
+from app.core.web.paging import Page, encode_key
 
 OVERLAP: Final = timedelta(days=7)
 _LONGEST: Final = timedelta(days=36_500)

@@ -14,7 +14,7 @@ from typing import Final
 import psycopg
 import structlog
 
-from app.core.database import Database
+from app.core.db.database import Database
 
 CHANNEL: Final = "leasetrace_access"
 _PAUSE_S: Final = 0.25

@@ -23,8 +23,8 @@ from app.access.oidc import Claimed, Flow, Registration, claimed_by
 from app.access.oidc_errors import OidcAnswerRefused, OidcUnavailable
 from app.access.oidc_tokens import TokenRefused, UnknownKey, check_id_token, keys_of
 from app.core.clock import Clock
-from app.core.http_client import Answer, CallFailed, HttpClient, token_request
-from app.core.outbound import check_url
+from app.core.web.http_client import Answer, CallFailed, HttpClient, token_request
+from app.core.web.outbound import check_url
 
 MAX_ANSWER_BYTES: Final = 256 * 1024
 REMEMBERED_S: Final = 3600.0

@@ -13,8 +13,8 @@ from app.access.oidc_service import FLOW_COOKIE, MAX_FLOWS, Answered, begin, fin
 from app.access.schemas import InstitutionOut, SignInOptionsOut
 from app.access.services import access_services
 from app.access.session_router import PAUSED
-from app.core.http import InContext
-from app.core.templates import templates_of
+from app.core.web.parameters import InContext
+from app.core.web.templates import templates_of
 
 PATH = "/session/oidc"
 COOKIE_PATH = f"/v1{PATH}"

@@ -27,9 +27,9 @@ from app.access.trail import Author, Note, note
 from app.access.trail_writing import writing_as
 from app.core.clock import Clock
 from app.core.context import Context
-from app.core.database import SERVICE
+from app.core.db.database import SERVICE
+from app.core.encryption import SecretUnreadable
 from app.core.errors import Conflict, InvalidInput, NotFound
-from app.core.sealing import SecretUnreadable
 
 FLOW_COOKIE: Final = "leasetrace_oidc_"
 """The cookie of an attempt is named after its state, so that two tabs do not disturb each other."""

@@ -24,7 +24,7 @@ from app.access.sessions import end_sessions
 from app.access.tables import PrincipalRow
 from app.access.trail import Note, note
 from app.core.clock import Clock
-from app.core.database import violated_constraint
+from app.core.db.database import violated_constraint
 from app.core.errors import Conflict, InvalidInput, NotFound, NotPermitted
 
 ONE_TIME_FOR: Final = timedelta(days=7)

@@ -10,10 +10,10 @@ from app.access.http import May, ReadSession, WriteSession
 from app.access.keys import keys_made_by
 from app.access.schemas import ChangedPersonOut, NewPersonOut, OneTimePasswordOut, PersonChangeIn, PersonIn, PersonOut
 from app.access.services import access_services
-from app.core.database import as_service
-from app.core.http import InContext
-from app.core.paging import After, Limit, Page, decode_token, page_of
-from app.core.wire import Key
+from app.core.db.database import as_service
+from app.core.web.paging import After, Limit, Page, decode_token, page_of
+from app.core.web.parameters import InContext
+from app.core.web.schema_types import Key
 
 router = APIRouter()
 

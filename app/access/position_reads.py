@@ -14,8 +14,8 @@ from app.access.http import May, write_trail
 from app.access.sight import sight_of
 from app.access.trail import notes_of
 from app.core.errors import InvalidInput, PurposeRequired
-from app.core.http import InContext
-from app.core.wire import Key
+from app.core.web.parameters import InContext
+from app.core.web.schema_types import Key
 
 _NEED_PURPOSE: Final = frozenset({PrincipalKind.COURT, PrincipalKind.DISPATCHER, PrincipalKind.CREW})
 

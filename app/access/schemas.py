@@ -7,8 +7,8 @@ from pydantic import Field, SecretStr, StringConstraints
 
 from app.access.domain import Permission, Role
 from app.access.session_domain import SignInMethod, SignInStep
-from app.core.http import SetMoment
-from app.core.wire import PLAIN, WHOLE, Duration, Id, RequestModel, ResponseModel, Text
+from app.core.web.parameters import SetMoment
+from app.core.web.schema_types import PLAIN, WHOLE, Duration, Id, RequestModel, ResponseModel, Text
 
 _MAX_TYPED: Final = 512
 Login = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100), *PLAIN]

@@ -12,7 +12,7 @@ from app.access import queries
 from app.access.domain import KINDS_WITH_SUBJECT, Principal, Role, Visibility
 from app.access.tables import GrantRow, PrincipalRow
 from app.core.clock import Clock
-from app.core.database import as_service
+from app.core.db.database import as_service
 from app.core.errors import InvalidInput
 
 

@@ -9,7 +9,7 @@ from app.access.keyring import Keyring
 from app.access.oidc_client import OidcProvider
 from app.access.sign_in import SignInService
 from app.access.trail_writing import TrailWriter
-from app.core.http import CoreServices, services_of
+from app.core.web.parameters import CoreServices, services_of
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,7 +24,7 @@ from app.access.sessions import Opened, csrf_of, end_session
 from app.access.sign_in import Came, Credentials
 from app.access.trail import Note, author_of, note
 from app.access.trail_writing import writing_as
-from app.core.http import InContext
+from app.core.web.parameters import InContext
 
 router = APIRouter()
 PAUSED: Final[dict[int | str, dict[str, Any]]] = {429: {}}

@@ -6,8 +6,8 @@ from typing import Annotated
 from pydantic import Field
 
 from app.access.share_domain import ShareState
-from app.core.http import SetMoment
-from app.core.wire import RequestModel, ResponseModel, Text
+from app.core.web.parameters import SetMoment
+from app.core.web.schema_types import RequestModel, ResponseModel, Text
 
 
 class ShareIn(RequestModel):

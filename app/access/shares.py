@@ -24,7 +24,7 @@ from app.access.share_schemas import NewShareOut, ShareOut
 from app.access.trail import Author, Entry, Note, author_of, note
 from app.access.trail_writing import append
 from app.core.clock import Clock, in_shanghai
-from app.core.database import SERVICE, Database, as_service
+from app.core.db.database import SERVICE, Database, as_service
 from app.core.errors import InvalidInput, NotFound, TooManyRequests
 
 __all__ = [

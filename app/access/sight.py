@@ -3,8 +3,8 @@
 from datetime import datetime
 
 from app.access.domain import Principal, PrincipalKind, Role
-from app.core.database import Sight
-from app.core.sight_roles import ADMINISTRATOR_ROLE, AUDITOR_ROLE, GRANTEE_ROLE, LESSOR_ROLE
+from app.core.db.database import Sight
+from app.core.db.roles import ADMINISTRATOR_ROLE, AUDITOR_ROLE, GRANTEE_ROLE, LESSOR_ROLE
 
 
 def sight_of(principal: Principal, at: datetime, case_id: int | None = None) -> Sight:

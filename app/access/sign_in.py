@@ -23,7 +23,7 @@ from app.access.sessions import Opened, end_session_of, open_session
 from app.access.trail import Author, Note, note
 from app.access.trail_writing import writing_as
 from app.core.context import Context
-from app.core.database import SERVICE
+from app.core.db.database import SERVICE
 from app.core.errors import AppError
 
 _SHOWN_BYTES: Final = 8

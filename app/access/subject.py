@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.domain import Role
 from app.access.tables import GrantRow, PrincipalRow
-from app.core.database import as_service
+from app.core.db.database import as_service
 
 
 @dataclass(frozen=True, slots=True)

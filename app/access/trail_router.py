@@ -10,9 +10,9 @@ from app.access.trail import Note, note
 from app.access.trail_queries import TrailFilter, entries
 from app.access.trail_schemas import TrailEntryOut
 from app.access.trail_tables import TrailRow
-from app.core.http import Moment
-from app.core.paging import BIG_KEY, After, Limit, Page, decode_token, page_of
-from app.core.wire import PLAIN, Key
+from app.core.web.paging import BIG_KEY, After, Limit, Page, decode_token, page_of
+from app.core.web.parameters import Moment
+from app.core.web.schema_types import PLAIN, Key
 
 router = APIRouter(tags=["audit"])
 

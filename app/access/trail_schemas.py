@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from app.core.wire import ResponseModel
+from app.core.web.schema_types import ResponseModel
 
 
 class TrailEntryOut(ResponseModel):

@@ -27,7 +27,7 @@ from rfc3161_client import (
 
 from app.access.trail_chain import Head
 from app.core.errors import InvalidInput, Unavailable
-from app.core.http_client import CallFailed, HttpClient
+from app.core.web.http_client import CallFailed, HttpClient
 
 _MOST_BYTES: Final = 1024 * 1024
 _GRANTED: Final = 0

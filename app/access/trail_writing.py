@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.access.trail import Author, Entry, notes_of
 from app.access.trail_chain import digest_of
 from app.core.clock import Clock
-from app.core.database import SERVICE, Database
+from app.core.db.database import SERVICE, Database
 from app.core.errors import Unavailable
 
 _log = structlog.get_logger("leasetrace.trail")

@@ -19,9 +19,9 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from app.api.edges import security_headers
 from app.api.problems import MEDIA_TYPE, STATUS, ProblemOut
 from app.core.errors import AddressTooLong, AppError, HeadTooLarge, MalformedRequest, TooSlow, Unavailable
-from app.core.http import CoreServices, services_of
 from app.core.metrics import Metrics
 from app.core.settings import Settings
+from app.core.web.parameters import CoreServices, services_of
 
 _LINGER_S: Final = 1.0
 _CLOSE_WITHIN_S: Final = 5.0
@@ -304,7 +304,7 @@ def server_config(application: FastAPI, **more: Any) -> uvicorn.Config:
         access_log=False,
         log_config=None,
         server_header=False,
-        proxy_headers=False,  # app.core.clients reads what trusted proxies forward
+        proxy_headers=False,  # app.core.web.client_address reads what trusted proxies forward
         timeout_graceful_shutdown=_GRACE_S,
         **more,
     )

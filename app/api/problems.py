@@ -14,8 +14,8 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.responses import Response
 
 from app.core import errors
-from app.core.database import violated_constraint
-from app.core.wire import ResponseModel
+from app.core.db.database import violated_constraint
+from app.core.web.schema_types import ResponseModel
 
 MEDIA_TYPE: Final = "application/problem+json"
 

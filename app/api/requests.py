@@ -12,9 +12,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.edges import Edges, security_headers
 from app.api.problems import answer_error
-from app.core.clients import Clients
 from app.core.metrics import Metrics
 from app.core.settings import Settings
+from app.core.web.client_address import Clients
 
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{8,64}")
 _log = structlog.get_logger("leasetrace.requests")

@@ -11,5 +11,5 @@ from app.jurisdictions.service import JurisdictionServices
 class Services(AccessServices, JurisdictionServices, IngestServices):
     """``application.state.services``; made once by ``app.main.create_app``.
 
-    A room reads its own part with ``app.core.http.services_of``.
+    A room reads its own part with ``app.core.web.parameters.services_of``.
     """

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from psycopg import AsyncConnection
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.core.database import sql_file
+from app.core.db.database import sql_file
 
 DEVICE_INDEX_SQL: Final = sql_file("app.assets", "device_index.sql")
 NONE: Final = -1

@@ -21,7 +21,7 @@ from app.assets.domain import (
 )
 from app.assets.schemas import AssetFields, Number
 from app.core.errors import MalformedRequest, TooLarge, UnsupportedMedia
-from app.core.wire import RequestModel
+from app.core.web.schema_types import RequestModel
 
 MAX_LINES: Final = 20_000
 _CHARSETS: Final = {

@@ -7,9 +7,9 @@ from app.access.http import ReadSession, WriteSession
 from app.assets import depots, queries
 from app.assets.dependencies import MayReadFleet, MayWriteRegisters
 from app.assets.schemas import DepotIn, DepotOut
-from app.core.http import InContext
-from app.core.paging import After, Limit, Page, decode_token, page_of
-from app.core.wire import Key
+from app.core.web.paging import After, Limit, Page, decode_token, page_of
+from app.core.web.parameters import InContext
+from app.core.web.schema_types import Key
 
 router = APIRouter()
 

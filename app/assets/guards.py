@@ -13,7 +13,7 @@ from app.access.domain import Visibility
 from app.access.service import in_open_case
 from app.assets import queries
 from app.assets.tables import BindingRow
-from app.core.database import as_service
+from app.core.db.database import as_service
 from app.core.errors import Conflict
 
 FOREVER: Final = datetime.max.replace(tzinfo=UTC)

@@ -38,9 +38,9 @@ from app.assets.schemas import (
 from app.assets.transfer_router import router as transfers
 from app.core.clock import SHANGHAI
 from app.core.errors import MalformedRequest, TooLarge, UnsupportedMedia
-from app.core.http import InContext
-from app.core.paging import After, Limit, Page, decode_token, page_of
-from app.core.wire import Key
+from app.core.web.paging import After, Limit, Page, decode_token, page_of
+from app.core.web.parameters import InContext
+from app.core.web.schema_types import Key
 
 router = APIRouter(tags=["assets"])
 

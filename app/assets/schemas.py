@@ -17,8 +17,8 @@ from app.assets.domain import (
     PlateColour,
     read_identifier,
 )
-from app.core.http import SetMoment
-from app.core.wire import PLAIN, Day, Id, RequestModel, ResponseModel, Text
+from app.core.web.parameters import SetMoment
+from app.core.web.schema_types import PLAIN, Day, Id, RequestModel, ResponseModel, Text
 
 Number = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80), *PLAIN]
 """A number in the sense of an office: free text of one line."""

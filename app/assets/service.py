@@ -17,7 +17,7 @@ from app.assets.queries import DeviceOn
 from app.assets.schemas import AssetFields, BindingIn, DeviceFields, LessorIn
 from app.assets.tables import AssetRow, BindingRow, DeviceRow, LessorRow
 from app.core.clock import Clock
-from app.core.database import violated_constraint
+from app.core.db.database import violated_constraint
 from app.core.errors import Conflict, InvalidInput, NotFound
 
 __all__ = [

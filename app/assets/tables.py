@@ -7,7 +7,7 @@ from sqlalchemy import BigInteger, DateTime, ForeignKey, ForeignKeyConstraint, I
 from sqlalchemy.dialects.postgresql import REAL, ExcludeConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.core.database import Base
+from app.core.db.database import Base
 
 
 class LessorRow(Base):

@@ -8,8 +8,8 @@ from app.access.domain import Permission, Principal, Visibility
 from app.access.http import May, WriteSession
 from app.assets import transfers
 from app.assets.schemas import TransferIn, TransferOut
-from app.core.http import InContext
-from app.core.wire import Key
+from app.core.web.parameters import InContext
+from app.core.web.schema_types import Key
 
 router = APIRouter()
 

@@ -17,7 +17,7 @@ from app.access.trail_anchor import anchors_of, append_to, read_anchors
 from app.access.trail_chain import FIRST_LINK, Head, TrailFault, head_of, walk
 from app.cli.cluster import database_urls
 from app.core.clock import SystemClock
-from app.core.database import Database
+from app.core.db.database import Database
 from app.core.errors import AppError
 from app.core.settings import Settings
 

@@ -15,9 +15,9 @@ from app.assets import service as assets
 from app.cli.cluster import ClusterUrls
 from app.core.clock import Clock, SystemClock
 from app.core.context import Context
-from app.core.database import SERVICE, Database
-from app.core.datum import CoordSystem
+from app.core.db.database import SERVICE, Database
 from app.core.errors import AppError
+from app.core.geo.datum import CoordSystem
 from app.core.metrics import Metrics
 from app.core.settings import Settings
 from app.ingest.entrance import Body

@@ -6,7 +6,7 @@ import psycopg
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from app.core.database import Database
+from app.core.db.database import Database
 from app.core.errors import AppError
 from app.core.settings import Settings
 from app.telemetry.batches import FIRST_LINK, ChainFault, head_of, verify

@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from app.cli.postgres import HOST, ClusterError, Instance, find_server, server_user
-from app.core.sight_roles import roles_sql
+from app.core.db.roles import roles_sql
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 DATABASE = "leasetrace"

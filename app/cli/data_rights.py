@@ -11,7 +11,7 @@ from app.access.trail import COMMAND_LINE, note_export
 from app.access.trail_writing import writing_as
 from app.core.clock import Clock, in_shanghai
 from app.core.context import Context
-from app.core.database import SERVICE, Database
+from app.core.db.database import SERVICE, Database
 from app.core.errors import InvalidInput
 from app.core.export_csv import to_csv
 from app.core.export_stamp import Stamp, new_export_id

@@ -14,7 +14,7 @@ from app.access.domain import Visibility
 from app.assets.service import lessor_by_id, lessor_named
 from app.cli.operator import OPERATOR, ask, moment
 from app.core.context import Context
-from app.core.datum import CoordSystem
+from app.core.geo.datum import CoordSystem
 from app.telemetry import quality, service
 from app.telemetry.schemas import FeedIn, FeedOut, FeedQualityOut
 

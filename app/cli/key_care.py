@@ -14,7 +14,7 @@ from app.access.people import person_with_login
 from app.access.schemas import NewKeyOut
 from app.cli.operator import OPERATOR, ask, console, moment
 from app.core.context import Context
-from app.core.paging import MAX_LIMIT, decode_token
+from app.core.web.paging import MAX_LIMIT, decode_token
 
 Prefix = Annotated[str, typer.Argument(help="The middle part of the key, as `keys list` shows it.")]
 _DURATION: Final = re.compile(r"(\d{1,5})(d|h|min|s)")

@@ -13,7 +13,7 @@ from app.access.trail import COMMAND_LINE, Note, note
 from app.access.trail_writing import writing_as
 from app.assets.service import lessor_named
 from app.core.clock import Clock
-from app.core.database import SERVICE, Database
+from app.core.db.database import SERVICE, Database
 from app.core.errors import InvalidInput, NotAuthenticated
 from app.core.settings import Settings
 from app.jurisdictions.service import court_by_code

@@ -32,13 +32,13 @@ from app.cli.keys import make_key
 from app.cli.postgres import ClusterError
 from app.cli.users import users_app
 from app.core.clock import FixedClock, SystemClock
-from app.core.datum import CoordSystem
+from app.core.db.migration import migrate as migrate_schema
+from app.core.db.roles import roles_sql
+from app.core.encryption import new_key
 from app.core.errors import AppError
+from app.core.geo.datum import CoordSystem
 from app.core.logging import configure_logging
-from app.core.schema import migrate as migrate_schema
-from app.core.sealing import new_key
 from app.core.settings import Settings
-from app.core.sight_roles import roles_sql
 from app.main import create_app
 from app.telemetry.ping_files import Reading
 from app.worker.process import background_work, work_until_stopped

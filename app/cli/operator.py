@@ -18,7 +18,7 @@ from app.access.trail_writing import writing_as
 from app.cli.cluster import database_urls
 from app.core.clock import SystemClock, in_shanghai
 from app.core.context import Context
-from app.core.database import Database
+from app.core.db.database import Database
 from app.core.metrics import Metrics
 from app.core.settings import Settings
 

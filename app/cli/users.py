@@ -18,8 +18,8 @@ from app.access.passwords import Passwords
 from app.assets.service import lessor_named
 from app.cli.operator import OPERATOR, ask, console, moment
 from app.core.context import Context
-from app.core.paging import MAX_LIMIT
-from app.core.wire import Text
+from app.core.web.paging import MAX_LIMIT
+from app.core.web.schema_types import Text
 from app.jurisdictions.service import court_by_code
 
 users_app = typer.Typer(help="People who sign in.", no_args_is_help=True)

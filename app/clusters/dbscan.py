@@ -21,7 +21,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
-from app.core.geodesy import BoolArray, FloatArray, chord_for_distance, unit_vectors
+from app.core.geo.geodesy import BoolArray, FloatArray, chord_for_distance, unit_vectors
 
 IntArray = NDArray[np.int64]
 

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from app.clusters.dbscan import IntArray
-from app.core.geodesy import BoolArray
+from app.core.geo.geodesy import BoolArray
 from app.enforcement.seizable import Seizability, State
 from app.jurisdictions.domain import CourtInfo, LayerInfo, TerritoryInfo
 from app.telemetry.domain import E7

@@ -18,7 +18,7 @@ from app.clusters.domain import (
     Placed,
     Presence,
 )
-from app.core.geodesy import BoolArray
+from app.core.geo.geodesy import BoolArray
 from app.enforcement.seizable import Seizability
 from app.jurisdictions.service import LocatedLayer
 from app.telemetry.domain import E7

@@ -8,7 +8,7 @@ from typing import Final
 
 from app.clusters.run_sheet import COLUMNS, RunSheet
 from app.core.exports import DIGEST_LABEL
-from app.core.templates import style_policy, templates_of
+from app.core.web.templates import style_policy, templates_of
 
 _TEMPLATES: Final = templates_of("app.clusters")
 _CLASSES: Final = ("no", "name", "place", "fix", "sure", "state")

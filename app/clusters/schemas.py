@@ -13,7 +13,7 @@ from typing import Literal, Self
 import msgspec
 
 from app.clusters.domain import CaseScene, RollUpLevel
-from app.core.wire import ResponseModel
+from app.core.web.schema_types import ResponseModel
 from app.enforcement.seizable import ReasonCode, State
 from app.jurisdictions.domain import CourtInfo, CourtLevel, DivisionLevel
 from app.jurisdictions.schemas import LayerOut

@@ -23,7 +23,7 @@ from app.clusters.schemas import ClusterParametersOut, ClustersOut, Distribution
 from app.core.clock import Clock
 from app.core.context import Context
 from app.core.errors import InvalidInput
-from app.core.geodesy import BoolArray
+from app.core.geo.geodesy import BoolArray
 from app.enforcement.seizable import State
 from app.jurisdictions.errors import CourtNotFound
 from app.jurisdictions.service import LocatedLayer, court_by_id

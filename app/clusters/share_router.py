@@ -18,10 +18,10 @@ from app.clusters import run_sheets
 from app.clusters.run_sheet_page import HEADERS, not_found_page, pin_page, sheet_page
 from app.core.errors import NotFound, TooManyRequests
 from app.core.export_headers import repr_digest
-from app.core.http import InContext
-from app.core.paging import After, Limit, Page, decode_token, page_of
-from app.core.templates import HTML
-from app.core.wire import Key
+from app.core.web.paging import After, Limit, Page, decode_token, page_of
+from app.core.web.parameters import InContext
+from app.core.web.schema_types import Key
+from app.core.web.templates import HTML
 from app.jurisdictions.service import locators_of
 
 router = APIRouter(tags=["shares"])

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from app.core.clock import Clock
-from app.core.database import Database
+from app.core.db.database import Database
 from app.core.metrics import Metrics
 from app.core.settings import Settings
 

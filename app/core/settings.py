@@ -16,9 +16,9 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from app.core.clients import LOOPBACK, IpNetwork, parse_networks
-from app.core.outbound import check_url
-from app.core.sealing import Sealer, parse_keys
+from app.core.encryption import Sealer, parse_keys
+from app.core.web.client_address import LOOPBACK, IpNetwork, parse_networks
+from app.core.web.outbound import check_url
 
 
 class Settings(BaseSettings):

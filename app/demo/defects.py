@@ -8,8 +8,8 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from app.core.datum import CoordSystem, everywhere, from_wgs84
-from app.core.geodesy import BoolArray, FloatArray, destination
+from app.core.geo.datum import CoordSystem, everywhere, from_wgs84
+from app.core.geo.geodesy import BoolArray, FloatArray, destination
 from app.demo.pings import NOT_TOLD, IntArray, Pings, concatenate
 
 GAP_SHARE: Final = 0.12

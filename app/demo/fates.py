@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from app.core.geodesy import BoolArray, FloatArray
+from app.core.geo.geodesy import BoolArray, FloatArray
 from app.demo.movement import HOUR_S
 from app.demo.pings import IntArray
 from app.demo.places import Spots

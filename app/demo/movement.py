@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from app.core.geodesy import FloatArray, destination, distance_m
+from app.core.geo.geodesy import FloatArray, destination, distance_m
 from app.demo.places import inside
 from app.jurisdictions.layer import Shape
 

@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from app.core.geodesy import BoolArray, FloatArray
+from app.core.geo.geodesy import BoolArray, FloatArray
 
 IntArray = NDArray[np.int64]
 

@@ -12,7 +12,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from app.core.geodesy import BoolArray, FloatArray, destination, metres_per_degree
+from app.core.geo.geodesy import BoolArray, FloatArray, destination, metres_per_degree
 from app.jurisdictions.layer import DivisionArea, Shape
 from app.jurisdictions.naming import CAVEATS, PROVINCES, province_adcode
 

@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 from scipy.signal import lfilter
 
-from app.core.geodesy import BoolArray, FloatArray, metres_per_degree
+from app.core.geo.geodesy import BoolArray, FloatArray, metres_per_degree
 from app.demo.movement import HOUR_S, Journey
 from app.demo.pings import NOT_TOLD, IntArray, Pings
 

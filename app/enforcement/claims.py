@@ -13,7 +13,7 @@ from app.access.domain import Visibility
 from app.access.trail import Note, note
 from app.assets import service as assets
 from app.assets.domain import AssetIdentity, IdentifierKind, normalise_identifier
-from app.core.database import as_service
+from app.core.db.database import as_service
 from app.enforcement import queries
 from app.enforcement.domain import Outcome
 from app.enforcement.schemas import (

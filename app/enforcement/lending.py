@@ -13,7 +13,7 @@ from app.access import service as access
 from app.access.domain import PrincipalKind, Role, Visibility
 from app.access.trail import Note, note
 from app.core.clock import MICROSECOND
-from app.core.database import as_service
+from app.core.db.database import as_service
 from app.core.errors import Conflict, InvalidInput, NotFound, NotPermitted
 from app.enforcement import lending_queries as delegation_queries
 from app.enforcement import queries, terms

@@ -9,9 +9,9 @@ from app.access.domain import Permission, Principal, Visibility
 from app.access.http import May, ReadSession, Seen, WriteSession
 from app.access.trail import Note, note_for_grantee
 from app.core.errors import InvalidInput
-from app.core.http import InContext
-from app.core.paging import After, Limit, Page, decode_token, page_of
-from app.core.wire import Key
+from app.core.web.paging import After, Limit, Page, decode_token, page_of
+from app.core.web.parameters import InContext
+from app.core.web.schema_types import Key
 from app.enforcement import claims, holds, measures, service
 from app.enforcement.errors import RowsRefused
 from app.enforcement.lending_router import router as lending

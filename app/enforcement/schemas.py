@@ -7,8 +7,8 @@ from typing import Annotated, Final, Self
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from app.assets.domain import IdentifierKind
-from app.core.http import SetMoment
-from app.core.wire import Day, Id, RequestModel, ResponseModel, Text
+from app.core.web.parameters import SetMoment
+from app.core.web.schema_types import Day, Id, RequestModel, ResponseModel, Text
 from app.enforcement.case_number import EXAMPLE, CaseNumber
 from app.enforcement.domain import ClaimMode, EntrustmentKind, Outcome
 from app.enforcement.seizable import MeasureKind, Phase, ReasonCode, State

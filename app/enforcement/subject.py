@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import and_, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.core.database import as_service
+from app.core.db.database import as_service
 from app.enforcement.tables import CaseAssetRow, CaseRow, LegalHoldRow
 
 

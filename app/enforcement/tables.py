@@ -7,7 +7,7 @@ from sqlalchemy import ARRAY, DateTime, ForeignKey, ForeignKeyConstraint, Index,
 from sqlalchemy.dialects.postgresql import ExcludeConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.core.database import Base
+from app.core.db.database import Base
 
 
 class CaseRow(Base):

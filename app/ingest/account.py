@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 
-from app.core.datum import TRANSFORM_VERSION
+from app.core.geo.datum import TRANSFORM_VERSION
 from app.ingest.prepared import Prepared
 from app.ingest.schemas import ReceiptOut
 from app.telemetry import batches, store

@@ -9,7 +9,7 @@ from typing import Final
 import httpx
 
 from app.core.errors import AppError
-from app.core.http_client import CallFailed, HttpClient
+from app.core.web.http_client import CallFailed, HttpClient
 from app.ingest.aemp_paging import LeavesOrigin, Step, first_step, next_step
 from app.ingest.aemp_tokens import TokenCache
 from app.telemetry.aemp import AempPage, decode_page

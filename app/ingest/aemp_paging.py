@@ -15,7 +15,7 @@ from typing import Final
 
 import httpx
 
-from app.core.outbound import same_origin
+from app.core.web.outbound import same_origin
 from app.telemetry.aemp import AempPage
 
 FULL_PAGE: Final = 100

@@ -15,10 +15,10 @@ from typing import Final
 import structlog
 
 from app.core.context import Context
-from app.core.database import SERVICE
+from app.core.db.database import SERVICE
+from app.core.encryption import SecretUnreadable
 from app.core.errors import AppError
-from app.core.http_client import CallFailed, HttpClient
-from app.core.sealing import SecretUnreadable
+from app.core.web.http_client import CallFailed, HttpClient
 from app.ingest.aemp_client import AempClient, FetchedPage
 from app.ingest.aemp_tokens import TokenCache
 from app.ingest.schemas import ReceiptOut

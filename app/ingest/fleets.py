@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterable, Mapping
 
 from app.assets.bindings import DeviceIndex, load_device_index
-from app.core.database import SERVICE, Database
+from app.core.db.database import SERVICE, Database
 
 
 class Fleets:

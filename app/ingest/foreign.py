@@ -18,7 +18,7 @@ from app.access.credentials import KEY_REFUSED
 from app.access.domain import Principal
 from app.access.http import bearer_key, key_holder
 from app.core.errors import NotAuthenticated, NotFound
-from app.core.http import context
+from app.core.web.parameters import context
 from app.ingest import signatures
 from app.ingest.entrance import Body, content_type_of, read_any_body, wire_bytes
 from app.ingest.schemas import ReceiptOut

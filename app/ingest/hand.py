@@ -8,8 +8,8 @@ from typing import Final
 import psycopg
 from psycopg import AsyncConnection
 
+from app.core.db.roles import WRITER_ROLE
 from app.core.errors import Unavailable
-from app.core.sight_roles import WRITER_ROLE
 from app.ingest.fleets import Fleets
 from app.ingest.parcel import Parcel
 from app.ingest.prepared import Prepared

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from app.core.datum import CoordSystem
+from app.core.geo.datum import CoordSystem
 from app.telemetry.rows import Decoded
 
 

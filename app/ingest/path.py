@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.assets.bindings import DeviceIndex
-from app.core.datum import CoordSystem, to_wgs84
+from app.core.geo.datum import CoordSystem, to_wgs84
 from app.core.settings import Settings
 from app.ingest.parcel import Parcel
 from app.jurisdictions.service import LocatedLayer

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from app.access.domain import Permission, Visibility
 from app.access.http import ReadSession, Seen, bearer, bearer_key, key_holder
 from app.core.errors import InvalidInput
-from app.core.http import context
+from app.core.web.parameters import context
 from app.ingest import signatures
 from app.ingest.entrance import read_body, wire_bytes
 from app.ingest.foreign import FORMATS, receipt_response, take_foreign

@@ -8,11 +8,11 @@ from typing import Final
 
 from app.access.domain import Principal
 from app.core.context import Context
-from app.core.database import SERVICE
-from app.core.datum import CoordSystem
+from app.core.db.database import SERVICE
 from app.core.errors import TooManyRequests
-from app.core.limits import Bucket
-from app.core.remembered import Remembered
+from app.core.geo.datum import CoordSystem
+from app.core.limits.token_bucket import Bucket
+from app.core.ttl_cache import Remembered
 from app.telemetry.service import feed_by_id, hmac_secret_of
 
 REMEMBERED_S: Final = 0.5

@@ -14,7 +14,7 @@ from starlette.requests import HTTPConnection
 from app.access.domain import Permission, Principal, Visibility
 from app.core.context import Context
 from app.core.errors import NotPermitted
-from app.core.http import CoreServices, services_of
+from app.core.web.parameters import CoreServices, services_of
 from app.ingest.entrance import Body
 from app.ingest.parcel import Parcel
 from app.ingest.schemas import ReceiptOut, ReceiptRowOut

@@ -17,7 +17,7 @@ import sqlalchemy.exc
 import structlog
 
 from app.core.context import Context
-from app.core.database import libpq_url
+from app.core.db.database import libpq_url
 from app.core.errors import Unavailable
 from app.ingest.fleets import Fleets
 from app.ingest.hand import Days, Hand

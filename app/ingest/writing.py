@@ -10,7 +10,7 @@ from psycopg import AsyncConnection
 from psycopg.types.json import Jsonb
 
 from app.assets.bindings import DeviceIndex, fleet_versions
-from app.core.database import look_as_writer
+from app.core.db.database import look_as_writer
 from app.core.settings import Settings
 from app.ingest.account import acknowledged, feed_counts
 from app.ingest.prepared import Prepared

@@ -12,7 +12,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from app.core.geodesy import BoolArray, FloatArray, metres_per_degree
+from app.core.geo.geodesy import BoolArray, FloatArray, metres_per_degree
 from app.jurisdictions.grid import Edges, IntArray, LongArray
 from app.jurisdictions.raster import FIRST_BORDER, OUTSIDE, Raster
 

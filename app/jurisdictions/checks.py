@@ -9,8 +9,8 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from app.core.datum import CoordSystem, everywhere, to_wgs84
-from app.core.geodesy import metres_per_degree
+from app.core.geo.datum import CoordSystem, everywhere, to_wgs84
+from app.core.geo.geodesy import metres_per_degree
 from app.jurisdictions.errors import BoundaryFileRefused, DatumMismatch
 from app.jurisdictions.layer import DivisionArea
 from app.jurisdictions.locator import Locator

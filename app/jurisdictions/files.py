@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from pyogrio import raw
 from pyogrio.errors import DataSourceError, FieldError
 
-from app.core.datum import CoordSystem, everywhere, to_wgs84
-from app.core.geodesy import FloatArray
+from app.core.geo.datum import CoordSystem, everywhere, to_wgs84
+from app.core.geo.geodesy import FloatArray
 from app.jurisdictions.checks import DatumCheck, check_counties, check_datum, overlaps_and_gaps
 from app.jurisdictions.domain import DivisionLevel
 from app.jurisdictions.errors import BoundaryFileRefused

@@ -20,8 +20,8 @@ from typing import Final, Literal, TypeVar, cast
 import numpy as np
 import shapely
 
-from app.core.datum import CoordSystem
-from app.core.geodesy import FloatArray
+from app.core.geo.datum import CoordSystem
+from app.core.geo.geodesy import FloatArray
 from app.jurisdictions.domain import DivisionLevel
 from app.jurisdictions.errors import BoundaryFileRefused
 from app.jurisdictions.layer import BoundaryLayer, DivisionArea, Shape

@@ -8,7 +8,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from app.core.geodesy import FloatArray
+from app.core.geo.geodesy import FloatArray
 
 IntArray = NDArray[np.int32]
 LongArray = NDArray[np.int64]

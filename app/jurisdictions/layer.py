@@ -10,7 +10,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from app.core.datum import CoordSystem
+from app.core.geo.datum import CoordSystem
 from app.jurisdictions.domain import DivisionLevel
 from app.jurisdictions.naming import MUNICIPALITIES, PROVINCES, province_adcode
 

@@ -14,8 +14,8 @@ import psycopg
 import shapely
 
 from app.core.clock import SHANGHAI
-from app.core.database import libpq_url
-from app.core.datum import CoordSystem
+from app.core.db.database import libpq_url
+from app.core.geo.datum import CoordSystem
 from app.jurisdictions import loading_queries as queries
 from app.jurisdictions.checks import DatumCheck
 from app.jurisdictions.domain import DivisionLevel

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from app.core.geodesy import BoolArray, FloatArray
+from app.core.geo.geodesy import BoolArray, FloatArray
 from app.jurisdictions.domain import BorderInfo, CountyInfo, LayerInfo, TerritoryInfo
 from app.jurisdictions.errors import BoundariesChanged
 from app.jurisdictions.grid import IntArray

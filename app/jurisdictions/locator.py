@@ -11,7 +11,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from app.core.geodesy import FloatArray
+from app.core.geo.geodesy import FloatArray
 from app.jurisdictions.borders import Borders, NearestBorder
 from app.jurisdictions.grid import IntArray
 from app.jurisdictions.raster import FIRST_BORDER, UNDECIDED, Progress, Raster, build_raster, first_covering

@@ -16,7 +16,7 @@ import shapely
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from app.core.geodesy import BoolArray, FloatArray
+from app.core.geo.geodesy import BoolArray, FloatArray
 from app.jurisdictions.grid import Edges, Grid, IntArray, LongArray
 
 Progress = Callable[[int, int], None]

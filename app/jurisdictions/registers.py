@@ -3,7 +3,7 @@
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.errors import InvalidInput
-from app.core.paging import Page, decode_token, page_of
+from app.core.web.paging import Page, decode_token, page_of
 from app.jurisdictions import queries
 from app.jurisdictions.domain import CourtLevel, DivisionLevel
 from app.jurisdictions.errors import CourtNotFound, DivisionNotFound

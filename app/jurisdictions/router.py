@@ -6,9 +6,9 @@ from fastapi import APIRouter, Depends, Path, Query, Request
 
 from app.access.domain import Permission, Principal
 from app.access.http import May, ReadSession
-from app.core.http import InContext, Latitude, Longitude
-from app.core.paging import After, Limit, Page
-from app.core.wire import Key
+from app.core.web.paging import After, Limit, Page
+from app.core.web.parameters import InContext, Latitude, Longitude
+from app.core.web.schema_types import Key
 from app.jurisdictions import registers
 from app.jurisdictions.domain import CourtLevel, DivisionLevel
 from app.jurisdictions.locating import locate_point

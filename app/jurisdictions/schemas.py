@@ -4,7 +4,7 @@ from datetime import date
 
 from pydantic import Field
 
-from app.core.wire import ResponseModel
+from app.core.web.schema_types import ResponseModel
 from app.jurisdictions.domain import CourtLevel, DivisionLevel
 
 

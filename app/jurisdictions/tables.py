@@ -6,7 +6,7 @@ from geoalchemy2 import Geometry, WKBElement
 from sqlalchemy import CheckConstraint, DateTime, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.core.database import WGS84_SRID, Base
+from app.core.db.database import WGS84_SRID, Base
 
 
 class BoundaryLayerRow(Base):

@@ -5,8 +5,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, SecretStr
 
-from app.core.outbound import MAX_URL
-from app.core.wire import Id, RequestModel, ResponseModel, Text
+from app.core.web.outbound import MAX_URL
+from app.core.web.schema_types import Id, RequestModel, ResponseModel, Text
 from app.telemetry.aemp_domain import DEFAULT_INTERVAL, LEAST_INTERVAL, AempAuth
 
 

@@ -9,9 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.access.domain import Visibility
 from app.access.trail import Note, note
 from app.core.errors import Conflict, InvalidInput, NotFound
-from app.core.outbound import check_url
-from app.core.paging import Page, page_of
 from app.core.settings import Settings
+from app.core.web.outbound import check_url
+from app.core.web.paging import Page, page_of
 from app.ingest.tables import AempSourceRow
 from app.telemetry import aemp_queries, queries
 from app.telemetry.aemp_domain import AempAuth, Cursor, DueSource, Tally, bound_to, next_poll_at

@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 import numpy as np
 
-from app.core.datum import CoordSystem
+from app.core.geo.datum import CoordSystem
 from app.telemetry.domain import (
     DATUM_CODES,
     FIRST_US,

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from app.core.datum import CoordSystem
+from app.core.geo.datum import CoordSystem
 
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]

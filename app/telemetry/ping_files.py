@@ -13,8 +13,8 @@ import msgspec
 from defusedxml import ElementTree
 from pyarrow import ArrowInvalid, parquet
 
-from app.core.datum import CoordSystem
 from app.core.errors import InvalidInput, MalformedRequest
+from app.core.geo.datum import CoordSystem
 
 ALIASES: Final[Mapping[str, tuple[str, ...]]] = {
     "device_id": ("device_id", "imei", "device", "terminal", "terminal_id"),

@@ -6,9 +6,9 @@ from fastapi import APIRouter, Query
 
 from app.access.domain import Visibility
 from app.access.http import ReadSession, WriteSession
-from app.core.http import InContext, Moment
-from app.core.paging import After, Limit, Page, decode_token
-from app.core.wire import Key
+from app.core.web.paging import After, Limit, Page, decode_token
+from app.core.web.parameters import InContext, Moment
+from app.core.web.schema_types import Key
 from app.telemetry import quality, service, silence
 from app.telemetry.dependencies import MayReadFeeds, MayWriteFeeds
 from app.telemetry.schemas import FeedAlertOut, FeedChangeIn, FeedIn, FeedOut, FeedQualityOut, FeedSecretOut

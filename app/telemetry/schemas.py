@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from app.core.datum import CoordSystem
-from app.core.wire import Key, RequestModel, ResponseModel
+from app.core.geo.datum import CoordSystem
+from app.core.web.schema_types import Key, RequestModel, ResponseModel
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=100, strip_whitespace=True, pattern=r"^[^\x00]*$")]
 Rate = Annotated[int, Field(strict=True, ge=1, le=100_000_000)]

@@ -12,11 +12,11 @@ from app.access.domain import Principal, Visibility
 from app.access.trail import Note, note
 from app.assets.service import datum_suspects, trust_datum_of
 from app.core.context import Context
-from app.core.database import violated_constraint
-from app.core.datum import CoordSystem
+from app.core.db.database import violated_constraint
 from app.core.errors import Conflict, InvalidInput, NotFound
-from app.core.paging import Page, page_of
+from app.core.geo.datum import CoordSystem
 from app.core.settings import Settings
+from app.core.web.paging import Page, page_of
 from app.telemetry import queries
 from app.telemetry.schemas import FeedIn, FeedOut, FeedSecretOut
 from app.telemetry.tables import FeedRow

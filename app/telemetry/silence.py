@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.domain import Visibility
 from app.core.context import Context
-from app.core.paging import Page, page_of
+from app.core.web.paging import Page, page_of
 from app.telemetry import queries
 from app.telemetry.schemas import FeedAlertOut
 

@@ -17,7 +17,7 @@ from psycopg import AsyncConnection, sql
 from psycopg.types.json import Jsonb
 
 from app.core.clock import EPOCH
-from app.core.database import sql_file
+from app.core.db.database import sql_file
 from app.telemetry.domain import NO_INT, NO_TIME_US, Doubt, Int, PlacedFixes, Small
 from app.telemetry.pgcopy import HEADER, TRAILER, FixedRow, pg_micros
 

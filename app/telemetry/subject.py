@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.core.database import as_service
+from app.core.db.database import as_service
 from app.telemetry.domain import Doubt
 
 

@@ -19,7 +19,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from app.core.geodesy import distance_m
+from app.core.geo.geodesy import distance_m
 from app.core.settings import Settings
 from app.telemetry.domain import E7, NO_TIME_US, Float, Int, Mask, Small, Source
 from app.tracking.reach import Reach, Spot

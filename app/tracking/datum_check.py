@@ -19,8 +19,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from app.core.datum import CoordSystem, Inside, from_wgs84, to_wgs84
-from app.core.geodesy import metres_per_degree
+from app.core.geo.datum import CoordSystem, Inside, from_wgs84, to_wgs84
+from app.core.geo.geodesy import metres_per_degree
 from app.telemetry.domain import DATUM_CODES, Float, Int, Mask, Small
 
 REST_M: Final = 50.0

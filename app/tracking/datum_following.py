@@ -12,7 +12,7 @@ import numpy as np
 from psycopg import AsyncConnection
 
 from app.core.clock import EPOCH
-from app.core.datum import Inside
+from app.core.geo.datum import Inside
 from app.core.settings import Settings
 from app.telemetry.domain import BLOCKING, E7, Doubt, Mask, Source
 from app.tracking.datum_check import (

@@ -7,7 +7,7 @@ from enum import StrEnum
 from itertools import pairwise
 from typing import Final, Protocol
 
-from app.core.geodesy import distance_m
+from app.core.geo.geodesy import distance_m
 from app.telemetry.domain import BLOCKING, DOUBT_REASONS, E7, Doubt, Source
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from app.core.geodesy import distance_m
+from app.core.geo.geodesy import distance_m
 from app.telemetry.domain import E7, Float, Int, Mask, Small
 from app.tracking.reach import Reach, Spot
 

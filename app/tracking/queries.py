@@ -8,7 +8,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.clock import EPOCH, MICROSECOND
-from app.core.database import sql_file
+from app.core.db.database import sql_file
 from app.telemetry.domain import BLOCKING
 from app.tracking.domain import Position, TrackPoint
 from app.tracking.tables import CurrentPositionRow as Current

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from math import asin, cos, radians, sin, sqrt
 from typing import Final, Self
 
-from app.core.geodesy import EARTH_RADIUS_M
+from app.core.geo.geodesy import EARTH_RADIUS_M
 from app.core.settings import Settings
 from app.telemetry.domain import E7, Doubt
 

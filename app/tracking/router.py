@@ -7,8 +7,8 @@ from fastapi import APIRouter, Query
 from fastapi.responses import JSONResponse, Response
 
 from app.access.position_reads import PositionSession, PositionSight
-from app.core.http import InContext, Moment
-from app.core.wire import Duration, Key
+from app.core.web.parameters import InContext, Moment
+from app.core.web.schema_types import Duration, Key
 from app.jurisdictions.service import InLayer
 from app.tracking import service
 from app.tracking.geojson import position_feature, track_collection

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any, Literal
 
-from app.core.wire import ResponseModel
+from app.core.web.schema_types import ResponseModel
 from app.tracking.domain import Confidence
 
 

@@ -12,9 +12,9 @@ from app.assets.transfers import transferred
 from app.core.clock import MICROSECOND
 from app.core.context import Context
 from app.core.errors import InvalidInput
-from app.core.http import EARLIEST
-from app.core.paging import BIG_KEY, decode_key, encode_key
-from app.core.wire import MAX_ID
+from app.core.web.paging import BIG_KEY, decode_key, encode_key
+from app.core.web.parameters import EARLIEST
+from app.core.web.schema_types import MAX_ID
 from app.jurisdictions.service import LocatedLayer
 from app.telemetry.domain import BLOCKING, E7, Source, doubt_names
 from app.tracking import queries

@@ -20,9 +20,9 @@ from app.assets import service as assets
 from app.assets.schemas import AssetOut
 from app.assets.service import DeviceOn
 from app.core.context import Context
-from app.core.database import as_service
+from app.core.db.database import as_service
 from app.core.errors import NotFound
-from app.core.paging import encode_key
+from app.core.web.paging import encode_key
 from app.enforcement.subject import CaseName, Hold, holds_on, names_of_cases
 from app.jurisdictions.service import courts_by_id
 from app.telemetry.domain import Doubt

@@ -14,9 +14,9 @@ from app.core.context import Context
 from app.core.export_csv import to_csv
 from app.core.export_headers import export_headers
 from app.core.exports import content_digest
-from app.core.http import InContext
-from app.core.paging import After, decode_token
-from app.core.wire import Key, Text
+from app.core.web.paging import After, decode_token
+from app.core.web.parameters import InContext
+from app.core.web.schema_types import Key, Text
 from app.tracking import subject
 from app.tracking.subject_rows import report_rows
 from app.tracking.subject_schemas import SubjectReportOut

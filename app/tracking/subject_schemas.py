@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Literal
 
 from app.assets.schemas import AssetOut
-from app.core.wire import ResponseModel
+from app.core.web.schema_types import ResponseModel
 
 
 class SubjectDeviceOut(ResponseModel):

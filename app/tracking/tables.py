@@ -6,7 +6,7 @@ from sqlalchemy import BigInteger, DateTime, Index, SmallInteger
 from sqlalchemy.dialects.postgresql import REAL
 from sqlalchemy.orm import Mapped, MappedAsDataclass, mapped_column
 
-from app.core.database import Base
+from app.core.db.database import Base
 
 
 class _Position(MappedAsDataclass, kw_only=True):

@@ -10,7 +10,7 @@ from app.access import trail_daily
 from app.access.sessions import forget_ended
 from app.access.shares import delete_shares
 from app.access.trail_writing import ensure_partitions
-from app.core.database import SERVICE
+from app.core.db.database import SERVICE
 from app.ingest.aemp_poller import poll_due
 from app.jurisdictions.errors import BoundariesNotLoaded
 from app.telemetry import partitions

@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager
 
 from app.core.clock import Clock
 from app.core.context import Context
-from app.core.database import Database
+from app.core.db.database import Database
 from app.core.metrics import Metrics
 from app.core.settings import Settings
 from app.ingest.service import Ingest

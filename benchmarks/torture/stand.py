@@ -19,7 +19,7 @@ from app.cli.background import is_ready, reserved_port
 from app.cli.cluster import CHECKOUT, DURABLE_SETTINGS, Throwaway, throwaway_server
 from app.cli.keys import make_key
 from app.core.clock import SystemClock
-from app.core.schema import migrate
+from app.core.db.migration import migrate
 from app.core.settings import Settings
 from app.jurisdictions.loading import load_bundled_layer
 from benchmarks.fleet import register_fleet

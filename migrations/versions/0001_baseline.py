@@ -8,8 +8,8 @@ from pathlib import Path
 
 from alembic import op
 
-from app.core.schema import clear_policies, execute_file, run_sql
-from app.core.sight_roles import SIGHT_ROLES
+from app.core.db.migration import clear_policies, execute_file, run_sql
+from app.core.db.roles import SIGHT_ROLES
 
 revision = "0001"
 down_revision = None

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from app.core.sight_roles import SIGHT_ROLES
+from app.core.db.roles import SIGHT_ROLES
 
 ROOT = Path(__file__).resolve().parents[2]
 LOCKS = ("requirements.lock", "requirements-dev.lock")

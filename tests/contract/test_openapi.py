@@ -24,9 +24,9 @@ from app.api.connections import server_config
 from app.cli.cluster import ClusterUrls
 from app.core.clock import SystemClock
 from app.core.context import Context
-from app.core.database import SERVICE, Database
+from app.core.db.database import SERVICE, Database
+from app.core.encryption import new_key
 from app.core.metrics import Metrics
-from app.core.sealing import new_key
 from app.core.settings import Settings
 from app.main import create_app
 from tests.api import free_port

@@ -19,7 +19,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from app.core.context import Context
-from app.core.sealing import new_key
+from app.core.encryption import new_key
 from app.ingest.schemas import ReceiptOut, ReceiptRowOut
 from app.telemetry.rows import Decoded
 from tests.api import ApiUser, free_port

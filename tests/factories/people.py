@@ -16,7 +16,7 @@ from app.access.domain import Principal, Role
 from app.access.passwords import Passwords
 from app.access.roles import permissions_of
 from app.core.context import Context
-from app.core.database import SERVICE
+from app.core.db.database import SERVICE
 from tests.api import context_of, services
 
 OPERATOR = Principal(

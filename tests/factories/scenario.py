@@ -21,8 +21,8 @@ from sqlalchemy import text
 from app.access.domain import Role
 from app.cli.cluster import ClusterUrls
 from app.core.clock import FixedClock
-from app.core.database import SERVICE, Sight
-from app.core.sealing import new_key
+from app.core.db.database import SERVICE, Sight
+from app.core.encryption import new_key
 from app.core.settings import Settings
 from app.main import create_app
 from tests.api import ApiUser, Principals, context_of, services

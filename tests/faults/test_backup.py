@@ -18,8 +18,8 @@ from psycopg import sql
 from app.cli.cluster import OWNER
 from app.cli.postgres import Instance
 from app.core.clock import SystemClock
-from app.core.schema import migrate
-from app.core.sight_roles import roles_sql
+from app.core.db.migration import migrate
+from app.core.db.roles import roles_sql
 from benchmarks.fleet import IDENTIFIER
 from benchmarks.torture.load import home_of
 from benchmarks.torture.run import SETTLE_S

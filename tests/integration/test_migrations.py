@@ -6,9 +6,9 @@ from alembic import command
 from alembic.util.exc import CommandError
 
 from app.cli.cluster import ClusterUrls
-from app.core.readiness import alembic_config, newest_revision
-from app.core.schema import migrate
-from app.core.sight_roles import SIGHT_ROLES
+from app.core.db.migration import migrate
+from app.core.db.readiness import alembic_config, newest_revision
+from app.core.db.roles import SIGHT_ROLES
 
 
 def tables(urls: ClusterUrls) -> set[str]:

@@ -12,8 +12,8 @@ from sqlalchemy import text
 import app
 from app.cli.bringing_in import import_pings
 from app.core.clock import SystemClock
-from app.core.database import SERVICE, Database
-from app.core.datum import CoordSystem
+from app.core.db.database import SERVICE, Database
+from app.core.geo.datum import CoordSystem
 from app.core.settings import Settings
 from app.telemetry.ping_files import Reading
 

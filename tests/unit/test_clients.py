@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.core.clients import LOOPBACK, Clients, limit_key, parse_address, parse_networks
+from app.core.web.client_address import LOOPBACK, Clients, limit_key, parse_address, parse_networks
 
 PROXIES = parse_networks("10.0.0.0/8, 2001:db8:ffff::/48")
 

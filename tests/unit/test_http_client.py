@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, unquote_plus
 import httpx
 import pytest
 
-from app.core.http_client import Answer, CallFailed, HttpClient, token_request
+from app.core.web.http_client import Answer, CallFailed, HttpClient, token_request
 
 URL = "https://maker.example/secret-path"
 LIMIT = 1000

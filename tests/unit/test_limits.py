@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.core.limits import BURST_S, Bucket, KeyedBuckets
+from app.core.limits.token_bucket import BURST_S, Bucket, KeyedBuckets
 
 
 def test_a_full_bucket_is_let_through_at_once_and_then_the_rate() -> None:

@@ -22,7 +22,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-from app.core.outbound import AddressRefused, PinnedTransport, check_url, is_public, same_origin
+from app.core.web.outbound import AddressRefused, PinnedTransport, check_url, is_public, same_origin
 from tests.api import free_port
 
 NAME = "maker.example"
@@ -249,7 +249,7 @@ async def test_two_hosts_at_one_address_share_no_connection(monkeypatch: pytest.
             asked.append((id(self), request.headers["host"]))
             return httpx.Response(200)
 
-    monkeypatch.setattr("app.core.outbound.httpx.AsyncHTTPTransport", lambda **_: Counts())
+    monkeypatch.setattr("app.core.web.outbound.httpx.AsyncHTTPTransport", lambda **_: Counts())
     async with httpx.AsyncClient(transport=PinnedTransport(allow_private=False)) as client:
         for host in ("one.example", "two.example", "one.example"):
             await client.get(f"https://{host}/")

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from app.core.remembered import Remembered
+from app.core.ttl_cache import Remembered
 
 
 class Source:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr, ValidationError
 
-from app.core.sealing import NoSecretKey, Sealer, SecretUnreadable, parse_keys
+from app.core.encryption import NoSecretKey, Sealer, SecretUnreadable, parse_keys
 from app.core.settings import Settings
 
 OLD, NEW = "A" * 43, "B" * 42 + "A"  # the names of tests are the same in every worker

@@ -8,7 +8,7 @@ from pydantic import SecretStr
 
 from app.cli.cluster import ClusterUrls
 from app.core.clock import FixedClock
-from app.core.sealing import new_key
+from app.core.encryption import new_key
 from app.core.settings import Settings
 from app.main import create_app
 from tests.factories.commands import Command, run_command_line

@@ -27,9 +27,9 @@ from app.access.service import create_principal
 from app.cli import identities
 from app.cli.cluster import ClusterUrls
 from app.core.clock import FixedClock, SystemClock
-from app.core.database import SERVICE, Database
+from app.core.db.database import SERVICE, Database
+from app.core.encryption import new_key
 from app.core.errors import AppError, Conflict, InvalidInput, NotFound
-from app.core.sealing import new_key
 from app.core.settings import Settings
 from app.main import create_app
 from tests.api import context_of, services

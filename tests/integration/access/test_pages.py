@@ -3,7 +3,7 @@
 import pytest
 
 from app.access.domain import Role
-from app.core.paging import encode_key
+from app.core.web.paging import encode_key
 from tests.api import Principals, problem_fields
 from tests.factories.cases import Case
 

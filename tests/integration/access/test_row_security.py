@@ -20,8 +20,8 @@ from sqlalchemy import text
 from app.access.credentials import authenticate
 from app.access.domain import Principal, Role
 from app.access.sight import sight_of
-from app.core.database import SERVICE, Database, Sight, as_service
-from app.core.sight_roles import AUDITOR_ROLE, SERVICE_ROLE, SIGHT_ROLES, WRITER_ROLE
+from app.core.db.database import SERVICE, Database, Sight, as_service
+from app.core.db.roles import AUDITOR_ROLE, SERVICE_ROLE, SIGHT_ROLES, WRITER_ROLE
 from tests.api import context_of
 from tests.factories.constants import NOW
 from tests.factories.scenario import Connection, Scenario, application_connection, owner_connection, settings_of

@@ -7,7 +7,7 @@ import psycopg
 import pytest
 
 from app.access.domain import Role
-from app.core.database import Sight
+from app.core.db.database import Sight
 from tests.factories.constants import NOW
 from tests.factories.scenario import Scenario, application_connection, owner_connection
 

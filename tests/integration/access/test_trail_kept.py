@@ -25,7 +25,7 @@ from app.cli.bringing_in import import_assets
 from app.cli.cluster import ClusterUrls
 from app.core.clock import FixedClock
 from app.core.context import Context
-from app.core.database import Database
+from app.core.db.database import Database
 from app.core.errors import AppError, InvalidInput, Unavailable
 from app.core.metrics import Metrics
 from app.core.settings import Settings

@@ -21,9 +21,9 @@ from app.access.domain import Permission, Role
 from app.access.guard import Guard
 from app.api.connections import connection_type
 from app.cli.cluster import ClusterUrls
-from app.core.clients import parse_networks
 from app.core.clock import FixedClock
 from app.core.settings import Settings
+from app.core.web.client_address import parse_networks
 from app.main import API_VERSION, create_app
 from tests.api import Principals, context_of, exchange, http_request, services, serving, serving_config
 

@@ -22,7 +22,7 @@ from app.assets.service import (
 )
 from app.cli.cluster import ClusterUrls
 from app.core.clock import FixedClock
-from app.core.database import SERVICE
+from app.core.db.database import SERVICE
 from app.core.errors import NotFound
 from tests.api import Principals, context_of, counted_queries, problem_fields
 from tests.database import AS_SERVICE

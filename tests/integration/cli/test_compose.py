@@ -10,7 +10,7 @@ import yaml
 
 from app.cli.cluster import THROWAWAY_SETTINGS
 from app.cli.postgres import HOST, Instance, find_server, server_user
-from app.core.sight_roles import SIGHT_ROLES
+from app.core.db.roles import SIGHT_ROLES
 
 COMPOSE = Path(__file__).resolve().parents[3] / "compose.yaml"
 

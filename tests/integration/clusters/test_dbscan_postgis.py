@@ -6,7 +6,7 @@ import pytest
 
 from app.cli.cluster import ClusterUrls
 from app.clusters.dbscan import NOISE, Points, dbscan
-from app.core.geodesy import destination
+from app.core.geo.geodesy import destination
 from tests.database import AS_SERVICE
 
 CENTRE = (121.5, 31.2)

@@ -17,7 +17,7 @@ from sqlalchemy import text
 from app.access.shares import find_open, try_pin
 from app.cli.exports import check_file
 from app.core.clock import FixedClock
-from app.core.database import SERVICE
+from app.core.db.database import SERVICE
 from app.core.errors import NotFound
 from app.core.html_tables import read_rows
 from tests.api import ApiUser, Principals, problem_fields, services

@@ -14,8 +14,8 @@ from pydantic import SecretStr
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from app.cli.cluster import ClusterUrls
+from app.core.encryption import new_key
 from app.core.errors import Unavailable
-from app.core.sealing import new_key
 from app.ingest.aemp_poller import MAX_BATCH, poll_due
 from app.ingest.aemp_tokens import TokenCache
 from tests.api import Principals, services

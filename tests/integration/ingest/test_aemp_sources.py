@@ -177,7 +177,7 @@ async def test_without_a_key_nothing_is_stored_and_the_way_out_is_told(
     ],
 )
 async def test_our_own_network_is_refused_when_it_is_named(principals: Principals, host: str) -> None:
-    from app.core.outbound import check_url
+    from app.core.web.outbound import check_url
 
     with pytest.raises(ValueError, match="public"):
         check_url(f"https://{host}/iso15143", allow_private=False)

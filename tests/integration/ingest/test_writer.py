@@ -10,9 +10,9 @@ from fastapi import FastAPI
 from sqlalchemy import text
 
 from app.core.context import Context
-from app.core.database import SERVICE
-from app.core.datum import CoordSystem
+from app.core.db.database import SERVICE
 from app.core.errors import AppError
+from app.core.geo.datum import CoordSystem
 from app.ingest.parcel import Parcel
 from app.ingest.writer import GroupWriter
 from app.telemetry.domain import RejectCode, Rejection

@@ -7,7 +7,7 @@ import shapely
 from numpy.typing import NDArray
 
 from app.cli.cluster import ClusterUrls
-from app.core.geodesy import FloatArray, destination
+from app.core.geo.geodesy import FloatArray, destination
 from app.jurisdictions.loading_queries import active_county_areas
 from app.jurisdictions.locator import Locator
 from app.jurisdictions.raster import OUTSIDE

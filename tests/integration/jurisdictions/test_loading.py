@@ -13,9 +13,9 @@ from pydantic import SecretStr
 from pyogrio import raw
 
 from app.cli.cluster import ClusterUrls
-from app.core.database import SERVICE, Database
-from app.core.datum import CoordSystem, everywhere, from_wgs84
-from app.core.geodesy import FloatArray
+from app.core.db.database import SERVICE, Database
+from app.core.geo.datum import CoordSystem, everywhere, from_wgs84
+from app.core.geo.geodesy import FloatArray
 from app.core.settings import Settings
 from app.jurisdictions import loading_queries, service
 from app.jurisdictions.errors import BoundariesNotLoaded, DatumMismatch

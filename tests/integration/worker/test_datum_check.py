@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from app.core.datum import CoordSystem, everywhere, from_wgs84
+from app.core.geo.datum import CoordSystem, everywhere, from_wgs84
 from app.telemetry.domain import Doubt
 from tests.database import OwnerDatabase
 from tests.factories.constants import DAY, NOW

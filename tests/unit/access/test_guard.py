@@ -10,11 +10,11 @@ from starlette.requests import HTTPConnection
 from app.access.errors import SignInPaused
 from app.access.guard import Guard
 from app.access.sessions import SessionUnknown
-from app.core.clients import Clients
 from app.core.context import Context
 from app.core.errors import NotAuthenticated, TooManyRequests
-from app.core.http import CoreServices
 from app.core.settings import Settings
+from app.core.web.client_address import Clients
+from app.core.web.parameters import CoreServices
 
 
 class Door:

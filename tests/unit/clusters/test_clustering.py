@@ -10,7 +10,7 @@ from app.clusters.clustering import Cluster, clusters_of
 from app.clusters.domain import CaseScene, Presence
 from app.clusters.geojson import clusters_out
 from app.clusters.schemas import ClusterParametersOut, to_json
-from app.core.geodesy import destination, distance_m
+from app.core.geo.geodesy import destination, distance_m
 from app.jurisdictions.domain import TerritoryInfo
 from tests.factories.distribution import (
     CHANGNING_COUNTY,

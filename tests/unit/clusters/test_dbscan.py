@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.clusters.dbscan import NOISE, Clustering, IntArray, Points, dbscan, touching
-from app.core.geodesy import EARTH_RADIUS_M, FloatArray, destination, distance_m
+from app.core.geo.geodesy import EARTH_RADIUS_M, FloatArray, destination, distance_m
 
 RADIUS_M = 500.0
 BUND = (121.4903, 31.2397)

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 from app.clusters.distribution import distribute
 from app.clusters.domain import Presence, RollUpLevel
 from app.clusters.schemas import ClustersOut, CourtRef, DistributionOut, DistributionRowOut, TallyOut, to_json
-from app.core.examples import load_example
+from app.core.web.examples import load_example
 from app.enforcement.seizable import ReasonCode, State
 from app.tracking.domain import Confidence
 from tests.factories.constants import NOW

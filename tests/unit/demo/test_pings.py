@@ -6,8 +6,8 @@ import msgspec
 import numpy as np
 import pytest
 
-from app.core.datum import CoordSystem, everywhere, to_wgs84
-from app.core.geodesy import distance_m
+from app.core.geo.datum import CoordSystem, everywhere, to_wgs84
+from app.core.geo.geodesy import distance_m
 from app.demo import defects
 from app.demo.fleet import Demo, fresh_rows
 from app.demo.pings import BATCH_ROWS, NOT_TOLD, batches

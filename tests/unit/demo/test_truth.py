@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import shapely
 
-from app.core.geodesy import distance_m, metres_per_degree
+from app.core.geo.geodesy import distance_m, metres_per_degree
 from app.demo.fates import UNDER_WAY
 from app.demo.fleet import Demo, make_demo
 from app.demo.places import MARGIN_M, NEAR_BORDER_M, border_distance_m

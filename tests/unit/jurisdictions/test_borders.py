@@ -8,7 +8,7 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.core.geodesy import destination, metres_per_degree
+from app.core.geo.geodesy import destination, metres_per_degree
 from app.jurisdictions.layer import BoundaryLayer
 from app.jurisdictions.locator import Locator
 from app.jurisdictions.raster import OUTSIDE

@@ -9,8 +9,8 @@ import shapely
 from numpy.typing import NDArray
 from pyogrio import raw
 
-from app.core.datum import CoordSystem, everywhere, from_wgs84
-from app.core.geodesy import FloatArray, distance_m
+from app.core.geo.datum import CoordSystem, everywhere, from_wgs84
+from app.core.geo.geodesy import FloatArray, distance_m
 from app.jurisdictions.domain import DivisionLevel
 from app.jurisdictions.errors import BoundaryFileRefused, DatumMismatch
 from app.jurisdictions.files import read_boundary_file

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from app.core.geodesy import FloatArray
+from app.core.geo.geodesy import FloatArray
 from app.jurisdictions.layer import BoundaryLayer
 from app.jurisdictions.locator import Locator
 from app.jurisdictions.raster import OUTSIDE

@@ -7,8 +7,8 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from app.core.datum import CoordSystem
 from app.core.errors import InvalidInput, MalformedRequest
+from app.core.geo.datum import CoordSystem
 from app.telemetry.columns import gather
 from app.telemetry.domain import NO_TIME_US
 from app.telemetry.json_pings import decode

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from app.core.datum import CoordSystem
+from app.core.geo.datum import CoordSystem
 from app.telemetry.batches import FIRST_LINK, link_of
 from app.telemetry.columns import gather
 from app.telemetry.domain import Fixes, PlacedFixes

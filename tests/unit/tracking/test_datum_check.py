@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import app
-from app.core.datum import CoordSystem, everywhere, from_wgs84, to_wgs84
-from app.core.geodesy import destination
+from app.core.geo.datum import CoordSystem, everywhere, from_wgs84, to_wgs84
+from app.core.geo.geodesy import destination
 from app.telemetry.domain import DATUM_CODES
 from app.tracking.datum_check import (
     Fixes,

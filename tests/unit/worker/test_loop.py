@@ -8,7 +8,7 @@ from pydantic import SecretStr
 
 from app.core.clock import FixedClock
 from app.core.context import Context
-from app.core.database import Database
+from app.core.db.database import Database
 from app.core.metrics import Metrics
 from app.core.settings import Settings
 from app.ingest.service import Ingest

@@ -22,7 +22,7 @@ import httpx
 from authlib.oauth2.auth import ClientAuth
 from authlib.oauth2.rfc6749.parameters import prepare_token_request
 
-from app.core.outbound import AddressRefused, PinnedTransport
+from app.core.web.outbound import AddressRefused, PinnedTransport
 
 LONGEST_WAIT: Final = timedelta(hours=24)
 """A longer ``Retry-After`` counts as this."""

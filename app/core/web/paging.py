@@ -9,7 +9,7 @@ from typing import Annotated, Generic, TypeVar
 from fastapi import Query
 
 from app.core.errors import InvalidInput
-from app.core.wire import MAX_ID, ResponseModel
+from app.core.web.schema_types import MAX_ID, ResponseModel
 
 MAX_LIMIT = 1000
 BIG_KEY = 2**53 - 1

@@ -14,7 +14,7 @@ from enum import StrEnum
 
 import numpy as np
 
-from app.core.geodesy import BoolArray, FloatArray
+from app.core.geo.geodesy import BoolArray, FloatArray
 
 TRANSFORM_VERSION = "gcj02-published-1"
 """Names the formulas below. It stands on every converted row and changes whenever a result could change."""

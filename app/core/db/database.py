@@ -20,8 +20,8 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, MappedAsDataclass
 
+from app.core.db.roles import SERVICE_ROLE
 from app.core.settings import Settings
-from app.core.sight_roles import SERVICE_ROLE
 
 WGS84_SRID: Final = 4326
 """Every stored geometry is in WGS-84, longitude first, degrees."""

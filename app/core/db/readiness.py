@@ -10,9 +10,9 @@ from pydantic import BaseModel
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.core.sight_roles import SIGHT_ROLES
+from app.core.db.roles import SIGHT_ROLES
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 """The checkout (or the image's application folder): ``alembic.ini`` and ``migrations`` stand there."""
 
 

@@ -8,10 +8,10 @@ from alembic import command
 from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy import Connection, text
 
-from app.core.database import libpq_url
+from app.core.db.database import libpq_url
+from app.core.db.readiness import ROOT, alembic_config
+from app.core.db.roles import SIGHT_ROLES
 from app.core.errors import Unavailable
-from app.core.readiness import ROOT, alembic_config
-from app.core.sight_roles import SIGHT_ROLES
 
 SQL: Final = ROOT / "migrations" / "sql"
 """Functions, views and policies as they are in force, a file each: ``README.md`` there says how they are run."""

@@ -9,8 +9,8 @@ from pydantic import AfterValidator, AwareDatetime
 from starlette.applications import Starlette
 from starlette.requests import HTTPConnection
 
-from app.core.clients import Clients, IpAddress, limit_key
 from app.core.context import Context
+from app.core.web.client_address import Clients, IpAddress, limit_key
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,1 @@
+"""Database access: sessions with row security, database roles, migration, readiness."""

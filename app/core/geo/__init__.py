@@ -1,0 +1,1 @@
+"""Coordinates: datum conversion and geodesy."""

@@ -1,0 +1,1 @@
+"""What routers share: request parameters, paging, wire types, client addresses."""
