@@ -56,7 +56,7 @@ torture: prepare ## Kill, stall and fill what the service stands on, and count l
 
 clean: ## Stop everything and delete the cluster with its data, .venv, .local and caches
 	@if [ -x $(BIN)/leasetrace ]; then $(BIN)/leasetrace stop || true; fi
-	@$(PYTHON) -Bc 'from app.cli.cluster import LocalCluster; LocalCluster.of_checkout().remove()'
+	@$(PYTHON) -Bc 'from app.localdb.cluster import LocalCluster; LocalCluster.of_checkout().remove()'
 	rm -rf .venv .local build dist leasetrace.egg-info tests/factories/oidc_provider/node_modules
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .schemathesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

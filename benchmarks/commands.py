@@ -18,13 +18,13 @@ from pydantic import SecretStr
 from rich.console import Console
 
 from app.access.domain import Role
-from app.cli.cluster import ClusterUrls, throwaway
 from app.core.clock import SystemClock
 from app.core.db.database import Database
 from app.core.db.migration import migrate
 from app.core.settings import Settings
 from app.jurisdictions.loading import load_bundled_layer
 from app.jurisdictions.service import LocatedLayer, LocatorProvider
+from app.localdb.cluster import ClusterUrls, throwaway
 from benchmarks import answers, keys, locate, trail
 from benchmarks.growth import STEPS, steps_to
 from benchmarks.ingest import BATCH_ROWS, Extent, Target, measure

@@ -14,8 +14,8 @@ from typing import Final, Literal, Self
 import msgspec
 import uvloop
 
-from app.cli.cluster import CHECKOUT
 from app.core.errors import AppError
+from app.localdb.cluster import CHECKOUT
 from benchmarks.load import Exchanges, LoadFailed, closed_loop, open_loop, stored_whole
 from benchmarks.pings import Fleet, PingPlan
 from benchmarks.rendering import batches, osmand, singles

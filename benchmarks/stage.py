@@ -15,14 +15,14 @@ from pydantic import SecretStr
 from rich.console import Console
 
 from app.access.domain import Role
-from app.cli.background import LOOPBACK, is_ready, reserved_port
-from app.cli.cluster import CHECKOUT, ClusterUrls, throwaway
 from app.cli.keys import make_key
 from app.core.clock import SystemClock
 from app.core.db.migration import migrate
 from app.core.errors import AppError
 from app.core.settings import Settings
 from app.jurisdictions.loading import load_bundled_layer
+from app.localdb.background_service import LOOPBACK, is_ready, reserved_port
+from app.localdb.cluster import CHECKOUT, ClusterUrls, throwaway
 from benchmarks import fleet
 
 _START_S: Final = 60

@@ -12,11 +12,11 @@ from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from app.cli.cluster import ClusterUrls
 from app.core.clock import FixedClock
 from app.core.db.database import _ROLE, sqlalchemy_url
 from app.core.db.roles import SERVICE_ROLE
 from app.core.settings import Settings
+from app.localdb.cluster import ClusterUrls
 from app.main import create_app
 from app.worker.loop import Surroundings
 from tests.api import ApiUser, Principals, UserView, context_of, services

@@ -18,10 +18,10 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import dict_row
 
-from app.cli.cluster import ClusterUrls, throwaway
 from app.core.db.migration import migrate
 from app.core.db.roles import SERVICE_ROLE, roles_sql
 from app.jurisdictions.service import load_bundled_layer
+from app.localdb.cluster import ClusterUrls, throwaway
 from tests.factories.constants import NOW
 
 AS_SERVICE: Final = f"-c role={SERVICE_ROLE}"

@@ -15,11 +15,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from app.access import trail_stamp
 from app.access.trail_anchor import anchors_of, append_to, read_anchors
 from app.access.trail_chain import FIRST_LINK, Head, TrailFault, head_of, walk
-from app.cli.cluster import database_urls
 from app.core.clock import SystemClock
 from app.core.db.database import Database
 from app.core.errors import AppError
 from app.core.settings import Settings
+from app.localdb.cluster import database_urls
 
 audit_app = typer.Typer(help="The audit trail: does it hold, and up to where?", no_args_is_help=True)
 _STATEMENT_TIMEOUT_S = 24 * 3600

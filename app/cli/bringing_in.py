@@ -12,7 +12,6 @@ from app.access.roles import permissions_of
 from app.access.trail import COMMAND_LINE
 from app.access.trail_writing import writing_as
 from app.assets import service as assets
-from app.cli.cluster import ClusterUrls
 from app.core.clock import Clock, SystemClock
 from app.core.context import Context
 from app.core.db.database import SERVICE, Database
@@ -25,6 +24,7 @@ from app.ingest.schemas import ReceiptOut
 from app.ingest.service import Ingest
 from app.jurisdictions import loading
 from app.jurisdictions import service as jurisdictions
+from app.localdb.cluster import ClusterUrls
 from app.telemetry.batch_service import territories_of
 from app.telemetry.ping_files import Reading, read_batches
 

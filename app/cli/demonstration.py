@@ -12,8 +12,6 @@ from pydantic import SecretStr
 from rich.console import Console
 
 from app.access.domain import Role
-from app.cli import background
-from app.cli.cluster import ClusterUrls
 from app.cli.keys import is_valid_key, make_key
 from app.core.clock import Clock, FixedClock, SystemClock
 from app.core.settings import Settings
@@ -21,6 +19,8 @@ from app.demo.client import DemoKeys
 from app.demo.registers import CASE_COURT_CODE, LESSOR_CODE
 from app.demo.registration import register_lessor
 from app.demo.run import closing_words, run_demo
+from app.localdb import background_service
+from app.localdb.cluster import ClusterUrls
 
 _KEYS_FILE: Final = "keys.json"
 
@@ -44,7 +44,7 @@ def demonstrate(
     clock = SystemClock() if now is None else FixedClock(now)
     settings = Settings(database_url=SecretStr(where.app_url))
     environ = {**os.environ, "DATABASE_URL": where.app_url, "LEASETRACE_LOG_LEVEL": "WARNING"}
-    address = background.start(environ, port, () if now is None else ("--now", now.isoformat()))
+    address = background_service.start(environ, port, () if now is None else ("--now", now.isoformat()))
     console.print(f"The service listens on {address}.")
     if now is not None:
         console.print(f"Its clock stands at {now.isoformat()}: nothing that it shows grows older.", highlight=False)

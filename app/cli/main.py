@@ -20,16 +20,14 @@ from sqlalchemy.exc import DBAPIError
 
 from app.access.domain import Permission, Role
 from app.api.connections import server_config
-from app.cli import background, bringing_in, identities, key_care
+from app.cli import bringing_in, identities, key_care
 from app.cli.audit import audit_app
 from app.cli.chain import verify_batches
-from app.cli.cluster import APPLICATION, ClusterUrls, LocalCluster, database_urls, service_url
 from app.cli.data_rights import print_report, print_retention
 from app.cli.exports import exports_app
 from app.cli.feeds import feeds_app
 from app.cli.interface import print_openapi
 from app.cli.keys import make_key
-from app.cli.postgres import ClusterError
 from app.cli.users import users_app
 from app.core.clock import FixedClock, SystemClock
 from app.core.db.migration import migrate as migrate_schema
@@ -39,6 +37,9 @@ from app.core.errors import AppError
 from app.core.geo.datum import CoordSystem
 from app.core.logging import configure_logging
 from app.core.settings import Settings
+from app.localdb import background_service
+from app.localdb.cluster import APPLICATION, ClusterUrls, LocalCluster, database_urls, service_url
+from app.localdb.postgres import ClusterError
 from app.main import create_app
 from app.telemetry.ping_files import Reading
 from app.worker.process import background_work, work_until_stopped
@@ -47,7 +48,7 @@ _GC_THRESHOLD = (200_000, 50, 1000)
 """An answer makes tens of thousands of objects without cycles; the default (700) walks the loaded boundaries for them
 again and again. ``python -m benchmarks clusters`` shows the difference."""
 
-_LOOPBACK_HOSTS = (background.LOOPBACK, "::1", "localhost")
+_LOOPBACK_HOSTS = (background_service.LOOPBACK, "::1", "localhost")
 
 cli = typer.Typer(
     name="leasetrace",
@@ -104,7 +105,7 @@ def settings_for(app_url: str) -> Settings:
 @cli.command()
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Port = background.DEFAULT_PORT,
+    port: Port = background_service.DEFAULT_PORT,
     now: Annotated[
         datetime | None,
         typer.Option(parser=_aware, metavar="TIME", help="The service's clock stands at this time, for the demo."),
@@ -113,7 +114,7 @@ def serve(
     """Run the service until it is told to stop."""
     if now is not None and host not in _LOOPBACK_HOSTS:
         raise AppError("The service listens beyond this machine only with the machine's own clock: leave out --now.")
-    background.check_port(host, port)
+    background_service.check_port(host, port)
     if not os.environ.get("DATABASE_URL"):
         prepare(urls())
     settings = settings_for(service_url(os.environ))
@@ -127,7 +128,7 @@ def serve(
     try:
         server.run()
     except SystemExit:  # uvicorn's own words are in the log
-        background.check_port(host, port)  # another process may have taken it meanwhile
+        background_service.check_port(host, port)  # another process may have taken it meanwhile
         raise
 
 
@@ -162,7 +163,7 @@ def database_roles(
 @cli.command()
 def stop() -> None:
     """Stop the service in the background and the checkout's own database; the data stay."""
-    stopped = background.stop()
+    stopped = background_service.stop()
     LocalCluster.of_checkout().stop()
     console.print("Stopped the service and the database." if stopped else "Stopped the database; no service ran.")
 
@@ -342,7 +343,7 @@ def retention() -> None:
 
 @cli.command()
 def demo(
-    port: Annotated[int, typer.Option(help="Port to listen on.", min=1, max=65535)] = background.DEFAULT_PORT,
+    port: Annotated[int, typer.Option(help="Port to listen on.", min=1, max=65535)] = background_service.DEFAULT_PORT,
     now: Annotated[
         datetime | None,
         typer.Option(
@@ -360,15 +361,15 @@ def demo(
     from app.cli.demonstration import demonstrate  # noqa: PLC0415 its libraries are slow to import
 
     once = os.environ.get("DEMO_ONCE", "") not in {"", "0"}
-    background.stop()  # the service of an earlier run may be of older code
-    background.check_port(background.LOOPBACK, port)
+    background_service.stop()  # the service of an earlier run may be of older code
+    background_service.check_port(background_service.LOOPBACK, port)
     where = urls()
     try:
         prepare(where)
-        passed = demonstrate(where, console, background.LOCAL / "demo", port, now, leave_running=not once)
+        passed = demonstrate(where, console, background_service.LOCAL / "demo", port, now, leave_running=not once)
     finally:
         if once:
-            background.stop()
+            background_service.stop()
             if not os.environ.get("DATABASE_URL"):
                 LocalCluster.of_checkout().stop()
     if not passed:

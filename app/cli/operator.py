@@ -15,12 +15,12 @@ from app.access.domain import Principal, Role
 from app.access.roles import permissions_of
 from app.access.trail import COMMAND_LINE
 from app.access.trail_writing import writing_as
-from app.cli.cluster import database_urls
 from app.core.clock import SystemClock, in_shanghai
 from app.core.context import Context
 from app.core.db.database import Database
 from app.core.metrics import Metrics
 from app.core.settings import Settings
+from app.localdb.cluster import database_urls
 
 OPERATOR: Final = Principal(
     0, Role.PLATFORM_ADMINISTRATOR, None, api_key_id=None, permissions=permissions_of(Role.PLATFORM_ADMINISTRATOR)

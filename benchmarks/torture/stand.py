@@ -15,13 +15,13 @@ from typing import Final
 from pydantic import SecretStr
 
 from app.access.domain import Role
-from app.cli.background import is_ready, reserved_port
-from app.cli.cluster import CHECKOUT, DURABLE_SETTINGS, Throwaway, throwaway_server
 from app.cli.keys import make_key
 from app.core.clock import SystemClock
 from app.core.db.migration import migrate
 from app.core.settings import Settings
 from app.jurisdictions.loading import load_bundled_layer
+from app.localdb.background_service import is_ready, reserved_port
+from app.localdb.cluster import CHECKOUT, DURABLE_SETTINGS, Throwaway, throwaway_server
 from benchmarks.fleet import register_fleet
 from benchmarks.torture.clients import Crowd
 from benchmarks.torture.faults import OTHER_LANES, Scene

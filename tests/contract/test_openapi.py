@@ -21,13 +21,13 @@ from app.access.service import create_principal
 from app.access.session_domain import SignInMethod
 from app.access.sessions import open_session
 from app.api.connections import server_config
-from app.cli.cluster import ClusterUrls
 from app.core.clock import SystemClock
 from app.core.context import Context
 from app.core.db.database import SERVICE, Database
 from app.core.encryption import new_key
 from app.core.metrics import Metrics
 from app.core.settings import Settings
+from app.localdb.cluster import ClusterUrls
 from app.main import create_app
 from tests.api import free_port
 from tests.database import clone_of

@@ -19,11 +19,11 @@ from pydantic import SecretStr
 from sqlalchemy import text
 
 from app.access.domain import Role
-from app.cli.cluster import ClusterUrls
 from app.core.clock import FixedClock
 from app.core.db.database import SERVICE, Sight
 from app.core.encryption import new_key
 from app.core.settings import Settings
+from app.localdb.cluster import ClusterUrls
 from app.main import create_app
 from tests.api import ApiUser, Principals, context_of, services
 from tests.database import clone_of

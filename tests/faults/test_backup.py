@@ -15,11 +15,11 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from app.cli.cluster import OWNER
-from app.cli.postgres import Instance
 from app.core.clock import SystemClock
 from app.core.db.migration import migrate
 from app.core.db.roles import roles_sql
+from app.localdb.cluster import OWNER
+from app.localdb.postgres import Instance
 from benchmarks.fleet import IDENTIFIER
 from benchmarks.torture.load import home_of
 from benchmarks.torture.run import SETTLE_S

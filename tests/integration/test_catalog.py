@@ -10,7 +10,7 @@ from typing import Final
 import psycopg
 import pytest
 
-from app.cli.cluster import ClusterUrls
+from app.localdb.cluster import ClusterUrls
 
 Owner = psycopg.Connection[tuple[str, ...]]
 

@@ -12,13 +12,13 @@ from fastapi import FastAPI
 from psycopg import sql
 from pydantic import SecretStr
 
-from app.cli.cluster import THROWAWAY_SETTINGS, ClusterUrls, Throwaway, _roomy_directory, throwaway_server
 from app.core.clock import FixedClock
 from app.core.db.database import SERVICE, Database
 from app.core.db.migration import migrate
 from app.core.db.readiness import check_database
 from app.core.db.roles import SIGHT_ROLES, roles_sql
 from app.core.settings import Settings
+from app.localdb.cluster import THROWAWAY_SETTINGS, ClusterUrls, Throwaway, _roomy_directory, throwaway_server
 from app.main import create_app
 from tests.api import Principals, services
 from tests.database import in_database

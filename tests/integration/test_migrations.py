@@ -5,10 +5,10 @@ import pytest
 from alembic import command
 from alembic.util.exc import CommandError
 
-from app.cli.cluster import ClusterUrls
 from app.core.db.migration import migrate
 from app.core.db.readiness import alembic_config, newest_revision
 from app.core.db.roles import SIGHT_ROLES
+from app.localdb.cluster import ClusterUrls
 
 
 def tables(urls: ClusterUrls) -> set[str]:

@@ -8,10 +8,10 @@ import pytest
 from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.pool import NullPool
 
-from app.cli.cluster import ClusterUrls
 from app.core.db.database import sqlalchemy_url
 from app.core.db.migration import SQL, Kind, clear_policies, execute_file, run_sql
 from app.core.db.roles import SIGHT_ROLES
+from app.localdb.cluster import ClusterUrls
 
 ROLES = "|".join(role.removeprefix("leasetrace_") for role in SIGHT_ROLES)
 KINDS: tuple[Kind, ...] = get_args(Kind)

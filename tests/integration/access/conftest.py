@@ -6,10 +6,10 @@ import pytest
 from fastapi import FastAPI
 from pydantic import SecretStr
 
-from app.cli.cluster import ClusterUrls
 from app.core.clock import FixedClock
 from app.core.encryption import new_key
 from app.core.settings import Settings
+from app.localdb.cluster import ClusterUrls
 from app.main import create_app
 from tests.factories.commands import Command, run_command_line
 from tests.factories.people import People, with_cheap_hashes

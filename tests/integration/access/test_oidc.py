@@ -25,12 +25,12 @@ from app.access.oidc_errors import OidcUnavailable
 from app.access.oidc_service import link, unlink
 from app.access.service import create_principal
 from app.cli import identities
-from app.cli.cluster import ClusterUrls
 from app.core.clock import FixedClock, SystemClock
 from app.core.db.database import SERVICE, Database
 from app.core.encryption import new_key
 from app.core.errors import AppError, Conflict, InvalidInput, NotFound
 from app.core.settings import Settings
+from app.localdb.cluster import ClusterUrls
 from app.main import create_app
 from tests.api import context_of, services
 from tests.factories.oidc import (

@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from app.access.cookies import COOKIE
 from app.access.domain import Role
 from app.access.keyring import Keyring
-from app.cli.cluster import ClusterUrls
+from app.localdb.cluster import ClusterUrls
 from tests.api import ApiUser, Principals, counted_queries, services
 from tests.factories.people import Browser, People
 

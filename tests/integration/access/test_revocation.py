@@ -16,7 +16,7 @@ import pytest
 from fastapi import FastAPI
 
 from app.access.domain import Role
-from app.cli.cluster import ClusterUrls
+from app.localdb.cluster import ClusterUrls
 from app.main import create_app
 from tests.api import ApiUser, services
 from tests.factories.constants import NOW

@@ -23,8 +23,8 @@ from sqlalchemy import text
 
 from app.access.credentials import create_key
 from app.access.domain import Permission, Role
-from app.cli.cluster import ClusterUrls
 from app.core.db.database import SERVICE
+from app.localdb.cluster import ClusterUrls
 from tests.api import ApiUser, context_of
 from tests.factories.access_model import DISPATCHERS, LESSORS, PEOPLE, AccessPeriod, Model, ModelCase, ModelKey
 from tests.factories.constants import NOW

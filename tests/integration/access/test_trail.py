@@ -16,10 +16,10 @@ from sqlalchemy import text
 from app.access.domain import Role
 from app.access.position_reads import PositionRead, PositionSession, PositionSight
 from app.access.trail_chain import Head
-from app.cli.cluster import ClusterUrls
 from app.core.clock import FixedClock
 from app.core.settings import Settings
 from app.core.web.paging import encode_key
+from app.localdb.cluster import ClusterUrls
 from app.main import create_app
 from tests.api import ApiUser, Principals, problem_fields
 from tests.factories.cases import Case, CaseAssets, seizure

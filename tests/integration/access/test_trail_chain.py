@@ -19,12 +19,12 @@ from app.access.trail_anchor import anchors_of, append_to, read_anchors, write_d
 from app.access.trail_chain import FIRST_LINK, Head, TrailFault, digest_of
 from app.access.trail_writing import TrailWriter, ensure_month, ensure_partitions
 from app.cli.audit import read_head, verify_trail
-from app.cli.cluster import ClusterUrls
 from app.core.db.database import SERVICE, Database
 from app.core.db.roles import SIGHT_ROLES
 from app.core.errors import AppError, InvalidInput
 from app.core.logging import configure_logging
 from app.core.settings import Settings
+from app.localdb.cluster import ClusterUrls
 from tests.api import context_of
 from tests.factories.constants import NOW
 from tests.factories.trail import Trail

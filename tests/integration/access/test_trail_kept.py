@@ -22,7 +22,6 @@ from app.assets import service as assets
 from app.assets.schemas import LessorIn
 from app.cli.audit import read_head, verify_trail
 from app.cli.bringing_in import import_assets
-from app.cli.cluster import ClusterUrls
 from app.core.clock import FixedClock
 from app.core.context import Context
 from app.core.db.database import Database
@@ -31,6 +30,7 @@ from app.core.metrics import Metrics
 from app.core.settings import Settings
 from app.ingest.service import Ingest
 from app.jurisdictions.service import LocatorProvider
+from app.localdb.cluster import ClusterUrls
 from app.worker.jobs import JOBS
 from app.worker.loop import Surroundings
 from tests.factories.constants import NOW

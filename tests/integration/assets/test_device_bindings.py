@@ -20,10 +20,10 @@ from app.assets.service import (
     load_device_index,
     register_devices,
 )
-from app.cli.cluster import ClusterUrls
 from app.core.clock import FixedClock
 from app.core.db.database import SERVICE
 from app.core.errors import NotFound
+from app.localdb.cluster import ClusterUrls
 from tests.api import Principals, context_of, counted_queries, problem_fields
 from tests.database import AS_SERVICE
 

@@ -6,7 +6,7 @@ from typing import Final
 
 import pytest
 
-from app.cli.cluster import ClusterUrls
+from app.localdb.cluster import ClusterUrls
 from benchmarks import stage as stages
 from benchmarks.commands import _target
 from benchmarks.ingest import Target

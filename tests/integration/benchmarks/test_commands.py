@@ -10,7 +10,7 @@ import pytest
 from psycopg import connect
 from typer.testing import CliRunner
 
-from app.cli.cluster import ClusterUrls
+from app.localdb.cluster import ClusterUrls
 from benchmarks import answers, commands, keys, locate, trail
 from benchmarks.ingest import Extent, Target
 from benchmarks.stage import Stage

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from psycopg import connect
 
-from app.cli.cluster import ClusterUrls
 from app.core.clock import SystemClock
 from app.core.errors import AppError
+from app.localdb.cluster import ClusterUrls
 from benchmarks.copying import PingCopy, bare_copy_rows_per_s
 from benchmarks.growth import fill
 from benchmarks.ingest import Extent, Target, measure

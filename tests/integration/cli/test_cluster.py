@@ -14,9 +14,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from app.cli import cluster
-from app.cli.cluster import LocalCluster, throwaway
-from app.cli.postgres import ClusterError, Instance, find_server, server_user
+from app.localdb import cluster
+from app.localdb.cluster import LocalCluster, throwaway
+from app.localdb.postgres import ClusterError, Instance, find_server, server_user
 
 
 @pytest.fixture
@@ -104,7 +104,7 @@ class TestThrowaway:
     def test_nothing_is_left_when_its_user_is_killed(self, open_directory: Path) -> None:
         open_directory.chmod(0o1777)
         program = (
-            "import sys, time; from pathlib import Path; from app.cli.cluster import throwaway\n"
+            "import sys, time; from pathlib import Path; from app.localdb.cluster import throwaway\n"
             "with throwaway(Path(sys.argv[1])): print('up', flush=True); time.sleep(600)"
         )
         command = [sys.executable, "-c", program, str(open_directory)]

@@ -8,9 +8,9 @@ import psycopg
 import pytest
 import yaml
 
-from app.cli.cluster import THROWAWAY_SETTINGS
-from app.cli.postgres import HOST, Instance, find_server, server_user
 from app.core.db.roles import SIGHT_ROLES
+from app.localdb.cluster import THROWAWAY_SETTINGS
+from app.localdb.postgres import HOST, Instance, find_server, server_user
 
 COMPOSE = Path(__file__).resolve().parents[3] / "compose.yaml"
 

@@ -9,10 +9,10 @@ import httpx
 import pytest
 
 from app.access.domain import Role
-from app.cli import background
 from app.cli.keys import make_key
 from app.core.clock import FixedClock
 from app.core.settings import Settings
+from app.localdb import background_service
 from tests.api import free_port
 
 MOMENT = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
@@ -23,9 +23,9 @@ def test_the_service_takes_the_given_time_for_the_present_until_it_is_stopped(
     own_settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     for name, path in (("LOCAL", tmp_path), ("_STATE", tmp_path / "service.json"), ("LOG", tmp_path / "service.log")):
-        monkeypatch.setattr(background, name, path)
+        monkeypatch.setattr(background_service, name, path)
     environ = {**os.environ, "DATABASE_URL": own_settings.database_url.get_secret_value()}
-    address = background.start(environ, free_port(), ("--now", MOMENT.isoformat()))
+    address = background_service.start(environ, free_port(), ("--now", MOMENT.isoformat()))
     try:
         key = asyncio.run(make_key(own_settings, FixedClock(MOMENT), Role.PLATFORM_ADMINISTRATOR, name="demo"))
         with httpx.Client(base_url=address, headers={"Authorization": f"Bearer {key.text}"}) as client:
@@ -33,7 +33,7 @@ def test_the_service_takes_the_given_time_for_the_present_until_it_is_stopped(
         assert made.status_code == 201, made.text
         assert datetime.fromisoformat(made.json()["created_at"]) == MOMENT
     finally:
-        assert background.stop()
+        assert background_service.stop()
     with pytest.raises(httpx.ConnectError):
         httpx.get(f"{address}/livez")
-    assert not background.stop()
+    assert not background_service.stop()

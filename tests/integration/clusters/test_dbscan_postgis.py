@@ -4,9 +4,9 @@ import numpy as np
 import psycopg
 import pytest
 
-from app.cli.cluster import ClusterUrls
 from app.clusters.dbscan import NOISE, Points, dbscan
 from app.core.geo.geodesy import destination
+from app.localdb.cluster import ClusterUrls
 from tests.database import AS_SERVICE
 
 CENTRE = (121.5, 31.2)

@@ -13,10 +13,10 @@ import pytest
 from fastapi import FastAPI
 
 from app.access.domain import Role, Visibility
-from app.cli.cluster import ClusterUrls
 from app.core.clock import FixedClock
 from app.core.errors import Conflict, InvalidInput, NotFound
 from app.enforcement import lending
+from app.localdb.cluster import ClusterUrls
 from tests.api import NOTHING_VISIBLE, ApiUser, Principals, UserView, context_of
 from tests.factories.cases import Case, CaseAssets, entrust
 from tests.factories.constants import CHANGNING, NOW

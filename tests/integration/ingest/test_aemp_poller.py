@@ -13,11 +13,11 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from app.cli.cluster import ClusterUrls
 from app.core.encryption import new_key
 from app.core.errors import Unavailable
 from app.ingest.aemp_poller import MAX_BATCH, poll_due
 from app.ingest.aemp_tokens import TokenCache
+from app.localdb.cluster import ClusterUrls
 from tests.api import Principals, services
 from tests.factories.aemp import BEARER, CLIENT_ID, KEY, SECRET, AempPolling, Maker, RecordingIngest, machine
 from tests.factories.constants import NOW

@@ -7,9 +7,9 @@ import httpx
 import psycopg
 import pytest
 
-from app.cli.cluster import ClusterUrls
 from app.core.clock import FixedClock
 from app.ingest.aemp_poller import poll_due
+from app.localdb.cluster import ClusterUrls
 from tests.api import Principals, problem_fields
 from tests.factories.aemp import BEARER, CLIENT_ID, SECRET, AempPolling, Maker, RecordingIngest
 from tests.factories.constants import NOW

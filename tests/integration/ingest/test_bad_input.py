@@ -12,7 +12,7 @@ import pytest
 import zstandard
 from fastapi import FastAPI
 
-from app.cli.cluster import ClusterUrls
+from app.localdb.cluster import ClusterUrls
 from tests.api import ApiUser, Principals, exchange, first_position, http_request, serving
 from tests.factories.constants import CHANGNING, NOW, URUMQI
 from tests.factories.pings import DEVICE, ping

@@ -8,9 +8,9 @@ from fastapi import FastAPI
 from rich.console import Console
 
 from app.cli.chain import verify_batches
-from app.cli.cluster import ClusterUrls
 from app.core.errors import AppError
 from app.core.settings import Settings
+from app.localdb.cluster import ClusterUrls
 from tests.api import ApiUser
 from tests.factories.pings import ping
 

@@ -12,7 +12,7 @@ import pytest
 import zstandard
 from fastapi import FastAPI
 
-from app.cli.cluster import ClusterUrls
+from app.localdb.cluster import ClusterUrls
 from tests.api import ApiUser, Principals, first_position
 from tests.factories.constants import CHANGNING, NOW
 from tests.factories.devices import make_feed

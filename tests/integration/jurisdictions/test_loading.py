@@ -12,7 +12,6 @@ from psycopg import sql
 from pydantic import SecretStr
 from pyogrio import raw
 
-from app.cli.cluster import ClusterUrls
 from app.core.db.database import SERVICE, Database
 from app.core.geo.datum import CoordSystem, everywhere, from_wgs84
 from app.core.geo.geodesy import FloatArray
@@ -27,6 +26,7 @@ from app.jurisdictions.service import (
     load_boundaries,
     load_boundary_file,
 )
+from app.localdb.cluster import ClusterUrls
 
 NOW = datetime(2026, 11, 23, 17, 0, tzinfo=UTC)
 """Already the 24th in Shanghai."""

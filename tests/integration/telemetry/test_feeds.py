@@ -8,8 +8,8 @@ import psycopg
 import pytest
 from fastapi import FastAPI
 
-from app.cli.cluster import ClusterUrls
 from app.ingest.senders import REMEMBERED_S
+from app.localdb.cluster import ClusterUrls
 from tests.api import ApiUser, Principals, problem_fields
 from tests.database import AS_SERVICE
 from tests.factories.devices import make_feed, register_truck

@@ -7,10 +7,10 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from app.cli.cluster import ClusterUrls
 from app.cli.feeds import length, percent, print_quality
 from app.cli.main import cli
 from app.cli.operator import moment
+from app.localdb.cluster import ClusterUrls
 from app.telemetry.schemas import FeedQualityOut
 from tests.api import Principals
 from tests.factories.constants import NOW

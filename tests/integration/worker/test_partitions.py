@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from psycopg import sql
 from structlog.testing import capture_logs
 
-from app.cli.cluster import ClusterUrls
+from app.localdb.cluster import ClusterUrls
 from app.telemetry import partitions
 from app.worker.loop import Surroundings
 from tests.database import OwnerDatabase

@@ -9,9 +9,9 @@ import time
 
 from fastapi import FastAPI
 
-from app.cli.cluster import ClusterUrls
 from app.core.clock import FixedClock
 from app.core.settings import Settings
+from app.localdb.cluster import ClusterUrls
 from app.main import create_app
 from app.worker.process import background_work
 from tests.database import OwnerDatabase

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.cli.cluster import ClusterUrls
+from app.localdb.cluster import ClusterUrls
 from app.telemetry import batches, retention
 from app.tracking.service import positions_as_of
 from app.worker.jobs import JOBS

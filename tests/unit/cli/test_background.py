@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from app.cli import background
-from app.cli.background import check_port, is_ready, reserved_port
 from app.cli.main import run
 from app.core.errors import AppError
+from app.localdb import background_service
+from app.localdb.background_service import check_port, is_ready, reserved_port
 from tests.api import free_port
 
 CHECKOUT = Path(__file__).resolve().parents[3]
@@ -64,7 +64,7 @@ def leasetrace(
 
     No service of this checkout is found, and the database does not exist: a command must not even come to it.
     """
-    monkeypatch.setattr(background, "_STATE", tmp_path / "service.json")
+    monkeypatch.setattr(background_service, "_STATE", tmp_path / "service.json")
     for name in ("DATABASE_URL", "DATABASE_OWNER_URL"):
         monkeypatch.setenv(name, "postgresql://nobody:x@127.0.0.1:1/nowhere")
 
@@ -138,11 +138,11 @@ def test_one_that_takes_the_port_during_the_start_gets_no_request(
 
     started = subprocess.Popen
     for name, path in (("LOCAL", tmp_path), ("_STATE", tmp_path / "service.json"), ("LOG", tmp_path / "service.log")):
-        monkeypatch.setattr(background, name, path)
+        monkeypatch.setattr(background_service, name, path)
     monkeypatch.setattr(subprocess, "Popen", popen)
     try:
         with pytest.raises(AppError, match=f"The port {port} of 127.0.0.1 is taken"):
-            background.start({}, port)
+            background_service.start({}, port)
         assert rivals[0].requests == []
     finally:
         rivals[0].close()
@@ -159,10 +159,10 @@ def test_a_reserved_port_refuses_connections_until_its_service_listens() -> None
 
 
 def test_stop_leaves_another_process_with_the_number_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(background, "_STATE", tmp_path / "service.json")
-    assert not background.stop()
+    monkeypatch.setattr(background_service, "_STATE", tmp_path / "service.json")
+    assert not background_service.stop()
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, cwd=CHECKOUT) as other:
         (tmp_path / "service.json").write_text(f'{{"pid": {other.pid}}}')
-        assert not background.stop()
+        assert not background_service.stop()
         assert other.poll() is None
         other.communicate(b"\n")

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from app.cli import cluster
-from app.cli.cluster import ClusterUrls, LocalCluster, database_urls, service_url
-from app.cli.postgres import ClusterError, _server_at, config_text, find_server, free_port
+from app.localdb import cluster
+from app.localdb.cluster import ClusterUrls, LocalCluster, database_urls, service_url
+from app.localdb.postgres import ClusterError, _server_at, config_text, find_server, free_port
 
 APP, OWNER = "postgresql://a:b@db/leasetrace", "postgresql://o:p@db/leasetrace"
 
@@ -127,7 +127,7 @@ class TestFindingTheServer:
         assert _server_at(bindir) is None
 
     def test_the_message_names_the_packages(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("app.cli.postgres._candidates", list)
+        monkeypatch.setattr("app.localdb.postgres._candidates", list)
         with pytest.raises(ClusterError, match="postgresql-15-postgis-3"):
             find_server()
 
@@ -137,7 +137,7 @@ class TestFindingTheServer:
         for major in ("15", "17"):
             (tmp_path / major).mkdir()
         installed = [self.install(tmp_path / major, f"{major}.4", "3.4.0") for major in ("15", "17")]
-        monkeypatch.setattr("app.cli.postgres._candidates", lambda: installed)
+        monkeypatch.setattr("app.localdb.postgres._candidates", lambda: installed)
         assert find_server().version == (17, 4)
         assert find_server(15).version == (15, 4)
         with pytest.raises(ClusterError, match="need PostgreSQL 16"):

@@ -18,8 +18,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-from app.cli.postgres import HOST, ClusterError, Instance, find_server, server_user
 from app.core.db.roles import roles_sql
+from app.localdb.postgres import HOST, ClusterError, Instance, find_server, server_user
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 DATABASE = "leasetrace"

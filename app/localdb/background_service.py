@@ -15,8 +15,8 @@ from typing import Final
 
 import httpx
 
-from app.cli.cluster import CHECKOUT
 from app.core.errors import AppError
+from app.localdb.cluster import CHECKOUT
 
 LOCAL: Final = CHECKOUT / ".local"
 _STATE: Final = LOCAL / "service.json"

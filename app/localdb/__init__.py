@@ -1,0 +1,1 @@
+"""The checkout's own PostgreSQL cluster and background service."""
