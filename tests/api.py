@@ -14,8 +14,8 @@ from sqlalchemy import Engine, column, event, select, text
 
 from app.access.credentials import create_key
 from app.access.domain import Permission, Principal, Role
+from app.access.row_security import sight_of
 from app.access.service import create_principal
-from app.access.sight import sight_of
 from app.api.connections import server_config
 from app.api.services import Services
 from app.core.context import Context

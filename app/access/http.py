@@ -14,10 +14,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.access.cookies import COOKIE, must_be_ours, session_token
 from app.access.domain import Permission, Principal, Visibility
 from app.access.errors import SignInIncomplete
+from app.access.row_security import sight_of
 from app.access.services import access_services
 from app.access.session_domain import ActiveSession
 from app.access.sessions import SESSION_REFUSED, SessionUnknown
-from app.access.sight import sight_of
 from app.access.trail import author_of
 from app.access.trail_writing import append, entries_of
 from app.core.context import Context

@@ -7,9 +7,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access import shares
 from app.access.domain import Principal, Visibility
+from app.access.row_security import sight_of
 from app.access.share_schemas import NewShareOut, ShareOut
 from app.access.shares import OpenShare
-from app.access.sight import sight_of
 from app.access.trail import Note
 from app.assets.service import makes_of
 from app.assets.stamps import stamp_of

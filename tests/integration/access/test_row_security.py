@@ -19,7 +19,7 @@ from sqlalchemy import text
 
 from app.access.credentials import authenticate
 from app.access.domain import Principal, Role
-from app.access.sight import sight_of
+from app.access.row_security import sight_of
 from app.core.db.database import SERVICE, Database, Sight, as_service
 from app.core.db.roles import AUDITOR_ROLE, SERVICE_ROLE, SIGHT_ROLES, WRITER_ROLE
 from tests.api import context_of
