@@ -16,11 +16,11 @@ from app.access.oidc import registration_of
 from app.access.oidc_client import OidcProvider
 from app.access.passwords import Passwords
 from app.access.sign_in import SignInService
-from app.access.trail_writing import TrailWriter
 from app.api import docs, fast_lane, openapi, problems
 from app.api.requests import Account
 from app.api.router import router
 from app.api.services import Services
+from app.audit.writer import TrailWriter
 from app.core.clock import Clock, SystemClock
 from app.core.context import Context
 from app.core.db.database import Database

@@ -8,9 +8,9 @@ from typing import Any, Final
 import psycopg
 from pydantic import SecretStr
 
-from app.access.trail import Author, Entry, Note
-from app.access.trail_chain import Head, TrailFault, walk
-from app.access.trail_writing import TrailWriter, append
+from app.audit.chain import Head, TrailFault, walk
+from app.audit.notes import Author, Entry, Note
+from app.audit.writer import TrailWriter, append
 from app.core.clock import Clock
 from app.core.db.database import SERVICE, Database
 from app.core.errors import AppError

@@ -18,8 +18,8 @@ from app.access.row_security import sight_of
 from app.access.services import access_services
 from app.access.session_domain import ActiveSession
 from app.access.sessions import SESSION_REFUSED, SessionUnknown
-from app.access.trail import author_of
-from app.access.trail_writing import append, entries_of
+from app.audit.notes import author_of
+from app.audit.writer import append, entries_of
 from app.core.context import Context
 from app.core.errors import NotAuthenticated, NotPermitted
 from app.core.web.parameters import InContext

@@ -19,7 +19,7 @@ from app.access.people import existing_subject, subject_of
 from app.access.roles import PERMISSIONS, permissions_of
 from app.access.schemas import KeyIn, KeyOut, NewKeyOut
 from app.access.tables import PrincipalRow
-from app.access.trail import Note, note
+from app.audit.notes import Note, note
 from app.core.clock import Clock
 from app.core.errors import Conflict, InvalidInput, NotFound, NotPermitted
 from app.core.web.paging import Page, encode_key

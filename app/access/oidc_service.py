@@ -23,8 +23,8 @@ from app.access.oidc_errors import OidcFlowLost, OidcRefused
 from app.access.passwords import normalise_login
 from app.access.session_domain import SignInMethod
 from app.access.sessions import Opened, open_session, token_digest
-from app.access.trail import Author, Note, note
-from app.access.trail_writing import writing_as
+from app.audit.notes import Author, Note, note
+from app.audit.writer import writing_as
 from app.core.clock import Clock
 from app.core.context import Context
 from app.core.db.database import SERVICE

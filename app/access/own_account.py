@@ -13,8 +13,8 @@ from app.access.schemas import TotpEnrolmentOut
 from app.access.session_domain import ActiveSession, SignInStep
 from app.access.sessions import Opened, end_sessions, rotate_session
 from app.access.sign_in import SignInService, totp_bound_to
-from app.access.trail import Note, author_of, note
-from app.access.trail_writing import writing_as
+from app.audit.notes import Note, author_of, note
+from app.audit.writer import writing_as
 from app.core.context import Context
 from app.core.errors import Conflict, InvalidInput, NotFound
 

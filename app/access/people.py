@@ -22,7 +22,7 @@ from app.access.schemas import OneTimePasswordOut, PersonChangeIn, PersonOut
 from app.access.service import create_principal
 from app.access.sessions import end_sessions
 from app.access.tables import PrincipalRow
-from app.access.trail import Note, note
+from app.audit.notes import Note, note
 from app.core.clock import Clock
 from app.core.db.database import violated_constraint
 from app.core.errors import Conflict, InvalidInput, NotFound, NotPermitted

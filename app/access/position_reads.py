@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.access.domain import Permission, Principal, PrincipalKind, Visibility
 from app.access.http import May, write_trail
 from app.access.row_security import sight_of
-from app.access.trail import notes_of
+from app.audit.notes import notes_of
 from app.core.errors import InvalidInput, PurposeRequired
 from app.core.web.parameters import InContext
 from app.core.web.schema_types import Key

@@ -8,7 +8,7 @@ from app.access.guard import Guard
 from app.access.keyring import Keyring
 from app.access.oidc_client import OidcProvider
 from app.access.sign_in import SignInService
-from app.access.trail_writing import TrailWriter
+from app.audit.writer import TrailWriter
 from app.core.web.parameters import CoreServices, services_of
 
 

@@ -22,8 +22,8 @@ from app.access.services import access_services
 from app.access.session_domain import ActiveSession
 from app.access.sessions import Opened, csrf_of, end_session
 from app.access.sign_in import Came, Credentials
-from app.access.trail import Note, author_of, note
-from app.access.trail_writing import writing_as
+from app.audit.notes import Note, author_of, note
+from app.audit.writer import writing_as
 from app.core.web.parameters import InContext
 
 router = APIRouter()

@@ -21,8 +21,8 @@ from app.access.sessions import token_digest
 from app.access.share_domain import PAGE_PATH, ShareState
 from app.access.share_queries import SHARES, delete_shares
 from app.access.share_schemas import NewShareOut, ShareOut
-from app.access.trail import Author, Entry, Note, author_of, note
-from app.access.trail_writing import append
+from app.audit.notes import Author, Entry, Note, author_of, note
+from app.audit.writer import append
 from app.core.clock import Clock, in_shanghai
 from app.core.db.database import SERVICE, Database, as_service
 from app.core.errors import InvalidInput, NotFound, TooManyRequests

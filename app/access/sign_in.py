@@ -20,8 +20,8 @@ from app.access.identity_tables import AccountRow
 from app.access.passwords import Passwords, Verdict, login_digest, normalise_login
 from app.access.session_domain import SignInMethod
 from app.access.sessions import Opened, end_session_of, open_session
-from app.access.trail import Author, Note, note
-from app.access.trail_writing import writing_as
+from app.audit.notes import Author, Note, note
+from app.audit.writer import writing_as
 from app.core.context import Context
 from app.core.db.database import SERVICE
 from app.core.errors import AppError

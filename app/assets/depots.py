@@ -5,11 +5,11 @@ from typing import Final
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.domain import Visibility
-from app.access.trail import Note, note
 from app.assets import queries
 from app.assets.schemas import DepotIn, DepotOut
 from app.assets.service import flush, owner
 from app.assets.tables import DepotRow
+from app.audit.notes import Note, note
 from app.core.clock import Clock
 from app.core.errors import NotFound
 

@@ -10,10 +10,10 @@ from sqlalchemy import Row
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.access.trail import Note, note
 from app.assets import queries
 from app.assets.csv_import import AssetLine, LineError, ParsedFile, parse_assets_csv
 from app.assets.domain import UNIQUE_IDENTIFIERS, ImportMode, ImportReport, LineResult, LineStatus, period
+from app.audit.notes import Note, note
 from app.core.clock import Clock
 from app.core.errors import Conflict, InvalidInput, NotFound
 

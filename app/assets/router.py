@@ -8,7 +8,6 @@ from starlette.requests import ClientDisconnect
 
 from app.access.domain import Permission, Principal, Visibility
 from app.access.http import May, ReadSession, Seen, WriteSession
-from app.access.trail import Note, note_for_grantee
 from app.assets import queries, service
 from app.assets.dependencies import MayReadFleet, MayWriteRegisters
 from app.assets.depot_router import router as depots
@@ -36,6 +35,7 @@ from app.assets.schemas import (
     Vin,
 )
 from app.assets.transfer_router import router as transfers
+from app.audit.notes import Note, note_for_grantee
 from app.core.clock import SHANGHAI
 from app.core.errors import MalformedRequest, TooLarge, UnsupportedMedia
 from app.core.web.paging import After, Limit, Page, decode_token, page_of

@@ -8,7 +8,6 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.domain import Visibility
-from app.access.trail import Note, note
 from app.assets import guards, queries
 from app.assets.bindings import DeviceIndex, load_device_index
 from app.assets.domain import UNIDENTIFIED, UNIQUE_IDENTIFIERS, AssetIdentity, DeviceKind, Lessor, period
@@ -16,6 +15,7 @@ from app.assets.imports import import_assets
 from app.assets.queries import DeviceOn
 from app.assets.schemas import AssetFields, BindingIn, DeviceFields, LessorIn
 from app.assets.tables import AssetRow, BindingRow, DeviceRow, LessorRow
+from app.audit.notes import Note, note
 from app.core.clock import Clock
 from app.core.db.database import violated_constraint
 from app.core.errors import Conflict, InvalidInput, NotFound

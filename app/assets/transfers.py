@@ -6,11 +6,11 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.domain import Visibility
-from app.access.trail import Note, note
 from app.assets import queries
 from app.assets.schemas import TransferIn
 from app.assets.service import asset_in_sight
 from app.assets.tables import TransferRow
+from app.audit.notes import Note, note
 from app.core.errors import Conflict, InvalidInput, NotFound, NotPermitted
 
 

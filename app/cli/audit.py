@@ -12,9 +12,9 @@ from pydantic import SecretStr
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from app.access import trail_stamp
-from app.access.trail_anchor import anchors_of, append_to, read_anchors
-from app.access.trail_chain import FIRST_LINK, Head, TrailFault, head_of, walk
+from app.audit import timestamps
+from app.audit.anchors import anchors_of, append_to, read_anchors
+from app.audit.chain import FIRST_LINK, Head, TrailFault, head_of, walk
 from app.core.clock import SystemClock
 from app.core.db.database import Database
 from app.core.errors import AppError
@@ -73,9 +73,9 @@ async def verify_trail(
         async with database.direct("leasetrace audit", statement_timeout_s=_STATEMENT_TIMEOUT_S) as connection:
             await connection.set_isolation_level(psycopg.IsolationLevel.REPEATABLE_READ)  # entries come in meanwhile
             async with connection.transaction():
-                stamps = await trail_stamp.kept(connection)
+                stamps = await timestamps.kept(connection)
                 if tsa_roots is not None:
-                    trail_stamp.check_signatures(stamps, tsa_roots)
+                    timestamps.check_signatures(stamps, tsa_roots)
                 for stamp in stamps:
                     if anchors.setdefault(stamp.head.trail_no, stamp.head.link) != stamp.head.link:
                         number = stamp.head.trail_no

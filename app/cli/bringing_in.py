@@ -9,9 +9,9 @@ from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, Te
 from app.access.credentials import principal_for
 from app.access.domain import Principal, Role
 from app.access.roles import permissions_of
-from app.access.trail import COMMAND_LINE
-from app.access.trail_writing import writing_as
 from app.assets import service as assets
+from app.audit.notes import COMMAND_LINE
+from app.audit.writer import writing_as
 from app.core.clock import Clock, SystemClock
 from app.core.context import Context
 from app.core.db.database import SERVICE, Database

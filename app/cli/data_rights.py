@@ -7,8 +7,8 @@ from rich.table import Table
 
 from app.access.domain import Principal, Role, Visibility
 from app.access.roles import permissions_of
-from app.access.trail import COMMAND_LINE, note_export
-from app.access.trail_writing import writing_as
+from app.audit.notes import COMMAND_LINE, note_export
+from app.audit.writer import writing_as
 from app.core.clock import Clock, in_shanghai
 from app.core.context import Context
 from app.core.db.database import SERVICE, Database

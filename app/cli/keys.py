@@ -9,9 +9,9 @@ from app.access.credentials import authenticate, create_key, principal_for
 from app.access.domain import Permission, PrincipalKind, Role
 from app.access.keys import check_scopes
 from app.access.roles import PERMISSIONS
-from app.access.trail import COMMAND_LINE, Note, note
-from app.access.trail_writing import writing_as
 from app.assets.service import lessor_named
+from app.audit.notes import COMMAND_LINE, Note, note
+from app.audit.writer import writing_as
 from app.core.clock import Clock
 from app.core.db.database import SERVICE, Database
 from app.core.errors import InvalidInput, NotAuthenticated

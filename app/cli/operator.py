@@ -13,8 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.domain import Principal, Role
 from app.access.roles import permissions_of
-from app.access.trail import COMMAND_LINE
-from app.access.trail_writing import writing_as
+from app.audit.notes import COMMAND_LINE
+from app.audit.writer import writing_as
 from app.core.clock import SystemClock, in_shanghai
 from app.core.context import Context
 from app.core.db.database import Database

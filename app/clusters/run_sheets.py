@@ -10,9 +10,9 @@ from app.access.domain import Principal, Visibility
 from app.access.row_security import sight_of
 from app.access.share_schemas import NewShareOut, ShareOut
 from app.access.shares import OpenShare
-from app.access.trail import Note
 from app.assets.service import makes_of
 from app.assets.stamps import stamp_of
+from app.audit.notes import Note
 from app.clusters.run_sheet import RunSheet, compose
 from app.clusters.scene_service import scene_of
 from app.core.context import Context

@@ -9,8 +9,8 @@ import shapely
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.domain import Visibility
-from app.access.trail import Note, note, note_export
 from app.assets.stamps import stamp_of
+from app.audit.notes import Note, note, note_export
 from app.clusters.clustering import Cluster, clusters_of
 from app.clusters.dbscan import IntArray
 from app.clusters.distribution import distribute

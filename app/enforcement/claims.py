@@ -10,9 +10,9 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.domain import Visibility
-from app.access.trail import Note, note
 from app.assets import service as assets
 from app.assets.domain import AssetIdentity, IdentifierKind, normalise_identifier
+from app.audit.notes import Note, note
 from app.core.db.database import as_service
 from app.enforcement import queries
 from app.enforcement.domain import Outcome

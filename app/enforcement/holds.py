@@ -5,8 +5,8 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.domain import Visibility
-from app.access.trail import Note, note
 from app.assets import service as assets
+from app.audit.notes import Note, note
 from app.core.errors import Conflict, InvalidInput, NotFound
 from app.enforcement import queries
 from app.enforcement.schemas import HoldIn, HoldOut

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access import service as access
 from app.access.domain import PrincipalKind, Role, Visibility
-from app.access.trail import Note, note
+from app.audit.notes import Note, note
 from app.core.clock import MICROSECOND
 from app.core.db.database import as_service
 from app.core.errors import Conflict, InvalidInput, NotFound, NotPermitted

@@ -9,8 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access import service as access
 from app.access.domain import Visibility
-from app.access.trail import Note, note
 from app.assets import service as assets
+from app.audit.notes import Note, note
 from app.core.db.database import as_service, violated_constraint
 from app.core.errors import Conflict, InvalidInput, NotFound, NotPermitted
 from app.enforcement import measure_queries, queries, terms

@@ -7,7 +7,7 @@ from fastapi.exceptions import RequestValidationError
 
 from app.access.domain import Permission, Principal, Visibility
 from app.access.http import May, ReadSession, Seen, WriteSession
-from app.access.trail import Note, note_for_grantee
+from app.audit.notes import Note, note_for_grantee
 from app.core.errors import InvalidInput
 from app.core.web.paging import After, Limit, Page, decode_token, page_of
 from app.core.web.parameters import InContext

@@ -7,7 +7,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.domain import Visibility
-from app.access.trail import Note, note
+from app.audit.notes import Note, note
 from app.core.errors import Conflict, InvalidInput, NotFound
 from app.core.settings import Settings
 from app.core.web.outbound import check_url

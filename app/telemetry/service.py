@@ -9,8 +9,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.domain import Principal, Visibility
-from app.access.trail import Note, note
 from app.assets.service import datum_suspects, trust_datum_of
+from app.audit.notes import Note, note
 from app.core.context import Context
 from app.core.db.database import violated_constraint
 from app.core.errors import Conflict, InvalidInput, NotFound

@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.domain import Visibility
-from app.access.trail import Note, note
 from app.assets.service import asset_in_sight, devices_ever_on
 from app.assets.transfers import transferred
+from app.audit.notes import Note, note
 from app.core.clock import MICROSECOND
 from app.core.context import Context
 from app.core.errors import InvalidInput

@@ -15,10 +15,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.domain import Role, Visibility
 from app.access.subject import Looks, Opening, looks_at, openings_of
-from app.access.trail import Note, note
 from app.assets import service as assets
 from app.assets.schemas import AssetOut
 from app.assets.service import DeviceOn
+from app.audit.notes import Note, note
 from app.core.context import Context
 from app.core.db.database import as_service
 from app.core.errors import NotFound

@@ -8,8 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.domain import Permission, Principal, Visibility
 from app.access.http import May, WriteSession
-from app.access.trail import note_export
 from app.assets.stamps import stamp_of
+from app.audit.notes import note_export
 from app.core.context import Context
 from app.core.export_csv import to_csv
 from app.core.export_headers import export_headers

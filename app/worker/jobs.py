@@ -6,10 +6,10 @@ from typing import Final
 
 from psycopg import AsyncConnection
 
-from app.access import trail_daily
 from app.access.sessions import forget_ended
 from app.access.shares import delete_shares
-from app.access.trail_writing import ensure_partitions
+from app.audit import daily
+from app.audit.writer import ensure_partitions
 from app.core.db.database import SERVICE
 from app.ingest.aemp_poller import poll_due
 from app.jurisdictions.errors import BoundariesNotLoaded
@@ -41,7 +41,7 @@ async def _partitions(around: Surroundings, now: datetime) -> bool:
 async def _trail_anchor(around: Surroundings, now: datetime) -> bool:
     async with _connection(around) as connection, alone(connection, "trail_anchor") as mine:
         if mine:
-            await trail_daily.anchor(connection, around.core.settings, now)
+            await daily.anchor(connection, around.core.settings, now)
     return False
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import psycopg
 from psycopg.rows import dict_row
 
-from app.access.trail_chain import Head, TrailFault, walk
+from app.audit.chain import Head, TrailFault, walk
 
 
 @dataclass(slots=True)

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from app.access.domain import Permission, Role
-from app.access.trail import Note
+from app.audit.notes import Note
 from app.core.clock import FixedClock
 from tests.api import Principals, problem_fields
 from tests.factories.people import PASSWORD, Browser, People

@@ -15,7 +15,7 @@ from sqlalchemy import text
 
 from app.access.domain import Role
 from app.access.position_reads import PositionRead, PositionSession, PositionSight
-from app.access.trail_chain import Head
+from app.audit.chain import Head
 from app.core.clock import FixedClock
 from app.core.settings import Settings
 from app.core.web.paging import encode_key

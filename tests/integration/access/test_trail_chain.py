@@ -14,10 +14,10 @@ from psycopg import sql
 from rich.console import Console
 from sqlalchemy import text
 
-from app.access.trail import Author, Entry, Note
-from app.access.trail_anchor import anchors_of, append_to, read_anchors, write_day
-from app.access.trail_chain import FIRST_LINK, Head, TrailFault, digest_of
-from app.access.trail_writing import TrailWriter, ensure_month, ensure_partitions
+from app.audit.anchors import anchors_of, append_to, read_anchors, write_day
+from app.audit.chain import FIRST_LINK, Head, TrailFault, digest_of
+from app.audit.notes import Author, Entry, Note
+from app.audit.writer import TrailWriter, ensure_month, ensure_partitions
 from app.cli.audit import read_head, verify_trail
 from app.core.db.database import SERVICE, Database
 from app.core.db.roles import SIGHT_ROLES

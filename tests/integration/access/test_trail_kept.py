@@ -14,12 +14,12 @@ import pytest
 from pydantic import SecretStr
 from rich.console import Console
 
-from app.access import trail_stamp
-from app.access.trail import COMMAND_LINE, Author, Entry, Note
-from app.access.trail_chain import Head
-from app.access.trail_writing import TrailWriter, writing_as
 from app.assets import service as assets
 from app.assets.schemas import LessorIn
+from app.audit import timestamps
+from app.audit.chain import Head
+from app.audit.notes import COMMAND_LINE, Author, Entry, Note
+from app.audit.writer import TrailWriter, writing_as
 from app.cli.audit import read_head, verify_trail
 from app.cli.bringing_in import import_assets
 from app.core.clock import FixedClock
@@ -205,7 +205,7 @@ async def test_a_stamp_of_somebody_else_or_on_something_else_is_refused(
 
 async def test_an_authority_that_does_not_answer_is_named(kept_settings: Settings) -> None:
     with pytest.raises(Unavailable, match="time stamp authority"):
-        await trail_stamp.stamp(Head(1, bytes(32)), "http://127.0.0.1:1/")
+        await timestamps.stamp(Head(1, bytes(32)), "http://127.0.0.1:1/")
 
 
 async def test_the_command_line_signs_what_it_does(

@@ -7,7 +7,7 @@ import pytest
 from fastapi import FastAPI
 
 from app.access.domain import Visibility
-from app.access.trail import notes_of
+from app.audit.notes import notes_of
 from app.core.clock import FixedClock
 from app.enforcement import lending
 from app.enforcement.domain import EntrustmentKind

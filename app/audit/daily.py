@@ -6,9 +6,9 @@ from datetime import datetime
 import structlog
 from psycopg import AsyncConnection
 
-from app.access import trail_stamp
-from app.access.trail_anchor import write_day
-from app.access.trail_chain import head_of
+from app.audit import timestamps
+from app.audit.anchors import write_day
+from app.audit.chain import head_of
 from app.core.settings import Settings
 
 _log = structlog.get_logger("leasetrace.trail")
@@ -34,8 +34,8 @@ async def anchor(connection: AsyncConnection, settings: Settings, now: datetime)
         if written is not None:
             _log.info("trail_anchored", trail_no=head.trail_no, file=written.name)
     if settings.tsa_url is not None and head.trail_no:
-        last = await trail_stamp.last_kept_at(connection)
+        last = await timestamps.last_kept_at(connection)
         if last is None or last.astimezone(now.tzinfo).date() < now.date():
-            made = await trail_stamp.stamp(head, settings.tsa_url)
-            await trail_stamp.keep(connection, made, settings.tsa_url, now)
+            made = await timestamps.stamp(head, settings.tsa_url)
+            await timestamps.keep(connection, made, settings.tsa_url, now)
             _log.info("trail_stamped", trail_no=head.trail_no)

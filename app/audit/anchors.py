@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from app.access.trail_chain import Head
+from app.audit.chain import Head
 from app.core.errors import InvalidInput
 
 

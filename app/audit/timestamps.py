@@ -25,7 +25,7 @@ from rfc3161_client import (
     decode_timestamp_response,
 )
 
-from app.access.trail_chain import Head
+from app.audit.chain import Head
 from app.core.errors import InvalidInput, Unavailable
 from app.core.web.http_client import CallFailed, HttpClient
 

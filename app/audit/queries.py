@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Row, and_, case, func, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.domain import PrincipalKind, Role, Visibility
-from app.access.trail_tables import TrailAssetsRow, TrailRow
+from app.audit.tables import TrailAssetsRow, TrailRow
 
 MOST_ASSETS: Final = 1_000
 """The assets of an entry are listed up to so many."""

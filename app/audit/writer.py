@@ -16,8 +16,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.access.trail import Author, Entry, notes_of
-from app.access.trail_chain import digest_of
+from app.audit.chain import digest_of
+from app.audit.notes import Author, Entry, notes_of
 from app.core.clock import Clock
 from app.core.db.database import SERVICE, Database
 from app.core.errors import Unavailable

@@ -1,0 +1,1 @@
+"""The audit trail: notes, the writer, the hash chain, anchors and timestamps."""
