@@ -10,12 +10,6 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 import app as package
-from app.access.guard import Guard
-from app.access.keyring import Keyring
-from app.access.oidc import registration_of
-from app.access.oidc_client import OidcProvider
-from app.access.passwords import Passwords
-from app.access.sign_in import SignInService
 from app.api import docs, fast_lane, openapi, problems
 from app.api.requests import Account
 from app.api.router import router
@@ -28,6 +22,12 @@ from app.core.logging import configure_logging
 from app.core.metrics import Metrics
 from app.core.settings import Settings
 from app.core.web.client_address import Clients
+from app.identity.auth_throttle import Guard
+from app.identity.keys.credential_cache import Keyring
+from app.identity.oidc.client import OidcProvider
+from app.identity.oidc.domain import registration_of
+from app.identity.people.passwords import Passwords
+from app.identity.sessions.sign_in import SignInService
 from app.ingest.service import Ingest
 from app.jurisdictions.service import LocatorProvider
 

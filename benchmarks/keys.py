@@ -8,18 +8,18 @@ from typing import Any, Final
 
 from pydantic import SecretStr
 
-from app.access import people
-from app.access.credentials import create_key, principal_for
 from app.access.domain import Principal, Role
-from app.access.keyring import Keyring
-from app.access.passwords import Passwords
 from app.access.roles import permissions_of
-from app.access.sign_in import Came, Credentials, SignInService
 from app.core.clock import SystemClock
 from app.core.context import Context
 from app.core.db.database import SERVICE, Database
 from app.core.metrics import Metrics
 from app.core.settings import Settings
+from app.identity.keys.credential_cache import Keyring
+from app.identity.keys.credentials import create_key, principal_for
+from app.identity.people import service as people
+from app.identity.people.passwords import Passwords
+from app.identity.sessions.sign_in import Came, Credentials, SignInService
 from benchmarks.numbers import percentile_ms
 
 REMEMBERED_CHECKS: Final = 20_000

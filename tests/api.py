@@ -12,7 +12,6 @@ import uvicorn
 from fastapi import FastAPI
 from sqlalchemy import Engine, column, event, select, text
 
-from app.access.credentials import create_key
 from app.access.domain import Permission, Principal, Role
 from app.access.row_security import sight_of
 from app.access.service import create_principal
@@ -21,6 +20,7 @@ from app.api.services import Services
 from app.core.context import Context
 from app.core.db.database import SERVICE, Sight
 from app.core.web.parameters import services_of
+from app.identity.keys.credentials import create_key
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,10 @@ from psycopg import AsyncConnection
 from sqlalchemy import ColumnElement, and_, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.access.attempts import Counter
 from app.access.share_domain import WRONG_PINS, share_state
 from app.access.share_schemas import ShareOut
 from app.access.share_tables import ShareRow
+from app.identity.attempts import Counter
 
 _SHOWN: Final = tuple(getattr(ShareRow, name) for name in ShareOut.model_fields if name != "state")
 """What the database lets a court or a dispatcher read of a share."""

@@ -15,9 +15,8 @@ from argon2 import PasswordHasher
 from argon2.exceptions import VerificationError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.access import attempts, credential_queries, share_queries
+from app.access import share_queries
 from app.access.domain import Permission, Principal, PrincipalKind
-from app.access.sessions import token_digest
 from app.access.share_domain import PAGE_PATH, ShareState
 from app.access.share_queries import SHARES, delete_shares
 from app.access.share_schemas import NewShareOut, ShareOut
@@ -26,6 +25,9 @@ from app.audit.writer import append
 from app.core.clock import Clock, in_shanghai
 from app.core.db.database import SERVICE, Database, as_service
 from app.core.errors import InvalidInput, NotFound, TooManyRequests
+from app.identity import attempts
+from app.identity.keys import credential_queries
+from app.identity.sessions.service import token_digest
 
 __all__ = [
     "OpenShare",

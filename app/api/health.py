@@ -8,12 +8,12 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from sqlalchemy.exc import ProgrammingError
 
 from app.access.domain import Permission
-from app.access.http import bearer, bearer_key, key_holder
 from app.core.db.database import SERVICE
 from app.core.db.readiness import Check, check_database
 from app.core.errors import NotAuthenticated, NotFound, Unavailable
 from app.core.web.parameters import CoreServices, InContext, services_of
 from app.core.web.schema_types import ResponseModel
+from app.identity.dependencies import bearer, bearer_key, key_holder
 from app.jurisdictions.service import boundaries_loaded
 
 router = APIRouter(tags=["health"])

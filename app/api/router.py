@@ -2,7 +2,6 @@
 
 from fastapi import APIRouter
 
-from app.access.router import router as access
 from app.access.trail_router import router as trail
 from app.api import health
 from app.assets.router import router as assets
@@ -10,6 +9,7 @@ from app.clusters.router import router as clusters
 from app.clusters.share_router import page_router as share_pages
 from app.clusters.share_router import router as shares
 from app.enforcement.router import router as enforcement
+from app.identity.router import router as access
 from app.ingest.router import router as ingest
 from app.jurisdictions.router import router as jurisdictions
 from app.telemetry.aemp_router import router as aemp

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from app.access.services import AccessServices
+from app.identity.services import AccessServices
 from app.ingest.service import IngestServices
 from app.jurisdictions.service import JurisdictionServices
 

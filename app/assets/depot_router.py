@@ -3,13 +3,13 @@
 from fastapi import APIRouter
 
 from app.access.domain import Visibility
-from app.access.http import ReadSession, WriteSession
 from app.assets import depots, queries
 from app.assets.dependencies import MayReadFleet, MayWriteRegisters
 from app.assets.schemas import DepotIn, DepotOut
 from app.core.web.paging import After, Limit, Page, decode_token, page_of
 from app.core.web.parameters import InContext
 from app.core.web.schema_types import Key
+from app.identity.dependencies import ReadSession, WriteSession
 
 router = APIRouter()
 

@@ -7,7 +7,6 @@ from fastapi.exceptions import RequestValidationError
 from starlette.requests import ClientDisconnect
 
 from app.access.domain import Permission, Principal, Visibility
-from app.access.http import May, ReadSession, Seen, WriteSession
 from app.assets import queries, service
 from app.assets.dependencies import MayReadFleet, MayWriteRegisters
 from app.assets.depot_router import router as depots
@@ -41,6 +40,7 @@ from app.core.errors import MalformedRequest, TooLarge, UnsupportedMedia
 from app.core.web.paging import After, Limit, Page, decode_token, page_of
 from app.core.web.parameters import InContext
 from app.core.web.schema_types import Key
+from app.identity.dependencies import May, ReadSession, Seen, WriteSession
 
 router = APIRouter(tags=["assets"])
 

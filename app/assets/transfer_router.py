@@ -5,11 +5,11 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 
 from app.access.domain import Permission, Principal, Visibility
-from app.access.http import May, WriteSession
 from app.assets import transfers
 from app.assets.schemas import TransferIn, TransferOut
 from app.core.web.parameters import InContext
 from app.core.web.schema_types import Key
+from app.identity.dependencies import May, WriteSession
 
 router = APIRouter()
 

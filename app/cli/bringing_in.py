@@ -6,7 +6,6 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
-from app.access.credentials import principal_for
 from app.access.domain import Principal, Role
 from app.access.roles import permissions_of
 from app.assets import service as assets
@@ -19,6 +18,7 @@ from app.core.errors import AppError
 from app.core.geo.datum import CoordSystem
 from app.core.metrics import Metrics
 from app.core.settings import Settings
+from app.identity.keys.credentials import principal_for
 from app.ingest.entrance import Body
 from app.ingest.schemas import ReceiptOut
 from app.ingest.service import Ingest

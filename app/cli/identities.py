@@ -5,10 +5,10 @@ from typing import Annotated
 import typer
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.access.oidc_service import link, principal_of_login, unlink
 from app.cli.operator import ask, console
 from app.core.context import Context
 from app.core.errors import InvalidInput
+from app.identity.oidc.service import link, principal_of_login, unlink
 
 Login = Annotated[str, typer.Argument(help="The login of an account.")]
 Issuer = Annotated[str | None, typer.Option(help="The provider; LEASETRACE_OIDC_ISSUER when left out.")]

@@ -9,12 +9,12 @@ from rich.markup import escape
 from rich.table import Table
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.access import keys
-from app.access.people import person_with_login
-from app.access.schemas import NewKeyOut
 from app.cli.operator import OPERATOR, ask, console, moment
 from app.core.context import Context
 from app.core.web.paging import MAX_LIMIT, decode_token
+from app.identity.keys import service as keys
+from app.identity.people.service import person_with_login
+from app.identity.schemas import NewKeyOut
 
 Prefix = Annotated[str, typer.Argument(help="The middle part of the key, as `keys list` shows it.")]
 _DURATION: Final = re.compile(r"(\d{1,5})(d|h|min|s)")

@@ -5,9 +5,7 @@ from datetime import timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.access.credentials import authenticate, create_key, principal_for
 from app.access.domain import Permission, PrincipalKind, Role
-from app.access.keys import check_scopes
 from app.access.roles import PERMISSIONS
 from app.assets.service import lessor_named
 from app.audit.notes import COMMAND_LINE, Note, note
@@ -16,6 +14,8 @@ from app.core.clock import Clock
 from app.core.db.database import SERVICE, Database
 from app.core.errors import InvalidInput, NotAuthenticated
 from app.core.settings import Settings
+from app.identity.keys.credentials import authenticate, create_key, principal_for
+from app.identity.keys.service import check_scopes
 from app.jurisdictions.service import court_by_code
 from app.telemetry.service import must_be_feed_of
 

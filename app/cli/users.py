@@ -11,15 +11,16 @@ from rich.markup import escape
 from rich.table import Table
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.access import people, schemas
 from app.access.domain import PrincipalKind, Role
-from app.access.keys import keys_made_by
-from app.access.passwords import Passwords
 from app.assets.service import lessor_named
 from app.cli.operator import OPERATOR, ask, console, moment
 from app.core.context import Context
 from app.core.web.paging import MAX_LIMIT
 from app.core.web.schema_types import Text
+from app.identity import schemas
+from app.identity.keys.service import keys_made_by
+from app.identity.people import service as people
+from app.identity.people.passwords import Passwords
 from app.jurisdictions.service import court_by_code
 
 users_app = typer.Typer(help="People who sign in.", no_args_is_help=True)

@@ -6,7 +6,6 @@ from typing import Annotated, Any, Final, Literal
 from fastapi import APIRouter, Header, Query
 from fastapi.responses import JSONResponse, Response
 
-from app.access.position_reads import CasePositionSession, CasePositionSight, NamedCaseSession, NamedCaseSight
 from app.clusters import service
 from app.clusters.domain import RollUpLevel
 from app.clusters.filters import MAX_WKT_CHARS
@@ -17,6 +16,7 @@ from app.core.export_headers import export_headers, repr_digest
 from app.core.web.examples import load_example
 from app.core.web.parameters import InContext, Moment
 from app.core.web.schema_types import Duration, Key
+from app.identity.position_reads import CasePositionSession, CasePositionSight, NamedCaseSession, NamedCaseSight
 from app.jurisdictions.service import InLayer
 
 router = APIRouter(tags=["clusters"])

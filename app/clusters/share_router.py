@@ -10,7 +10,6 @@ from fastapi.responses import Response
 
 from app.access import shares
 from app.access.domain import Permission, Principal
-from app.access.http import May, ReadSession, WriteSession
 from app.access.share_domain import PAGE_PATH
 from app.access.share_schemas import NewShareOut, ShareIn, ShareOut
 from app.assets.domain import half_width
@@ -22,6 +21,7 @@ from app.core.web.paging import After, Limit, Page, decode_token, page_of
 from app.core.web.parameters import InContext
 from app.core.web.schema_types import Key
 from app.core.web.templates import HTML
+from app.identity.dependencies import May, ReadSession, WriteSession
 from app.jurisdictions.service import locators_of
 
 router = APIRouter(tags=["shares"])

@@ -5,12 +5,12 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 
 from app.access.domain import Permission, Principal, Visibility
-from app.access.http import May, ReadSession, WriteSession
 from app.core.web.paging import After, Limit, Page, decode_token, page_of
 from app.core.web.parameters import InContext
 from app.core.web.schema_types import Key
 from app.enforcement import lending
 from app.enforcement.schemas import AssignmentIn, AssignmentOut, EntrustmentIn, EntrustmentOut
+from app.identity.dependencies import May, ReadSession, WriteSession
 
 router = APIRouter()
 

@@ -6,7 +6,6 @@ from fastapi import APIRouter, Depends, Query
 from fastapi.exceptions import RequestValidationError
 
 from app.access.domain import Permission, Principal, Visibility
-from app.access.http import May, ReadSession, Seen, WriteSession
 from app.audit.notes import Note, note_for_grantee
 from app.core.errors import InvalidInput
 from app.core.web.paging import After, Limit, Page, decode_token, page_of
@@ -35,6 +34,7 @@ from app.enforcement.schemas import (
     SeizureOut,
 )
 from app.enforcement.seizable import Phase
+from app.identity.dependencies import May, ReadSession, Seen, WriteSession
 
 router = APIRouter(tags=["enforcement"])
 

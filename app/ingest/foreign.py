@@ -14,11 +14,11 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.access.credentials import KEY_REFUSED
 from app.access.domain import Principal
-from app.access.http import bearer_key, key_holder
 from app.core.errors import NotAuthenticated, NotFound
 from app.core.web.parameters import context
+from app.identity.dependencies import bearer_key, key_holder
+from app.identity.keys.credentials import KEY_REFUSED
 from app.ingest import signatures
 from app.ingest.entrance import Body, content_type_of, read_any_body, wire_bytes
 from app.ingest.schemas import ReceiptOut

@@ -9,9 +9,9 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from app.access.domain import Permission, Visibility
-from app.access.http import ReadSession, Seen, bearer, bearer_key, key_holder
 from app.core.errors import InvalidInput
 from app.core.web.parameters import context
+from app.identity.dependencies import ReadSession, Seen, bearer, bearer_key, key_holder
 from app.ingest import signatures
 from app.ingest.entrance import read_body, wire_bytes
 from app.ingest.foreign import FORMATS, receipt_response, take_foreign

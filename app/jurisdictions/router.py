@@ -5,10 +5,10 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Query, Request
 
 from app.access.domain import Permission, Principal
-from app.access.http import May, ReadSession
 from app.core.web.paging import After, Limit, Page
 from app.core.web.parameters import InContext, Latitude, Longitude
 from app.core.web.schema_types import Key
+from app.identity.dependencies import May, ReadSession
 from app.jurisdictions import registers
 from app.jurisdictions.domain import CourtLevel, DivisionLevel
 from app.jurisdictions.locating import locate_point

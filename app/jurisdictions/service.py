@@ -11,10 +11,10 @@ from fastapi import Depends
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.requests import Request
 
-from app.access.http import AnyPrincipal
 from app.core.db.database import SERVICE, Database
 from app.core.db.readiness import Check
 from app.core.web.parameters import CoreServices, services_of
+from app.identity.dependencies import AnyPrincipal
 from app.jurisdictions import queries
 from app.jurisdictions.domain import CountyInfo, CourtInfo, CourtLevel, LayerInfo, TerritoryInfo
 from app.jurisdictions.errors import BoundariesNotLoaded, CourtNotFound

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import Depends
 
 from app.access.domain import Permission, Principal
-from app.access.http import May
+from app.identity.dependencies import May
 
 MayReadFeeds = Annotated[Principal, Depends(May(Permission.FEEDS_READ))]
 MayWriteFeeds = Annotated[Principal, Depends(May(Permission.FEEDS_WRITE))]

@@ -6,9 +6,9 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query
 from fastapi.responses import JSONResponse, Response
 
-from app.access.position_reads import PositionSession, PositionSight
 from app.core.web.parameters import InContext, Moment
 from app.core.web.schema_types import Duration, Key
+from app.identity.position_reads import PositionSession, PositionSight
 from app.jurisdictions.service import InLayer
 from app.tracking import service
 from app.tracking.geojson import position_feature, track_collection

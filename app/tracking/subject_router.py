@@ -7,7 +7,6 @@ from fastapi.responses import Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.domain import Permission, Principal, Visibility
-from app.access.http import May, WriteSession
 from app.assets.stamps import stamp_of
 from app.audit.notes import note_export
 from app.core.context import Context
@@ -17,6 +16,7 @@ from app.core.exports import content_digest
 from app.core.web.paging import After, decode_token
 from app.core.web.parameters import InContext
 from app.core.web.schema_types import Key, Text
+from app.identity.dependencies import May, WriteSession
 from app.tracking import subject
 from app.tracking.subject_rows import report_rows
 from app.tracking.subject_schemas import SubjectReportOut

@@ -6,11 +6,11 @@ from typing import Final
 
 from psycopg import AsyncConnection
 
-from app.access.sessions import forget_ended
 from app.access.shares import delete_shares
 from app.audit import daily
 from app.audit.writer import ensure_partitions
 from app.core.db.database import SERVICE
+from app.identity.sessions.service import forget_ended
 from app.ingest.aemp_poller import poll_due
 from app.jurisdictions.errors import BoundariesNotLoaded
 from app.telemetry import partitions

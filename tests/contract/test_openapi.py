@@ -14,12 +14,8 @@ from hypothesis import HealthCheck, Phase, settings
 from pydantic import SecretStr
 from schemathesis.checks import CHECKS
 
-from app.access.cookies import COOKIE, CSRF_HEADER
-from app.access.credentials import create_key
 from app.access.domain import KINDS_WITH_SUBJECT, Role
 from app.access.service import create_principal
-from app.access.session_domain import SignInMethod
-from app.access.sessions import open_session
 from app.api.connections import server_config
 from app.core.clock import SystemClock
 from app.core.context import Context
@@ -27,6 +23,10 @@ from app.core.db.database import SERVICE, Database
 from app.core.encryption import new_key
 from app.core.metrics import Metrics
 from app.core.settings import Settings
+from app.identity.domain import SignInMethod
+from app.identity.keys.credentials import create_key
+from app.identity.sessions.cookies import COOKIE, CSRF_HEADER
+from app.identity.sessions.service import open_session
 from app.localdb.cluster import ClusterUrls
 from app.main import create_app
 from tests.api import free_port

@@ -10,13 +10,14 @@ from argon2 import PasswordHasher
 from fastapi import FastAPI
 from sqlalchemy import text
 
-from app.access import people, totp
-from app.access.cookies import COOKIE
 from app.access.domain import Principal, Role
-from app.access.passwords import Passwords
 from app.access.roles import permissions_of
 from app.core.context import Context
 from app.core.db.database import SERVICE
+from app.identity.people import service as people
+from app.identity.people import totp
+from app.identity.people.passwords import Passwords
+from app.identity.sessions.cookies import COOKIE
 from tests.api import context_of, services
 
 OPERATOR = Principal(

@@ -6,8 +6,8 @@ import httpx
 import pytest
 
 from app.access.domain import Permission, PrincipalKind, Role
-from app.access.key_queries import LESSOR_ROLES
 from app.core.clock import FixedClock
+from app.identity.keys.queries import LESSOR_ROLES
 from tests.api import Principals, problem_fields, services
 from tests.factories.constants import NOW
 from tests.factories.people import People

@@ -18,11 +18,6 @@ from sqlalchemy import text
 from typer.testing import CliRunner, Result
 
 from app.access.domain import Role
-from app.access.identity_tables import AccountRow
-from app.access.oidc import Registration, begin_flow
-from app.access.oidc_client import KEYS_APART_S, OidcProvider
-from app.access.oidc_errors import OidcUnavailable
-from app.access.oidc_service import link, unlink
 from app.access.service import create_principal
 from app.cli import identities
 from app.core.clock import FixedClock, SystemClock
@@ -30,6 +25,11 @@ from app.core.db.database import SERVICE, Database
 from app.core.encryption import new_key
 from app.core.errors import AppError, Conflict, InvalidInput, NotFound
 from app.core.settings import Settings
+from app.identity.oidc.client import KEYS_APART_S, OidcProvider
+from app.identity.oidc.domain import Registration, begin_flow
+from app.identity.oidc.errors import OidcUnavailable
+from app.identity.oidc.service import link, unlink
+from app.identity.tables import AccountRow
 from app.localdb.cluster import ClusterUrls
 from app.main import create_app
 from tests.api import context_of, services

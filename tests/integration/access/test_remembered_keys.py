@@ -9,9 +9,9 @@ import psycopg
 import pytest
 from fastapi import FastAPI
 
-from app.access.cookies import COOKIE
 from app.access.domain import Role
-from app.access.keyring import Keyring
+from app.identity.keys.credential_cache import Keyring
+from app.identity.sessions.cookies import COOKIE
 from app.localdb.cluster import ClusterUrls
 from tests.api import ApiUser, Principals, counted_queries, services
 from tests.factories.people import Browser, People

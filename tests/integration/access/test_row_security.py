@@ -17,11 +17,11 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 from sqlalchemy import text
 
-from app.access.credentials import authenticate
 from app.access.domain import Principal, Role
 from app.access.row_security import sight_of
 from app.core.db.database import SERVICE, Database, Sight, as_service
 from app.core.db.roles import AUDITOR_ROLE, SERVICE_ROLE, SIGHT_ROLES, WRITER_ROLE
+from app.identity.keys.credentials import authenticate
 from tests.api import context_of
 from tests.factories.constants import NOW
 from tests.factories.scenario import Connection, Scenario, application_connection, owner_connection, settings_of

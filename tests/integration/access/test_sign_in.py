@@ -13,12 +13,12 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
-from app.access import totp
-from app.access.cookies import COOKIE, PLAIN_COOKIE
 from app.access.domain import Role
-from app.access.passwords import Passwords, Verdict
 from app.core.clock import FixedClock
 from app.core.settings import Settings
+from app.identity.people import totp
+from app.identity.people.passwords import Passwords, Verdict
+from app.identity.sessions.cookies import COOKIE, PLAIN_COOKIE
 from app.main import create_app
 from tests.api import Principals, problem_fields, services
 from tests.factories.constants import NOW

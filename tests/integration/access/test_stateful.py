@@ -21,9 +21,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 from sqlalchemy import text
 
-from app.access.credentials import create_key
 from app.access.domain import Permission, Role
 from app.core.db.database import SERVICE
+from app.identity.keys.credentials import create_key
 from app.localdb.cluster import ClusterUrls
 from tests.api import ApiUser, context_of
 from tests.factories.access_model import DISPATCHERS, LESSORS, PEOPLE, AccessPeriod, Model, ModelCase, ModelKey

@@ -14,11 +14,11 @@ from fastapi.routing import APIRoute
 from sqlalchemy import text
 
 from app.access.domain import Role
-from app.access.position_reads import PositionRead, PositionSession, PositionSight
 from app.audit.chain import Head
 from app.core.clock import FixedClock
 from app.core.settings import Settings
 from app.core.web.paging import encode_key
+from app.identity.position_reads import PositionRead, PositionSession, PositionSight
 from app.localdb.cluster import ClusterUrls
 from app.main import create_app
 from tests.api import ApiUser, Principals, problem_fields

@@ -18,11 +18,11 @@ from pydantic import SecretStr
 from starlette.types import Receive, Scope, Send
 
 from app.access.domain import Permission, Role
-from app.access.guard import Guard
 from app.api.connections import connection_type
 from app.core.clock import FixedClock
 from app.core.settings import Settings
 from app.core.web.client_address import parse_networks
+from app.identity.auth_throttle import Guard
 from app.localdb.cluster import ClusterUrls
 from app.main import API_VERSION, create_app
 from tests.api import Principals, context_of, exchange, http_request, services, serving, serving_config

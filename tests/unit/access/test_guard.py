@@ -7,14 +7,14 @@ from pydantic import SecretStr
 from starlette.applications import Starlette
 from starlette.requests import HTTPConnection
 
-from app.access.errors import SignInPaused
-from app.access.guard import Guard
-from app.access.sessions import SessionUnknown
 from app.core.context import Context
 from app.core.errors import NotAuthenticated, TooManyRequests
 from app.core.settings import Settings
 from app.core.web.client_address import Clients
 from app.core.web.parameters import CoreServices
+from app.identity.auth_throttle import Guard
+from app.identity.errors import SignInPaused
+from app.identity.sessions.service import SessionUnknown
 
 
 class Door:

@@ -12,11 +12,11 @@ from joserfc import jwk, jwt
 from joserfc.jws import JWSRegistry
 from pydantic import SecretStr, ValidationError
 
-from app.access.oidc import Flow, Registration, begin_flow, claimed_by, local_path, registration_of
-from app.access.oidc_tokens import TokenRefused, UnknownKey, check_id_token, keys_of
 from app.core.encryption import new_key
 from app.core.errors import InvalidInput
 from app.core.settings import Settings
+from app.identity.oidc.domain import Flow, Registration, begin_flow, claimed_by, local_path, registration_of
+from app.identity.oidc.id_tokens import TokenRefused, UnknownKey, check_id_token, keys_of
 
 NOW = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
 FLOW = begin_flow("/", NOW - timedelta(minutes=1))

@@ -6,8 +6,14 @@ import pytest
 from argon2 import PasswordHasher
 from argon2.profiles import RFC_9106_LOW_MEMORY
 
-from app.access.passwords import COMMON, Passwords, check_new_password, make_one_time_password, normalise_login
 from app.core.errors import InvalidInput, Unavailable
+from app.identity.people.passwords import (
+    COMMON,
+    Passwords,
+    check_new_password,
+    make_one_time_password,
+    normalise_login,
+)
 
 CHEAP = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from app.access import totp
+from app.identity.people import totp
 
 RFC_SECRET = base64.b32encode(b"12345678901234567890").decode()
 

@@ -1,0 +1,1 @@
+"""Who is asking: people, keys, sessions, sign-in, and the HTTP dependencies that check them."""

@@ -1,0 +1,103 @@
+"""Failed attempts at one login's password or one share's PIN, counted in a table; all SQL about them.
+
+An attempt is counted as a failure before it is judged, and taken back if it was right: of many at the same moment no
+more are judged than the waits permit. The wait after a failure doubles.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from math import ceil
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, DateTime, Interval, case, func, literal, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
+
+from app.identity.tables import SignInFailureRow
+
+_MOST_DOUBLINGS: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """Where the failures of one kind are counted.
+
+    Attributes:
+        key: The column that names the login or the share.
+        failures: The column that counts.
+        wait_until: The column of the end of the wait; NULL without one.
+        first_wait: The failure that is followed by a wait of a second; each further one by twice the wait before.
+        longest_wait_s: The longest wait, seconds.
+    """
+
+    key: InstrumentedAttribute[Any]
+    failures: InstrumentedAttribute[int]
+    wait_until: InstrumentedAttribute[datetime | None]
+    first_wait: int
+    longest_wait_s: int
+
+    def is_free(self, now: datetime) -> ColumnElement[bool]:
+        """Return the condition under which no wait lasts."""
+        return or_(self.wait_until.is_(None), self.wait_until <= now)
+
+
+LOGINS: Final = Counter(
+    SignInFailureRow.login_sha256, SignInFailureRow.failures, SignInFailureRow.locked_until, 5, 900
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What came of counting an attempt.
+
+    Attributes:
+        counted: Whether it was counted, and is to be judged.
+        wait_until: The end of the wait: of the one that follows if it is wrong, or of the one that lasts.
+    """
+
+    counted: bool
+    wait_until: datetime | None
+
+    def wait_s(self, now: datetime) -> int:
+        """Return how long to wait, seconds; 0 where no wait lasts."""
+        return ceil((self.wait_until - now).total_seconds()) if self.wait_until and self.wait_until > now else 0
+
+
+async def count(
+    session: AsyncSession, counter: Counter, key: bytes | int, now: datetime, *conditions: ColumnElement[bool]
+) -> Attempt:
+    """Count an attempt, unless a wait lasts or a condition does not hold."""
+    failures = counter.failures + 1
+    doublings = func.least(func.greatest(failures - counter.first_wait, 0), _MOST_DOUBLINGS)
+    wait_s = func.least(func.power(2.0, doublings), counter.longest_wait_s)
+    until = literal(now, DateTime(timezone=True)) + func.make_interval(0, 0, 0, 0, 0, 0, wait_s, type_=Interval)
+    counted = (
+        update(counter.key.class_)
+        .where(counter.key == key, counter.is_free(now), *conditions)
+        .values(
+            {
+                counter.failures: failures,
+                counter.wait_until: case((failures >= counter.first_wait, until), else_=None),
+            }
+        )
+        .returning(counter.wait_until)
+    )
+    found = (await session.execute(counted)).one_or_none()
+    if found is not None:
+        return Attempt(True, found[0])
+    return Attempt(False, await session.scalar(select(counter.wait_until).where(counter.key == key)))
+
+
+async def take_back(session: AsyncSession, counter: Counter, key: bytes | int, attempt: Attempt) -> None:
+    """Count an attempt no longer, since it was right; failures before it still count."""
+    own_wait = counter.wait_until == attempt.wait_until
+    await session.execute(
+        update(counter.key.class_)
+        .where(counter.key == key, counter.failures > 0)
+        .values(
+            {
+                counter.failures: counter.failures - 1,
+                counter.wait_until: case((own_wait, None), else_=counter.wait_until),
+            }
+        )
+    )

@@ -1,0 +1,96 @@
+"""Throttling by client address, in this process's memory: refused keys, unknown sessions, attempts to sign in."""
+
+import hashlib
+import math
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeVar
+
+from starlette.requests import HTTPConnection
+
+from app.core.errors import NotAuthenticated, TooManyRequests
+from app.core.limits.token_bucket import KeyedBuckets
+from app.core.settings import Settings
+from app.core.web.parameters import client_key
+from app.identity.errors import SignInPaused
+
+_MINUTE_S: Final = 60.0
+_MOST_ONCE_VALID: Final = 20_000
+Found = TypeVar("Found")
+
+
+class Guard:
+    """Counts by client address, with a token bucket for each kind and address; a full bucket lasts a minute.
+
+    Keys from an address that sent too many refused ones are not looked up until its bucket fills again. One that was
+    valid here before is looked up all the same: a gateway with one wrong device behind it goes on.
+    Sessions are counted apart, and of them only such as never were: neither a wrong device nor people whose sessions
+    are over shut out the others of a court. Of sign-ins each attempt counts, also one that succeeds.
+
+    Args:
+        settings: ``failures_per_minute`` and ``sign_in_attempts_per_minute``, read at each request.
+        now_s: Seconds of a clock that never goes back.
+    """
+
+    def __init__(self, settings: Settings, now_s: Callable[[], float] = time.monotonic) -> None:
+        self._settings = settings
+        self._now_s = now_s
+        self._buckets = KeyedBuckets(_MINUTE_S)
+        self._once_valid: OrderedDict[bytes, None] = OrderedDict()
+
+    async def ask(
+        self,
+        connection: HTTPConnection,
+        secret: str | None,
+        ask: Callable[[], Awaitable[Found]],
+        counted: type[NotAuthenticated] = NotAuthenticated,
+    ) -> Found:
+        """Return whose a key or a session is, as ``ask`` says; raises what it raises, and counts refusals.
+
+        Args:
+            connection: With which request it was sent.
+            secret: What was sent; without one nothing is counted.
+            ask: Looks it up.
+            counted: Which refusals count; those of each kind are counted apart.
+
+        Raises:
+            TooManyRequests: Its address sent too many that were refused.
+        """
+        if not secret:
+            return await ask()  # nothing was tried: a page whose person has signed out asks like this
+        digest, per_s = hashlib.sha256(secret.encode()).digest(), self._settings.failures_per_minute / _MINUTE_S
+        if per_s and self._buckets and digest not in self._once_valid:
+            wait_s = self._buckets.wait_s(_key(counted.__name__, connection), per_s, self._now_s())
+            if wait_s:
+                raise TooManyRequests(
+                    "Too many requests from this address were refused; wait, and check the key.",
+                    retry_after_s=math.ceil(wait_s),
+                )
+        try:
+            found = await ask()
+        except NotAuthenticated as refusal:
+            self._once_valid.pop(digest, None)
+            if per_s and isinstance(refusal, counted):
+                self._buckets.take(_key(counted.__name__, connection), per_s, self._now_s())
+            raise
+        self._once_valid[digest] = None
+        self._once_valid.move_to_end(digest)
+        if len(self._once_valid) > _MOST_ONCE_VALID:
+            self._once_valid.popitem(last=False)
+        return found
+
+    def count_sign_in(self, connection: HTTPConnection) -> None:
+        """Count an attempt to sign in, with a password or through an institution.
+
+        Raises:
+            SignInPaused: Too many from its address.
+        """
+        per_s = self._settings.sign_in_attempts_per_minute / _MINUTE_S
+        wait_s = self._buckets.take(_key("sign-in", connection), per_s, self._now_s())
+        if wait_s:
+            raise SignInPaused(math.ceil(wait_s))
+
+
+def _key(kind: str, connection: HTTPConnection) -> str:
+    return f"{kind} {client_key(connection)}"

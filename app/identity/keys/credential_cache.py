@@ -1,0 +1,177 @@
+"""Keys and sessions that were checked a moment ago: the same one may come thousands of times a second."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from typing import Final
+
+import structlog
+from sqlalchemy import event
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.access.domain import Principal
+from app.core.context import Context
+from app.core.db.database import SERVICE
+from app.core.errors import NotAuthenticated
+from app.core.ttl_cache import Remembered
+from app.identity.domain import ActiveSession, hash_secret, split_key
+from app.identity.keys import credential_queries
+from app.identity.keys.credential_queries import FoundKey
+from app.identity.keys.credentials import KEY_REFUSED, authenticate
+from app.identity.revocation_listener import Listener, stopped
+from app.identity.sessions import queries as session_queries
+from app.identity.sessions.service import authenticate_session, token_digest
+
+REMEMBERED_S: Final = 0.5
+"""Where the process is not listening for changes, one counts everywhere after this, seconds."""
+REMEMBERED_LISTENING_S: Final = 30.0
+"""So long something is remembered while the process hears of every change."""
+SEEN_EVERY: Final = timedelta(minutes=1)
+"""So exactly it is kept when a session or a key was used last."""
+_WRITE_USES_S: Final = 30.0
+_log = structlog.get_logger("leasetrace.access")
+
+
+class Keyring:
+    """Remembers whose a valid key or session is; refusals are not remembered, and time is looked at at each use.
+
+    Args:
+        context: The application's.
+    """
+
+    def __init__(self, context: Context) -> None:
+        self._database = context.database
+        self._clock = context.clock
+        self._idle_after = context.settings.session_idle
+        self._listener = Listener(context.database, self._heard, self.forget)
+        self._keys: Remembered[bytes, FoundKey] = Remembered(self._remembered_s)
+        self._sessions: Remembered[bytes, ActiveSession] = Remembered(self._remembered_s)
+        self._uses: dict[int, datetime] = {}
+
+    async def principal(self, key_text: str | None) -> Principal:
+        """Return who holds a key.
+
+        Raises:
+            NotAuthenticated: There is no key, or it is not in force; the answer never says which.
+        """
+        if key_text is None or split_key(key_text) is None:
+            raise NotAuthenticated(KEY_REFUSED)
+        digest = hash_secret(key_text)  # the key itself is not kept
+        found = await self._keys.of(digest, lambda: self._ask(key_text))
+        now = self._clock.now()
+        if found.expires_at is not None and found.expires_at <= now:
+            raise NotAuthenticated(KEY_REFUSED)
+        if found.principal.api_key_id is not None:
+            self._uses[found.principal.api_key_id] = now
+        return found.principal
+
+    async def signed_in(self, token: str) -> ActiveSession:
+        """Return the session that a token belongs to, and note once a minute that it is in use.
+
+        Raises:
+            NotAuthenticated: It is not in force; the answer never says why.
+        """
+        digest, now = token_digest(token), self._clock.now()
+        found = await self._sessions.of(digest, lambda: self._ask_session(token))
+        if found.is_over(now, self._idle_after):  # another process may have seen it since
+            self._forget_sessions(lambda one: one.session_id == found.session_id)
+            found = await self._sessions.of(digest, lambda: self._ask_session(token))
+        if now - found.last_seen_at >= SEEN_EVERY:
+            await self._touch(found, now)
+        return found
+
+    def forget(self) -> None:
+        """Forget everything that was remembered."""
+        self._keys.forget()
+        self._sessions.forget()
+
+    def forget_principal(self, principal_id: int) -> None:
+        """Forget what is remembered of a principal: its keys and its sessions."""
+        self._keys.forget(lambda one: one.principal.principal_id == principal_id)
+        self._forget_sessions(lambda one: one.principal.principal_id == principal_id)
+
+    def forget_after(self, session: AsyncSession, *, principal_id: int) -> None:
+        """Forget what is remembered of a principal as soon as a transaction is committed.
+
+        Other processes hear of it from the database; in this one it counts before the request is answered.
+        """
+
+        def forget(*_: object) -> None:
+            self.forget_principal(principal_id)
+
+        event.listen(session.sync_session, "after_commit", forget)
+
+    @asynccontextmanager
+    async def kept(self) -> AsyncIterator[None]:
+        """Listen for changes, and write when keys were used last, while the block lasts."""
+        tasks = [
+            asyncio.create_task(self._listener.run(), name="access-listener"),
+            asyncio.create_task(self._write_uses(), name="access-uses"),
+        ]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                await stopped(task)
+            await self._try_to_write_uses()
+
+    async def write_uses(self) -> None:
+        """Write when keys were used last, all in one statement."""
+        uses, self._uses = self._uses, {}
+        if not uses:
+            return
+        try:
+            async with self._database.writing(SERVICE) as session:
+                await credential_queries.note_uses(session, uses)
+        except BaseException:
+            self._uses = uses | self._uses
+            raise
+
+    @property
+    def hears(self) -> bool:
+        """Whether this process hears of changes, so that it may remember for longer."""
+        return self._listener.hears
+
+    def _remembered_s(self) -> float:
+        return REMEMBERED_LISTENING_S if self._listener.hears else REMEMBERED_S
+
+    async def _ask(self, key_text: str | None) -> FoundKey:
+        async with self._database.reading(SERVICE) as session:
+            return await authenticate(session, key_text, self._clock)
+
+    async def _ask_session(self, token: str) -> ActiveSession:
+        async with self._database.reading(SERVICE) as session:
+            return await authenticate_session(session, token, self._clock.now(), self._idle_after)
+
+    async def _touch(self, found: ActiveSession, now: datetime) -> None:
+        async with self._database.writing(SERVICE) as session:
+            await session_queries.touch_session(session, found.session_id, now, now - SEEN_EVERY)
+        self._forget_sessions(lambda one: one.session_id == found.session_id)
+
+    def _heard(self, word: str) -> None:
+        table, _, text = word.partition(":")
+        row_id = int(text) if text.isascii() and text.isdigit() else None
+        if row_id is None:
+            self.forget()  # it is not in our words: whatever changed, nothing remembered is trusted
+        elif table == "api_key":
+            self._keys.forget(lambda one: one.principal.api_key_id == row_id)
+        elif table == "session":
+            self._forget_sessions(lambda one: one.session_id == row_id)
+        else:
+            self.forget_principal(row_id)
+
+    def _forget_sessions(self, which: Callable[[ActiveSession], bool]) -> None:
+        self._sessions.forget(which)
+
+    async def _write_uses(self) -> None:
+        while True:
+            await asyncio.sleep(_WRITE_USES_S)
+            await self._try_to_write_uses()
+
+    async def _try_to_write_uses(self) -> None:
+        try:
+            await self.write_uses()
+        except (SQLAlchemyError, OSError) as error:
+            _log.warning("uses_not_written", error=type(error).__name__)

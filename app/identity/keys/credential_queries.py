@@ -1,0 +1,152 @@
+"""SQL that checks a key or a principal."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import (
+    ARRAY,
+    DateTime,
+    Integer,
+    and_,
+    cast,
+    func,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.access.domain import Permission, Principal, Role
+from app.access.queries import lower_courts
+from app.access.roles import permissions_of
+from app.access.tables import PrincipalRow
+from app.identity.tables import AccountRow, ApiKeyRow
+
+
+@dataclass(frozen=True, slots=True)
+class FoundKey:
+    """A key that is in force.
+
+    Attributes:
+        secret_sha256: Of its secret.
+        principal: Whose it is, with what the key opens.
+        expires_at: When it ends by itself, UTC.
+    """
+
+    secret_sha256: bytes
+    principal: Principal
+    expires_at: datetime | None
+
+
+async def find_key(session: AsyncSession, prefix: str, now: datetime) -> FoundKey | None:
+    """Return the key of a prefix if it is in force."""
+    row = (
+        await session.execute(
+            select(ApiKeyRow, PrincipalRow, lower_courts())
+            .join(PrincipalRow, PrincipalRow.principal_id == ApiKeyRow.principal_id)
+            .outerjoin(AccountRow, AccountRow.principal_id == ApiKeyRow.principal_id)
+            .where(
+                ApiKeyRow.prefix == prefix,
+                ApiKeyRow.revoked_at.is_(None),
+                AccountRow.disabled_at.is_(None),
+                or_(ApiKeyRow.expires_at.is_(None), ApiKeyRow.expires_at > now),
+            )
+        )
+    ).one_or_none()
+    if row is None:
+        return None
+    key, holder, lower = row
+    role = Role(holder.role)
+    scopes = None if key.scopes is None else frozenset(Permission(scope) for scope in key.scopes)
+    principal = Principal(
+        holder.principal_id,
+        role,
+        holder.subject_id,
+        key.api_key_id,
+        key.feed_id,
+        permissions_of(role, scopes),
+        tuple(lower),
+    )
+    return FoundKey(key.secret_sha256, principal, key.expires_at)
+
+
+async def principal_in_force(
+    session: AsyncSession, principal_id: int, api_key_id: int | None, now: datetime
+) -> Principal | None:
+    """Return a principal as it is now, outside of a request of its own; None when it may not come in any more.
+
+    Args:
+        session: A transaction of the service itself.
+        principal_id: Who.
+        api_key_id: The key with which it came in when it asked for what is done now; it must still be in force.
+        now: The present.
+    """
+    row = (
+        await session.execute(
+            select(PrincipalRow, ApiKeyRow, lower_courts())
+            .outerjoin(
+                ApiKeyRow,
+                and_(ApiKeyRow.principal_id == PrincipalRow.principal_id, ApiKeyRow.api_key_id == api_key_id),
+            )
+            .outerjoin(AccountRow, AccountRow.principal_id == PrincipalRow.principal_id)
+            .where(PrincipalRow.principal_id == principal_id, AccountRow.disabled_at.is_(None))
+        )
+    ).one_or_none()
+    if row is None:
+        return None
+    holder, below = row.PrincipalRow, row[2]
+    key: ApiKeyRow | None = row.ApiKeyRow
+    if api_key_id is not None and (
+        key is None or key.revoked_at is not None or (key.expires_at is not None and key.expires_at <= now)
+    ):
+        return None
+    role = Role(holder.role)
+    scopes = None if key is None or key.scopes is None else frozenset(Permission(scope) for scope in key.scopes)
+    feed_id = None if key is None else key.feed_id
+    return Principal(
+        holder.principal_id,
+        role,
+        holder.subject_id,
+        api_key_id,
+        feed_id,
+        permissions_of(role, scopes),
+        tuple(below),
+    )
+
+
+async def principal_named(
+    session: AsyncSession, role: Role, name: str, subject_id: int | None
+) -> PrincipalRow | None:
+    """Return the first principal in a role of a court or lessor (or of none) with this name that is no person.
+
+    No key opens somebody's account, and no key of one lessor another's.
+    """
+    persons = select(AccountRow.principal_id).where(AccountRow.principal_id == PrincipalRow.principal_id)
+    return (
+        await session.scalars(
+            select(PrincipalRow)
+            .where(
+                PrincipalRow.role == role,
+                PrincipalRow.name == name,
+                PrincipalRow.subject_id.is_not_distinct_from(subject_id),
+                ~persons.exists(),
+            )
+            .order_by(PrincipalRow.principal_id)
+            .limit(1)
+        )
+    ).one_or_none()
+
+
+async def note_uses(session: AsyncSession, uses: Mapping[int, datetime]) -> None:
+    """Keep when keys were used last; a later moment that is kept already stays."""
+    ids, moments = cast(list(uses), ARRAY(Integer)), cast(list(uses.values()), ARRAY(DateTime(timezone=True)))
+    used = func.unnest(ids, moments).table_valued("api_key_id", "at", name="used").render_derived()
+    await session.execute(
+        update(ApiKeyRow)
+        .where(
+            ApiKeyRow.api_key_id == used.c.api_key_id,
+            or_(ApiKeyRow.last_used_at.is_(None), ApiKeyRow.last_used_at < used.c.at),
+        )
+        .values(last_used_at=used.c.at)
+    )

@@ -1,0 +1,82 @@
+"""Use cases of credentials: create a key, check a key, find the principal behind a name."""
+
+import hmac
+from collections.abc import Collection
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.access.domain import Permission, Role
+from app.access.service import create_principal
+from app.core.clock import Clock
+from app.core.errors import NotAuthenticated
+from app.identity.domain import hash_secret, make_key, split_key
+from app.identity.keys import credential_queries
+from app.identity.tables import ApiKeyRow
+
+KEY_REFUSED = "Send a valid key as `Authorization: Bearer lt_…`; this one is missing, unknown, expired or revoked."
+
+
+async def authenticate(session: AsyncSession, key_text: str | None, clock: Clock) -> credential_queries.FoundKey:
+    """Return the key and whose it is.
+
+    Args:
+        session: A transaction of the service itself.
+        key_text: What was sent.
+        clock: The time.
+
+    Raises:
+        NotAuthenticated: There is no key, or it is not in force; the answer never says which.
+    """
+    parts = split_key(key_text) if key_text else None
+    if parts is None:
+        raise NotAuthenticated(KEY_REFUSED)
+    prefix, secret = parts
+    found = await credential_queries.find_key(session, prefix, clock.now())
+    if found is None or not hmac.compare_digest(found.secret_sha256, hash_secret(secret)):
+        raise NotAuthenticated(KEY_REFUSED)
+    return found
+
+
+async def principal_for(
+    session: AsyncSession, role: Role, name: str, clock: Clock, *, subject_id: int | None = None
+) -> int:
+    """Return the principal of this role, name and court or lessor, made now if there is none yet."""
+    row = await credential_queries.principal_named(session, role, name, subject_id)
+    if row is not None:
+        return row.principal_id
+    return await create_principal(session, role, name, clock, subject_id=subject_id)
+
+
+async def create_key(
+    session: AsyncSession,
+    principal_id: int,
+    label: str,
+    clock: Clock,
+    *,
+    feed_id: int | None = None,
+    expires_at: datetime | None = None,
+    scopes: Collection[Permission] | None = None,
+    made_by: int | None = None,
+) -> str:
+    """Create a key and return its text, which is stored nowhere and shown only now.
+
+    ``scopes`` narrow it to some of what its holder's role may; without them it opens all of that. ``made_by`` is
+    the principal that made it; None for whoever runs the service.
+    """
+    key = make_key()
+    session.add(
+        ApiKeyRow(
+            principal_id=principal_id,
+            prefix=key.prefix,
+            secret_sha256=key.secret_sha256,
+            label=label,
+            feed_id=feed_id,
+            created_at=clock.now(),
+            expires_at=expires_at,
+            scopes=None if scopes is None else sorted(scopes),
+            made_by=made_by,
+        )
+    )
+    await session.flush()
+    return key.text

@@ -1,0 +1,65 @@
+"""Looking after keys over HTTP."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request
+
+from app.access.domain import Permission, Principal
+from app.core.db.database import as_service
+from app.core.web.paging import After, Limit, Page, decode_token
+from app.core.web.parameters import InContext
+from app.identity.dependencies import May, ReadSession, WriteSession
+from app.identity.keys import service as keys
+from app.identity.schemas import KeyIn, KeyOut, KeyRotationIn, NewKeyOut, Prefix
+from app.identity.services import access_services
+
+router = APIRouter()
+
+MayWriteKeys = Annotated[Principal, Depends(May(Permission.KEYS_WRITE))]
+
+
+@router.get("/keys", summary="List keys")
+async def list_keys(
+    session: ReadSession, principal: MayWriteKeys, limit: Limit = 100, after: After = None
+) -> Page[KeyOut]:
+    """List keys in the order of their making, ended ones too; a lessor's manager sees its lessor's."""
+    async with as_service(session):
+        return await keys.list_keys(session, principal, decode_token(after), limit)
+
+
+@router.post("/keys", status_code=201, summary="Make a key")
+async def create_key(session: WriteSession, context: InContext, body: KeyIn, principal: MayWriteKeys) -> NewKeyOut:
+    """Make a lessor's key; its text is told this once.
+
+    Keys of courts, dispatchers and crews are made at the command line only. A narrowed key makes none that opens more
+    than itself, and one that ends none that ends later.
+    """
+    async with as_service(session):
+        return await keys.make_key(session, principal, body, context.clock)
+
+
+@router.post("/keys/{prefix}/rotate", status_code=201, summary="Rotate a key")
+async def rotate_key(
+    request: Request,
+    session: WriteSession,
+    context: InContext,
+    prefix: Prefix,
+    body: KeyRotationIn,
+    principal: MayWriteKeys,
+) -> NewKeyOut:
+    """Make a key that opens the same for the same holder; the old one ends after the overlap. Once for each key."""
+    overlap = keys.OVERLAP if body.overlap is None else body.overlap
+    async with as_service(session):
+        made = await keys.rotate_key(session, principal, prefix, overlap, context.clock)
+    access_services(request).keyring.forget_after(session, principal_id=made.principal_id)
+    return made
+
+
+@router.delete("/keys/{prefix}", status_code=204, summary="Revoke a key")
+async def revoke_key(
+    request: Request, session: WriteSession, context: InContext, prefix: Prefix, principal: MayWriteKeys
+) -> None:
+    """End a key at once, everywhere."""
+    async with as_service(session):
+        holder_id = await keys.revoke_key(session, principal, prefix, context.clock)
+    access_services(request).keyring.forget_after(session, principal_id=holder_id)

@@ -1,0 +1,290 @@
+"""The client of an institution's OpenID provider: what it says of itself, its keys, codes turned into claims.
+
+References:
+    OpenID Connect Discovery 1.0, section 4; RFC 6749, sections 4.1.3 and 5; RFC 7517, section 5.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from ssl import SSLContext
+from typing import Any, Final, NoReturn, TypeVar
+
+import httpx
+import msgspec
+import structlog
+from authlib.oauth2.rfc6749.parameters import prepare_grant_uri
+from authlib.oauth2.rfc7636 import create_s256_code_challenge
+from joserfc.jwk import Key
+
+from app.core.clock import Clock
+from app.core.web.http_client import Answer, CallFailed, HttpClient, token_request
+from app.core.web.outbound import check_url
+from app.identity.oidc.domain import Claimed, Flow, Registration, claimed_by
+from app.identity.oidc.errors import OidcAnswerRefused, OidcUnavailable
+from app.identity.oidc.id_tokens import TokenRefused, UnknownKey, check_id_token, keys_of
+
+MAX_ANSWER_BYTES: Final = 256 * 1024
+REMEMBERED_S: Final = 3600.0
+"""What a provider says of itself, and its keys, are asked for again after this, seconds."""
+
+KEYS_APART_S: Final = 30.0
+"""A token with an unknown key makes us ask for the keys at most so often, seconds."""
+
+FAILURE_REMEMBERED_S: Final = 3.0
+"""After a provider has not answered, people are told so at once for so long, seconds."""
+
+_OK: Final = frozenset({200})
+_BAD_REQUEST: Final = 400
+_MAX_KEYS: Final = 100
+_log = structlog.get_logger("leasetrace.oidc")
+Decoded = TypeVar("Decoded")
+
+
+class _Discovery(msgspec.Struct):
+    issuer: str
+    authorization_endpoint: str
+    token_endpoint: str
+    jwks_uri: str
+    userinfo_endpoint: str | None = None
+    token_endpoint_auth_methods_supported: list[str] | None = None
+    authorization_response_iss_parameter_supported: bool = False
+
+
+class _Keys(msgspec.Struct):
+    keys: list[dict[str, Any]]
+
+
+class _Tokens(msgspec.Struct):
+    id_token: str
+    access_token: str | None = None
+
+
+class _TokenError(msgspec.Struct):
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Redeemed:
+    """What a code was good for.
+
+    Attributes:
+        claimed: Who has signed in, by the ID token.
+        access_token: Opens the provider's page about that person, for a moment.
+    """
+
+    claimed: Claimed
+    access_token: str | None = field(repr=False)
+
+
+class OidcProvider:
+    """The provider of one institution; one for a process, since it remembers keys.
+
+    Args:
+        registration: As whom we are known there.
+        clock: The time, for tokens.
+        monotonic: Seconds of a clock that never goes back, for what is remembered.
+    """
+
+    def __init__(
+        self, registration: Registration, clock: Clock, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.registration = registration
+        self._clock = clock
+        self._monotonic = monotonic
+        self._lock = asyncio.Lock()
+        self._discovered: tuple[float, _Discovery] | None = None
+        self._keys: tuple[float, tuple[Key, ...]] | None = None
+        self._failed: tuple[float, str] | None = None
+
+    async def authorization_url(self, flow: Flow) -> str:
+        """Return where the browser goes to sign in.
+
+        Raises:
+            OidcUnavailable: The provider does not say where.
+        """
+        discovery = await self._discovery()
+        url = prepare_grant_uri(
+            discovery.authorization_endpoint,
+            self.registration.client_id,
+            "code",
+            redirect_uri=self.registration.redirect_uri,
+            scope=self.registration.scope,
+            state=flow.state,
+            nonce=flow.nonce,
+            code_challenge=create_s256_code_challenge(flow.verifier),
+            code_challenge_method="S256",
+        )
+        return str(url)
+
+    async def check_sender(self, iss: str | None) -> None:
+        """Refuse an answer that says it comes from another provider (RFC 9207).
+
+        Raises:
+            OidcAnswerRefused: It does, or does not say whence though this provider always does.
+            OidcUnavailable: The provider does not say whether it does.
+        """
+        said = (await self._discovery()).authorization_response_iss_parameter_supported
+        if iss != self.registration.issuer and (said or iss is not None):
+            _refuse("the answer names another issuer, or none")
+
+    async def redeem(self, code: str, flow: Flow) -> Redeemed:
+        """Turn a code into who has signed in.
+
+        Raises:
+            OidcAnswerRefused: The code or the ID token does not hold.
+            OidcUnavailable: The provider does not answer, or does not know us.
+        """
+        discovery = await self._discovery()
+        tokens = await self._tokens(discovery, code, flow)
+        claims = await self._checked(discovery, tokens, flow)
+        claimed = claimed_by(claims)
+        if claimed is None:
+            _refuse("ID token: sub is no subject")
+        return Redeemed(claimed, tokens.access_token)
+
+    async def about(self, redeemed: Redeemed) -> Claimed:
+        """Return what the provider's page about a person says: many ID tokens hold no names.
+
+        Raises:
+            OidcAnswerRefused: The page is about somebody else.
+            OidcUnavailable: The provider does not answer.
+        """
+        url = (await self._discovery()).userinfo_endpoint
+        if url is None or redeemed.access_token is None:
+            return redeemed.claimed
+        _must_be_callable("userinfo_endpoint", url, allow_private=self.registration.allow_private)
+        headers = {"Authorization": f"Bearer {redeemed.access_token}"}
+        answer = await self._called("userinfo", url, headers)
+        claimed = claimed_by(_decoded("userinfo", answer, dict[str, object]))
+        if claimed is None or claimed.subject != redeemed.claimed.subject:
+            _refuse("userinfo: it is about somebody else")
+        return claimed
+
+    async def _tokens(self, discovery: _Discovery, code: str, flow: Flow) -> _Tokens:
+        ours, methods = self.registration, discovery.token_endpoint_auth_methods_supported
+        headers, content = token_request(
+            "authorization_code",
+            ours.client_id,
+            ours.client_secret,
+            secret_in_body=methods is not None and "client_secret_basic" not in methods,
+            redirect_uri=ours.redirect_uri,
+            code=code,
+            code_verifier=flow.verifier,
+        )
+        answer = await self._called("token", discovery.token_endpoint, headers, content)
+        if answer.status == _BAD_REQUEST:
+            said = _decoded("token", answer, _TokenError).error
+            if said == "invalid_grant":  # the code is spent, too old or another's, or the verifier is not its own
+                _refuse("token endpoint: invalid_grant")
+            raise _unavailable(f"token: HTTP {answer.status}")
+        return _decoded("token", answer, _Tokens)
+
+    async def _checked(self, discovery: _Discovery, tokens: _Tokens, flow: Flow) -> dict[str, object]:
+        """Check the ID token; where its key is unknown, once more with keys that were asked for a moment ago."""
+        for attempt in ("kept", "fresh"):
+            keys = await self._keys_of(discovery, fresh=attempt == "fresh")
+            try:
+                return check_id_token(
+                    tokens.id_token, tokens.access_token, keys, flow, self.registration, self._clock.now()
+                )
+            except UnknownKey as error:
+                if attempt == "fresh":
+                    _refuse(f"ID token: {error}")
+            except TokenRefused as error:
+                _refuse(f"ID token: {error}")
+        raise AssertionError  # the loop always ends in an answer or an error
+
+    async def _discovery(self) -> _Discovery:
+        async with self._lock:
+            now = self._monotonic()
+            if self._discovered is None or now >= self._discovered[0] + REMEMBERED_S:
+                self._discovered = (now, await self._unless_it_just_failed(self._discover))
+            return self._discovered[1]
+
+    async def _keys_of(self, discovery: _Discovery, *, fresh: bool) -> tuple[Key, ...]:
+        async def ask() -> tuple[Key, ...]:
+            found = _decoded("jwks", await self._called("jwks", discovery.jwks_uri), _Keys)
+            return keys_of(found.keys[:_MAX_KEYS])
+
+        async with self._lock:
+            now = self._monotonic()
+            if self._keys is None or now >= self._keys[0] + (KEYS_APART_S if fresh else REMEMBERED_S):
+                self._keys = (now, await self._unless_it_just_failed(ask))
+            return self._keys[1]
+
+    async def _unless_it_just_failed(self, ask: Callable[[], Awaitable[Decoded]]) -> Decoded:
+        """Ask, but not while a failure is fresh: whoever waited for the same answer is not kept waiting once more."""
+        if self._failed is not None and self._monotonic() < self._failed[0] + FAILURE_REMEMBERED_S:
+            raise OidcUnavailable(self._failed[1])
+        try:
+            answer = await ask()
+        except OidcUnavailable as error:
+            self._failed = (self._monotonic(), error.why)
+            raise
+        self._failed = None
+        return answer
+
+    async def _discover(self) -> _Discovery:
+        issuer = self.registration.issuer
+        url = f"{issuer.rstrip('/')}/.well-known/openid-configuration"
+        discovery = _decoded("discovery", await self._called("discovery", url), _Discovery)
+        if discovery.issuer != issuer:
+            raise _unavailable("discovery: it names another issuer than LEASETRACE_OIDC_ISSUER")
+        allow_private = self.registration.allow_private
+        _must_be_callable("token_endpoint", discovery.token_endpoint, allow_private=allow_private)
+        _must_be_callable("jwks_uri", discovery.jwks_uri, allow_private=allow_private)
+        page, _, _ = discovery.authorization_endpoint.partition("?")  # some carry a query of their own
+        _must_be_callable("authorization_endpoint", page, allow_private=allow_private)
+        return discovery
+
+    @cached_property
+    def _certificates(self) -> SSLContext:
+        context = httpx.create_ssl_context(trust_env=False)
+        if self.registration.ca_file is not None:
+            context.load_verify_locations(self.registration.ca_file)
+        return context
+
+    async def _called(
+        self, what: str, url: str, headers: dict[str, str] | None = None, content: str | None = None
+    ) -> Answer:
+        """Return an answer, which must be 200; to a POST, which is what has a content, also 400."""
+        async with HttpClient(
+            allow_private=self.registration.allow_private,
+            connect_s=5,
+            idle_s=8,
+            total_s=20,
+            max_bytes=MAX_ANSWER_BYTES,
+            verify=self._certificates,
+        ) as client:
+            try:
+                accepted = _OK if content is None else _OK | {_BAD_REQUEST}
+                return await client.call(what, url, headers, content, accepted)
+            except CallFailed as failure:
+                raise _unavailable(failure.reason) from None
+
+
+def _must_be_callable(name: str, url: str, *, allow_private: bool) -> None:
+    try:
+        check_url(url, allow_private=allow_private)
+    except ValueError as error:
+        raise _unavailable(f"discovery: {name}: {error}") from None
+
+
+def _decoded(what: str, answer: Answer, kind: type[Decoded]) -> Decoded:
+    try:
+        return msgspec.json.decode(answer.body, type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        raise _unavailable(f"{what}: the answer is not what a provider says") from None
+
+
+def _unavailable(why: str) -> OidcUnavailable:
+    _log.warning("oidc_unavailable", why=why)
+    return OidcUnavailable(why)
+
+
+def _refuse(why: str) -> NoReturn:
+    _log.warning("oidc_answer_refused", why=why)
+    raise OidcAnswerRefused

@@ -1,0 +1,85 @@
+"""All SQL about who somebody is at an institution's provider."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.identity.tables import AwaitedIdentityRow, PersonIdentityRow
+
+
+async def find_identity(session: AsyncSession, issuer: str, subject: str) -> int | None:
+    """Return the principal that a subject of an issuer is."""
+    found = select(PersonIdentityRow.principal_id).where(
+        PersonIdentityRow.issuer == issuer, PersonIdentityRow.subject == subject
+    )
+    return await session.scalar(found)
+
+
+async def somebody_is_awaited(session: AsyncSession, issuer: str) -> bool:
+    """Tell whether anybody is to be recognised at the first sign-in."""
+    found = select(AwaitedIdentityRow.principal_id).where(AwaitedIdentityRow.issuer == issuer).limit(1)
+    return (await session.scalar(found)) is not None
+
+
+async def awaited(session: AsyncSession, issuer: str, logins: Sequence[str]) -> list[int]:
+    """Return the principals that are awaited by one of some names, locked until the transaction ends."""
+    found = (
+        select(AwaitedIdentityRow.principal_id)
+        .where(AwaitedIdentityRow.issuer == issuer, AwaitedIdentityRow.login == func.any(list(logins)))
+        .with_for_update()
+    )
+    return list(await session.scalars(found))
+
+
+async def put_identity(session: AsyncSession, principal_id: int, issuer: str, subject: str, now: datetime) -> None:
+    """Record which subject of an issuer a principal is, instead of an earlier one; nobody is awaited for it then."""
+    values = {"subject": subject, "created_at": now, "last_used_at": None}
+    await session.execute(
+        insert(PersonIdentityRow)
+        .values(principal_id=principal_id, issuer=issuer, **values)
+        .on_conflict_do_update(constraint="person_identity_pkey", set_=values)
+    )
+    await _drop_awaited(session, principal_id, issuer)
+
+
+async def put_awaited(session: AsyncSession, principal_id: int, issuer: str, login: str, now: datetime) -> None:
+    """Record by which name a principal will be known, instead of an earlier one."""
+    values = {"login": login, "created_at": now}
+    await session.execute(
+        insert(AwaitedIdentityRow)
+        .values(principal_id=principal_id, issuer=issuer, **values)
+        .on_conflict_do_update(constraint="awaited_identity_pkey", set_=values)
+    )
+
+
+async def drop_identity(session: AsyncSession, principal_id: int, issuer: str) -> bool:
+    """Forget who a principal is at an issuer, and by which name it is awaited; tell whether anything was known."""
+    gone = delete(PersonIdentityRow).where(
+        PersonIdentityRow.principal_id == principal_id, PersonIdentityRow.issuer == issuer
+    )
+    known = (await session.scalars(gone.returning(PersonIdentityRow.principal_id))).all()
+    return bool(await _drop_awaited(session, principal_id, issuer) or known)
+
+
+async def _drop_awaited(session: AsyncSession, principal_id: int, issuer: str) -> bool:
+    gone = delete(AwaitedIdentityRow).where(
+        AwaitedIdentityRow.principal_id == principal_id, AwaitedIdentityRow.issuer == issuer
+    )
+    return bool((await session.scalars(gone.returning(AwaitedIdentityRow.principal_id))).all())
+
+
+async def is_linked(session: AsyncSession, principal_id: int, issuer: str) -> bool:
+    """Tell whether it is known which subject of an issuer a principal is."""
+    return (await session.get(PersonIdentityRow, (principal_id, issuer))) is not None
+
+
+async def identity_used(session: AsyncSession, principal_id: int, issuer: str, now: datetime) -> None:
+    """Note that somebody signed in by a provider."""
+    await session.execute(
+        update(PersonIdentityRow)
+        .where(PersonIdentityRow.principal_id == principal_id, PersonIdentityRow.issuer == issuer)
+        .values(last_used_at=now)
+    )

@@ -1,0 +1,269 @@
+"""Use cases: signing in through an institution's provider, and saying who somebody is there.
+
+Nobody gets an account by signing in, and nothing that the provider says about roles is read: an administrator made
+the account before, and either named the provider's subject or the name by which it will be known once.
+"""
+
+import base64
+import binascii
+import hmac
+import re
+from dataclasses import dataclass, field
+from typing import Final
+
+import msgspec
+import structlog
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.audit.notes import Author, Note, note
+from app.audit.writer import writing_as
+from app.core.clock import Clock
+from app.core.context import Context
+from app.core.db.database import SERVICE
+from app.core.encryption import SecretUnreadable
+from app.core.errors import Conflict, InvalidInput, NotFound
+from app.identity.domain import SignInMethod
+from app.identity.oidc import queries
+from app.identity.oidc.client import OidcProvider, Redeemed
+from app.identity.oidc.domain import Claimed, Flow, awaited_login, begin_flow, local_path
+from app.identity.oidc.errors import OidcFlowLost, OidcRefused
+from app.identity.people import queries as people_queries
+from app.identity.people.passwords import normalise_login
+from app.identity.sessions import queries as session_queries
+from app.identity.sessions.service import Opened, open_session, token_digest
+
+FLOW_COOKIE: Final = "leasetrace_oidc_"
+"""The cookie of an attempt is named after its state, so that two tabs do not disturb each other."""
+
+MAX_FLOWS: Final = 5
+"""A browser that has begun so many attempts and ended none begins with a clean slate."""
+
+_STATE: Final = re.compile(r"[A-Za-z0-9_-]{43}")
+_BOUND_TO: Final = "oidc_flow"
+_LONGEST_SUBJECT: Final = 255
+_log = structlog.get_logger("leasetrace.oidc")
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """An attempt that has begun.
+
+    Attributes:
+        url: Where the browser goes, at the provider.
+        cookie: The name of the attempt's cookie.
+        sealed: What the cookie carries.
+    """
+
+    url: str
+    cookie: str
+    sealed: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What the browser brings back from the provider.
+
+    Attributes:
+        state: Which attempt it is about.
+        code: What the provider gives for a person that has signed in.
+        error: What it gives otherwise.
+        iss: Which provider it says it is.
+        sealed: The attempt's cookie.
+    """
+
+    state: str | None
+    code: str | None = field(repr=False)
+    error: str | None
+    iss: str | None
+    sealed: str | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """A person that has signed in."""
+
+    opened: Opened
+    return_to: str
+
+
+def flow_cookie(state: str | None) -> str | None:
+    """Return the name of the cookie of the attempt with a state; None for what is no state of ours."""
+    return FLOW_COOKIE + state[:8] if state is not None and _STATE.fullmatch(state) else None
+
+
+async def begin(provider: OidcProvider, context: Context, return_to: str, token: str | None) -> Begun:
+    """Begin an attempt to sign in.
+
+    Args:
+        provider: Where.
+        context: The application's.
+        return_to: Where on this service the person wants to be afterwards.
+        token: Of the session that the browser still has, if any; it ends with the attempt. The callback is not told
+            it, since browsers keep it back there.
+
+    Raises:
+        InvalidInput: That is not a path of this service.
+        OidcUnavailable: The provider does not answer.
+    """
+    replaces = token_digest(token).hex() if token else ""
+    flow = begin_flow(local_path(return_to), context.clock.now(), replaces)
+    sealed = context.settings.sealer().seal(msgspec.json.encode(flow).decode(), _BOUND_TO)
+    cookie = flow_cookie(flow.state)
+    assert cookie is not None  # noqa: S101 the state is ours
+    return Begun(await provider.authorization_url(flow), cookie, base64.urlsafe_b64encode(sealed).decode())
+
+
+async def finish(provider: OidcProvider, context: Context, answered: Answered, user_agent: str | None) -> Arrived:
+    """End an attempt: check everything, recognise the person, open a session.
+
+    Args:
+        provider: Where.
+        context: The application's.
+        answered: What the browser brings.
+        user_agent: What it calls itself.
+
+    Raises:
+        OidcFlowLost: The answer belongs to no attempt of this browser, or to one that began too long ago.
+        OidcAnswerRefused: The code or the ID token does not hold.
+        OidcRefused: The provider refused, or the person is nobody here or shut out; the answer never says which.
+        OidcUnavailable: The provider does not answer.
+    """
+    flow = _flow_of(answered, context)
+    await provider.check_sender(answered.iss)
+    if answered.error is not None or answered.code is None:
+        raise _refused_there(answered.error)
+    redeemed = await provider.redeem(answered.code, flow)
+    issuer = provider.registration.issuer
+    async with context.database.reading(SERVICE) as session:
+        known = await queries.find_identity(session, issuer, redeemed.claimed.subject)
+        ask = known is None and await queries.somebody_is_awaited(session, issuer)
+    logins = await _logins(provider, redeemed) if ask else ()
+    async with writing_as(context.database, Author(0, "signing_in"), context.clock) as session:
+        principal_id = await _recognised(session, issuer, redeemed.claimed, logins, context.clock)
+        if principal_id is None:  # what is noted is committed all the same
+            note(session, Note("sign_in.failed", detail="oidc"))
+        else:
+            await session_queries.revoke_token(session, bytes.fromhex(flow.replaces), context.clock.now())
+            opened = await open_session(session, principal_id, context, SignInMethod.OIDC, user_agent=user_agent)
+            note(session, Note("sign_in.ok", detail=f"principal {principal_id}, oidc"))
+    if principal_id is None:
+        _log.warning("oidc_person_refused", subject=redeemed.claimed.subject)  # by it an operator can link the person
+        raise OidcRefused(
+            "Your institution knows you, but you have no access here; ask whoever looks after accounts."
+        )
+    return Arrived(opened, flow.return_to)
+
+
+def _flow_of(answered: Answered, context: Context) -> Flow:
+    if answered.state is None or answered.sealed is None:
+        raise OidcFlowLost
+    try:
+        sealed = base64.urlsafe_b64decode(answered.sealed)
+        flow = msgspec.json.decode(context.settings.sealer().open(sealed, _BOUND_TO), type=Flow)
+    except (SecretUnreadable, binascii.Error, ValueError, msgspec.MsgspecError):
+        raise OidcFlowLost from None
+    same = hmac.compare_digest(flow.state.encode(), answered.state.encode())
+    if not same or flow.is_over(context.clock.now()):
+        raise OidcFlowLost
+    return flow
+
+
+def _refused_there(error: str | None) -> OidcRefused:
+    _log.warning("oidc_refused_there", error=(error or "no code")[:60])
+    if error == "access_denied":
+        return OidcRefused("Your institution did not sign you in: you, or it, said no.")
+    return OidcRefused("Your institution could not sign you in; begin again, or ask whoever looks after accounts.")
+
+
+async def _logins(provider: OidcProvider, redeemed: Redeemed) -> tuple[str, ...]:
+    """Return the names that the ID token and the provider's page about the person say."""
+    page = await provider.about(redeemed)
+    return tuple(dict.fromkeys((*redeemed.claimed.logins, *page.logins)))
+
+
+async def _recognised(
+    session: AsyncSession, issuer: str, claimed: Claimed, logins: tuple[str, ...], clock: Clock
+) -> int | None:
+    """Return who has signed in; None for whoever is nobody here, or shut out."""
+    known = await queries.find_identity(session, issuer, claimed.subject)
+    awaited = await _awaited(session, issuer, logins) if known is None else None
+    if known is None and awaited is None:  # another tab of the same person may have been faster
+        known = await queries.find_identity(session, issuer, claimed.subject)
+    principal_id = known if known is not None else awaited
+    person = await people_queries.locked_account(session, principal_id) if principal_id is not None else None
+    if principal_id is None or person is None or person[0].disabled_at is not None:
+        return None
+    now = clock.now()
+    if known is None:
+        await queries.put_identity(session, principal_id, issuer, claimed.subject, now)
+        note(session, Note("identity.link", detail=f"principal {principal_id}, at the first sign-in"))
+    await queries.identity_used(session, principal_id, issuer, now)
+    person[0].last_sign_in_at = now
+    return principal_id
+
+
+async def _awaited(session: AsyncSession, issuer: str, logins: tuple[str, ...]) -> int | None:
+    """Return whom one of some names belongs to; nobody where they belong to two."""
+    found = await queries.awaited(session, issuer, logins) if logins else []
+    return found[0] if len(found) == 1 else None
+
+
+async def principal_of_login(session: AsyncSession, login: str) -> int:
+    """Return the principal of a login, as it is typed.
+
+    Raises:
+        NotFound: Nobody has it.
+    """
+    account = await people_queries.account_by_login(session, normalise_login(login))
+    if account is None:
+        raise NotFound("There is no account with this login.")
+    return account.principal_id
+
+
+async def link(
+    session: AsyncSession, principal_id: int, issuer: str, clock: Clock, *, subject: str | None, awaits: str | None
+) -> None:
+    """Say who somebody with an account is at a provider, in place of what was said before.
+
+    Args:
+        session: A transaction of the service itself.
+        principal_id: Who it is here.
+        issuer: The provider.
+        clock: The time.
+        subject: The provider's own name for the person; or else
+        awaits: the verified e-mail address, or the user name, by which it will be known once.
+
+    Raises:
+        InvalidInput: Neither is given, or both, or one that cannot be.
+        Conflict: It belongs to somebody else, or a name is given for somebody whose subject is known.
+    """
+    if (subject is None) == (awaits is None):
+        raise InvalidInput("subject: give the provider's subject, or the name that is awaited", field="subject")
+    if subject is not None:
+        if not 0 < len(subject) <= _LONGEST_SUBJECT:
+            raise InvalidInput("subject: expected 1 to 255 characters", field="subject")
+        other = await queries.find_identity(session, issuer, subject)
+        if other not in {None, principal_id}:
+            raise Conflict("subject: it is linked to another account", field="subject")
+        await queries.put_identity(session, principal_id, issuer, subject, clock.now())
+    if awaits is not None:
+        await _await(session, principal_id, issuer, awaited_login(awaits), clock)
+    note(session, Note("identity.link", detail=f"principal {principal_id}"))
+
+
+async def _await(session: AsyncSession, principal_id: int, issuer: str, login: str, clock: Clock) -> None:
+    if not login:
+        raise InvalidInput("awaits: expected an e-mail address or a user name", field="awaits")
+    if await queries.is_linked(session, principal_id, issuer):
+        raise Conflict("awaits: this account is linked already; unlink it first", field="awaits")
+    if set(await queries.awaited(session, issuer, [login])) - {principal_id}:
+        raise Conflict("awaits: another account is awaited by this name", field="awaits")
+    await queries.put_awaited(session, principal_id, issuer, login, clock.now())
+
+
+async def unlink(session: AsyncSession, principal_id: int, issuer: str) -> bool:
+    """Forget who somebody is at a provider; tell whether anything was known. Sessions that are open go on."""
+    known = await queries.drop_identity(session, principal_id, issuer)
+    if known:
+        note(session, Note("identity.unlink", detail=f"principal {principal_id}"))
+    return known

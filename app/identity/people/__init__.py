@@ -1,0 +1,1 @@
+"""Accounts of people: passwords, one-time passwords, authenticators."""

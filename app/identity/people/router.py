@@ -1,0 +1,108 @@
+"""Looking after people over HTTP."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request
+
+from app.access.domain import Permission, Principal
+from app.core.db.database import as_service
+from app.core.web.paging import After, Limit, Page, decode_token, page_of
+from app.core.web.parameters import InContext
+from app.core.web.schema_types import Key
+from app.identity.dependencies import May, ReadSession, WriteSession
+from app.identity.keys.service import keys_made_by
+from app.identity.people import service as people
+from app.identity.schemas import (
+    ChangedPersonOut,
+    NewPersonOut,
+    OneTimePasswordOut,
+    PersonChangeIn,
+    PersonIn,
+    PersonOut,
+)
+from app.identity.services import access_services
+
+router = APIRouter()
+
+MayWritePeople = Annotated[Principal, Depends(May(Permission.PEOPLE_WRITE))]
+
+
+async def first_password(request: Request, context: InContext, _may: MayWritePeople) -> people.FirstPassword:
+    """Return a one-time password and its hash; for whoever looks after people only.
+
+    Raises:
+        Unavailable: Too many wait for their hashes.
+    """
+    return await people.one_time_password(access_services(request).sign_in.passwords, context.clock)
+
+
+FirstPassword = Annotated[people.FirstPassword, Depends(first_password)]
+"""Named before the session of a route: no transaction waits for a hash."""
+
+
+@router.get("/people", summary="List people")
+async def list_people(
+    session: ReadSession, context: InContext, principal: MayWritePeople, limit: Limit = 100, after: After = None
+) -> Page[PersonOut]:
+    """List the people that one looks after, in the order in which their accounts were made."""
+    async with as_service(session):
+        rows = await people.list_people(session, principal, decode_token(after), limit, context.clock.now())
+    return page_of(rows, limit, lambda row: row.principal_id)
+
+
+@router.post("/people", status_code=201, summary="Make an account")
+async def create_person(
+    first: FirstPassword, session: WriteSession, context: InContext, body: PersonIn, principal: MayWritePeople
+) -> NewPersonOut:
+    """Make an account; its one-time password is told this once and has to be changed at the first sign-in."""
+    wanted = people.NewPerson(
+        body.login, body.name, body.role, people.subject_of(body.role, body.court_id, body.lessor_id)
+    )
+    async with as_service(session):
+        made = await people.create_person(session, principal, wanted, first, context.clock)
+    assert first.given is not None  # noqa: S101 the dependency makes a one-time password
+    return NewPersonOut(**dict(made), password=first.given.password)
+
+
+@router.patch("/people/{principal_id}", summary="Change an account")
+async def change_person(
+    request: Request,
+    session: WriteSession,
+    context: InContext,
+    principal_id: Key,
+    body: PersonChangeIn,
+    principal: MayWritePeople,
+) -> ChangedPersonOut:
+    """Rename somebody, shut it out, let it in again, or give it another role; all but the name ends its sessions."""
+    async with as_service(session):
+        changed = await people.change_person(session, principal, principal_id, body, context.clock)
+        made = await keys_made_by(session, principal_id, context.clock.now())
+    access_services(request).keyring.forget_after(session, principal_id=principal_id)
+    return ChangedPersonOut(**dict(changed), keys_made=made)
+
+
+@router.post("/people/{principal_id}/password-reset", summary="Give somebody a one-time password")
+async def reset_password(
+    request: Request,
+    first: FirstPassword,
+    session: WriteSession,
+    context: InContext,
+    principal_id: Key,
+    principal: MayWritePeople,
+) -> OneTimePasswordOut:
+    """Replace somebody's password by one that is told this once; its sessions end, a lock after failures too."""
+    async with as_service(session):
+        await people.reset_password(session, principal, principal_id, first, context.clock)
+    access_services(request).keyring.forget_after(session, principal_id=principal_id)
+    assert first.given is not None  # noqa: S101 the dependency makes a one-time password
+    return first.given
+
+
+@router.post("/people/{principal_id}/totp-reset", status_code=204, summary="Forget somebody's authenticator")
+async def reset_totp(
+    request: Request, session: WriteSession, context: InContext, principal_id: Key, principal: MayWritePeople
+) -> None:
+    """Forget somebody's authenticator and recovery codes; its sessions end."""
+    async with as_service(session):
+        await people.reset_totp(session, principal, principal_id, context.clock)
+    access_services(request).keyring.forget_after(session, principal_id=principal_id)

@@ -1,0 +1,1 @@
+"""Sessions of people: sign-in, cookies, sign-out."""
