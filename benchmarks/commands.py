@@ -22,7 +22,7 @@ from app.core.clock import SystemClock
 from app.core.db.database import Database
 from app.core.db.migration import migrate
 from app.core.settings import Settings
-from app.jurisdictions.loading import load_bundled_layer
+from app.jurisdictions.loading.service import load_bundled_layer
 from app.jurisdictions.service import LocatedLayer, LocatorProvider
 from app.localdb.cluster import ClusterUrls, throwaway
 from benchmarks import answers, keys, locate, trail

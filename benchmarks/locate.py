@@ -6,7 +6,7 @@ from typing import Any, Final
 import numpy as np
 import psycopg
 
-from app.jurisdictions.locator import Locator
+from app.jurisdictions.locator.locator import Locator
 
 CHECKED: Final = 200_000
 _CHINA: Final = (73.0, 17.5, 136.0, 54.0)

@@ -20,7 +20,7 @@ from app.core.clock import SystemClock
 from app.core.db.migration import migrate
 from app.core.errors import AppError
 from app.core.settings import Settings
-from app.jurisdictions.loading import load_bundled_layer
+from app.jurisdictions.loading.service import load_bundled_layer
 from app.localdb.background_service import LOOPBACK, is_ready, reserved_port
 from app.localdb.cluster import CHECKOUT, ClusterUrls, throwaway
 from benchmarks import fleet

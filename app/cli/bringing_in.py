@@ -22,8 +22,8 @@ from app.identity.keys.credentials import principal_for
 from app.ingest.entrance import Body
 from app.ingest.schemas import ReceiptOut
 from app.ingest.service import Ingest
-from app.jurisdictions import loading
 from app.jurisdictions import service as jurisdictions
+from app.jurisdictions.loading import service as loading
 from app.localdb.cluster import ClusterUrls
 from app.telemetry.batch_service import territories_of
 from app.telemetry.ping_files import Reading, read_batches

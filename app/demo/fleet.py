@@ -20,8 +20,8 @@ from app.demo.places import Spots, make_spots
 from app.demo.registers import ASSET_COUNT, DEVICE_TYPE_CODES, Fleet, make_fleet
 from app.demo.signals import report
 from app.demo.truth import GroundTruth, TrueAsset
-from app.jurisdictions.layer import DivisionArea
-from app.jurisdictions.naming import PROVINCES, province_adcode
+from app.jurisdictions.court_naming import PROVINCES, province_adcode
+from app.jurisdictions.loading.layer import DivisionArea
 
 SEED: Final = 671
 _REFRESH_S: Final = 6 * HOUR_S

@@ -11,7 +11,7 @@ import numpy as np
 
 from app.core.geo.geodesy import FloatArray, destination, distance_m
 from app.demo.places import inside
-from app.jurisdictions.layer import Shape
+from app.jurisdictions.loading.layer import Shape
 
 HOUR_S: Final = 3600.0
 

@@ -13,8 +13,8 @@ import shapely
 from numpy.typing import NDArray
 
 from app.core.geo.geodesy import BoolArray, FloatArray, destination, metres_per_degree
-from app.jurisdictions.layer import DivisionArea, Shape
-from app.jurisdictions.naming import CAVEATS, PROVINCES, province_adcode
+from app.jurisdictions.court_naming import CAVEATS, PROVINCES, province_adcode
+from app.jurisdictions.loading.layer import DivisionArea, Shape
 
 MARGIN_M: Final = 60.0
 """Least distance of an asset from a border, metres."""

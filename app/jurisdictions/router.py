@@ -9,9 +9,9 @@ from app.core.web.paging import After, Limit, Page
 from app.core.web.parameters import InContext, Latitude, Longitude
 from app.core.web.schema_types import Key
 from app.identity.dependencies import May, ReadSession
-from app.jurisdictions import registers
+from app.jurisdictions import reference_data
 from app.jurisdictions.domain import CourtLevel, DivisionLevel
-from app.jurisdictions.locating import locate_point
+from app.jurisdictions.point_lookup import locate_point
 from app.jurisdictions.schemas import CourtDetailOut, CourtOut, DivisionOut, LocationOut
 from app.jurisdictions.service import locators_of
 
@@ -50,13 +50,13 @@ async def list_courts(
     after: After = None,
 ) -> Page[CourtOut]:
     """List courts, a page at a time; `q` is a part of the name or of the code."""
-    return await registers.list_courts(session, after, limit, level, province, q)
+    return await reference_data.list_courts(session, after, limit, level, province, q)
 
 
 @router.get("/courts/{court_id}", summary="One court")
 async def read_court(_: MayReadPlaces, session: ReadSession, court_id: Key) -> CourtDetailOut:
     """Return a court and the counties that are its territory in the active boundary layer."""
-    return await registers.read_court(session, court_id)
+    return await reference_data.read_court(session, court_id)
 
 
 @router.get("/divisions", summary="Divisions of the active boundary layer")
@@ -70,10 +70,10 @@ async def list_divisions(
     after: After = None,
 ) -> Page[DivisionOut]:
     """List provinces, prefectures and counties, a page at a time; `q` is a part of the full name."""
-    return await registers.list_divisions(session, after, limit, level, province, q)
+    return await reference_data.list_divisions(session, after, limit, level, province, q)
 
 
 @router.get("/divisions/{level}/{adcode}", summary="One division")
 async def read_division(_: MayReadPlaces, session: ReadSession, level: DivisionLevel, adcode: Adcode) -> DivisionOut:
     """Return a division of the active boundary layer; the level is needed, since some codes stand at two levels."""
-    return await registers.read_division(session, level, adcode)
+    return await reference_data.read_division(session, level, adcode)

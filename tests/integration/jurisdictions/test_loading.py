@@ -16,9 +16,10 @@ from app.core.db.database import SERVICE, Database
 from app.core.geo.datum import CoordSystem, everywhere, from_wgs84
 from app.core.geo.geodesy import FloatArray
 from app.core.settings import Settings
-from app.jurisdictions import loading_queries, service
+from app.jurisdictions import service
 from app.jurisdictions.errors import BoundariesNotLoaded, DatumMismatch
-from app.jurisdictions.layer import BoundaryLayer
+from app.jurisdictions.loading import queries
+from app.jurisdictions.loading.layer import BoundaryLayer
 from app.jurisdictions.service import (
     LocatorProvider,
     boundaries_loaded,
@@ -128,7 +129,7 @@ def test_a_load_that_fails_leaves_nothing_behind(
     def fails(*_: object) -> None:
         raise RuntimeError("the cable")
 
-    monkeypatch.setattr(loading_queries, "insert_territories", fails)
+    monkeypatch.setattr(queries, "insert_territories", fails)
     with pytest.raises(RuntimeError, match="the cable"):
         load_boundaries(empty.owner_url, delta, now=NOW)
     assert counts(empty) == before

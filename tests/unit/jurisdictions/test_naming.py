@@ -5,9 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from app.jurisdictions.domain import CourtLevel
-from app.jurisdictions.frykit import read_frykit
-from app.jurisdictions.naming import (
+from app.jurisdictions.court_naming import (
     CAVEATS,
     PROVINCES,
     CourtByRule,
@@ -16,6 +14,8 @@ from app.jurisdictions.naming import (
     high_court,
     intermediate_court,
 )
+from app.jurisdictions.domain import CourtLevel
+from app.jurisdictions.loading.frykit import read_frykit
 
 REFERENCE = Path(__file__).parents[3].parent / "shared" / "reference" / "courts_rule_derived.csv"
 

@@ -11,8 +11,8 @@ import shapely
 from numpy.typing import NDArray
 
 from app.core.geo.datum import CoordSystem
+from app.jurisdictions.court_naming import MUNICIPALITIES, PROVINCES, province_adcode
 from app.jurisdictions.domain import DivisionLevel
-from app.jurisdictions.naming import MUNICIPALITIES, PROVINCES, province_adcode
 
 Shape: TypeAlias = shapely.Polygon | shapely.MultiPolygon
 

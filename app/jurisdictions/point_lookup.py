@@ -4,10 +4,10 @@ from typing import Final
 
 import numpy as np
 
+from app.jurisdictions.active_layer import LocatedLayer
+from app.jurisdictions.court_naming import CourtByRule, NoCourt, basic_court, high_court, intermediate_court
 from app.jurisdictions.domain import BorderInfo, CountyInfo, CourtInfo, TerritoryInfo
-from app.jurisdictions.located import LocatedLayer
-from app.jurisdictions.naming import CourtByRule, NoCourt, basic_court, high_court, intermediate_court
-from app.jurisdictions.raster import OUTSIDE
+from app.jurisdictions.locator.raster import OUTSIDE
 from app.jurisdictions.schemas import (
     BorderOut,
     CourtCandidateRef,

@@ -7,12 +7,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from app.core.geo.geodesy import BoolArray, FloatArray
+from app.jurisdictions.court_naming import PROVINCES
 from app.jurisdictions.domain import BorderInfo, CountyInfo, LayerInfo, TerritoryInfo
 from app.jurisdictions.errors import BoundariesChanged
-from app.jurisdictions.grid import IntArray
-from app.jurisdictions.locator import NEAR_BORDER_M, Locator
-from app.jurisdictions.naming import PROVINCES
-from app.jurisdictions.raster import OUTSIDE
+from app.jurisdictions.locator.grid import IntArray
+from app.jurisdictions.locator.locator import NEAR_BORDER_M, Locator
+from app.jurisdictions.locator.raster import OUTSIDE
 
 
 @dataclass(frozen=True, slots=True)

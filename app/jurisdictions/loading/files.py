@@ -15,12 +15,12 @@ from pyogrio.errors import DataSourceError, FieldError
 
 from app.core.geo.datum import CoordSystem, everywhere, to_wgs84
 from app.core.geo.geodesy import FloatArray
-from app.jurisdictions.checks import DatumCheck, check_counties, check_datum, overlaps_and_gaps
+from app.jurisdictions.court_naming import PROVINCES, province_adcode
 from app.jurisdictions.domain import DivisionLevel
 from app.jurisdictions.errors import BoundaryFileRefused
-from app.jurisdictions.layer import BoundaryLayer, DivisionArea, prefecture_adcode, upper_levels
-from app.jurisdictions.locator import Locator
-from app.jurisdictions.naming import PROVINCES, province_adcode
+from app.jurisdictions.loading.checks import DatumCheck, check_counties, check_datum, overlaps_and_gaps
+from app.jurisdictions.loading.layer import BoundaryLayer, DivisionArea, prefecture_adcode, upper_levels
+from app.jurisdictions.locator.locator import Locator
 
 SUFFIXES: Final = (".geojson", ".json", ".shp", ".gpkg", ".fgb")
 ADCODE_COLUMNS: Final = (

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from app.core.geo.datum import CoordSystem, everywhere, to_wgs84
 from app.core.geo.geodesy import metres_per_degree
 from app.jurisdictions.errors import BoundaryFileRefused, DatumMismatch
-from app.jurisdictions.layer import DivisionArea
-from app.jurisdictions.locator import Locator
+from app.jurisdictions.loading.layer import DivisionArea
+from app.jurisdictions.locator.locator import Locator
 
 SAME_BORDER_M: Final = 150.0
 """Median distance of the borders of two good layers is about 100 m; in the wrong datum 180 to 480 m (measured)."""

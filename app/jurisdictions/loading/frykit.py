@@ -24,7 +24,7 @@ from app.core.geo.datum import CoordSystem
 from app.core.geo.geodesy import FloatArray
 from app.jurisdictions.domain import DivisionLevel
 from app.jurisdictions.errors import BoundaryFileRefused
-from app.jurisdictions.layer import BoundaryLayer, DivisionArea, Shape
+from app.jurisdictions.loading.layer import BoundaryLayer, DivisionArea, Shape
 
 FrykitLayer = Literal["amap", "tianditu"]
 

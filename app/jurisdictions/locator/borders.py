@@ -13,8 +13,8 @@ import shapely
 from numpy.typing import NDArray
 
 from app.core.geo.geodesy import BoolArray, FloatArray, metres_per_degree
-from app.jurisdictions.grid import Edges, IntArray, LongArray
-from app.jurisdictions.raster import FIRST_BORDER, OUTSIDE, Raster
+from app.jurisdictions.locator.grid import Edges, IntArray, LongArray
+from app.jurisdictions.locator.raster import FIRST_BORDER, OUTSIDE, Raster
 
 _SAME_BORDER_M: Final = 1.0
 """Two counties whose borders run this close together share that border."""

@@ -7,7 +7,7 @@ from app.core.web.paging import Page, decode_token, page_of
 from app.jurisdictions import queries
 from app.jurisdictions.domain import CourtLevel, DivisionLevel
 from app.jurisdictions.errors import CourtNotFound, DivisionNotFound
-from app.jurisdictions.locating import court_ref
+from app.jurisdictions.point_lookup import court_ref
 from app.jurisdictions.schemas import CourtDetailOut, CourtOut, DivisionOut
 from app.jurisdictions.tables import BoundaryLayerRow, CourtRow, DivisionRow
 

@@ -12,9 +12,9 @@ import shapely
 from numpy.typing import NDArray
 
 from app.core.geo.geodesy import FloatArray
-from app.jurisdictions.borders import Borders, NearestBorder
-from app.jurisdictions.grid import IntArray
-from app.jurisdictions.raster import FIRST_BORDER, UNDECIDED, Progress, Raster, build_raster, first_covering
+from app.jurisdictions.locator.borders import Borders, NearestBorder
+from app.jurisdictions.locator.grid import IntArray
+from app.jurisdictions.locator.raster import FIRST_BORDER, UNDECIDED, Progress, Raster, build_raster, first_covering
 
 CELL_DEG: Final = 0.02
 NEAR_BORDER_M: Final = 150.0

@@ -1,0 +1,1 @@
+"""Loading a boundary layer: files, checks, divisions, courts, territories."""

@@ -1,0 +1,1 @@
+"""From a point to the territory that covers it, and the distance to borders."""
