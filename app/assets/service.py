@@ -8,10 +8,10 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.domain import Visibility
-from app.assets import guards, queries
+from app.assets import binding_guards, queries
 from app.assets.bindings import DeviceIndex, load_device_index
+from app.assets.csv_import.service import import_assets
 from app.assets.domain import UNIDENTIFIED, UNIQUE_IDENTIFIERS, AssetIdentity, DeviceKind, Lessor, period
-from app.assets.imports import import_assets
 from app.assets.queries import DeviceOn
 from app.assets.schemas import AssetFields, BindingIn, DeviceFields, LessorIn
 from app.assets.tables import AssetRow, BindingRow, DeviceRow, LessorRow
@@ -329,7 +329,7 @@ async def bind_device(session: AsyncSession, visibility: Visibility, binding: Bi
         raise NotFound("asset_id: there is no such asset", field="asset_id")
     if asset.lessor_id != device.lessor_id:
         raise InvalidInput("asset_id: expected an asset of the device's lessor", field="asset_id")
-    await guards.refuse_transferred(session, visibility, asset.asset_id)
+    await binding_guards.refuse_transferred(session, visibility, asset.asset_id)
     row = BindingRow(lessor_id=device.lessor_id, **binding.model_dump())
     await _check_period(session, row, "bound_from")
     session.add(row)
@@ -352,7 +352,7 @@ async def change_binding(
     row = await queries.binding(session, visibility, binding_id)
     if row is None:
         raise NotFound("There is no such binding.")
-    await guards.refuse_loss(session, visibility, row, bound_until or guards.FOREVER, now)
+    await binding_guards.refuse_loss(session, visibility, row, bound_until or binding_guards.FOREVER, now)
     row.bound_until = bound_until
     await _check_period(session, row, "bound_until")
     await flush(session)
@@ -370,7 +370,7 @@ async def delete_binding(session: AsyncSession, visibility: Visibility, binding_
     row = await queries.binding(session, visibility, binding_id)
     if row is None:
         raise NotFound("There is no such binding.")
-    await guards.refuse_loss(session, visibility, row, row.bound_from, now)
+    await binding_guards.refuse_loss(session, visibility, row, row.bound_from, now)
     await session.delete(row)
     await flush(session)
     _note_binding(session, "binding.delete", row)

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.assets.csv_cells import read_day, read_moment, read_yuan
-from app.assets.csv_import import MAX_LINES, ParsedFile, parse_assets_csv
+from app.assets.csv_import.cells import read_day, read_moment, read_yuan
+from app.assets.csv_import.parser import MAX_LINES, ParsedFile, parse_assets_csv
 from app.assets.domain import AssetKind, AssetType, DeviceKind, PlateColour
 from app.core.errors import MalformedRequest, TooLarge, UnsupportedMedia
 

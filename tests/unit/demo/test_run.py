@@ -10,7 +10,7 @@ import httpx
 import pytest
 from rich.console import Console
 
-from app.assets.csv_import import parse_assets_csv
+from app.assets.csv_import.parser import parse_assets_csv
 from app.core.errors import AppError
 from app.demo.answer import Answer, as_json, ask
 from app.demo.client import Caller, connection

@@ -10,7 +10,7 @@ from typing import Final, Self
 
 from pydantic import ValidationError, model_validator
 
-from app.assets.csv_cells import COLUMNS, column_of, read_cell, shown
+from app.assets.csv_import.cells import COLUMNS, column_of, read_cell, shown
 from app.assets.domain import (
     TYPE_OF_KIND,
     UNIQUE_IDENTIFIERS,

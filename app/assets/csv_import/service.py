@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.assets import queries
-from app.assets.csv_import import AssetLine, LineError, ParsedFile, parse_assets_csv
+from app.assets.csv_import.parser import AssetLine, LineError, ParsedFile, parse_assets_csv
 from app.assets.domain import UNIQUE_IDENTIFIERS, ImportMode, ImportReport, LineResult, LineStatus, period
 from app.audit.notes import Note, note
 from app.core.clock import Clock

@@ -1,0 +1,1 @@
+"""Import of a lessor's assets from a CSV file."""
