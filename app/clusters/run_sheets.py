@@ -17,7 +17,7 @@ from app.clusters.run_sheet import RunSheet, compose
 from app.clusters.scene_service import scene_of
 from app.core.context import Context
 from app.core.errors import Conflict, NotFound
-from app.enforcement.assignments import assignment_in_force, assignment_in_sight
+from app.enforcement.delegation.assignments import assignment_in_force, assignment_in_sight
 from app.jurisdictions.service import LocatedLayer
 
 _GONE: Final = NotFound, Conflict

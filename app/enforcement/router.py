@@ -11,9 +11,10 @@ from app.core.errors import InvalidInput
 from app.core.web.paging import After, Limit, Page, decode_token, page_of
 from app.core.web.parameters import InContext
 from app.core.web.schema_types import Key
-from app.enforcement import claims, holds, measures, service
+from app.enforcement import case_assets, holds, service
+from app.enforcement.delegation.router import router as lending
 from app.enforcement.errors import RowsRefused
-from app.enforcement.lending_router import router as lending
+from app.enforcement.measures import service as measures
 from app.enforcement.schemas import (
     CaseAssetOut,
     CaseChangeIn,
@@ -111,7 +112,9 @@ async def offer_assets(
     case_id: Key, body: OfferIn, principal: MayOffer, session: WriteSession, context: InContext
 ) -> OfferOut:
     """The applicant offers its own assets. Rows that were not offered now are told; the others are taken."""
-    return await claims.offer_assets(session, Visibility(principal), case_id, body.asset_ids, context.clock.now())
+    return await case_assets.offer_assets(
+        session, Visibility(principal), case_id, body.asset_ids, context.clock.now()
+    )
 
 
 @router.post("/cases/{case_id}/confirmations", summary="Confirm offered assets by exact identifiers")
@@ -122,7 +125,7 @@ async def confirm_assets(
 
     `not_found` says that nothing offered to this case bears the identifier, whether or not it exists elsewhere.
     """
-    return await claims.confirm_assets(session, Visibility(principal), case_id, body.rows, context.clock.now())
+    return await case_assets.confirm_assets(session, Visibility(principal), case_id, body.rows, context.clock.now())
 
 
 @router.get("/cases/{case_id}/assets", summary="List the assets of a case")

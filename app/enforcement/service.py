@@ -21,10 +21,11 @@ from app.assets.domain import IdentifierKind
 from app.audit.notes import Note, note
 from app.core.db.database import as_service, violated_constraint
 from app.core.errors import Conflict, InvalidInput, NotFound, NotPermitted
-from app.enforcement import lending_queries as delegation_queries
-from app.enforcement import measure_queries, queries
+from app.enforcement import queries
 from app.enforcement.case_number import CaseNumber
+from app.enforcement.delegation import queries as delegation_queries
 from app.enforcement.domain import ClaimMode, day_in_shanghai
+from app.enforcement.measures import queries as measure_queries
 from app.enforcement.schemas import CaseAssetOut, CaseIn, CaseOut, SeizabilityOut
 from app.enforcement.seizable import ENDED_PHASES, AssetFacts, Measure, MeasureKind, Phase, Seizability, seizable
 from app.enforcement.tables import AssignmentRow, CaseRow, EntrustmentRow

@@ -15,7 +15,7 @@ from fastapi import FastAPI
 from app.access.domain import Role, Visibility
 from app.core.clock import FixedClock
 from app.core.errors import Conflict, InvalidInput, NotFound
-from app.enforcement import lending
+from app.enforcement.delegation import service as delegation
 from app.localdb.cluster import ClusterUrls
 from tests.api import NOTHING_VISIBLE, ApiUser, Principals, UserView, context_of
 from tests.factories.cases import Case, CaseAssets, entrust
@@ -63,7 +63,7 @@ class Play:
         visibility = Visibility(await self.user_view.principal(sender))
         sight, stops, now = await self.user_view.sight(sender), [self.asset_id], self.clock.now()
         async with context_of(self.user_view.application).database.writing(sight) as session:
-            await lending.grant_stops(
+            await delegation.grant_stops(
                 session,
                 visibility,
                 self.case.case_id,
@@ -93,7 +93,7 @@ class Play:
     async def come_home(self) -> None:
         sight = await self.user_view.sight(self.case.court)
         async with context_of(self.user_view.application).database.writing(sight) as session:
-            await lending.end_stops(session, self.case.case_id, MISSION, self.clock.now())
+            await delegation.end_stops(session, self.case.case_id, MISSION, self.clock.now())
 
     async def period(self) -> None:
         self.clock.set(END)
@@ -216,7 +216,7 @@ async def test_nothing_is_granted_beside_an_ending(play: Play, how: str) -> None
     visibility, sight = Visibility(await play.user_view.principal(sender)), await play.user_view.sight(sender)
     now, case_id, end = play.clock.now(), play.case.case_id, getattr(play, how)
     async with context_of(play.user_view.application).database.writing(sight) as session:
-        await lending.grant_stops(
+        await delegation.grant_stops(
             session, visibility, case_id, crew.principal_id, [play.asset_id], MISSION, now, END, now
         )
         ending = asyncio.create_task(end())

@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from app.access.domain import Visibility
 from app.audit.notes import notes_of
 from app.core.clock import FixedClock
-from app.enforcement import lending
+from app.enforcement.delegation import service as delegation
 from app.enforcement.domain import EntrustmentKind
 from app.enforcement.schemas import EntrustmentIn
 from tests.api import NOTHING_VISIBLE, ApiUser, Principals, UserView, context_of, problem_fields
@@ -225,8 +225,8 @@ async def test_who_was_let_in_is_noted_for_the_trail(
         court_id=kunshan.subject_id, kind=EntrustmentKind.MATTER, matters="查封", letter_number="12", ends_at=until
     )
     async with context_of(application).database.writing(await user_view.sight(case.court)) as session:
-        given = await lending.entrust(session, visibility, case.case_id, new, clock.now())
-        await lending.withdraw(session, visibility, given.entrustment_id, clock.now())
+        given = await delegation.entrust(session, visibility, case.case_id, new, clock.now())
+        await delegation.withdraw(session, visibility, given.entrustment_id, clock.now())
         notes = notes_of(session)
     assert [n.action for n in notes] == ["entrustment.give", "entrustment.withdraw"]
     assert (notes[0].case_id, list(notes[0].asset_ids)) == (case.case_id, ids)

@@ -17,7 +17,7 @@ from app.demo.registers import (
     counts_by_kind,
     make_fleet,
 )
-from app.enforcement.terms import latest_end
+from app.enforcement.measures.deadlines import latest_end
 
 TODAY = date(2026, 11, 23)
 

@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.domain import Visibility
 from app.core.errors import Conflict, NotFound
-from app.enforcement import lending_queries as delegation_queries
+from app.enforcement.delegation import queries as delegation_queries
 from app.enforcement.schemas import AssignmentOut, CaseOut
 from app.enforcement.service import case_in_sight
 

@@ -15,9 +15,10 @@ from app.audit.notes import Note, note
 from app.core.clock import MICROSECOND
 from app.core.db.database import as_service
 from app.core.errors import Conflict, InvalidInput, NotFound, NotPermitted
-from app.enforcement import lending_queries as delegation_queries
-from app.enforcement import queries, terms
+from app.enforcement import queries
+from app.enforcement.delegation import queries as delegation_queries
 from app.enforcement.domain import EntrustmentKind, day_in_shanghai
+from app.enforcement.measures import deadlines
 from app.enforcement.schemas import AssignmentIn, AssignmentOut, EntrustmentIn, EntrustmentOut
 from app.enforcement.service import (
     READ_ONLY,
@@ -151,7 +152,7 @@ async def _refuse_court(session: AsyncSession, own_id: int, court_id: int) -> No
     if own.level is not other.level:
         raise InvalidInput(
             f"court_id: expected a court of the same level ({own.level}); {other.name} is {other.level} "
-            f"({terms.ENTRUSTMENT_PROVISIONS} 3)",
+            f"({deadlines.ENTRUSTMENT_PROVISIONS} 3)",
             field="court_id",
         )
 
@@ -216,7 +217,7 @@ async def _entrustments(session: AsyncSession, rows: Sequence[EntrustmentRow]) -
             ends_at=row.ends_at,
             given_at=row.given_at,
             withdrawn_at=row.withdrawn_at,
-            deadlines=terms.entrustment_deadlines(EntrustmentKind(row.kind), day_in_shanghai(row.given_at)),
+            deadlines=deadlines.entrustment_deadlines(EntrustmentKind(row.kind), day_in_shanghai(row.given_at)),
         )
         for row in rows
     ]

@@ -8,7 +8,7 @@ from app.access.domain import Permission, Principal, Visibility
 from app.core.web.paging import After, Limit, Page, decode_token, page_of
 from app.core.web.parameters import InContext
 from app.core.web.schema_types import Key
-from app.enforcement import lending
+from app.enforcement.delegation import service as delegation
 from app.enforcement.schemas import AssignmentIn, AssignmentOut, EntrustmentIn, EntrustmentOut
 from app.identity.dependencies import May, ReadSession, WriteSession
 
@@ -25,7 +25,7 @@ async def create_assignment(
     case_id: Key, body: AssignmentIn, principal: MayWriteAssignments, session: WriteSession, context: InContext
 ) -> AssignmentOut:
     """The case's confirmed assets come into the dispatcher's sight for the time of the assignment."""
-    return await lending.assign(session, Visibility(principal), case_id, body, context.clock.now())
+    return await delegation.assign(session, Visibility(principal), case_id, body, context.clock.now())
 
 
 @router.get("/cases/{case_id}/assignments", summary="List the assignments of a case")
@@ -39,7 +39,7 @@ async def list_assignments(
 ) -> Page[AssignmentOut]:
     """A dispatcher sees its own."""
     now = context.clock.now()
-    found = await lending.list_assignments(
+    found = await delegation.list_assignments(
         session, Visibility(principal), case_id, now, after=decode_token(after), limit=limit
     )
     return page_of(found, limit, lambda a: a.assignment_id)
@@ -55,7 +55,7 @@ async def create_entrustment(
     when it is withdrawn, and when the case closes; for an asset, when it is released. The entrusted court changes
     nothing of the case, entrusts nobody and assigns nobody.
     """
-    return await lending.entrust(session, Visibility(principal), case_id, body, context.clock.now())
+    return await delegation.entrust(session, Visibility(principal), case_id, body, context.clock.now())
 
 
 @router.get("/cases/{case_id}/entrustments", summary="List the entrustments of a case")
@@ -69,7 +69,7 @@ async def list_entrustments(
 ) -> Page[EntrustmentOut]:
     """Past and withdrawn ones too; an entrusted court sees its own."""
     now = context.clock.now()
-    found = await lending.list_entrustments(
+    found = await delegation.list_entrustments(
         session, Visibility(principal), case_id, now, after=decode_token(after), limit=limit
     )
     return page_of(found, limit, lambda e: e.entrustment_id)
@@ -80,4 +80,4 @@ async def withdraw_entrustment(
     entrustment_id: Key, principal: MayWriteEntrustments, session: WriteSession, context: InContext
 ) -> EntrustmentOut:
     """At once nothing of it is in the other court's sight; only the court that handles the case may."""
-    return await lending.withdraw(session, Visibility(principal), entrustment_id, context.clock.now())
+    return await delegation.withdraw(session, Visibility(principal), entrustment_id, context.clock.now())

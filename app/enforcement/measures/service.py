@@ -13,9 +13,11 @@ from app.assets import service as assets
 from app.audit.notes import Note, note
 from app.core.db.database import as_service, violated_constraint
 from app.core.errors import Conflict, InvalidInput, NotFound, NotPermitted
-from app.enforcement import measure_queries, queries, terms
+from app.enforcement import queries
 from app.enforcement.domain import RowFault, day_in_shanghai
 from app.enforcement.errors import RowsRefused
+from app.enforcement.measures import deadlines
+from app.enforcement.measures import queries as measure_queries
 from app.enforcement.schemas import MeasureIn, MeasureOut, RenewalOut, SeizureOut
 from app.enforcement.seizable import MeasureKind
 from app.enforcement.service import READ_ONLY, case_in_sight, case_to_change, grant_sight, lent_only
@@ -59,7 +61,7 @@ def _faults(orders: Iterable[MeasureIn], confirmed: set[int], today: date) -> It
     for index, order in enumerate(orders):
         if order.asset_id not in confirmed:
             yield RowFault(index, "asset_id", "expected a confirmed asset of this case")
-        fault = terms.term_fault(order.starts_on, order.ends_on)
+        fault = deadlines.term_fault(order.starts_on, order.ends_on)
         if fault:
             yield RowFault(index, "ends_on", fault)
         fault = _effect_fault(order.rank, order.starts_on, order.effective_on, today)
@@ -72,7 +74,7 @@ def _effect_fault(rank: int, starts_on: date, effective_on: date | None, today: 
         return None
     if rank == 1:
         return "a measure that is entered first does not wait: leave it out"
-    return terms.happened_fault(starts_on, effective_on, today)
+    return deadlines.happened_fault(starts_on, effective_on, today)
 
 
 def _refuse_overlaps(orders: Sequence[MeasureIn], standing: Iterable[Sequence[Any]]) -> None:
@@ -129,7 +131,7 @@ async def change_measure(
             raise NotPermitted(READ_ONLY)
         raise NotFound("There is no such measure in your sight.")
     today = day_in_shanghai(now)
-    over = terms.over_reason(row.ends_on, row.released_on, today)
+    over = deadlines.over_reason(row.ends_on, row.released_on, today)
     if over:
         raise Conflict(over, field=next(iter(changes), None))
     if changes.get("ends_on") is not None:
@@ -158,7 +160,7 @@ def _action(changes: Mapping[str, Any]) -> str:
 async def _renew(
     session: AsyncSession, row: MeasureRow, ends_on: date, visibility: Visibility, now: datetime
 ) -> None:
-    fault = terms.renewal_fault(row.ends_on, ends_on)
+    fault = deadlines.renewal_fault(row.ends_on, ends_on)
     if fault:
         raise InvalidInput(f"ends_on: {fault}", field="ends_on")
     session.add(
@@ -181,7 +183,7 @@ async def _renew(
 
 
 async def _release(session: AsyncSession, row: MeasureRow, released_on: date, now: datetime) -> None:
-    fault = terms.happened_fault(row.starts_on, released_on, day_in_shanghai(now))
+    fault = deadlines.happened_fault(row.starts_on, released_on, day_in_shanghai(now))
     if fault:
         raise InvalidInput(f"released_on: {fault}", field="released_on")
     row.released_on = released_on
@@ -241,7 +243,7 @@ async def seizures_of(
             ends_on=row.ends_on,
             released_on=row.released_on,
             effective_on=row.effective_on,
-            in_force=row.starts_on <= today and terms.over_reason(row.ends_on, row.released_on, today) is None,
+            in_force=row.starts_on <= today and deadlines.over_reason(row.ends_on, row.released_on, today) is None,
             case_number=case_number if row.case_id in told else None,
             court_name=courts[court_id].name if row.case_id in told else None,
         )

@@ -1,0 +1,1 @@
+"""What a case gives to others: planning assignments and entrustments."""

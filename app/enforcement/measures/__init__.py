@@ -1,0 +1,1 @@
+"""Seizure measures and their deadlines."""
