@@ -13,11 +13,11 @@ from app.core.clock import Clock, in_shanghai
 from app.core.context import Context
 from app.core.db.database import SERVICE, Database
 from app.core.errors import InvalidInput
-from app.core.export_csv import to_csv
-from app.core.export_stamp import Stamp, new_export_id
-from app.core.exports import content_digest, written
 from app.core.metrics import Metrics
 from app.core.settings import Settings
+from app.exports.csv_file import to_csv
+from app.exports.digest import content_digest, written
+from app.exports.stamp import Stamp, new_export_id
 from app.telemetry.retention_terms import KEPT, Term, last_deletions, terms_of
 from app.tracking import subject
 from app.tracking.subject_rows import report_rows

@@ -8,10 +8,10 @@ import typer
 from rich.console import Console
 
 from app.core.errors import AppError
-from app.core.export_csv import read_csv
-from app.core.exports import Cell, Checked, check_rows
-from app.core.html_tables import read_rows
-from app.core.workbooks import read_first_sheet
+from app.exports.csv_file import read_csv
+from app.exports.digest import Cell, Checked, check_rows
+from app.exports.html_tables import read_rows
+from app.exports.workbooks import read_first_sheet
 
 exports_app = typer.Typer(help="Files that left the service.", no_args_is_help=True)
 

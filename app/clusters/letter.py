@@ -13,9 +13,9 @@ import xlsxwriter
 
 from app.clusters.schemas import DistributionOut, DistributionRowOut, MainOut, TallyOut
 from app.core.clock import in_shanghai
-from app.core.export_csv import to_csv as rows_to_csv
-from app.core.export_stamp import Stamp
-from app.core.exports import DIGEST_LABEL, Cell, content_digest
+from app.exports.csv_file import to_csv as rows_to_csv
+from app.exports.digest import DIGEST_LABEL, Cell, content_digest
+from app.exports.stamp import Stamp
 
 
 class _Column(NamedTuple):

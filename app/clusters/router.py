@@ -12,10 +12,10 @@ from app.clusters.filters import MAX_WKT_CHARS
 from app.clusters.letter import to_csv, to_xlsx
 from app.clusters.schemas import ClusterParametersOut, ClustersOut, DistributionOut, to_json
 from app.core.clock import in_shanghai
-from app.core.export_headers import export_headers, repr_digest
 from app.core.web.examples import load_example
 from app.core.web.parameters import InContext, Moment
 from app.core.web.schema_types import Duration, Key
+from app.exports.headers import export_headers, repr_digest
 from app.identity.position_reads import CasePositionSession, CasePositionSight, NamedCaseSession, NamedCaseSight
 from app.jurisdictions.service import InLayer
 

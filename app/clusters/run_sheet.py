@@ -13,11 +13,11 @@ import numpy as np
 
 from app.clusters.domain import CONFIDENCES, NOWHERE, PRESENCES, CaseScene, Presence
 from app.core.clock import in_shanghai
-from app.core.export_stamp import Stamp
-from app.core.exports import Cell, content_digest
 from app.core.geo.datum import CoordSystem, Inside, from_wgs84
-from app.core.html_tables import one_line
 from app.enforcement.seizable import State
+from app.exports.digest import Cell, content_digest
+from app.exports.html_tables import one_line
+from app.exports.stamp import Stamp
 from app.jurisdictions.domain import TerritoryInfo
 from app.telemetry.domain import doubt_names
 

@@ -7,8 +7,8 @@ Without scripts; the inline style is allowed by its SHA-256 in the Content-Secur
 from typing import Final
 
 from app.clusters.run_sheet import COLUMNS, RunSheet
-from app.core.exports import DIGEST_LABEL
 from app.core.web.templates import style_policy, templates_of
+from app.exports.digest import DIGEST_LABEL
 
 _TEMPLATES: Final = templates_of("app.clusters")
 _CLASSES: Final = ("no", "name", "place", "fix", "sure", "state")

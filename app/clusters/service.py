@@ -9,7 +9,6 @@ import shapely
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.domain import Visibility
-from app.assets.stamps import stamp_of
 from app.audit.notes import Note, note, note_export
 from app.clusters.clustering import Cluster, clusters_of
 from app.clusters.dbscan import IntArray
@@ -25,6 +24,7 @@ from app.core.context import Context
 from app.core.errors import InvalidInput
 from app.core.geo.geodesy import BoolArray
 from app.enforcement.seizable import State
+from app.exports.service import stamp_of
 from app.jurisdictions.errors import CourtNotFound
 from app.jurisdictions.service import LocatedLayer, court_by_id
 

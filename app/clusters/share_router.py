@@ -16,11 +16,11 @@ from app.assets.domain import half_width
 from app.clusters import run_sheets
 from app.clusters.run_sheet_page import HEADERS, not_found_page, pin_page, sheet_page
 from app.core.errors import NotFound, TooManyRequests
-from app.core.export_headers import repr_digest
 from app.core.web.paging import After, Limit, Page, decode_token, page_of
 from app.core.web.parameters import InContext
 from app.core.web.schema_types import Key
 from app.core.web.templates import HTML
+from app.exports.headers import repr_digest
 from app.identity.dependencies import May, ReadSession, WriteSession
 from app.jurisdictions.service import locators_of
 

@@ -7,15 +7,15 @@ from fastapi.responses import Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.domain import Permission, Principal, Visibility
-from app.assets.stamps import stamp_of
 from app.audit.notes import note_export
 from app.core.context import Context
-from app.core.export_csv import to_csv
-from app.core.export_headers import export_headers
-from app.core.exports import content_digest
 from app.core.web.paging import After, decode_token
 from app.core.web.parameters import InContext
 from app.core.web.schema_types import Key, Text
+from app.exports.csv_file import to_csv
+from app.exports.digest import content_digest
+from app.exports.headers import export_headers
+from app.exports.service import stamp_of
 from app.identity.dependencies import May, WriteSession
 from app.tracking import subject
 from app.tracking.subject_rows import report_rows

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from app.core.export_stamp import Stamp
-from app.core.exports import Cell
+from app.exports.digest import Cell
+from app.exports.stamp import Stamp
 from app.tracking.subject import moment
 from app.tracking.subject_schemas import SubjectAssetOut, SubjectGrantOut, SubjectReportOut
 

@@ -8,8 +8,8 @@ from datetime import date
 import openpyxl
 import pytest
 
-from app.core import workbooks
-from app.core.workbooks import read_first_sheet
+from app.exports import workbooks
+from app.exports.workbooks import read_first_sheet
 
 SHEET = "xl/worksheets/sheet1.xml"
 

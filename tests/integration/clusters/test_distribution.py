@@ -17,7 +17,7 @@ from sqlalchemy import text
 from app.cli.exports import check_file
 from app.core.clock import FixedClock
 from app.core.errors import AppError
-from app.core.exports import check_rows
+from app.exports.digest import check_rows
 from tests.api import Principals, counted_queries, problem_fields
 from tests.factories.cases import CaseAssets, seizure, strangers
 from tests.factories.constants import AT_SEA, CHANGNING, HONG_KONG, JIADING, KUNSHAN, NOW

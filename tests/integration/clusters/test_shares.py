@@ -19,7 +19,7 @@ from app.cli.exports import check_file
 from app.core.clock import FixedClock
 from app.core.db.database import SERVICE
 from app.core.errors import NotFound
-from app.core.html_tables import read_rows
+from app.exports.html_tables import read_rows
 from tests.api import ApiUser, Principals, problem_fields, services
 from tests.factories.cases import CaseAssets, assign, plate, share, vin
 from tests.factories.constants import CHANGNING, KUNSHAN, NOW

@@ -14,10 +14,10 @@ from app.clusters.distribution import distribute
 from app.clusters.domain import Presence, RollUpLevel
 from app.clusters.letter import Letter, compose, to_csv, to_xlsx
 from app.clusters.router import _preferred
-from app.core.export_csv import read_csv
-from app.core.export_stamp import Stamp
-from app.core.exports import Cell, check_rows
-from app.core.workbooks import read_first_sheet
+from app.exports.csv_file import read_csv
+from app.exports.digest import Cell, check_rows
+from app.exports.stamp import Stamp
+from app.exports.workbooks import read_first_sheet
 from tests.factories.constants import NOW
 from tests.factories.distribution import CHANGNING_COUNTY, HELD, KUNSHAN_COUNTY, WAITING, asset_spec, case_scene
 

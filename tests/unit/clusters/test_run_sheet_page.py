@@ -10,10 +10,10 @@ import pytest
 
 from app.clusters.run_sheet import NOTES, Entry, MapLink, RunSheet
 from app.clusters.run_sheet_page import HEADERS, not_found_page, pin_page, sheet_page
-from app.core.exports import check_rows
-from app.core.html_tables import read_rows
 from app.core.web.templates import templates_of
 from app.enforcement.seizable import State
+from app.exports.digest import check_rows
+from app.exports.html_tables import read_rows
 
 EVIL = "<script>alert('1')</script> \"><b onclick=x> &amp; {{ 7 * 7 }}"
 LINK = MapLink("高德 & Amap", "https://uri.amap.com/navigation?to=1,2&mode=car\"onclick='x'")

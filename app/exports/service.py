@@ -9,7 +9,7 @@ from app.access import service as access
 from app.access.domain import Principal, PrincipalKind, Role
 from app.assets.service import lessor_by_id
 from app.core.clock import Clock
-from app.core.export_stamp import Stamp, new_export_id
+from app.exports.stamp import Stamp, new_export_id
 from app.jurisdictions.service import court_by_id
 
 ROLE_WORDS: Final[Mapping[Role, str]] = {

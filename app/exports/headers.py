@@ -3,7 +3,7 @@
 import base64
 import hashlib
 
-from app.core.export_stamp import Stamp
+from app.exports.stamp import Stamp
 
 
 def repr_digest(body: bytes) -> dict[str, str]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from app.core.clock import in_shanghai
-from app.core.exports import Cell
+from app.exports.digest import Cell
 
 
 @dataclass(frozen=True, slots=True)

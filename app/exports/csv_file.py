@@ -4,7 +4,7 @@ import csv
 import io
 from collections.abc import Sequence
 
-from app.core.exports import _FORMULA_OPENERS, DIGEST_LABEL, Cell, written
+from app.exports.digest import _FORMULA_OPENERS, DIGEST_LABEL, Cell, written
 
 
 def to_csv(rows: Sequence[Sequence[Cell]], digest: str) -> bytes:

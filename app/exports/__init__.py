@@ -1,0 +1,1 @@
+"""Files that leave the service: stamp, digest, CSV, XLSX."""
