@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from psycopg import sql
 
 from app.core.errors import AppError
-from app.telemetry.pgcopy import HEADER, PG_EPOCH_US, TRAILER, FixedRow
+from app.telemetry.pings.pgcopy import HEADER, PG_EPOCH_US, TRAILER, FixedRow
 from benchmarks.pings import Load
 
 _COUNTY: Final = 310_105

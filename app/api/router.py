@@ -13,7 +13,7 @@ from app.identity.router import router as access
 from app.ingest.router import router as ingest
 from app.jurisdictions.router import router as jurisdictions
 from app.telemetry.aemp_router import router as aemp
-from app.telemetry.router import router as telemetry
+from app.telemetry.feeds.router import router as telemetry
 from app.tracking.router import router as tracking
 from app.tracking.subject_router import router as subject
 

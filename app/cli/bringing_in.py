@@ -25,8 +25,8 @@ from app.ingest.service import Ingest
 from app.jurisdictions import service as jurisdictions
 from app.jurisdictions.loading import service as loading
 from app.localdb.cluster import ClusterUrls
-from app.telemetry.batch_service import territories_of
-from app.telemetry.ping_files import Reading, read_batches
+from app.telemetry.formats.ping_files import Reading, read_batches
+from app.telemetry.pings.service import territories_of
 
 ROWS_PER_BATCH = 5_000
 SHOWN_REJECTIONS = 5

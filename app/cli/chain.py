@@ -9,7 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from app.core.db.database import Database
 from app.core.errors import AppError
 from app.core.settings import Settings
-from app.telemetry.batches import FIRST_LINK, ChainFault, head_of, verify
+from app.telemetry.pings.batches import FIRST_LINK, ChainFault, head_of, verify
 
 _STATEMENT_TIMEOUT_S: Final = 3600
 

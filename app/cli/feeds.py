@@ -15,8 +15,8 @@ from app.assets.service import lessor_by_id, lessor_named
 from app.cli.operator import OPERATOR, ask, moment
 from app.core.context import Context
 from app.core.geo.datum import CoordSystem
-from app.telemetry import quality, service
-from app.telemetry.schemas import FeedIn, FeedOut, FeedQualityOut
+from app.telemetry.feeds import quality, service
+from app.telemetry.feeds.schemas import FeedIn, FeedOut, FeedQualityOut
 
 feeds_app = typer.Typer(help="Sources of pings, and how well they work.", no_args_is_help=True)
 console = Console(highlight=False, width=None if sys.stdout.isatty() else 118)

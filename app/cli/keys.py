@@ -17,7 +17,7 @@ from app.core.settings import Settings
 from app.identity.keys.credentials import authenticate, create_key, principal_for
 from app.identity.keys.service import check_scopes
 from app.jurisdictions.service import court_by_code
-from app.telemetry.service import must_be_feed_of
+from app.telemetry.feeds.service import must_be_feed_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,7 @@ from app.localdb import background_service
 from app.localdb.cluster import APPLICATION, ClusterUrls, LocalCluster, database_urls, service_url
 from app.localdb.postgres import ClusterError
 from app.main import create_app
-from app.telemetry.ping_files import Reading
+from app.telemetry.formats.ping_files import Reading
 from app.worker.process import background_work, work_until_stopped
 
 _GC_THRESHOLD = (200_000, 50, 1000)

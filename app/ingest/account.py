@@ -8,8 +8,8 @@ import numpy as np
 from app.core.geo.datum import TRANSFORM_VERSION
 from app.ingest.prepared import Prepared
 from app.ingest.schemas import ReceiptOut
-from app.telemetry import batches, store
 from app.telemetry.domain import Doubt, Mask, Small
+from app.telemetry.pings import batches, store
 
 
 def acknowledged(

@@ -16,7 +16,7 @@ from typing import Final
 import httpx
 
 from app.core.web.outbound import same_origin
-from app.telemetry.aemp import AempPage
+from app.telemetry.formats.aemp import AempPage
 
 FULL_PAGE: Final = 100
 """Machines on a full page; a page without any links that is full may have a successor."""

@@ -24,7 +24,7 @@ from app.ingest.aemp_tokens import TokenCache
 from app.ingest.schemas import ReceiptOut
 from app.telemetry import aemp_service
 from app.telemetry.aemp_domain import DueSource, Tally, advanced, bound_to, is_new
-from app.telemetry.rows import Decoded, PingRow
+from app.telemetry.formats.ping_row import Decoded, PingRow
 
 StorePings = Callable[[int, int, Decoded, bytes, str], Awaitable[ReceiptOut]]
 """Takes in a batch and returns after its commit: lessor, feed, rows, the page they came in, its content type."""

@@ -23,8 +23,8 @@ from app.ingest import signatures
 from app.ingest.entrance import Body, content_type_of, read_any_body, wire_bytes
 from app.ingest.schemas import ReceiptOut
 from app.ingest.service import Decoder, ingest_of
-from app.telemetry import flespi, osmand, owntracks, traccar
 from app.telemetry.domain import RejectCode
+from app.telemetry.formats import flespi, osmand, owntracks, traccar
 
 _FORM: Final = "application/x-www-form-urlencoded"
 PREFIX: Final = "/v1/feeds/"

@@ -15,7 +15,7 @@ from app.ingest.parcel import Parcel
 from app.ingest.prepared import Prepared
 from app.ingest.schemas import ReceiptOut
 from app.ingest.writing import Attempt, Contradicted, Overtaken, Shared, StaleFleet, StoredBefore, write
-from app.telemetry import store
+from app.telemetry.pings import store
 
 _CONNECT_TIMEOUT_S: Final = 5
 _STATEMENT_TIMEOUT_MS: Final = 60_000

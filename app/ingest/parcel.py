@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from app.core.geo.datum import CoordSystem
-from app.telemetry.rows import Decoded
+from app.telemetry.formats.ping_row import Decoded
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,6 @@ from app.core.geo.datum import CoordSystem, to_wgs84
 from app.core.settings import Settings
 from app.ingest.parcel import Parcel
 from app.jurisdictions.service import LocatedLayer
-from app.telemetry.columns import gather
 from app.telemetry.domain import (
     DATUM_CODES,
     E7,
@@ -38,6 +37,7 @@ from app.telemetry.domain import (
     Small,
     Source,
 )
+from app.telemetry.pings.columns import gather
 
 NULL_ISLAND_DEG: Final = 0.001
 """A receiver without a fix sends zeros; some add the noise of the last digit. 0.001 degrees are 111 m of open sea."""

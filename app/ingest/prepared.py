@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from app.ingest.parcel import Parcel
 from app.ingest.path import Surroundings, judge
-from app.telemetry import batches, store
 from app.telemetry.domain import PlacedFixes
+from app.telemetry.pings import batches, store
 
 
 @dataclass(frozen=True, slots=True)

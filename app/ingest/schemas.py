@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from app.telemetry.rows import PingRow
+from app.telemetry.formats.ping_row import PingRow
 
 Status = Literal["stored", "duplicate", "doubted", "rejected"]
 

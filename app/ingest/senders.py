@@ -13,7 +13,7 @@ from app.core.errors import TooManyRequests
 from app.core.geo.datum import CoordSystem
 from app.core.limits.token_bucket import Bucket
 from app.core.ttl_cache import Remembered
-from app.telemetry.service import feed_by_id, hmac_secret_of
+from app.telemetry.feeds.service import feed_by_id, hmac_secret_of
 
 REMEMBERED_S: Final = 0.5
 """A change of a feed counts at every entrance after this, seconds."""

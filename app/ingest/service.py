@@ -21,9 +21,9 @@ from app.ingest.schemas import ReceiptOut, ReceiptRowOut
 from app.ingest.senders import FeedRules, Senders
 from app.ingest.writer import GroupWriter
 from app.jurisdictions.service import LocatorProvider
-from app.telemetry import json_pings
-from app.telemetry.batch_service import acknowledged_batch
-from app.telemetry.rows import Arrival, Decoded
+from app.telemetry.formats import json_pings
+from app.telemetry.formats.ping_row import Arrival, Decoded
+from app.telemetry.pings.service import acknowledged_batch
 
 Decoder = Callable[[Arrival, int], Decoded]
 """Reads a body of some format: ``(arrival, most rows)``."""

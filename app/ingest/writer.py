@@ -28,7 +28,7 @@ from app.ingest.receipt import unstorable
 from app.ingest.schemas import ReceiptOut
 from app.ingest.writing import Shared
 from app.jurisdictions.service import LocatorProvider
-from app.telemetry.rows import Decoded
+from app.telemetry.formats.ping_row import Decoded
 from app.tracking.beliefs import Beliefs
 
 _log = structlog.get_logger("leasetrace.ingest")

@@ -16,9 +16,9 @@ from app.ingest.account import acknowledged, feed_counts
 from app.ingest.prepared import Prepared
 from app.ingest.receipt import make_receipts
 from app.ingest.schemas import ReceiptOut
-from app.telemetry import batches, store
 from app.telemetry.domain import BLOCKING, NO_INT, NO_TIME_US, Doubt, Float, Int, Mask, PlacedFixes, Small
-from app.telemetry.rows import PingRow, within_size
+from app.telemetry.formats.ping_row import PingRow, within_size
+from app.telemetry.pings import batches, store
 from app.tracking import advancing
 from app.tracking.beliefs import NO_ASSET, Beliefs, Moves, Verdict, slack_of
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from app.telemetry.rows import PingRow
+from app.telemetry.formats.ping_row import PingRow
 
 DEFAULT_INTERVAL: Final = timedelta(minutes=15)
 """How often a source is polled unless told otherwise: Trackunit answers one request an address in that time."""

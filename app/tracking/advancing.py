@@ -14,7 +14,7 @@ from psycopg import AsyncConnection, sql
 
 from app.core.clock import EPOCH
 from app.telemetry.domain import NO_TIME_US, Small
-from app.telemetry.store import DAY_END, ELSEWHERE, HEAD
+from app.telemetry.pings.store import DAY_END, ELSEWHERE, HEAD
 from app.tracking.beliefs import Belief, Candidate
 
 MEMBERS: Final = (

@@ -13,9 +13,9 @@ from app.core.db.database import SERVICE
 from app.identity.sessions.service import forget_ended
 from app.ingest.aemp_poller import poll_due
 from app.jurisdictions.errors import BoundariesNotLoaded
-from app.telemetry import partitions
 from app.telemetry import retention as telemetry_retention
-from app.telemetry.silence import check_silence
+from app.telemetry.feeds.silence import check_silence
+from app.telemetry.pings import partitions
 from app.tracking import late, reattributing
 from app.tracking import retention as tracking_retention
 from app.tracking.datum_following import DatumCheck

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from app.core.errors import InvalidInput, MalformedRequest, TooLarge
 from app.telemetry.domain import RejectCode
-from app.telemetry.rows import MAX_EXTRA_BYTES, Arrival, Decoded, PingRow
+from app.telemetry.formats.ping_row import MAX_EXTRA_BYTES, Arrival, Decoded, PingRow
 
 RECEIVED_AT = datetime(2026, 11, 23, 4, 0, 7, tzinfo=UTC)
 MAX_ROWS = 50

@@ -15,7 +15,7 @@ from app.core.clock import SystemClock
 from app.core.db.database import SERVICE, Database
 from app.core.geo.datum import CoordSystem
 from app.core.settings import Settings
-from app.telemetry.ping_files import Reading
+from app.telemetry.formats.ping_files import Reading
 
 DATA = Path(app.__file__).parents[2] / "shared" / "data" / "trajectories"
 pytestmark = pytest.mark.skipif(

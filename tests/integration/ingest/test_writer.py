@@ -16,7 +16,7 @@ from app.core.geo.datum import CoordSystem
 from app.ingest.parcel import Parcel
 from app.ingest.writer import GroupWriter
 from app.telemetry.domain import RejectCode, Rejection
-from app.telemetry.rows import Decoded, PingRow
+from app.telemetry.formats.ping_row import Decoded, PingRow
 from tests.api import ApiUser, Principals, context_of, services
 from tests.factories.constants import NOW
 

@@ -11,7 +11,7 @@ from app.cli.feeds import length, percent, print_quality
 from app.cli.main import cli
 from app.cli.operator import moment
 from app.localdb.cluster import ClusterUrls
-from app.telemetry.schemas import FeedQualityOut
+from app.telemetry.feeds.schemas import FeedQualityOut
 from tests.api import Principals
 from tests.factories.constants import NOW
 from tests.factories.devices import make_feed, register_truck

@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from app.core.clock import FixedClock
 from app.core.context import Context
 from app.core.db.database import SERVICE
-from app.telemetry.silence import SilenceChange, check_silence
+from app.telemetry.feeds.silence import SilenceChange, check_silence
 from tests.api import ApiUser, Principals, context_of, counted_queries
 from tests.factories.constants import NOW
 from tests.factories.devices import make_feed

@@ -7,7 +7,7 @@ from psycopg import sql
 from structlog.testing import capture_logs
 
 from app.localdb.cluster import ClusterUrls
-from app.telemetry import partitions
+from app.telemetry.pings import partitions
 from app.worker.loop import Surroundings
 from tests.database import OwnerDatabase
 from tests.factories.constants import CHANGNING, DAY, NOW

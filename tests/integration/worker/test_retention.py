@@ -9,7 +9,8 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.localdb.cluster import ClusterUrls
-from app.telemetry import batches, retention
+from app.telemetry import retention
+from app.telemetry.pings import batches
 from app.tracking.service import positions_as_of
 from app.worker.jobs import JOBS
 from app.worker.loop import Surroundings

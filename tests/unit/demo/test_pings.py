@@ -12,9 +12,9 @@ from app.demo import defects
 from app.demo.fleet import Demo, fresh_rows
 from app.demo.pings import BATCH_ROWS, NOT_TOLD, batches
 from app.demo.signals import DRIFT_M, DRIFT_MEMORY, drift_m
-from app.telemetry.columns import gather
 from app.telemetry.domain import NO_INT
-from app.telemetry.json_pings import decode
+from app.telemetry.formats.json_pings import decode
+from app.telemetry.pings.columns import gather
 from tests.factories.constants import NOW
 
 NOW_S = int(NOW.timestamp())

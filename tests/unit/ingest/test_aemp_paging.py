@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.ingest.aemp_paging import LeavesOrigin, Step, first_step, next_step, page_url
-from app.telemetry.aemp import AempPage
+from app.telemetry.formats.aemp import AempPage
 
 BASE = "https://maker.example/iso15143"
 

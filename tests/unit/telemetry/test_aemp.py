@@ -15,9 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.core.errors import AppError, MalformedRequest, TooLarge, UnsupportedMedia
-from app.telemetry.aemp import AempPage, decode_page
 from app.telemetry.domain import RejectCode
-from app.telemetry.rows import PingRow
+from app.telemetry.formats.aemp import AempPage, decode_page
+from app.telemetry.formats.ping_row import PingRow
 
 EARLIEST, LATEST = datetime(1990, 1, 1), datetime(2100, 1, 1)  # noqa: DTZ001 hypothesis adds the zone
 JSON, XML = "application/json", "application/xml"

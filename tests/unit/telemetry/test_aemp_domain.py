@@ -16,7 +16,7 @@ from app.telemetry.aemp_domain import (
     is_new,
     next_poll_at,
 )
-from app.telemetry.rows import PingRow
+from app.telemetry.formats.ping_row import PingRow
 
 NOW = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -11,10 +11,10 @@ from zoneinfo import ZoneInfo
 import msgspec
 import pytest
 
-from app.telemetry import aemp, flespi, json_pings, osmand, owntracks, traccar
 from app.telemetry.domain import BLOCKING, Doubt, RejectCode
-from app.telemetry.ping_files import Reading, read_batches
-from app.telemetry.rows import Arrival, PingRow
+from app.telemetry.formats import aemp, flespi, json_pings, osmand, owntracks, traccar
+from app.telemetry.formats.ping_files import Reading, read_batches
+from app.telemetry.formats.ping_row import Arrival, PingRow
 
 PAPER = Path(__file__).resolve().parents[3] / "docs" / "formats.md"
 EXAMPLE = re.compile(

@@ -3,8 +3,8 @@ from datetime import UTC, datetime
 import pytest
 
 from app.telemetry.domain import RejectCode
-from app.telemetry.flespi import decode
-from app.telemetry.rows import PingRow
+from app.telemetry.formats.flespi import decode
+from app.telemetry.formats.ping_row import PingRow
 from tests.factories.messages import FLESPI, MAX_ROWS, Json, arrival, read_by, reason_by, with_change
 
 read = read_by(decode)

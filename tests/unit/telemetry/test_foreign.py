@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.core.errors import InvalidInput, MalformedRequest, TooLarge
-from app.telemetry import flespi, osmand, owntracks, traccar
 from app.telemetry.domain import RejectCode
+from app.telemetry.formats import flespi, osmand, owntracks, traccar
 from tests.factories.messages import (
     FLESPI,
     MAX_ROWS,

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.core.errors import InvalidInput, MalformedRequest, TooLarge
-from app.telemetry.columns import gather
 from app.telemetry.domain import NO_INT, NO_TIME_US, RejectCode, Reports, Source
-from app.telemetry.json_pings import decode
-from app.telemetry.rows import Decoded
+from app.telemetry.formats.json_pings import decode
+from app.telemetry.formats.ping_row import Decoded
+from app.telemetry.pings.columns import gather
 
 GOOD: dict[str, Any] = {
     "device_id": "860123456789012",

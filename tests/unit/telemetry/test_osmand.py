@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from app.core.errors import MalformedRequest
 from app.telemetry.domain import RejectCode
-from app.telemetry.osmand import decode
-from app.telemetry.rows import Decoded, PingRow
+from app.telemetry.formats.osmand import decode
+from app.telemetry.formats.ping_row import Decoded, PingRow
 from tests.factories.messages import (
     MAX_ROWS,
     ODD,

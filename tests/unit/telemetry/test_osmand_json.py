@@ -4,8 +4,8 @@ import pytest
 
 from app.core.errors import MalformedRequest
 from app.telemetry.domain import RejectCode
-from app.telemetry.osmand import decode
-from app.telemetry.rows import PingRow
+from app.telemetry.formats.osmand import decode
+from app.telemetry.formats.ping_row import PingRow
 from tests.factories.messages import MAX_ROWS, OSMAND, RECEIVED_AT, Json, arrival, read_by, reason_by, with_change
 
 read = read_by(decode)

@@ -3,8 +3,8 @@ from datetime import UTC, datetime
 import pytest
 
 from app.telemetry.domain import RejectCode
-from app.telemetry.owntracks import decode
-from app.telemetry.rows import Decoded, PingRow
+from app.telemetry.formats.owntracks import decode
+from app.telemetry.formats.ping_row import Decoded, PingRow
 from tests.factories.messages import MAX_ROWS, OWNTRACKS, arrival, read_by, reason_by, with_change
 
 read = read_by(decode)

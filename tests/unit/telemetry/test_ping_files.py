@@ -9,10 +9,10 @@ from pyarrow import parquet
 
 from app.core.errors import InvalidInput, MalformedRequest
 from app.core.geo.datum import CoordSystem
-from app.telemetry.columns import gather
 from app.telemetry.domain import NO_TIME_US
-from app.telemetry.json_pings import decode
-from app.telemetry.ping_files import Reading, read_batches
+from app.telemetry.formats.json_pings import decode
+from app.telemetry.formats.ping_files import Reading, read_batches
+from app.telemetry.pings.columns import gather
 
 GPX = """<?xml version="1.0"?>
 <gpx version="1.1" xmlns="http://www.topografix.com/GPX/1/1"><trk><name>truck-7</name><trkseg>

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from app.telemetry.rows import MAX_EXTRA_BYTES, within_size
+from app.telemetry.formats.ping_row import MAX_EXTRA_BYTES, within_size
 
 OVERHEAD = len('{"a":""}')
 

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from app.core.geo.datum import CoordSystem
-from app.telemetry.batches import FIRST_LINK, link_of
-from app.telemetry.columns import gather
 from app.telemetry.domain import Fixes, PlacedFixes
-from app.telemetry.pgcopy import FixedRow
-from app.telemetry.rows import Decoded, PingRow
-from app.telemetry.store import days_of, next_variant, order, variant_of
+from app.telemetry.formats.ping_row import Decoded, PingRow
+from app.telemetry.pings.batches import FIRST_LINK, link_of
+from app.telemetry.pings.columns import gather
+from app.telemetry.pings.pgcopy import FixedRow
+from app.telemetry.pings.store import days_of, next_variant, order, variant_of
 
 AT = datetime(2026, 11, 23, 4, tzinfo=UTC)
 

@@ -5,8 +5,8 @@ import pytest
 
 from app.core.errors import MalformedRequest
 from app.telemetry.domain import RejectCode
-from app.telemetry.rows import PingRow
-from app.telemetry.traccar import decode
+from app.telemetry.formats.ping_row import PingRow
+from app.telemetry.formats.traccar import decode
 from tests.factories.messages import MAX_ROWS, TRACCAR, Json, arrival, read_by, reason_by, with_change
 
 read = read_by(decode)

@@ -11,8 +11,8 @@ import msgspec
 
 from app.core.errors import InvalidInput, MalformedRequest, TooLarge
 from app.telemetry.domain import Rejection
-from app.telemetry.reading import NotAFix, malformed
-from app.telemetry.rows import Decoded, PingRow
+from app.telemetry.formats.field_parsers import NotAFix, malformed
+from app.telemetry.formats.ping_row import Decoded, PingRow
 
 _Message = TypeVar("_Message")
 _SECRET: Final = re.compile(

@@ -26,9 +26,8 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from app.telemetry import traccar_attributes
-from app.telemetry.messages import json_rows, leftover, members, read_rows
-from app.telemetry.reading import (
+from app.telemetry.formats import traccar_attributes
+from app.telemetry.formats.field_parsers import (
     KMH_PER_KNOT,
     MILLISECOND,
     accuracy_m,
@@ -43,7 +42,8 @@ from app.telemetry.reading import (
     number,
     words,
 )
-from app.telemetry.rows import Arrival, Decoded, PingRow, within_size
+from app.telemetry.formats.message_parsing import json_rows, leftover, members, read_rows
+from app.telemetry.formats.ping_row import Arrival, Decoded, PingRow, within_size
 
 _USED: Final = frozenset(
     {

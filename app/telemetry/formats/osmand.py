@@ -29,9 +29,8 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from app.core.errors import MalformedRequest
-from app.telemetry import traccar_attributes
-from app.telemetry.messages import json_rows, leftover, members, read_rows, text_of
-from app.telemetry.reading import (
+from app.telemetry.formats import traccar_attributes
+from app.telemetry.formats.field_parsers import (
     KMH_PER_KNOT,
     KMH_PER_MPS,
     MILLISECOND,
@@ -47,7 +46,8 @@ from app.telemetry.reading import (
     nested,
     number,
 )
-from app.telemetry.rows import Arrival, Decoded, PingRow, within_size
+from app.telemetry.formats.message_parsing import json_rows, leftover, members, read_rows, text_of
+from app.telemetry.formats.ping_row import Arrival, Decoded, PingRow, within_size
 
 _NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d{1,3})?", re.ASCII | re.IGNORECASE)
 _LONGEST_NUMBER: Final = 40

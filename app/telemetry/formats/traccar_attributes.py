@@ -6,7 +6,7 @@ Names and units as in Traccar's ``org.traccar.model.Position`` (the ``KEY_`` con
 from collections.abc import Mapping
 from typing import Any, Final, Literal, TypedDict
 
-from app.telemetry.reading import count, flag, number, supply, words
+from app.telemetry.formats.field_parsers import count, flag, number, supply, words
 
 USED: Final = frozenset(
     {

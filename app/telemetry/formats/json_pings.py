@@ -12,7 +12,7 @@ import msgspec
 
 from app.core.errors import InvalidInput, MalformedRequest, TooLarge
 from app.telemetry.domain import RejectCode, Rejection
-from app.telemetry.rows import Decoded, PingRow, within_size
+from app.telemetry.formats.ping_row import Decoded, PingRow, within_size
 
 _rows = msgspec.json.Decoder(list[PingRow])
 _row = msgspec.json.Decoder(PingRow)

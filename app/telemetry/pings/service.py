@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.domain import Visibility
 from app.core.errors import NotFound
-from app.telemetry import batch_queries
+from app.telemetry.pings import queries as batch_queries
 from app.telemetry.tables import PingBatchRow
 
 

@@ -10,9 +10,9 @@ from app.access.domain import Visibility
 from app.core.context import Context
 from app.core.errors import InvalidInput, NotFound
 from app.core.settings import Settings
-from app.telemetry import queries
 from app.telemetry.domain import Doubt
-from app.telemetry.schemas import DoubtShareOut, FeedHourOut, FeedQualityOut, SilentDeviceOut, SilentDevicesOut
+from app.telemetry.feeds import queries
+from app.telemetry.feeds.schemas import DoubtShareOut, FeedHourOut, FeedQualityOut, SilentDeviceOut, SilentDevicesOut
 from app.telemetry.tables import FeedHourRow, FeedRow
 
 MAX_WINDOW: Final = timedelta(days=31)

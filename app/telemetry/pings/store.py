@@ -19,7 +19,7 @@ from psycopg.types.json import Jsonb
 from app.core.clock import EPOCH
 from app.core.db.database import sql_file
 from app.telemetry.domain import NO_INT, NO_TIME_US, Doubt, Int, PlacedFixes, Small
-from app.telemetry.pgcopy import HEADER, TRAILER, FixedRow, pg_micros
+from app.telemetry.pings.pgcopy import HEADER, TRAILER, FixedRow, pg_micros
 
 HEAD: Final = 1
 """Role of a staged ping that becomes the current position of its asset and device."""

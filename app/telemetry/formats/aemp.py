@@ -18,7 +18,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal
 
 from app.core.errors import MalformedRequest, TooLarge
-from app.telemetry.aemp_nodes import (
+from app.telemetry.domain import RejectCode, Rejection
+from app.telemetry.formats.aemp_nodes import (
     as_number,
     as_text,
     as_time,
@@ -29,8 +30,7 @@ from app.telemetry.aemp_nodes import (
     parse,
     shown,
 )
-from app.telemetry.domain import RejectCode, Rejection
-from app.telemetry.rows import PingRow
+from app.telemetry.formats.ping_row import PingRow
 
 MAX_MACHINES: Final = 10_000
 """Machines on a page; the standard's pages have 100."""

@@ -12,8 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.access.domain import Visibility
 from app.core.context import Context
 from app.core.web.paging import Page, page_of
-from app.telemetry import queries
-from app.telemetry.schemas import FeedAlertOut
+from app.telemetry.feeds import queries
+from app.telemetry.feeds.schemas import FeedAlertOut
 
 _log = structlog.get_logger("leasetrace.telemetry")
 

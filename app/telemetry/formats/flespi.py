@@ -19,8 +19,7 @@ from typing import Any, Final
 
 import msgspec
 
-from app.telemetry.messages import json_rows, leftover, members, read_rows
-from app.telemetry.reading import (
+from app.telemetry.formats.field_parsers import (
     SECOND,
     count,
     degrees,
@@ -32,7 +31,8 @@ from app.telemetry.reading import (
     supply,
     words,
 )
-from app.telemetry.rows import Arrival, Decoded, PingRow, within_size
+from app.telemetry.formats.message_parsing import json_rows, leftover, members, read_rows
+from app.telemetry.formats.ping_row import Arrival, Decoded, PingRow, within_size
 
 _USED: Final = frozenset(
     {

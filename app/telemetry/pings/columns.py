@@ -21,7 +21,7 @@ from app.telemetry.domain import (
     Small,
     Source,
 )
-from app.telemetry.rows import Decoded, PingRow
+from app.telemetry.formats.ping_row import Decoded, PingRow
 
 _FIELDS: Final = [field.name for field in msgspec.structs.fields(PingRow)]
 _DATUMS: Final[dict[str | None, int]] = {None: 0, **{str(k): v for k, v in DATUM_CODES.items()}}

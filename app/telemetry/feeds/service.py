@@ -17,8 +17,8 @@ from app.core.errors import Conflict, InvalidInput, NotFound
 from app.core.geo.datum import CoordSystem
 from app.core.settings import Settings
 from app.core.web.paging import Page, page_of
-from app.telemetry import queries
-from app.telemetry.schemas import FeedIn, FeedOut, FeedSecretOut
+from app.telemetry.feeds import queries
+from app.telemetry.feeds.schemas import FeedIn, FeedOut, FeedSecretOut
 from app.telemetry.tables import FeedRow
 
 _SECRET_BYTES: Final = 32

@@ -17,8 +17,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from app.telemetry.messages import json_rows, leftover, members, read_rows
-from app.telemetry.reading import (
+from app.telemetry.formats.field_parsers import (
     SECOND,
     NotAFix,
     accuracy_m,
@@ -33,7 +32,8 @@ from app.telemetry.reading import (
     number,
     supply,
 )
-from app.telemetry.rows import Arrival, Decoded, PingRow, within_size
+from app.telemetry.formats.message_parsing import json_rows, leftover, members, read_rows
+from app.telemetry.formats.ping_row import Arrival, Decoded, PingRow, within_size
 
 _PREFIX: Final = "owntracks/"
 _USED: Final = frozenset(

@@ -9,9 +9,9 @@ from app.core.web.paging import After, Limit, Page, decode_token
 from app.core.web.parameters import InContext, Moment
 from app.core.web.schema_types import Key
 from app.identity.dependencies import ReadSession, WriteSession
-from app.telemetry import quality, service, silence
 from app.telemetry.dependencies import MayReadFeeds, MayWriteFeeds
-from app.telemetry.schemas import FeedAlertOut, FeedChangeIn, FeedIn, FeedOut, FeedQualityOut, FeedSecretOut
+from app.telemetry.feeds import quality, service, silence
+from app.telemetry.feeds.schemas import FeedAlertOut, FeedChangeIn, FeedIn, FeedOut, FeedQualityOut, FeedSecretOut
 
 router = APIRouter(tags=["telemetry"])
 

@@ -1,0 +1,1 @@
+"""Feeds: registration, quality, silence."""

@@ -1,0 +1,1 @@
+"""The ping store: columns, COPY, batches, partitions."""
