@@ -29,7 +29,7 @@ from app.ingest.schemas import ReceiptOut
 from app.ingest.writing import Shared
 from app.jurisdictions.service import LocatorProvider
 from app.telemetry.formats.ping_row import Decoded
-from app.tracking.beliefs import Beliefs
+from app.tracking.live.last_known import Beliefs
 
 _log = structlog.get_logger("leasetrace.ingest")
 _HANDS: Final = 3

@@ -19,8 +19,8 @@ from app.ingest.schemas import ReceiptOut
 from app.telemetry.domain import BLOCKING, NO_INT, NO_TIME_US, Doubt, Float, Int, Mask, PlacedFixes, Small
 from app.telemetry.formats.ping_row import PingRow, within_size
 from app.telemetry.pings import batches, store
-from app.tracking import advancing
-from app.tracking.beliefs import NO_ASSET, Beliefs, Moves, Verdict, slack_of
+from app.tracking.live import update_positions
+from app.tracking.live.last_known import NO_ASSET, Beliefs, Moves, Verdict, slack_of
 
 
 class StaleFleet(Exception):
@@ -189,7 +189,7 @@ async def _judge_in_turn(
     unknown = beliefs.unknown(moves)
     if len(unknown[0]):
         beliefs.learn(
-            await advancing.read_beliefs(connection, *unknown, _stored_slack(settings), locked=attempt.locked)
+            await update_positions.read_beliefs(connection, *unknown, _stored_slack(settings), locked=attempt.locked)
         )
     verdict = beliefs.judge(moves)
     await _check_doubted(connection, moves, verdict, beliefs, settings)
@@ -214,14 +214,14 @@ async def _check_doubted(
         return
     device_id, first = np.unique(moves.device_id[rows], return_index=True)
     asset_id = moves.asset_id[rows[first]]
-    found = await advancing.read_beliefs(connection, asset_id, device_id, _stored_slack(settings), locked=True)
+    found = await update_positions.read_beliefs(connection, asset_id, device_id, _stored_slack(settings), locked=True)
     stored = {belief.device_id: belief.fixed_us for belief in found}
     believed = zip(device_id.tolist(), beliefs.believed_us(device_id).tolist(), strict=True)
     if any(stored.get(device, NO_TIME_US) != us for device, us in believed):
         raise Overtaken
 
 
-def _stored_slack(settings: Settings) -> advancing.SlackOf:
+def _stored_slack(settings: Settings) -> update_positions.SlackOf:
     def slack(source: int, accuracy_m: float | None) -> float:
         accuracy: Float = np.array([np.nan if accuracy_m is None else accuracy_m])
         return float(slack_of(np.array([source], dtype=np.int32), accuracy, settings)[0])
@@ -285,7 +285,7 @@ async def _advance(connection: AsyncConnection, judged: _Judged) -> None:
     verdict, moves = judged.verdict, judged.moves
     bound = moves.asset_id[verdict.heads] != NO_ASSET
     replaced = int(np.count_nonzero(bound & (verdict.believed_us != NO_TIME_US)))
-    moved = await advancing.advance(
+    moved = await update_positions.advance(
         connection,
         replaced=replaced,
         first=int(np.count_nonzero(bound)) - replaced,
@@ -295,7 +295,7 @@ async def _advance(connection: AsyncConnection, judged: _Judged) -> None:
     )
     if not moved:
         raise Overtaken
-    await advancing.note_candidates(connection, [c for c in verdict.candidates if c.asset_id != NO_ASSET])
+    await update_positions.note_candidates(connection, [c for c in verdict.candidates if c.asset_id != NO_ASSET])
 
 
 def _duplicates(placed: PlacedFixes, judged: _Judged, stored_before: Collection[store.RowKey]) -> Mask:

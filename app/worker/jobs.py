@@ -16,9 +16,9 @@ from app.jurisdictions.errors import BoundariesNotLoaded
 from app.telemetry import retention as telemetry_retention
 from app.telemetry.feeds.silence import check_silence
 from app.telemetry.pings import partitions
-from app.tracking import late, reattributing
 from app.tracking import retention as tracking_retention
-from app.tracking.datum_following import DatumCheck
+from app.tracking.datum.monitor import DatumCheck
+from app.tracking.history import late_data, rebind
 from app.worker.alone import alone
 from app.worker.cursors import cursor_of, keep_cursor
 from app.worker.loop import Job, Surroundings
@@ -47,12 +47,12 @@ async def _trail_anchor(around: Surroundings, now: datetime) -> bool:
 
 async def _late_data(around: Surroundings, now: datetime) -> bool:
     async with _connection(around) as connection:
-        return await late.follow(connection, around.core.settings, now)
+        return await late_data.follow(connection, around.core.settings, now)
 
 
 async def _reattribution(around: Surroundings, now: datetime) -> bool:
     async with _connection(around) as connection:
-        return await reattributing.follow(connection, around.core.settings, now)
+        return await rebind.follow(connection, around.core.settings, now)
 
 
 async def _aemp(around: Surroundings, now: datetime) -> bool:

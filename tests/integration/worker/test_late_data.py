@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from app.telemetry.domain import Doubt
-from app.tracking import deriving, rebuilding
+from app.tracking.history import derive_positions, rejudge
 from app.worker.loop import Surroundings
 from tests.database import OwnerDatabase
 from tests.factories.constants import BEIJING, CHANGNING, DAY, NOW, PUDONG
@@ -64,7 +64,7 @@ async def test_a_doubt_that_no_longer_holds_goes(
 async def test_as_much_is_read_after_a_stretch_as_it_takes_to_agree_again(
     fleet: LessorFleet, run_job: JobRunner, owner_db: OwnerDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rebuilding, "_AFTER", 1)
+    monkeypatch.setattr(rejudge, "_AFTER", 1)
     truck = await fleet.truck("d")
     await fleet.post(("d", 1000, CHANGNING), *(("d", 900 - 5 * n, CHANGNING) for n in range(9)))
     await fleet.post(*(("d", 907 - n, BEIJING) for n in range(3)))
@@ -155,7 +155,7 @@ async def test_whatever_the_order_of_arrival_positions_are_what_the_pings_say(
     look_at_everything_again(owner_db)
     await run_job("late_data")
     assert owner_db.derived() == once
-    monkeypatch.setattr(rebuilding, "PIECE", 7)
+    monkeypatch.setattr(rejudge, "PIECE", 7)
     look_at_everything_again(owner_db)
     await run_job("late_data")
     assert owner_db.derived() == once
@@ -168,7 +168,7 @@ async def test_a_run_that_is_killed_leaves_nothing_behind_and_can_be_repeated(
     await scrambled(fleet, 7)
     before, waiting = owner_db.derived(), owner_db.rows("SELECT * FROM late_window ORDER BY 1")
     assert waiting
-    derive = deriving.derive
+    derive = derive_positions.derive
     done: list[object] = []
 
     async def dies(*arguments: Any) -> None:
@@ -177,7 +177,7 @@ async def test_a_run_that_is_killed_leaves_nothing_behind_and_can_be_repeated(
             raise KeyboardInterrupt
         done.append(arguments)
 
-    monkeypatch.setattr(rebuilding, "derive", dies)
+    monkeypatch.setattr(rejudge, "derive", dies)
     with pytest.raises(KeyboardInterrupt):
         await run_job("late_data")
     left = owner_db.rows("SELECT * FROM late_window ORDER BY 1")
@@ -187,7 +187,7 @@ async def test_a_run_that_is_killed_leaves_nothing_behind_and_can_be_repeated(
     for kind, rows in before.items():
         untouched = [r for r in rows if r["device_id"] not in touched]
         assert [r for r in after[kind] if r["device_id"] not in touched] == untouched
-    monkeypatch.setattr(rebuilding, "derive", derive)
+    monkeypatch.setattr(rejudge, "derive", derive)
     await run_job("late_data")
     assert_positions_match_pings(owner_db)
 

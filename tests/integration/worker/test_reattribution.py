@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from app.telemetry.domain import Doubt
-from app.tracking import reattributing, rebuilding
+from app.tracking.history import rebind, rejudge
 from tests.api import Principals
 from tests.database import OwnerDatabase
 from tests.factories.constants import BEIJING, CHANGNING, DAY, NOW, PUDONG
@@ -164,7 +164,7 @@ async def test_killed_in_the_middle_it_goes_on_where_it_was(
     await fleet.device("d")
     await fleet.post(*(("d", n * DAY, CHANGNING) for n in range(45, 0, -1)))
     await fleet.bind("d", truck, LONG_AGO)
-    rebuild, times = rebuilding.rebuild, [0]
+    rebuild, times = rejudge.rebuild, [0]
 
     async def dies(*arguments: object) -> object:
         times[0] += 1
@@ -172,12 +172,12 @@ async def test_killed_in_the_middle_it_goes_on_where_it_was(
             raise KeyboardInterrupt
         return await rebuild(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(reattributing, "rebuild", dies)
+    monkeypatch.setattr(rebind, "rebuild", dies)
     with pytest.raises(KeyboardInterrupt):
         await run_job("reattribution")
     assert sum(asset is not None for _, asset, _ in attributed(owner_db)) == 22
     assert await fleet.place(truck) == (CHANGNING, DAY)  # the newest days are done first
-    monkeypatch.setattr(reattributing, "rebuild", rebuild)
+    monkeypatch.setattr(rebind, "rebuild", rebuild)
     await run_job("reattribution")
     assert {asset for _, asset, _ in attributed(owner_db)} == {truck}
     assert nothing_waits(owner_db)

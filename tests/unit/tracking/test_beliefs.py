@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from app.core.settings import Settings
 from app.telemetry.domain import E7, NO_TIME_US, Doubt
-from app.tracking.beliefs import NO_ASSET, Belief, Beliefs, Moves, slack_of
+from app.tracking.live.last_known import NO_ASSET, Belief, Beliefs, Moves, slack_of
 
 SETTINGS = Settings(database_url=SecretStr("postgresql://nobody@nowhere/none"))
 SHANGHAI, SUZHOU, URUMQI = (121.4241, 31.2205), (120.6196, 31.2990), (87.6168, 43.8256)

@@ -15,7 +15,7 @@ import app
 from app.core.geo.datum import CoordSystem, everywhere, from_wgs84, to_wgs84
 from app.core.geo.geodesy import destination
 from app.telemetry.domain import DATUM_CODES
-from app.tracking.datum_check import (
+from app.tracking.datum.check import (
     Fixes,
     Places,
     compare_with_sister,

@@ -10,9 +10,9 @@ from pydantic import SecretStr
 
 from app.core.settings import Settings
 from app.telemetry.domain import BLOCKING, E7, Doubt
-from app.tracking.beliefs import Beliefs, Moves
-from app.tracking.history import Past, judge_history
-from app.tracking.reach import Reach
+from app.tracking.history.judge import Past, judge_history
+from app.tracking.live.last_known import Beliefs, Moves
+from app.tracking.speed_gate import Reach
 
 SETTINGS = Settings(database_url=SecretStr("postgresql://nobody@127.0.0.1:1/none"))
 REACH = Reach.of(SETTINGS)

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from app.core.settings import Settings
 from app.telemetry.domain import E7, Doubt
-from app.tracking.beliefs import Beliefs, Moves
+from app.tracking.live.last_known import Beliefs, Moves
 
 TRACKS = Path(__file__).resolve().parents[4] / "shared" / "data" / "trajectories" / "geolife_beijing.csv.gz"
 

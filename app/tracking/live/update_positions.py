@@ -15,7 +15,7 @@ from psycopg import AsyncConnection, sql
 from app.core.clock import EPOCH
 from app.telemetry.domain import NO_TIME_US, Small
 from app.telemetry.pings.store import DAY_END, ELSEWHERE, HEAD
-from app.tracking.beliefs import Belief, Candidate
+from app.tracking.live.last_known import Belief, Candidate
 
 MEMBERS: Final = (
     "fixed_at", "received_at", "batch_id", "lessor_id", "lon_e7", "lat_e7", "territory_id", "county_adcode", "doubts",

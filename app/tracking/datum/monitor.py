@@ -15,16 +15,9 @@ from app.core.clock import EPOCH
 from app.core.geo.datum import Inside
 from app.core.settings import Settings
 from app.telemetry.domain import BLOCKING, E7, Doubt, Mask, Source
-from app.tracking.datum_check import (
-    Fixes,
-    Places,
-    compare_with_sister,
-    resting,
-    shift_has_ended,
-    shifted_since,
-)
-from app.tracking.deriving import hold_device
-from app.tracking.rebuilding import Stretch, rebuild
+from app.tracking.datum.check import Fixes, Places, compare_with_sister, resting, shift_has_ended, shifted_since
+from app.tracking.history.derive_positions import hold_device
+from app.tracking.history.rejudge import Stretch, rebuild
 
 AT_ONCE: Final = 200
 """So many devices with new pings are looked at in a run; a large batch may bring more."""

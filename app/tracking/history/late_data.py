@@ -6,8 +6,8 @@ from typing import Final
 from psycopg import AsyncConnection
 
 from app.core.settings import Settings
-from app.tracking.queue import follow_devices
-from app.tracking.rebuilding import Stretch, rebuild
+from app.tracking.history.device_queue import follow_devices
+from app.tracking.history.rejudge import Stretch, rebuild
 
 AT_ONCE: Final = 200
 """So many stretches are done in a run; what is left is done in the next one."""

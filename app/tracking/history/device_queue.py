@@ -6,7 +6,7 @@ from typing import LiteralString
 import psycopg
 from psycopg import AsyncConnection
 
-from app.tracking.deriving import hold_device
+from app.tracking.history.derive_positions import hold_device
 
 
 async def follow_devices(

@@ -13,9 +13,9 @@ from psycopg import AsyncConnection
 
 from app.core.settings import Settings
 from app.telemetry.domain import Doubt
-from app.tracking.deriving import derive
-from app.tracking.queue import follow_devices
-from app.tracking.rebuilding import Stretch, rebuild
+from app.tracking.history.derive_positions import derive
+from app.tracking.history.device_queue import follow_devices
+from app.tracking.history.rejudge import Stretch, rebuild
 
 AT_ONCE: Final = 100
 """So many stretches are done in a run."""

@@ -12,7 +12,7 @@ import numpy as np
 
 from app.core.geo.geodesy import distance_m
 from app.telemetry.domain import E7, Float, Int, Mask, Small
-from app.tracking.reach import Reach, Spot
+from app.tracking.speed_gate import Reach, Spot
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from typing import Final
 from psycopg import AsyncConnection, sql
 
 from app.telemetry.domain import BLOCKING
-from app.tracking.advancing import MEMBERS
+from app.tracking.live.update_positions import MEMBERS
 
 _DEVICES: Final = 7_153_003
 """The first half of the advisory locks of devices; any number nobody else uses."""

@@ -17,10 +17,10 @@ from psycopg import AsyncConnection
 from app.core.clock import EPOCH, MICROSECOND
 from app.core.settings import Settings
 from app.telemetry.domain import BLOCKING, Doubt, Mask, Small
-from app.tracking.beliefs import NO_ASSET, slack_of
-from app.tracking.deriving import derive
-from app.tracking.history import Judgement, Past, judge_history
-from app.tracking.reach import Reach
+from app.tracking.history.derive_positions import derive
+from app.tracking.history.judge import Judgement, Past, judge_history
+from app.tracking.live.last_known import NO_ASSET, slack_of
+from app.tracking.speed_gate import Reach
 
 FROM_HISTORY: Final = int(Doubt.JUMP | Doubt.TOO_FAST)
 """The doubts that come from a device's past."""

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from app.core.geo.geodesy import distance_m
 from app.core.settings import Settings
 from app.telemetry.domain import E7, NO_TIME_US, Float, Int, Mask, Small, Source
-from app.tracking.reach import Reach, Spot
+from app.tracking.speed_gate import Reach, Spot
 
 NO_ASSET: Final = 0
 """Stands for "on no asset"; such a belief lives in memory only."""

@@ -1,0 +1,1 @@
+"""Detection of a wrongly declared datum."""

@@ -1,0 +1,1 @@
+"""Rebuilding positions from stored pings."""

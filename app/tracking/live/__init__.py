@@ -1,0 +1,1 @@
+"""The current position while pings arrive."""
