@@ -14,8 +14,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.api.problems import answer_error
 from app.api.requests import Account, RequestContext, request_id_of
-from app.ingest.foreign import FORMATS, PREFIX, split_path, take_foreign
-from app.ingest.router import take_pings
+from app.ingest.http.adapters import FORMATS, PREFIX, split_path, take_foreign
+from app.ingest.http.router import take_pings
 
 Handler = Callable[[Request], Awaitable[Response]]
 

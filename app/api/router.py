@@ -10,9 +10,9 @@ from app.clusters.share_router import page_router as share_pages
 from app.clusters.share_router import router as shares
 from app.enforcement.router import router as enforcement
 from app.identity.router import router as access
-from app.ingest.router import router as ingest
+from app.ingest.aemp.router import router as aemp
+from app.ingest.http.router import router as ingest
 from app.jurisdictions.router import router as jurisdictions
-from app.telemetry.aemp_router import router as aemp
 from app.telemetry.feeds.router import router as telemetry
 from app.tracking.router import router as tracking
 from app.tracking.subject_router import router as subject

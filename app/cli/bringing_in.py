@@ -19,8 +19,8 @@ from app.core.geo.datum import CoordSystem
 from app.core.metrics import Metrics
 from app.core.settings import Settings
 from app.identity.keys.credentials import principal_for
-from app.ingest.entrance import Body
-from app.ingest.schemas import ReceiptOut
+from app.ingest.http.request_body import Body
+from app.ingest.http.schemas import ReceiptOut
 from app.ingest.service import Ingest
 from app.jurisdictions import service as jurisdictions
 from app.jurisdictions.loading import service as loading

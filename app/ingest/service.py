@@ -15,11 +15,11 @@ from app.access.domain import Permission, Principal, Visibility
 from app.core.context import Context
 from app.core.errors import NotPermitted
 from app.core.web.parameters import CoreServices, services_of
-from app.ingest.entrance import Body
-from app.ingest.parcel import Parcel
-from app.ingest.schemas import ReceiptOut, ReceiptRowOut
-from app.ingest.senders import FeedRules, Senders
-from app.ingest.writer import GroupWriter
+from app.ingest.feed_limits import FeedRules, Senders
+from app.ingest.http.request_body import Body
+from app.ingest.http.schemas import ReceiptOut, ReceiptRowOut
+from app.ingest.writer.batch import Parcel
+from app.ingest.writer.group_writer import GroupWriter
 from app.jurisdictions.service import LocatorProvider
 from app.telemetry.formats import json_pings
 from app.telemetry.formats.ping_row import Arrival, Decoded

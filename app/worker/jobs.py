@@ -11,7 +11,7 @@ from app.audit import daily
 from app.audit.writer import ensure_partitions
 from app.core.db.database import SERVICE
 from app.identity.sessions.service import forget_ended
-from app.ingest.aemp_poller import poll_due
+from app.ingest.aemp.poller import poll_due
 from app.jurisdictions.errors import BoundariesNotLoaded
 from app.telemetry import retention as telemetry_retention
 from app.telemetry.feeds.silence import check_silence

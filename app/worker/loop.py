@@ -11,7 +11,7 @@ from typing import Final
 import structlog
 
 from app.core.context import Context
-from app.ingest.aemp_tokens import TokenCache
+from app.ingest.aemp.tokens import TokenCache
 from app.ingest.service import Ingest
 from app.jurisdictions.service import LocatorProvider
 

@@ -20,7 +20,7 @@ _ATTEMPTS_KEPT: Final = 50
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """The numbers of an acknowledgement; see ``app.ingest.receipt``."""
+    """The numbers of an acknowledgement; see ``app.ingest.writer.receipt``."""
 
     batch_id: int
     received: int

@@ -20,7 +20,7 @@ from starlette.routing import Route
 
 from app.core.context import Context
 from app.core.encryption import new_key
-from app.ingest.schemas import ReceiptOut, ReceiptRowOut
+from app.ingest.http.schemas import ReceiptOut, ReceiptRowOut
 from app.telemetry.formats.ping_row import Decoded
 from tests.api import ApiUser, free_port
 

@@ -15,8 +15,8 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from app.core.encryption import new_key
 from app.core.errors import Unavailable
-from app.ingest.aemp_poller import MAX_BATCH, poll_due
-from app.ingest.aemp_tokens import TokenCache
+from app.ingest.aemp.poller import MAX_BATCH, poll_due
+from app.ingest.aemp.tokens import TokenCache
 from app.localdb.cluster import ClusterUrls
 from tests.api import Principals, services
 from tests.factories.aemp import BEARER, CLIENT_ID, KEY, SECRET, AempPolling, Maker, RecordingIngest, machine
@@ -394,7 +394,7 @@ async def test_a_packed_page_is_read(polling: AempPolling, maker: Maker) -> None
 async def test_more_pages_than_the_limit_are_told(
     polling: AempPolling, maker: Maker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.ingest.aemp_client.MAX_PAGES", 3)
+    monkeypatch.setattr("app.ingest.aemp.client.MAX_PAGES", 3)
     maker.pages = [[machine(f"P{n}")] for n in range(5)]
     await polling.register(maker)
     taken = RecordingIngest()
@@ -466,7 +466,7 @@ async def test_a_poll_that_is_cancelled_leaves_the_source_to_the_next_worker(
 async def test_a_poll_without_end_is_ended(
     polling: AempPolling, maker: Maker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.ingest.aemp_poller.POLL_LIMIT", timedelta(seconds=0.2))
+    monkeypatch.setattr("app.ingest.aemp.poller.POLL_LIMIT", timedelta(seconds=0.2))
     maker.page_delay_s = 0.6
     await polling.register(maker)
     await poll_due(polling.context, RecordingIngest(), NOW)

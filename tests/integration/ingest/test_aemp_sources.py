@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from app.core.clock import FixedClock
-from app.ingest.aemp_poller import poll_due
+from app.ingest.aemp.poller import poll_due
 from app.localdb.cluster import ClusterUrls
 from tests.api import Principals, problem_fields
 from tests.factories.aemp import BEARER, CLIENT_ID, SECRET, AempPolling, Maker, RecordingIngest
@@ -146,7 +146,7 @@ async def test_a_name_is_there_once(polling: AempPolling) -> None:
 
 
 async def test_a_lessor_has_not_any_number_of_sources(polling: AempPolling, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.telemetry.aemp_service.MAX_SOURCES", 1)
+    monkeypatch.setattr("app.ingest.aemp.service.MAX_SOURCES", 1)
     assert (await register(polling)).status_code == 201
     assert (await register(polling, name="another")).status_code == 409
 

@@ -6,7 +6,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from app.ingest.senders import Senders
+from app.ingest.feed_limits import Senders
 from tests.api import ApiUser, Principals, services
 from tests.factories.devices import make_feed
 from tests.factories.pings import ping

@@ -15,7 +15,7 @@ from pydantic import SecretStr
 from app.core.clock import FixedClock
 from app.core.encryption import new_key
 from app.core.ttl_cache import Remembered
-from app.ingest.signatures import SIGNATURE_HEADER, TIME_HEADER, signature_of
+from app.ingest.http.signatures import SIGNATURE_HEADER, TIME_HEADER, signature_of
 from app.localdb.cluster import ClusterUrls
 from tests.api import ApiUser, Principals, context_of, problem_fields, services
 from tests.database import AS_SERVICE

@@ -13,8 +13,8 @@ from app.core.context import Context
 from app.core.db.database import SERVICE
 from app.core.errors import AppError
 from app.core.geo.datum import CoordSystem
-from app.ingest.parcel import Parcel
-from app.ingest.writer import GroupWriter
+from app.ingest.writer.batch import Parcel
+from app.ingest.writer.group_writer import GroupWriter
 from app.telemetry.domain import RejectCode, Rejection
 from app.telemetry.formats.ping_row import Decoded, PingRow
 from tests.api import ApiUser, Principals, context_of, services

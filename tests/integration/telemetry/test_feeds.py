@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from fastapi import FastAPI
 
-from app.ingest.senders import REMEMBERED_S
+from app.ingest.feed_limits import REMEMBERED_S
 from app.localdb.cluster import ClusterUrls
 from tests.api import ApiUser, Principals, problem_fields
 from tests.database import AS_SERVICE

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.ingest.aemp_paging import LeavesOrigin, Step, first_step, next_step, page_url
+from app.ingest.aemp.paging import LeavesOrigin, Step, first_step, next_step, page_url
 from app.telemetry.formats.aemp import AempPage
 
 BASE = "https://maker.example/iso15143"

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from app.ingest.signatures import SIGNATURE_HEADER, TIME_HEADER, NotSigned, check, signature_of
+from app.ingest.http.signatures import SIGNATURE_HEADER, TIME_HEADER, NotSigned, check, signature_of
 
 NOW = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
 TIME = str(round(NOW.timestamp()))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.telemetry.aemp_domain import (
+from app.ingest.aemp.domain import (
     LONGEST_BACKOFF,
     OFFER_AGAIN_AFTER,
     AempAuth,

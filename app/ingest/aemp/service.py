@@ -12,10 +12,10 @@ from app.core.errors import Conflict, InvalidInput, NotFound
 from app.core.settings import Settings
 from app.core.web.outbound import check_url
 from app.core.web.paging import Page, page_of
+from app.ingest.aemp import queries as aemp_queries
+from app.ingest.aemp.domain import AempAuth, Cursor, DueSource, Tally, bound_to, next_poll_at
+from app.ingest.aemp.schemas import AempSourceChangeIn, AempSourceIn, AempSourceOut
 from app.ingest.tables import AempSourceRow
-from app.telemetry import aemp_queries
-from app.telemetry.aemp_domain import AempAuth, Cursor, DueSource, Tally, bound_to, next_poll_at
-from app.telemetry.aemp_schemas import AempSourceChangeIn, AempSourceIn, AempSourceOut
 from app.telemetry.feeds import queries
 from app.telemetry.tables import FeedRow
 

@@ -10,11 +10,11 @@ from psycopg import AsyncConnection
 
 from app.core.db.roles import WRITER_ROLE
 from app.core.errors import Unavailable
-from app.ingest.fleets import Fleets
-from app.ingest.parcel import Parcel
-from app.ingest.prepared import Prepared
-from app.ingest.schemas import ReceiptOut
-from app.ingest.writing import Attempt, Contradicted, Overtaken, Shared, StaleFleet, StoredBefore, write
+from app.ingest.http.schemas import ReceiptOut
+from app.ingest.writer.batch import Parcel
+from app.ingest.writer.commit import Attempt, Contradicted, Overtaken, Shared, StaleFleet, StoredBefore, write
+from app.ingest.writer.device_cache import Fleets
+from app.ingest.writer.prepared import Prepared
 from app.telemetry.pings import store
 
 _CONNECT_TIMEOUT_S: Final = 5

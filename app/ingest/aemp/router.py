@@ -7,8 +7,8 @@ from app.core.web.paging import After, Limit, Page, decode_token
 from app.core.web.parameters import InContext
 from app.core.web.schema_types import Key
 from app.identity.dependencies import ReadSession, WriteSession
-from app.telemetry import aemp_service as service
-from app.telemetry.aemp_schemas import AempSourceChangeIn, AempSourceIn, AempSourceOut
+from app.ingest.aemp import service
+from app.ingest.aemp.schemas import AempSourceChangeIn, AempSourceIn, AempSourceOut
 from app.telemetry.dependencies import MayReadFeeds, MayWriteFeeds
 
 router = APIRouter(tags=["telemetry"])

@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field, SecretStr
 
 from app.core.web.outbound import MAX_URL
 from app.core.web.schema_types import Id, RequestModel, ResponseModel, Text
-from app.telemetry.aemp_domain import DEFAULT_INTERVAL, LEAST_INTERVAL, AempAuth
+from app.ingest.aemp.domain import DEFAULT_INTERVAL, LEAST_INTERVAL, AempAuth
 
 
 def _sendable(secret: SecretStr) -> SecretStr:

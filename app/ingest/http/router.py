@@ -12,10 +12,10 @@ from app.access.domain import Permission, Visibility
 from app.core.errors import InvalidInput
 from app.core.web.parameters import context
 from app.identity.dependencies import ReadSession, Seen, bearer, bearer_key, key_holder
-from app.ingest import signatures
-from app.ingest.entrance import read_body, wire_bytes
-from app.ingest.foreign import FORMATS, receipt_response, take_foreign
-from app.ingest.schemas import ReceiptOut, ping_body
+from app.ingest.http import signatures
+from app.ingest.http.adapters import FORMATS, receipt_response, take_foreign
+from app.ingest.http.request_body import read_body, wire_bytes
+from app.ingest.http.schemas import ReceiptOut, ping_body
 from app.ingest.service import ingest_of, receipt_again
 
 router = APIRouter(tags=["ingest"])

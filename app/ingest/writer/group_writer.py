@@ -19,14 +19,14 @@ import structlog
 from app.core.context import Context
 from app.core.db.database import libpq_url
 from app.core.errors import Unavailable
-from app.ingest.fleets import Fleets
-from app.ingest.hand import Days, Hand
-from app.ingest.parcel import Parcel
-from app.ingest.path import Surroundings
-from app.ingest.prepared import Prepared, prepare
-from app.ingest.receipt import unstorable
-from app.ingest.schemas import ReceiptOut
-from app.ingest.writing import Shared
+from app.ingest.http.schemas import ReceiptOut
+from app.ingest.writer.batch import Parcel
+from app.ingest.writer.commit import Shared
+from app.ingest.writer.device_cache import Fleets
+from app.ingest.writer.pipeline import Surroundings
+from app.ingest.writer.prepared import Prepared, prepare
+from app.ingest.writer.receipt import unstorable
+from app.ingest.writer.writer_connection import Days, Hand
 from app.jurisdictions.service import LocatorProvider
 from app.telemetry.formats.ping_row import Decoded
 from app.tracking.live.last_known import Beliefs

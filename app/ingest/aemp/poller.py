@@ -19,11 +19,11 @@ from app.core.db.database import SERVICE
 from app.core.encryption import SecretUnreadable
 from app.core.errors import AppError
 from app.core.web.http_client import CallFailed, HttpClient
-from app.ingest.aemp_client import AempClient, FetchedPage
-from app.ingest.aemp_tokens import TokenCache
-from app.ingest.schemas import ReceiptOut
-from app.telemetry import aemp_service
-from app.telemetry.aemp_domain import DueSource, Tally, advanced, bound_to, is_new
+from app.ingest.aemp import service as aemp_service
+from app.ingest.aemp.client import AempClient, FetchedPage
+from app.ingest.aemp.domain import DueSource, Tally, advanced, bound_to, is_new
+from app.ingest.aemp.tokens import TokenCache
+from app.ingest.http.schemas import ReceiptOut
 from app.telemetry.formats.ping_row import Decoded, PingRow
 
 StorePings = Callable[[int, int, Decoded, bytes, str], Awaitable[ReceiptOut]]

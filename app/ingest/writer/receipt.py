@@ -5,8 +5,8 @@ from functools import cache
 
 import numpy as np
 
-from app.ingest.parcel import Parcel
-from app.ingest.schemas import ReceiptOut, ReceiptRowOut
+from app.ingest.http.schemas import ReceiptOut, ReceiptRowOut
+from app.ingest.writer.batch import Parcel
 from app.telemetry.domain import (
     BLOCKING,
     DOUBT_REASONS,

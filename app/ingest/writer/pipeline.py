@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from app.assets.bindings import DeviceIndex
 from app.core.geo.datum import CoordSystem, to_wgs84
 from app.core.settings import Settings
-from app.ingest.parcel import Parcel
+from app.ingest.writer.batch import Parcel
 from app.jurisdictions.service import LocatedLayer
 from app.telemetry.domain import (
     DATUM_CODES,

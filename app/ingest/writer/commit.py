@@ -12,10 +12,10 @@ from psycopg.types.json import Jsonb
 from app.assets.bindings import DeviceIndex, fleet_versions
 from app.core.db.database import look_as_writer
 from app.core.settings import Settings
-from app.ingest.account import acknowledged, feed_counts
-from app.ingest.prepared import Prepared
-from app.ingest.receipt import make_receipts
-from app.ingest.schemas import ReceiptOut
+from app.ingest.http.schemas import ReceiptOut
+from app.ingest.writer.account import acknowledged, feed_counts
+from app.ingest.writer.prepared import Prepared
+from app.ingest.writer.receipt import make_receipts
 from app.telemetry.domain import BLOCKING, NO_INT, NO_TIME_US, Doubt, Float, Int, Mask, PlacedFixes, Small
 from app.telemetry.formats.ping_row import PingRow, within_size
 from app.telemetry.pings import batches, store

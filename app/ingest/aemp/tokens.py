@@ -14,7 +14,7 @@ from typing import Final
 import msgspec
 
 from app.core.web.http_client import CallFailed, HttpClient, token_request
-from app.telemetry.aemp_domain import DueSource
+from app.ingest.aemp.domain import DueSource
 
 _DEFAULT_LIFE_S: Final = 300.0  # where the maker does not say how long a token lives
 _LONGEST_LIFE_S: Final = 86_400.0

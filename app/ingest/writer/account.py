@@ -6,8 +6,8 @@ import msgspec
 import numpy as np
 
 from app.core.geo.datum import TRANSFORM_VERSION
-from app.ingest.prepared import Prepared
-from app.ingest.schemas import ReceiptOut
+from app.ingest.http.schemas import ReceiptOut
+from app.ingest.writer.prepared import Prepared
 from app.telemetry.domain import Doubt, Mask, Small
 from app.telemetry.pings import batches, store
 

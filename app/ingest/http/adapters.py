@@ -19,9 +19,9 @@ from app.core.errors import NotAuthenticated, NotFound
 from app.core.web.parameters import context
 from app.identity.dependencies import bearer_key, key_holder
 from app.identity.keys.credentials import KEY_REFUSED
-from app.ingest import signatures
-from app.ingest.entrance import Body, content_type_of, read_any_body, wire_bytes
-from app.ingest.schemas import ReceiptOut
+from app.ingest.http import signatures
+from app.ingest.http.request_body import Body, content_type_of, read_any_body, wire_bytes
+from app.ingest.http.schemas import ReceiptOut
 from app.ingest.service import Decoder, ingest_of
 from app.telemetry.domain import RejectCode
 from app.telemetry.formats import flespi, osmand, owntracks, traccar

@@ -10,9 +10,9 @@ import httpx
 
 from app.core.errors import AppError
 from app.core.web.http_client import CallFailed, HttpClient
-from app.ingest.aemp_paging import LeavesOrigin, Step, first_step, next_step
-from app.ingest.aemp_tokens import TokenCache
-from app.telemetry.aemp_domain import AempAuth, DueSource
+from app.ingest.aemp.domain import AempAuth, DueSource
+from app.ingest.aemp.paging import LeavesOrigin, Step, first_step, next_step
+from app.ingest.aemp.tokens import TokenCache
 from app.telemetry.formats.aemp import AempPage, decode_page
 
 MAX_PAGES: Final = 200

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from app.ingest.parcel import Parcel
-from app.ingest.path import Surroundings, judge
+from app.ingest.writer.batch import Parcel
+from app.ingest.writer.pipeline import Surroundings, judge
 from app.telemetry.domain import PlacedFixes
 from app.telemetry.pings import batches, store
 

@@ -1,0 +1,1 @@
+"""Polling of makers' AEMP 2.0 interfaces."""

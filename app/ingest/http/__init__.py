@@ -1,0 +1,1 @@
+"""The HTTP entrances for pings."""
