@@ -5,9 +5,9 @@ from fastapi import APIRouter
 from app.access.trail_router import router as trail
 from app.api import health
 from app.assets.router import router as assets
-from app.clusters.router import router as clusters
 from app.clusters.share_router import page_router as share_pages
 from app.clusters.share_router import router as shares
+from app.distribution.router import router as clusters
 from app.enforcement.router import router as enforcement
 from app.identity.router import router as access
 from app.ingest.aemp.router import router as aemp

@@ -11,9 +11,9 @@ from urllib.parse import quote
 
 import numpy as np
 
-from app.clusters.domain import CONFIDENCES, NOWHERE, PRESENCES, CaseScene, Presence
 from app.core.clock import in_shanghai
 from app.core.geo.datum import CoordSystem, Inside, from_wgs84
+from app.distribution.domain import CONFIDENCES, NOWHERE, PRESENCES, CaseScene, Presence
 from app.enforcement.seizable import State
 from app.exports.digest import Cell, content_digest
 from app.exports.html_tables import one_line

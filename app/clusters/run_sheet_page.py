@@ -10,7 +10,7 @@ from app.clusters.run_sheet import COLUMNS, RunSheet
 from app.core.web.templates import style_policy, templates_of
 from app.exports.digest import DIGEST_LABEL
 
-_TEMPLATES: Final = templates_of("app.clusters")
+_TEMPLATES: Final = templates_of("app.distribution")
 _CLASSES: Final = ("no", "name", "place", "fix", "sure", "state")
 """The style's class of each of ``COLUMNS``."""
 HEADERS: Final = {

@@ -13,9 +13,9 @@ from app.access.shares import OpenShare
 from app.assets.service import makes_of
 from app.audit.notes import Note
 from app.clusters.run_sheet import RunSheet, compose
-from app.clusters.scene_service import scene_of
 from app.core.context import Context
 from app.core.errors import Conflict, NotFound
+from app.distribution.snapshot.service import scene_of
 from app.enforcement.delegation.assignments import assignment_in_force, assignment_in_sight
 from app.exports.service import stamp_of
 from app.jurisdictions.service import LocatedLayer

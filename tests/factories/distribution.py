@@ -7,8 +7,8 @@ from typing import Final
 
 import numpy as np
 
-from app.clusters.dbscan import IntArray
-from app.clusters.domain import (
+from app.distribution.clustering.dbscan import IntArray
+from app.distribution.domain import (
     CONFIDENCES,
     NO_FIX,
     NOWHERE,
@@ -21,7 +21,7 @@ from app.clusters.domain import (
     Placed,
     Presence,
 )
-from app.clusters.placing import microseconds
+from app.distribution.snapshot.assess import microseconds
 from app.enforcement.seizable import Reason, ReasonCode, Seizability, State
 from app.jurisdictions.domain import CourtInfo, CourtLevel, LayerInfo, TerritoryInfo
 from app.tracking.domain import Confidence

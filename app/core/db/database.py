@@ -242,7 +242,7 @@ def sql_file(package: str, name: str) -> str:
     """Return the text of a named ``.sql`` file that stands beside a room's ``queries``.
 
     Args:
-        package: The room's package, for example ``app.clusters``.
+        package: The room's package, for example ``app.distribution``.
         name: The file's name with its ending.
     """
     return files(package).joinpath(name).read_text(encoding="utf-8")

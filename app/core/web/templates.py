@@ -16,7 +16,7 @@ def templates_of(package: str) -> Environment:
     ``jinja2.UndefinedError``.
 
     Args:
-        package: For example ``app.clusters``.
+        package: For example ``app.distribution``.
     """
     return Environment(
         loader=PackageLoader(package),

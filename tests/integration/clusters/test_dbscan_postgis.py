@@ -4,8 +4,8 @@ import numpy as np
 import psycopg
 import pytest
 
-from app.clusters.dbscan import NOISE, Points, dbscan
 from app.core.geo.geodesy import destination
+from app.distribution.clustering.dbscan import NOISE, Points, dbscan
 from app.localdb.cluster import ClusterUrls
 from tests.database import AS_SERVICE
 

@@ -6,11 +6,11 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
-from app.clusters.clustering import Cluster, clusters_of
-from app.clusters.domain import CaseScene, Presence
-from app.clusters.geojson import clusters_out
-from app.clusters.schemas import ClusterParametersOut, to_json
 from app.core.geo.geodesy import destination, distance_m
+from app.distribution.clustering.clusters import Cluster, clusters_of
+from app.distribution.clustering.geojson import clusters_out
+from app.distribution.domain import CaseScene, Presence
+from app.distribution.schemas import ClusterParametersOut, to_json
 from app.jurisdictions.domain import TerritoryInfo
 from tests.factories.distribution import (
     CHANGNING_COUNTY,

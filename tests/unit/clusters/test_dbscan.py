@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.clusters.dbscan import NOISE, Clustering, IntArray, Points, dbscan, touching
 from app.core.geo.geodesy import EARTH_RADIUS_M, FloatArray, destination, distance_m
+from app.distribution.clustering.dbscan import NOISE, Clustering, IntArray, Points, dbscan, touching
 
 RADIUS_M = 500.0
 BUND = (121.4903, 31.2397)

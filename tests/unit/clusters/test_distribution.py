@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from app.clusters.distribution import distribute
-from app.clusters.domain import Presence, RollUpLevel
-from app.clusters.schemas import ClustersOut, CourtRef, DistributionOut, DistributionRowOut, TallyOut, to_json
 from app.core.web.examples import load_example
+from app.distribution.domain import Presence, RollUpLevel
+from app.distribution.rollup.rollup import distribute
+from app.distribution.schemas import ClustersOut, CourtRef, DistributionOut, DistributionRowOut, TallyOut, to_json
 from app.enforcement.seizable import ReasonCode, State
 from app.tracking.domain import Confidence
 from tests.factories.constants import NOW
@@ -245,14 +245,14 @@ def test_a_case_without_assets_has_an_answer() -> None:
 
 
 def test_the_examples_of_the_page_are_what_is_sent() -> None:
-    example = load_example("app.clusters", "distribution")
+    example = load_example("app.distribution", "distribution")
     distribution = TypeAdapter(DistributionOut).validate_python(example)
     assert json.loads(to_json(distribution)) == example
     assert distribution.notes == distribute(case_scene(), RollUpLevel.BASIC).notes
     totals = distribution.totals
     assert totals.assets == sum(p.n_assets for p in [*distribution.rows, *distribution.unplaced])
     assert totals.seizable == sum(p.n_seizable for p in [*distribution.rows, *distribution.unplaced])
-    example = load_example("app.clusters", "clusters")
+    example = load_example("app.distribution", "clusters")
     clusters = TypeAdapter(ClustersOut).validate_python(example)
     assert json.loads(to_json(clusters)) == example
     assert clusters.clustered == clusters.features[0].properties.n == len(clusters.features[0].properties.members)

@@ -5,8 +5,8 @@ import shapely
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.clusters.filters import MAX_CORNERS, read_polygon
 from app.core.errors import InvalidInput
+from app.distribution.filters import MAX_CORNERS, read_polygon
 
 SQUARE = "POLYGON((121 31, 122 31, 122 32, 121 32, 121 31))"
 

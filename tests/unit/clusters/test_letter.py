@@ -10,10 +10,10 @@ from dataclasses import replace
 import openpyxl
 import pytest
 
-from app.clusters.distribution import distribute
-from app.clusters.domain import Presence, RollUpLevel
-from app.clusters.letter import Letter, compose, to_csv, to_xlsx
-from app.clusters.router import _preferred
+from app.distribution.domain import Presence, RollUpLevel
+from app.distribution.rollup.export_table import Letter, compose, to_csv, to_xlsx
+from app.distribution.rollup.rollup import distribute
+from app.distribution.router import _preferred
 from app.exports.csv_file import read_csv
 from app.exports.digest import Cell, check_rows
 from app.exports.stamp import Stamp

@@ -6,17 +6,8 @@ import numpy as np
 import pytest
 import shapely
 
-from app.clusters.domain import (
-    CONFIDENCES,
-    NO_FIX,
-    NOWHERE,
-    PRESENCES,
-    STATES,
-    CaseAsset,
-    Placed,
-    Presence,
-)
-from app.clusters.placing import place
+from app.distribution.domain import CONFIDENCES, NO_FIX, NOWHERE, PRESENCES, STATES, CaseAsset, Placed, Presence
+from app.distribution.snapshot.assess import place
 from app.jurisdictions.active_layer import LocatedLayer
 from app.jurisdictions.domain import CountyInfo
 from app.jurisdictions.locator.locator import Locator

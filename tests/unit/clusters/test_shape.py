@@ -6,8 +6,8 @@ import shapely
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.clusters.shape import centroid, cluster_id, hull_ring
 from app.core.geo.geodesy import distance_m
+from app.distribution.clustering.geometry import centroid, cluster_id, hull_ring
 
 PLACES = st.lists(
     st.tuples(st.integers(1_214_700_000, 1_214_800_000), st.integers(312_300_000, 312_400_000)),

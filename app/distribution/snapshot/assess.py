@@ -6,8 +6,9 @@ from typing import Final
 
 import numpy as np
 
-from app.clusters.dbscan import IntArray
-from app.clusters.domain import (
+from app.core.geo.geodesy import BoolArray
+from app.distribution.clustering.dbscan import IntArray
+from app.distribution.domain import (
     CONFIDENCES,
     NO_FIX,
     NOWHERE,
@@ -18,7 +19,6 @@ from app.clusters.domain import (
     Placed,
     Presence,
 )
-from app.core.geo.geodesy import BoolArray
 from app.enforcement.seizable import Seizability
 from app.jurisdictions.service import LocatedLayer
 from app.telemetry.domain import E7

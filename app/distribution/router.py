@@ -6,15 +6,15 @@ from typing import Annotated, Any, Final, Literal
 from fastapi import APIRouter, Header, Query
 from fastapi.responses import JSONResponse, Response
 
-from app.clusters import service
-from app.clusters.domain import RollUpLevel
-from app.clusters.filters import MAX_WKT_CHARS
-from app.clusters.letter import to_csv, to_xlsx
-from app.clusters.schemas import ClusterParametersOut, ClustersOut, DistributionOut, to_json
 from app.core.clock import in_shanghai
 from app.core.web.examples import load_example
 from app.core.web.parameters import InContext, Moment
 from app.core.web.schema_types import Duration, Key
+from app.distribution import service
+from app.distribution.domain import RollUpLevel
+from app.distribution.filters import MAX_WKT_CHARS
+from app.distribution.rollup.export_table import to_csv, to_xlsx
+from app.distribution.schemas import ClusterParametersOut, ClustersOut, DistributionOut, to_json
 from app.exports.headers import export_headers, repr_digest
 from app.identity.position_reads import CasePositionSession, CasePositionSight, NamedCaseSession, NamedCaseSight
 from app.jurisdictions.service import InLayer
@@ -49,7 +49,7 @@ _BINARY: Final[dict[str, Any]] = {"schema": {"type": "string", "format": "binary
         200: {
             "description": "JSON, or a table to attach to a letter (`format`, or else `Accept`).",
             "content": {
-                "application/json": {"example": load_example("app.clusters", "distribution")},
+                "application/json": {"example": load_example("app.distribution", "distribution")},
                 CSV: {"schema": {"type": "string"}},
                 XLSX: _BINARY,
             },
@@ -101,7 +101,9 @@ async def get_case_distribution(
     summary="In which yards do assets of a case stand together?",
     response_model=ClustersOut,
     response_class=GeoJSONResponse,
-    responses={200: {"content": {GeoJSONResponse.media_type: {"example": load_example("app.clusters", "clusters")}}}},
+    responses={
+        200: {"content": {GeoJSONResponse.media_type: {"example": load_example("app.distribution", "clusters")}}}
+    },
 )
 async def list_clusters(
     visibility: NamedCaseSight,

@@ -22,7 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.domain import Visibility
 from app.access.service import asset_in_sight, granted_assets
-from app.clusters.domain import CaseAsset, LastFix
+from app.distribution.domain import CaseAsset, LastFix
 
 _VIEW: Final = table(
     "case_asset_position",

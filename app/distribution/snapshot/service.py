@@ -9,11 +9,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.domain import Visibility
 from app.assets.transfers import transferred
-from app.clusters import queries
-from app.clusters.domain import NOWHERE, CaseAsset, CaseScene, LastFix, Moment
-from app.clusters.placing import place
 from app.core.context import Context
 from app.core.errors import InvalidInput
+from app.distribution.domain import NOWHERE, CaseAsset, CaseScene, LastFix, Moment
+from app.distribution.snapshot import queries
+from app.distribution.snapshot.assess import place
 from app.enforcement.service import case_in_sight, seizability_of_case
 from app.jurisdictions.service import LocatedLayer, court_by_id
 from app.tracking.service import positions_as_of

@@ -7,8 +7,8 @@ from typing import Final
 import numpy as np
 import shapely
 
-from app.clusters.dbscan import IntArray
 from app.core.geo.geodesy import FloatArray, unit_vectors
+from app.distribution.clustering.dbscan import IntArray
 
 _METHOD: Final = "dbscan/1"
 """Part of every id: another way of clustering gives other ids."""

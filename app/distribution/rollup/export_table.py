@@ -11,8 +11,8 @@ from typing import Final, NamedTuple
 
 import xlsxwriter
 
-from app.clusters.schemas import DistributionOut, DistributionRowOut, MainOut, TallyOut
 from app.core.clock import in_shanghai
+from app.distribution.schemas import DistributionOut, DistributionRowOut, MainOut, TallyOut
 from app.exports.csv_file import to_csv as rows_to_csv
 from app.exports.digest import DIGEST_LABEL, Cell, content_digest
 from app.exports.stamp import Stamp

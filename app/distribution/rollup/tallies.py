@@ -5,10 +5,10 @@ from typing import Final
 
 import numpy as np
 
-from app.clusters.dbscan import IntArray
-from app.clusters.domain import CONFIDENCES, NO_FIX, PRESENCES, STATES, Placed
-from app.clusters.schemas import ConfidenceOut, TallyOut
 from app.core.clock import EPOCH
+from app.distribution.clustering.dbscan import IntArray
+from app.distribution.domain import CONFIDENCES, NO_FIX, PRESENCES, STATES, Placed
+from app.distribution.schemas import ConfidenceOut, TallyOut
 
 _LATER: Final = np.iinfo(np.int64).max
 

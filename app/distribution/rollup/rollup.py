@@ -12,8 +12,9 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from app.clusters.domain import NOWHERE, PRESENCES, STATES, CaseScene, Presence, RollUpLevel
-from app.clusters.schemas import (
+from app.distribution.domain import NOWHERE, PRESENCES, STATES, CaseScene, Presence, RollUpLevel
+from app.distribution.rollup.tallies import tally_all, tally_groups
+from app.distribution.schemas import (
     CaseRef,
     CourtRef,
     DistributionOut,
@@ -28,7 +29,6 @@ from app.clusters.schemas import (
     TotalsOut,
     UnplacedOut,
 )
-from app.clusters.tallies import tally_all, tally_groups
 from app.enforcement.seizable import ReasonCode, Seizability, State
 from app.jurisdictions.domain import CourtInfo, DivisionLevel, TerritoryInfo
 from app.jurisdictions.schemas import LayerOut

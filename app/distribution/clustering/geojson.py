@@ -4,10 +4,10 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
-from app.clusters.clustering import Cluster, Neighbour
-from app.clusters.distribution import county_of, prefecture_of, province_of
-from app.clusters.domain import CONFIDENCES, PRESENCES, CaseScene, Presence
-from app.clusters.schemas import (
+from app.distribution.clustering.clusters import Cluster, Neighbour
+from app.distribution.domain import CONFIDENCES, PRESENCES, CaseScene, Presence
+from app.distribution.rollup.rollup import county_of, prefecture_of, province_of
+from app.distribution.schemas import (
     CaseRef,
     ClusterFeatureOut,
     ClusterParametersOut,

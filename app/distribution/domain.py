@@ -8,8 +8,8 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from app.clusters.dbscan import IntArray
 from app.core.geo.geodesy import BoolArray
+from app.distribution.clustering.dbscan import IntArray
 from app.enforcement.seizable import Seizability, State
 from app.jurisdictions.domain import CourtInfo, LayerInfo, TerritoryInfo
 from app.telemetry.domain import E7

@@ -5,11 +5,11 @@ from itertools import pairwise
 
 import numpy as np
 
-from app.clusters.dbscan import NOISE, IntArray, Points, dbscan, touching
-from app.clusters.domain import CaseScene
-from app.clusters.schemas import TallyOut
-from app.clusters.shape import centroid, cluster_id, hull_ring
-from app.clusters.tallies import tally_groups
+from app.distribution.clustering.dbscan import NOISE, IntArray, Points, dbscan, touching
+from app.distribution.clustering.geometry import centroid, cluster_id, hull_ring
+from app.distribution.domain import CaseScene
+from app.distribution.rollup.tallies import tally_groups
+from app.distribution.schemas import TallyOut
 from app.jurisdictions.domain import TerritoryInfo
 from app.telemetry.domain import E7
 

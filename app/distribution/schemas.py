@@ -12,8 +12,8 @@ from typing import Literal, Self
 
 import msgspec
 
-from app.clusters.domain import CaseScene, RollUpLevel
 from app.core.web.schema_types import ResponseModel
+from app.distribution.domain import CaseScene, RollUpLevel
 from app.enforcement.seizable import ReasonCode, State
 from app.jurisdictions.domain import CourtInfo, CourtLevel, DivisionLevel
 from app.jurisdictions.schemas import LayerOut

@@ -10,19 +10,19 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.domain import Visibility
 from app.audit.notes import Note, note, note_export
-from app.clusters.clustering import Cluster, clusters_of
-from app.clusters.dbscan import IntArray
-from app.clusters.distribution import distribute
-from app.clusters.domain import STATES, CaseScene, RollUpLevel
-from app.clusters.filters import read_polygon
-from app.clusters.geojson import clusters_out
-from app.clusters.letter import Letter, compose
-from app.clusters.scene_service import scene_of
-from app.clusters.schemas import ClusterParametersOut, ClustersOut, DistributionOut
 from app.core.clock import Clock
 from app.core.context import Context
 from app.core.errors import InvalidInput
 from app.core.geo.geodesy import BoolArray
+from app.distribution.clustering.clusters import Cluster, clusters_of
+from app.distribution.clustering.dbscan import IntArray
+from app.distribution.clustering.geojson import clusters_out
+from app.distribution.domain import STATES, CaseScene, RollUpLevel
+from app.distribution.filters import read_polygon
+from app.distribution.rollup.export_table import Letter, compose
+from app.distribution.rollup.rollup import distribute
+from app.distribution.schemas import ClusterParametersOut, ClustersOut, DistributionOut
+from app.distribution.snapshot.service import scene_of
 from app.enforcement.seizable import State
 from app.exports.service import stamp_of
 from app.jurisdictions.errors import CourtNotFound

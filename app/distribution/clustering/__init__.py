@@ -1,0 +1,1 @@
+"""Density clusters of assets."""

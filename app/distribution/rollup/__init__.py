@@ -1,0 +1,1 @@
+"""Totals by court and division."""

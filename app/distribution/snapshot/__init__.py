@@ -1,0 +1,1 @@
+"""The assets of a case at one moment, each with its assessed place."""
