@@ -5,8 +5,8 @@ from fastapi import APIRouter
 from app.access.trail_router import router as trail
 from app.api import health
 from app.assets.router import router as assets
-from app.clusters.share_router import page_router as share_pages
-from app.clusters.share_router import router as shares
+from app.dispatch.shares.router import page_router as share_pages
+from app.dispatch.shares.router import router as shares
 from app.distribution.router import router as clusters
 from app.enforcement.router import router as enforcement
 from app.identity.router import router as access

@@ -6,10 +6,10 @@ from typing import Final
 
 from psycopg import AsyncConnection
 
-from app.access.shares import delete_shares
 from app.audit import daily
 from app.audit.writer import ensure_partitions
 from app.core.db.database import SERVICE
+from app.dispatch.shares.service import delete_shares
 from app.identity.sessions.service import forget_ended
 from app.ingest.aemp.poller import poll_due
 from app.jurisdictions.errors import BoundariesNotLoaded

@@ -14,11 +14,11 @@ import structlog
 from fastapi import FastAPI
 from sqlalchemy import text
 
-from app.access.shares import find_open, try_pin
 from app.cli.exports import check_file
 from app.core.clock import FixedClock
 from app.core.db.database import SERVICE
 from app.core.errors import NotFound
+from app.dispatch.shares.service import find_open, try_pin
 from app.exports.html_tables import read_rows
 from tests.api import ApiUser, Principals, problem_fields, services
 from tests.factories.cases import CaseAssets, assign, plate, share, vin

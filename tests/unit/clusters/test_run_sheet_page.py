@@ -8,9 +8,9 @@ from html import unescape
 import jinja2
 import pytest
 
-from app.clusters.run_sheet import NOTES, Entry, MapLink, RunSheet
-from app.clusters.run_sheet_page import HEADERS, not_found_page, pin_page, sheet_page
 from app.core.web.templates import templates_of
+from app.dispatch.run_sheets.content import NOTES, Entry, MapLink, RunSheet
+from app.dispatch.run_sheets.page import HEADERS, not_found_page, pin_page, sheet_page
 from app.enforcement.seizable import State
 from app.exports.digest import check_rows
 from app.exports.html_tables import read_rows

@@ -5,16 +5,16 @@ from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.access import shares
 from app.access.domain import Principal, Visibility
 from app.access.row_security import sight_of
-from app.access.share_schemas import NewShareOut, ShareOut
-from app.access.shares import OpenShare
 from app.assets.service import makes_of
 from app.audit.notes import Note
-from app.clusters.run_sheet import RunSheet, compose
 from app.core.context import Context
 from app.core.errors import Conflict, NotFound
+from app.dispatch.run_sheets.content import RunSheet, compose
+from app.dispatch.shares import service as shares
+from app.dispatch.shares.schemas import NewShareOut, ShareOut
+from app.dispatch.shares.service import OpenShare
 from app.distribution.snapshot.service import scene_of
 from app.enforcement.delegation.assignments import assignment_in_force, assignment_in_sight
 from app.exports.service import stamp_of

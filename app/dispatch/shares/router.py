@@ -8,18 +8,18 @@ from urllib.parse import parse_qs
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 
-from app.access import shares
 from app.access.domain import Permission, Principal
-from app.access.share_domain import PAGE_PATH
-from app.access.share_schemas import NewShareOut, ShareIn, ShareOut
 from app.assets.domain import half_width
-from app.clusters import run_sheets
-from app.clusters.run_sheet_page import HEADERS, not_found_page, pin_page, sheet_page
 from app.core.errors import NotFound, TooManyRequests
 from app.core.web.paging import After, Limit, Page, decode_token, page_of
 from app.core.web.parameters import InContext
 from app.core.web.schema_types import Key
 from app.core.web.templates import HTML
+from app.dispatch.run_sheets import service as run_sheets
+from app.dispatch.run_sheets.page import HEADERS, not_found_page, pin_page, sheet_page
+from app.dispatch.shares import service as shares
+from app.dispatch.shares.domain import PAGE_PATH
+from app.dispatch.shares.schemas import NewShareOut, ShareIn, ShareOut
 from app.exports.headers import repr_digest
 from app.identity.dependencies import May, ReadSession, WriteSession
 from app.jurisdictions.service import locators_of

@@ -8,9 +8,9 @@ from psycopg import AsyncConnection
 from sqlalchemy import ColumnElement, and_, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.access.share_domain import WRONG_PINS, share_state
-from app.access.share_schemas import ShareOut
-from app.access.share_tables import ShareRow
+from app.dispatch.shares.domain import WRONG_PINS, share_state
+from app.dispatch.shares.schemas import ShareOut
+from app.dispatch.tables import ShareRow
 from app.identity.attempts import Counter
 
 _SHOWN: Final = tuple(getattr(ShareRow, name) for name in ShareOut.model_fields if name != "state")

@@ -15,16 +15,16 @@ from argon2 import PasswordHasher
 from argon2.exceptions import VerificationError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.access import share_queries
 from app.access.domain import Permission, Principal, PrincipalKind
-from app.access.share_domain import PAGE_PATH, ShareState
-from app.access.share_queries import SHARES, delete_shares
-from app.access.share_schemas import NewShareOut, ShareOut
 from app.audit.notes import Author, Entry, Note, author_of, note
 from app.audit.writer import append
 from app.core.clock import Clock, in_shanghai
 from app.core.db.database import SERVICE, Database, as_service
 from app.core.errors import InvalidInput, NotFound, TooManyRequests
+from app.dispatch.shares import queries as share_queries
+from app.dispatch.shares.domain import PAGE_PATH, ShareState
+from app.dispatch.shares.queries import SHARES, delete_shares
+from app.dispatch.shares.schemas import NewShareOut, ShareOut
 from app.identity import attempts
 from app.identity.keys import credential_queries
 from app.identity.sessions.service import token_digest

@@ -6,8 +6,8 @@ Without scripts; the inline style is allowed by its SHA-256 in the Content-Secur
 
 from typing import Final
 
-from app.clusters.run_sheet import COLUMNS, RunSheet
 from app.core.web.templates import style_policy, templates_of
+from app.dispatch.run_sheets.content import COLUMNS, RunSheet
 from app.exports.digest import DIGEST_LABEL
 
 _TEMPLATES: Final = templates_of("app.distribution")

@@ -5,9 +5,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-from app.access.share_domain import ShareState
 from app.core.web.parameters import SetMoment
 from app.core.web.schema_types import RequestModel, ResponseModel, Text
+from app.dispatch.shares.domain import ShareState
 
 
 class ShareIn(RequestModel):

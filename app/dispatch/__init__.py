@@ -1,0 +1,1 @@
+"""Run sheets, shares and missions for dispatchers and crews."""

@@ -1,0 +1,1 @@
+"""Shares: a run sheet opened by link and PIN."""
