@@ -2,9 +2,10 @@
 
 from fastapi import APIRouter
 
-from app.access.trail_router import router as trail
 from app.api import health
 from app.assets.router import router as assets
+from app.compliance.audit_router import router as trail
+from app.compliance.subject_report.router import router as subject
 from app.dispatch.shares.router import page_router as share_pages
 from app.dispatch.shares.router import router as shares
 from app.distribution.router import router as clusters
@@ -15,7 +16,6 @@ from app.ingest.http.router import router as ingest
 from app.jurisdictions.router import router as jurisdictions
 from app.telemetry.feeds.router import router as telemetry
 from app.tracking.router import router as tracking
-from app.tracking.subject_router import router as subject
 
 router = APIRouter()
 for room in (

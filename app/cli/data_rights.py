@@ -9,6 +9,9 @@ from app.access.domain import Principal, Role, Visibility
 from app.access.roles import permissions_of
 from app.audit.notes import COMMAND_LINE, note_export
 from app.audit.writer import writing_as
+from app.compliance.retention.terms import KEPT, Term, last_deletions, terms_of
+from app.compliance.subject_report import service as subject_report
+from app.compliance.subject_report.rows import report_rows
 from app.core.clock import Clock, in_shanghai
 from app.core.context import Context
 from app.core.db.database import SERVICE, Database
@@ -18,9 +21,6 @@ from app.core.settings import Settings
 from app.exports.csv_file import to_csv
 from app.exports.digest import content_digest, written
 from app.exports.stamp import Stamp, new_export_id
-from app.telemetry.retention_terms import KEPT, Term, last_deletions, terms_of
-from app.tracking import subject
-from app.tracking.subject_rows import report_rows
 
 _RUNS_IT = Principal(
     0, Role.PLATFORM_ADMINISTRATOR, None, None, permissions=permissions_of(Role.PLATFORM_ADMINISTRATOR)
@@ -53,9 +53,9 @@ async def print_report(
     try:
         async with writing_as(context.database, COMMAND_LINE, clock) as session:
             if asset_id is not None:
-                report = await subject.report_on_asset(session, visibility, asset_id, context)
+                report = await subject_report.report_on_asset(session, visibility, asset_id, context)
             else:
-                report = await subject.report_on_lessee(
+                report = await subject_report.report_on_lessee(
                     session, visibility, lessee or "", context, after=0, limit=_AT_MOST
                 )
             stamp = Stamp(new_export_id(), "命令行 command line", "运行方 whoever runs the service", "", clock.now())

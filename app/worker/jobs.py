@@ -8,15 +8,15 @@ from psycopg import AsyncConnection
 
 from app.audit import daily
 from app.audit.writer import ensure_partitions
+from app.compliance.retention import pings as telemetry_retention
+from app.compliance.retention import positions as tracking_retention
 from app.core.db.database import SERVICE
 from app.dispatch.shares.service import delete_shares
 from app.identity.sessions.service import forget_ended
 from app.ingest.aemp.poller import poll_due
 from app.jurisdictions.errors import BoundariesNotLoaded
-from app.telemetry import retention as telemetry_retention
 from app.telemetry.feeds.silence import check_silence
 from app.telemetry.pings import partitions
-from app.tracking import retention as tracking_retention
 from app.tracking.datum.monitor import DatumCheck
 from app.tracking.history import late_data, rebind
 from app.worker.alone import alone

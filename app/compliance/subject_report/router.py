@@ -8,6 +8,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.domain import Permission, Principal, Visibility
 from app.audit.notes import note_export
+from app.compliance.subject_report import service as subject_report
+from app.compliance.subject_report.rows import report_rows
+from app.compliance.subject_report.schemas import SubjectReportOut
 from app.core.context import Context
 from app.core.web.paging import After, decode_token
 from app.core.web.parameters import InContext
@@ -17,9 +20,6 @@ from app.exports.digest import content_digest
 from app.exports.headers import export_headers
 from app.exports.service import stamp_of
 from app.identity.dependencies import May, WriteSession
-from app.tracking import subject
-from app.tracking.subject_rows import report_rows
-from app.tracking.subject_schemas import SubjectReportOut
 
 router = APIRouter(tags=["data rights"])
 
@@ -47,7 +47,7 @@ async def get_asset_subject_report(
 
     Whoever looked is told by court, with count and days; the report itself stands in the trail.
     """
-    report = await subject.report_on_asset(session, Visibility(principal), asset_id, context)
+    report = await subject_report.report_on_asset(session, Visibility(principal), asset_id, context)
     if format == "json":
         return report
     return await _as_csv(session, principal, report, context, f"subject-report-{asset_id}.csv")
@@ -69,7 +69,7 @@ async def get_lessee_subject_report(
     format: Format = "json",  # noqa: A002 the parameter's name on the wire
 ) -> SubjectReportOut | Response:
     """As the report about an asset, for each asset in sight that is leased to somebody of that name."""
-    report = await subject.report_on_lessee(
+    report = await subject_report.report_on_lessee(
         session, Visibility(principal), name, context, after=decode_token(after), limit=limit
     )
     if format == "json":

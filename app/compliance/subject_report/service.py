@@ -14,21 +14,14 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.domain import Role, Visibility
-from app.access.subject import Looks, Opening, looks_at, openings_of
 from app.assets import service as assets
 from app.assets.schemas import AssetOut
 from app.assets.service import DeviceOn
 from app.audit.notes import Note, note
-from app.core.context import Context
-from app.core.db.database import as_service
-from app.core.errors import NotFound
-from app.core.web.paging import encode_key
-from app.enforcement.subject import CaseName, Hold, holds_on, names_of_cases
-from app.jurisdictions.service import courts_by_id
-from app.telemetry.domain import Doubt
-from app.telemetry.retention_terms import Term, terms_of
-from app.telemetry.subject import FromFeed, stored_of
-from app.tracking.subject_schemas import (
+from app.compliance.retention.terms import Term, terms_of
+from app.compliance.subject_report.access import Looks, Opening, looks_at, openings_of
+from app.compliance.subject_report.enforcement import CaseName, Hold, holds_on, names_of_cases
+from app.compliance.subject_report.schemas import (
     SubjectAssetOut,
     SubjectDataOut,
     SubjectDeviceOut,
@@ -39,6 +32,13 @@ from app.tracking.subject_schemas import (
     SubjectRetentionOut,
     SubjectSourceOut,
 )
+from app.compliance.subject_report.telemetry import FromFeed, stored_of
+from app.core.context import Context
+from app.core.db.database import as_service
+from app.core.errors import NotFound
+from app.core.web.paging import encode_key
+from app.jurisdictions.service import courts_by_id
+from app.telemetry.domain import Doubt
 from app.tracking.tables import CurrentPositionRow, DailyPositionRow
 
 _OF_COURTS: Final = frozenset({Role.ENFORCEMENT_OFFICER, Role.COURT_ADMINISTRATOR, Role.DISPATCHER, Role.CREW})

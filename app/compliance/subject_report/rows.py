@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
+from app.compliance.subject_report.schemas import SubjectAssetOut, SubjectGrantOut, SubjectReportOut
+from app.compliance.subject_report.service import moment
 from app.exports.digest import Cell
 from app.exports.stamp import Stamp
-from app.tracking.subject import moment
-from app.tracking.subject_schemas import SubjectAssetOut, SubjectGrantOut, SubjectReportOut
 
 Row = tuple[Cell, ...]
 _NOTE = "不含位置 No positions: they are read elsewhere, for a purpose, and each look stands in the trail."

@@ -5,10 +5,10 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query
 
 from app.access.domain import Permission, Principal, Visibility
-from app.access.trail_schemas import TrailEntryOut
 from app.audit.notes import Note, note
 from app.audit.queries import TrailFilter, entries
 from app.audit.tables import TrailRow
+from app.compliance.audit_schemas import TrailEntryOut
 from app.core.web.paging import BIG_KEY, After, Limit, Page, decode_token, page_of
 from app.core.web.parameters import Moment
 from app.core.web.schema_types import PLAIN, Key

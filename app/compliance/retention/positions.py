@@ -5,7 +5,7 @@ from typing import Final
 
 from psycopg import AsyncConnection
 
-from app.telemetry.retention import AT_ONCE, held_assets, note
+from app.compliance.retention.pings import AT_ONCE, held_assets, note
 
 ROWS: Final = 10_000
 """So many are deleted in a transaction."""

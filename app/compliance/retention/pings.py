@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from psycopg import AsyncConnection
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.telemetry.retention_tables import RetentionLogRow
+from app.compliance.tables import RetentionLogRow
 
 ROWS: Final = 10_000
 """So many pings are deleted in a transaction."""

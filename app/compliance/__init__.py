@@ -1,0 +1,1 @@
+"""Retention, the subject report, and the routes of the audit trail."""

@@ -1,0 +1,1 @@
+"""Deletion of data that is past its term."""

@@ -1,0 +1,1 @@
+"""The report of what is stored about an asset or a lessee."""
