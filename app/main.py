@@ -11,7 +11,7 @@ from fastapi.routing import APIRoute
 
 import app as package
 from app.api import docs, fast_lane, openapi, problems
-from app.api.requests import Account
+from app.api.request_log import Account
 from app.api.router import router
 from app.api.services import Services
 from app.audit.writer import TrailWriter

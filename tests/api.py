@@ -15,8 +15,8 @@ from sqlalchemy import Engine, column, event, select, text
 from app.access.domain import Permission, Principal, Role
 from app.access.row_security import sight_of
 from app.access.service import create_principal
-from app.api.connections import server_config
 from app.api.services import Services
+from app.api.uvicorn_protocol import server_config
 from app.core.context import Context
 from app.core.db.database import SERVICE, Sight
 from app.core.web.parameters import services_of

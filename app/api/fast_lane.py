@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.api.problems import answer_error
-from app.api.requests import Account, RequestContext, request_id_of
+from app.api.request_log import Account, RequestContext, request_id_of
 from app.ingest.http.adapters import FORMATS, PREFIX, split_path, take_foreign
 from app.ingest.http.router import take_pings
 

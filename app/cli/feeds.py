@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.domain import Visibility
 from app.assets.service import lessor_by_id, lessor_named
-from app.cli.operator import OPERATOR, ask, moment
+from app.cli.service_session import OPERATOR, ask, moment
 from app.core.context import Context
 from app.core.geo.datum import CoordSystem
 from app.telemetry.feeds import quality, service

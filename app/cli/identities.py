@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.cli.operator import ask, console
+from app.cli.service_session import ask, console
 from app.core.context import Context
 from app.core.errors import InvalidInput
 from app.identity.oidc.service import link, principal_of_login, unlink

@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.cli.operator import OPERATOR, ask, console, moment
+from app.cli.service_session import OPERATOR, ask, console, moment
 from app.core.context import Context
 from app.core.web.paging import MAX_LIMIT, decode_token
 from app.identity.keys import service as keys

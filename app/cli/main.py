@@ -19,11 +19,11 @@ from rich.console import Console
 from sqlalchemy.exc import DBAPIError
 
 from app.access.domain import Permission, Role
-from app.api.connections import server_config
-from app.cli import bringing_in, identities, key_care
+from app.api.uvicorn_protocol import server_config
+from app.cli import identities, imports, key_care
 from app.cli.audit import audit_app
-from app.cli.chain import verify_batches
-from app.cli.data_rights import print_report, print_retention
+from app.cli.batches import verify_batches
+from app.cli.compliance import print_report, print_retention
 from app.cli.exports import exports_app
 from app.cli.feeds import feeds_app
 from app.cli.interface import print_openapi
@@ -185,12 +185,10 @@ def boundaries_load(
 ) -> None:
     """Load divisions and derive courts by the naming rule; loading the same layer again changes nothing."""
     where = urls()
-    if only_if_none and asyncio.run(bringing_in.boundaries_are_loaded(settings_for(where.app_url))):
+    if only_if_none and asyncio.run(imports.boundaries_are_loaded(settings_for(where.app_url))):
         console.print("A boundary layer is in force already.")
         return
-    bringing_in.load_boundaries(
-        where, console, file, datum=datum, adcode_column=adcode_column, name_column=name_column
-    )
+    imports.load_boundaries(where, console, file, datum=datum, adcode_column=adcode_column, name_column=name_column)
 
 
 class ImportMode(StrEnum):
@@ -210,7 +208,7 @@ def assets_import(
 ) -> None:
     """Register a lessor's assets, with their devices, from a CSV file."""
     settings = settings_for(urls().app_url)
-    asyncio.run(bringing_in.import_assets(settings, SystemClock(), console, file, lessor, mode.value))
+    asyncio.run(imports.import_assets(settings, SystemClock(), console, file, lessor, mode.value))
 
 
 @pings_app.command("import")
@@ -233,7 +231,7 @@ def pings_import(
     settings = settings_for(urls().app_url)
     reading = Reading(_columns(column or []), device, datum, _zone(time_zone))
     asyncio.run(
-        bringing_in.import_pings(
+        imports.import_pings(
             settings, SystemClock(), console, file, lessor, reading, register_devices=register_devices
         )
     )
@@ -320,8 +318,8 @@ def secrets_new_key() -> None:
 def prepare(where: ClusterUrls) -> None:
     """Bring the schema up to date and load the bundled boundaries where none are in force."""
     migrate_schema(where.owner_url, where.app_url)
-    if not asyncio.run(bringing_in.boundaries_are_loaded(settings_for(where.app_url))):
-        bringing_in.load_boundaries(where, console)
+    if not asyncio.run(imports.boundaries_are_loaded(settings_for(where.app_url))):
+        imports.load_boundaries(where, console)
 
 
 @cli.command("subject-report")

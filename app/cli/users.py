@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.domain import PrincipalKind, Role
 from app.assets.service import lessor_named
-from app.cli.operator import OPERATOR, ask, console, moment
+from app.cli.service_session import OPERATOR, ask, console, moment
 from app.core.context import Context
 from app.core.web.paging import MAX_LIMIT
 from app.core.web.schema_types import Text

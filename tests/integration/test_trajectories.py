@@ -10,7 +10,7 @@ from rich.console import Console
 from sqlalchemy import text
 
 import app
-from app.cli.bringing_in import import_pings
+from app.cli.imports import import_pings
 from app.core.clock import SystemClock
 from app.core.db.database import SERVICE, Database
 from app.core.geo.datum import CoordSystem

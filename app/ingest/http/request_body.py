@@ -65,7 +65,7 @@ async def wire_bytes(request: Request) -> bytes:
         MalformedRequest: The client went away in the middle.
     """
     try:
-        return await request.body()  # app.api.requests holds the limit while it is read
+        return await request.body()  # app.api.request_log holds the limit while it is read
     except ClientDisconnect as error:
         raise MalformedRequest("The body ended before it was complete.") from error
 

@@ -6,7 +6,7 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from app.cli.operator import moment
+from app.cli.service_session import moment
 from app.core.clock import SHANGHAI, in_shanghai
 from tests.api import ApiUser, Principals, problem_fields
 from tests.factories.cases import CaseAssets

@@ -21,7 +21,7 @@ from app.audit.chain import Head
 from app.audit.notes import COMMAND_LINE, Author, Entry, Note
 from app.audit.writer import TrailWriter, writing_as
 from app.cli.audit import read_head, verify_trail
-from app.cli.bringing_in import import_assets
+from app.cli.imports import import_assets
 from app.core.clock import FixedClock
 from app.core.context import Context
 from app.core.db.database import Database

@@ -18,7 +18,7 @@ from pydantic import SecretStr
 from starlette.types import Receive, Scope, Send
 
 from app.access.domain import Permission, Role
-from app.api.connections import connection_type
+from app.api.uvicorn_protocol import connection_type
 from app.core.clock import FixedClock
 from app.core.settings import Settings
 from app.core.web.client_address import parse_networks

@@ -7,7 +7,7 @@ import pytest
 from fastapi import FastAPI
 from rich.console import Console
 
-from app.cli.chain import verify_batches
+from app.cli.batches import verify_batches
 from app.core.errors import AppError
 from app.core.settings import Settings
 from app.localdb.cluster import ClusterUrls

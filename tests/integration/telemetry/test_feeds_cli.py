@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from app.cli.feeds import length, percent, print_quality
 from app.cli.main import cli
-from app.cli.operator import moment
+from app.cli.service_session import moment
 from app.localdb.cluster import ClusterUrls
 from app.telemetry.feeds.schemas import FeedQualityOut
 from tests.api import Principals

@@ -14,7 +14,7 @@ from rich.console import Console
 from sqlalchemy import text
 
 from app.access.domain import Role
-from app.cli.data_rights import print_report
+from app.cli.compliance import print_report
 from app.cli.exports import check_file
 from app.core.clock import FixedClock
 from app.core.settings import Settings

@@ -7,7 +7,7 @@ from rich.console import Console
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.cli.data_rights import print_retention
+from app.cli.compliance import print_retention
 from app.core.clock import FixedClock
 from app.core.settings import Settings
 from tests.api import Principals

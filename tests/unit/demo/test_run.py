@@ -15,11 +15,11 @@ from app.core.errors import AppError
 from app.demo.answer import Answer, as_json, ask
 from app.demo.client import Caller, connection
 from app.demo.fleet import Demo
+from app.demo.formatting import age, moment, money, several
 from app.demo.posting import post_pings
 from app.demo.registration import _COLUMNS, assets_csv
 from app.demo.run import GOOD_FOR, Plan, RunState, plan
 from app.demo.tables import print_answer, print_receipts
-from app.demo.words import age, moment, money, several
 from tests.factories.constants import NOW
 
 YESTERDAY = NOW - timedelta(hours=20)

@@ -9,9 +9,9 @@ import pytest
 import shapely
 
 from app.core.geo.geodesy import distance_m, metres_per_degree
-from app.demo.fates import UNDER_WAY
 from app.demo.fleet import Demo, make_demo
 from app.demo.places import MARGIN_M, NEAR_BORDER_M, border_distance_m
+from app.demo.scenarios import UNDER_WAY
 from app.demo.truth import GroundTruth, TrueAsset
 from app.jurisdictions.court_naming import CAVEATS, CourtByRule, basic_court
 from app.jurisdictions.loading.layer import DivisionArea

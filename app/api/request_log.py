@@ -10,8 +10,8 @@ import structlog
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.api.edges import Edges, security_headers
 from app.api.problems import answer_error
+from app.api.request_limits import Edges, security_headers
 from app.core.metrics import Metrics
 from app.core.settings import Settings
 from app.core.web.client_address import Clients

@@ -35,7 +35,7 @@ def security_headers(hsts_s: int) -> list[tuple[bytes, bytes]]:
 
 
 class Edges:
-    """The limits of what a request may be; what the connection itself limits is in ``app.api.connections``.
+    """The limits of what a request may be; what the connection itself limits is in ``app.api.uvicorn_protocol``.
 
     Args:
         settings: The limits.

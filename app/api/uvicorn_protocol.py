@@ -4,7 +4,7 @@ uvicorn waits for ever for the end of a head, keeps whatever a head grows to, an
 does not read. Here a head has a time and a size, a body has a time, and what is around it (extensions of chunks,
 trailers, which nobody reads) a size; an answer that nobody takes is given up, connections are counted, and what is
 refused is told by the same problem documents as elsewhere. The size of bodies, which applications read themselves,
-is limited in ``app.api.edges``.
+is limited in ``app.api.request_limits``.
 """
 
 import asyncio
@@ -16,8 +16,8 @@ from fastapi import FastAPI
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
-from app.api.edges import security_headers
 from app.api.problems import MEDIA_TYPE, STATUS, ProblemOut
+from app.api.request_limits import security_headers
 from app.core.errors import AddressTooLong, AppError, HeadTooLarge, MalformedRequest, TooSlow, Unavailable
 from app.core.metrics import Metrics
 from app.core.settings import Settings
