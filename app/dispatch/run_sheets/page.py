@@ -10,7 +10,7 @@ from app.core.web.templates import style_policy, templates_of
 from app.dispatch.run_sheets.content import COLUMNS, RunSheet
 from app.exports.digest import DIGEST_LABEL
 
-_TEMPLATES: Final = templates_of("app.distribution")
+_TEMPLATES: Final = templates_of("app.dispatch.run_sheets")
 _CLASSES: Final = ("no", "name", "place", "fix", "sure", "state")
 """The style's class of each of ``COLUMNS``."""
 HEADERS: Final = {

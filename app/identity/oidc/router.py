@@ -19,7 +19,7 @@ from app.identity.sessions.router import PAUSED
 PATH = "/session/oidc"
 COOKIE_PATH = f"/v1{PATH}"
 router = APIRouter()
-_TEMPLATES = templates_of("app.access")
+_TEMPLATES = templates_of("app.identity.oidc")
 
 
 def provider_of(request: Request) -> OidcProvider:

@@ -48,14 +48,14 @@ CREATE_STAGE: Final = (
     + ") ON COMMIT DELETE ROWS"
 )
 _COPY: Final = "COPY ping_stage FROM STDIN (FORMAT binary)"
-_INSERT_TEXT: Final = sql_file("app.telemetry", "insert_pings.sql")
+_INSERT_TEXT: Final = sql_file("app.telemetry.pings", "insert_pings.sql")
 _INSERT_NEW: Final = sql.SQL(_INSERT_TEXT).format(
     new=sql.Literal(NEW), only_new=sql.Literal(True), unless=sql.SQL("")
 )
 _INSERT_OTHERS: Final = sql.SQL(_INSERT_TEXT).format(
     new=sql.Literal(NEW), only_new=sql.Literal(False), unless=sql.SQL("ON CONFLICT DO NOTHING")
 )
-_COLLIDED: Final = sql_file("app.telemetry", "collided_pings.sql")
+_COLLIDED: Final = sql_file("app.telemetry.pings", "collided_pings.sql")
 _DAY_US: Final = 86_400_000_000
 _FIRST_DAY: Final = (datetime(1990, 1, 1, tzinfo=UTC) - EPOCH).days
 _DAYS_AHEAD: Final = 6

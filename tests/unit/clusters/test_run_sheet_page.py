@@ -79,11 +79,11 @@ def test_the_class_of_a_row_is_the_state_of_its_asset() -> None:
 
 def test_the_page_after_the_sign_in_keeps_its_path_one_attribute() -> None:
     path = '/x?a="1"&b=<2>\''
-    page = templates_of("app.access").get_template("signed_in.html").render(path=path)
+    page = templates_of("app.identity.oidc").get_template("signed_in.html").render(path=path)
     assert unescape(re.findall(r'content="0;url=([^"]*)"', page)[0]) == path
     assert unescape(re.findall(r'href="([^"]*)"', page)[0]) == path
 
 
 def test_a_template_that_lacks_a_value_fails() -> None:
     with pytest.raises(jinja2.UndefinedError, match="path"):
-        templates_of("app.access").get_template("signed_in.html").render()
+        templates_of("app.identity.oidc").get_template("signed_in.html").render()
