@@ -1,6 +1,6 @@
 """An application that can encrypt secrets, accounts, the audit trail, and the scenario of the proofs of access."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from fastapi import FastAPI
@@ -11,7 +11,10 @@ from app.core.encryption import new_key
 from app.core.settings import Settings
 from app.localdb.cluster import ClusterUrls
 from app.main import create_app
+from tests.api import Principals, context_of
+from tests.factories.aemp import KEY, AempPolling, Maker, running_maker
 from tests.factories.commands import Command, run_command_line
+from tests.factories.devices import make_feed
 from tests.factories.people import People, with_cheap_hashes
 from tests.factories.scenario import Scenario, scenario_on
 from tests.factories.trail import Trail
@@ -57,3 +60,37 @@ async def scenario(template_urls: ClusterUrls, worker_id: str) -> AsyncIterator[
     """The scenario, made once for the worker: a test leaves it as it was."""
     async with scenario_on(template_urls, f"leasetrace_{worker_id}_scenario") as made:
         yield made
+
+
+@pytest.fixture
+def maker() -> Iterator[Maker]:
+    """A maker's interface on this machine."""
+    with running_maker() as running:
+        yield running
+
+
+@pytest.fixture
+def other_maker() -> Iterator[Maker]:
+    """Another one, at another origin."""
+    with running_maker() as running:
+        yield running
+
+
+@pytest.fixture
+async def polling_principals(
+    application: FastAPI, settings: Settings, clock: FixedClock
+) -> AsyncIterator[Principals]:
+    """Principals of an application that can encrypt secrets and may call this machine."""
+    polling = create_app(
+        settings.model_copy(update={"secret_keys": SecretStr(KEY), "aemp_allow_private": True}), clock
+    )
+    async with Principals(polling) as opened:
+        yield opened
+    await context_of(polling).database.close()
+
+
+@pytest.fixture
+async def polling(polling_principals: Principals) -> AempPolling:
+    """That application, with a lessor and a feed."""
+    application, owner = polling_principals.application, await polling_principals.lessor()
+    return AempPolling(application, context_of(application), owner, await make_feed(owner, "makers"))

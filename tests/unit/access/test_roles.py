@@ -5,7 +5,7 @@ from pathlib import Path
 from app.access.domain import Permission, Role
 from app.access.roles import PERMISSIONS
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def table() -> str:
