@@ -11,7 +11,7 @@ from fastapi.routing import APIRoute
 
 import app as package
 from app.api import docs, fast_lane, openapi, problems
-from app.api.request_log import Account
+from app.api.request_log import RequestRecorder
 from app.api.router import router
 from app.api.services import Services
 from app.audit.writer import TrailWriter
@@ -22,8 +22,8 @@ from app.core.logging import configure_logging
 from app.core.metrics import Metrics
 from app.core.settings import Settings
 from app.core.web.client_address import Clients
-from app.identity.auth_throttle import Guard
-from app.identity.keys.credential_cache import Keyring
+from app.identity.auth_throttle import AuthThrottle
+from app.identity.keys.credential_cache import CredentialCache
 from app.identity.oidc.client import OidcProvider
 from app.identity.oidc.domain import registration_of
 from app.identity.people.passwords import Passwords
@@ -70,8 +70,8 @@ def create_app(settings: Settings, clock: Clock | None = None, companion: Compan
     services = Services(
         context=context,
         clients=Clients(settings.trusted_proxies),
-        keyring=Keyring(context),
-        guard=Guard(settings),
+        keyring=CredentialCache(context),
+        guard=AuthThrottle(settings),
         trail=TrailWriter(context.database),
         sign_in=SignInService(context, passwords),
         oidc=OidcProvider(registration, context.clock) if registration else None,
@@ -100,7 +100,7 @@ def create_app(settings: Settings, clock: Clock | None = None, companion: Compan
     application.state.services = services
     application.include_router(router)
     docs.install(application)
-    fast_lane.install(application, Account(context.metrics, settings, services.clients))
+    fast_lane.install(application, RequestRecorder(context.metrics, settings, services.clients))
     problems.install(application)
     openapi.install(application)
     return application

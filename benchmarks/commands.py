@@ -23,7 +23,7 @@ from app.core.db.database import Database
 from app.core.db.migration import migrate
 from app.core.settings import Settings
 from app.jurisdictions.loading.service import load_bundled_layer
-from app.jurisdictions.service import LocatedLayer, LocatorProvider
+from app.jurisdictions.service import ActiveLayer, LocatorProvider
 from app.localdb.cluster import ClusterUrls, throwaway
 from benchmarks import answers, keys, locate, trail
 from benchmarks.growth import STEPS, steps_to
@@ -113,7 +113,7 @@ def _wait() -> None:
             signal.pause()
 
 
-async def _layer(urls: ClusterUrls) -> LocatedLayer:
+async def _layer(urls: ClusterUrls) -> ActiveLayer:
     database = Database(Settings(database_url=SecretStr(urls.app_url)))
     try:
         return await LocatorProvider(database).current()

@@ -15,11 +15,11 @@ from app.core.context import Context
 from app.core.db.database import SERVICE, Database
 from app.core.metrics import Metrics
 from app.core.settings import Settings
-from app.identity.keys.credential_cache import Keyring
+from app.identity.keys.credential_cache import CredentialCache
 from app.identity.keys.credentials import create_key, principal_for
 from app.identity.people import service as people
 from app.identity.people.passwords import Passwords
-from app.identity.sessions.sign_in import Came, Credentials, SignInService
+from app.identity.sessions.sign_in import ClientInfo, Credentials, SignInService
 from benchmarks.numbers import percentile_ms
 
 REMEMBERED_CHECKS: Final = 20_000
@@ -44,7 +44,7 @@ async def measure(app_url: str) -> dict[str, Any]:
     """
     settings = Settings(database_url=SecretStr(app_url))
     context = Context(settings, SystemClock(), Database(settings), Metrics())
-    keyring, passwords = Keyring(context), Passwords()
+    keyring, passwords = CredentialCache(context), Passwords()
     try:
         async with keyring.kept():
             await _until_it_hears(keyring)
@@ -54,7 +54,7 @@ async def measure(app_url: str) -> dict[str, Any]:
         await context.database.close()
 
 
-async def _numbers(context: Context, keyring: Keyring, passwords: Passwords) -> dict[str, Any]:
+async def _numbers(context: Context, keyring: CredentialCache, passwords: Passwords) -> dict[str, Any]:
     password, door = secrets.token_hex(16), SignInService(context, passwords)
     first = await people.chosen_password(passwords, "bench", password)
     async with context.database.writing(SERVICE) as session:
@@ -62,14 +62,14 @@ async def _numbers(context: Context, keyring: Keyring, passwords: Passwords) -> 
         key = await create_key(session, holder_id, "bench", context.clock)
         wanted = people.NewPerson("bench", "bench", Role.DISPATCHER)
         await people.create_person(session, _OPERATOR, wanted, first, context.clock)
-    opened = await door.open(Credentials("bench", password), Came())
+    opened = await door.open(Credentials("bench", password), ClientInfo())
 
     async def cold() -> None:
         keyring.forget()
         await keyring.principal(key)
 
     async def sign_in() -> None:
-        await door.open(Credentials("bench", password), Came())
+        await door.open(Credentials("bench", password), ClientInfo())
 
     return {
         "remembered_checks": REMEMBERED_CHECKS,
@@ -90,7 +90,7 @@ async def _timed(times: int, what: Callable[[], Awaitable[object]]) -> dict[str,
     return {"p50": percentile_ms(seconds, 50, _DECIMALS), "p99": percentile_ms(seconds, 99, _DECIMALS)}
 
 
-async def _until_it_hears(keyring: Keyring) -> None:
+async def _until_it_hears(keyring: CredentialCache) -> None:
     async with asyncio.timeout(_LISTENS_WITHIN_S):
         while not keyring.hears:  # noqa: ASYNC110 the service itself has no use for an event
             await asyncio.sleep(0.01)

@@ -13,12 +13,12 @@ from fastapi import FastAPI
 from sqlalchemy import Engine, column, event, select, text
 
 from app.access.domain import Permission, Principal, Role
-from app.access.row_security import sight_of
+from app.access.row_security import row_security_of
 from app.access.service import create_principal
 from app.api.services import Services
 from app.api.uvicorn_protocol import server_config
 from app.core.context import Context
-from app.core.db.database import SERVICE, Sight
+from app.core.db.database import SERVICE, RowSecurity
 from app.core.web.parameters import services_of
 from app.identity.keys.credentials import create_key
 
@@ -177,10 +177,10 @@ class UserView:
         """Return the principal of a user's key."""
         return await services(self.application).keyring.principal(holder.key)
 
-    async def sight(self, holder: ApiUser, case_id: int | None = None) -> Sight:
+    async def sight(self, holder: ApiUser, case_id: int | None = None) -> RowSecurity:
         """Return the row security of a user, for a case."""
         now = context_of(self.application).clock.now()
-        return sight_of(await self.principal(holder), now, case_id)
+        return row_security_of(await self.principal(holder), now, case_id)
 
     async def tables(self, holder: ApiUser, case_id: int | None = None) -> dict[str, tuple[int, ...]]:
         """Return which assets, and which cases, each table shows to a user without any filter."""

@@ -18,7 +18,7 @@ from app.core.db.roles import SERVICE_ROLE
 from app.core.settings import Settings
 from app.localdb.cluster import ClusterUrls
 from app.main import create_app
-from app.worker.loop import Surroundings
+from app.worker.loop import JobContext
 from tests.api import ApiUser, Principals, UserView, context_of, services
 from tests.database import (
     AS_SERVICE,
@@ -218,13 +218,13 @@ def user_view(application: FastAPI) -> UserView:
 
 
 @pytest.fixture
-def surroundings(application: FastAPI) -> Surroundings:
+def surroundings(application: FastAPI) -> JobContext:
     """What the worker's jobs work with."""
     kept = services(application)
-    return Surroundings(kept.context, kept.locators, kept.ingest)
+    return JobContext(kept.context, kept.locators, kept.ingest)
 
 
 @pytest.fixture
-def run_job(surroundings: Surroundings) -> JobRunner:
+def run_job(surroundings: JobContext) -> JobRunner:
     """Runs a job by its name until no work is left for it."""
     return JobRunner(surroundings)

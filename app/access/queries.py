@@ -92,7 +92,7 @@ async def in_open_case(session: AsyncSession, asset_id: int, at: datetime) -> bo
     return (await session.scalar(query.limit(1))) is not None
 
 
-async def seen_assets(
+async def visible_assets(
     session: AsyncSession, visibility: Visibility, asset_ids: Collection[int], at: datetime
 ) -> set[int]:
     """Return those of some assets that are granted."""

@@ -3,11 +3,11 @@
 from datetime import datetime
 
 from app.access.domain import Principal, PrincipalKind, Role
-from app.core.db.database import Sight
+from app.core.db.database import RowSecurity
 from app.core.db.roles import ADMINISTRATOR_ROLE, AUDITOR_ROLE, GRANTEE_ROLE, LESSOR_ROLE
 
 
-def sight_of(principal: Principal, at: datetime, case_id: int | None = None) -> Sight:
+def row_security_of(principal: Principal, at: datetime, case_id: int | None = None) -> RowSecurity:
     """Return the sight of a principal: what row-level security shows it.
 
     Args:
@@ -18,15 +18,15 @@ def sight_of(principal: Principal, at: datetime, case_id: int | None = None) -> 
     whose = principal.subject_id or 0
     match principal.kind:
         case PrincipalKind.LESSOR:
-            return Sight(LESSOR_ROLE, lessor_ids=(whose,), at=at)
+            return RowSecurity(LESSOR_ROLE, lessor_ids=(whose,), at=at)
         case PrincipalKind.ADMINISTRATOR:
-            return Sight(ADMINISTRATOR_ROLE, at=at)
+            return RowSecurity(ADMINISTRATOR_ROLE, at=at)
         case PrincipalKind.AUDITOR:
-            return Sight(AUDITOR_ROLE, grantee_kind="auditor", at=at)
+            return RowSecurity(AUDITOR_ROLE, grantee_kind="auditor", at=at)
         case PrincipalKind.COURT if principal.role is Role.COURT_ADMINISTRATOR:
-            return Sight(AUDITOR_ROLE, grantee_kind="court", grantee_id=whose, at=at)
+            return RowSecurity(AUDITOR_ROLE, grantee_kind="court", grantee_id=whose, at=at)
         case PrincipalKind.COURT:
-            return Sight(
+            return RowSecurity(
                 GRANTEE_ROLE,
                 grantee_kind="court",
                 grantee_id=whose,
@@ -35,6 +35,6 @@ def sight_of(principal: Principal, at: datetime, case_id: int | None = None) -> 
                 at=at,
             )
         case _:
-            return Sight(
+            return RowSecurity(
                 GRANTEE_ROLE, grantee_kind="principal", grantee_id=principal.principal_id, case_id=case_id, at=at
             )

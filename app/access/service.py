@@ -121,22 +121,22 @@ async def in_open_case(session: AsyncSession, asset_id: int, at: datetime) -> bo
         return await queries.in_open_case(session, asset_id, at)
 
 
-async def seen_assets(
+async def visible_assets(
     session: AsyncSession, visibility: Visibility, asset_ids: Collection[int], at: datetime
 ) -> set[int]:
     """Return those of some assets that grants open to a court or a dispatcher at a moment."""
-    return await queries.seen_assets(session, visibility, asset_ids, at)
+    return await queries.visible_assets(session, visibility, asset_ids, at)
 
 
 def granted_assets(visibility: Visibility, at: datetime) -> Select[int]:
     """Return the query of the assets that a court or a dispatcher may see at a moment, each once.
 
-    For a join that has to tell assets in sight from others; to leave the others out, ``asset_in_sight`` is the form.
+    For a join that has to tell assets in sight from others; to leave the others out, ``asset_is_visible`` is the form.
     """
     return queries.granted_assets(visibility, at).distinct()
 
 
-def asset_in_sight(
+def asset_is_visible(
     visibility: Visibility,
     asset_id: InstrumentedAttribute[int] | ColumnElement[int],
     lessor_id: InstrumentedAttribute[int] | ColumnElement[int],

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.api.problems import answer_error
-from app.api.request_log import Account, RequestContext, request_id_of
+from app.api.request_log import RequestContext, RequestRecorder, request_id_of
 from app.ingest.http.adapters import FORMATS, PREFIX, split_path, take_foreign
 from app.ingest.http.router import take_pings
 
@@ -38,7 +38,7 @@ class FastLane:
         account: Counts, logs and limits.
     """
 
-    def __init__(self, app: ASGIApp, account: Account) -> None:
+    def __init__(self, app: ASGIApp, account: RequestRecorder) -> None:
         self.app = app
         self.account = account
 
@@ -65,7 +65,7 @@ class FastLane:
             self.account.end(scope, scope["method"], route, response.status_code, began, quiet=True)
 
 
-def install(application: FastAPI, account: Account) -> None:
+def install(application: FastAPI, account: RequestRecorder) -> None:
     """Lay the lane, and what is done for every request, around an application that is not serving yet."""
     build = application.build_middleware_stack
 

@@ -34,7 +34,7 @@ def security_headers(hsts_s: int) -> list[tuple[bytes, bytes]]:
     ]
 
 
-class Edges:
+class RequestLimits:
     """The limits of what a request may be; what the connection itself limits is in ``app.api.uvicorn_protocol``.
 
     Args:

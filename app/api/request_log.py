@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.problems import answer_error
-from app.api.request_limits import Edges, security_headers
+from app.api.request_limits import RequestLimits, security_headers
 from app.core.metrics import Metrics
 from app.core.settings import Settings
 from app.core.web.client_address import Clients
@@ -20,7 +20,7 @@ _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{8,64}")
 _log = structlog.get_logger("leasetrace.requests")
 
 
-class Account:
+class RequestRecorder:
     """What is done for every request, by whatever layer answers it.
 
     Args:
@@ -33,7 +33,7 @@ class Account:
         self._metrics = metrics
         self.clients = clients
         self._headers = security_headers(settings.hsts_s)
-        edges = Edges(settings)
+        edges = RequestLimits(settings)
         self.limited = edges.limited
         self.refusal = edges.refusal
 
@@ -82,7 +82,7 @@ class RequestContext:
         account: Counts, logs and limits.
     """
 
-    def __init__(self, app: ASGIApp, account: Account) -> None:
+    def __init__(self, app: ASGIApp, account: RequestRecorder) -> None:
         self.app = app
         self.account = account
 

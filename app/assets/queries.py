@@ -30,7 +30,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.domain import Visibility
-from app.access.service import asset_in_sight
+from app.access.service import asset_is_visible
 from app.assets.domain import UNIQUE_IDENTIFIERS, AssetIdentity, IdentifierKind, Lessor
 from app.assets.tables import AssetRow, BindingRow, DepotRow, DeviceRow, LessorRow, TransferRow
 
@@ -54,8 +54,8 @@ def _own(visibility: Visibility, lessor_id: Any) -> ColumnElement[bool]:
     return own
 
 
-def _seen_assets(visibility: Visibility, at: datetime) -> Select[AssetRow]:
-    return select(AssetRow).where(asset_in_sight(visibility, AssetRow.asset_id, AssetRow.lessor_id, at))
+def _visible_assets(visibility: Visibility, at: datetime) -> Select[AssetRow]:
+    return select(AssetRow).where(asset_is_visible(visibility, AssetRow.asset_id, AssetRow.lessor_id, at))
 
 
 async def lessor(
@@ -89,7 +89,7 @@ async def asset(
     session: AsyncSession, visibility: Visibility, asset_id: int, at: datetime, *, for_change: bool = False
 ) -> AssetRow | None:
     """Return an asset in sight."""
-    query = _seen_assets(visibility, at).where(AssetRow.asset_id == asset_id)
+    query = _visible_assets(visibility, at).where(AssetRow.asset_id == asset_id)
     return (await session.scalars(query.with_for_update(key_share=True) if for_change else query)).one_or_none()
 
 
@@ -107,7 +107,7 @@ async def assets(
 
     ``seized`` wants those with a measure in force on a day (or without one), in whatever case.
     """
-    query = _seen_assets(visibility, at).where(
+    query = _visible_assets(visibility, at).where(
         *(AssetRow.__table__.c[column] == value for column, value in wanted.items()), AssetRow.asset_id > after
     )
     if seized is not None:

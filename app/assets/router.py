@@ -40,12 +40,12 @@ from app.core.errors import MalformedRequest, TooLarge, UnsupportedMedia
 from app.core.web.paging import After, Limit, Page, decode_token, page_of
 from app.core.web.parameters import InContext
 from app.core.web.schema_types import Key
-from app.identity.dependencies import May, ReadSession, Seen, WriteSession
+from app.identity.dependencies import May, ReadSession, VisibilityFor, WriteSession
 
 router = APIRouter(tags=["assets"])
 
 MayWriteLessors = Annotated[Principal, Depends(May(Permission.LESSORS_WRITE))]
-AssetsInSight = Annotated[Visibility, Depends(Seen(Permission.REGISTERS_READ))]
+AssetsInSight = Annotated[Visibility, Depends(VisibilityFor(Permission.REGISTERS_READ))]
 router.include_router(depots)
 router.include_router(transfers)
 
@@ -74,7 +74,7 @@ async def list_lessors(
 @router.get("/lessors/{lessor_id}", summary="Read a leasing company")
 async def read_lessor(session: ReadSession, lessor_id: Key, principal: MayReadFleet) -> LessorOut:
     """Read a lessor; a lessor reads itself only."""
-    return LessorOut.model_validate(await service.lessor_in_sight(session, Visibility(principal), lessor_id))
+    return LessorOut.model_validate(await service.visible_lessor(session, Visibility(principal), lessor_id))
 
 
 @router.patch("/lessors/{lessor_id}", summary="Change a leasing company")
@@ -211,7 +211,7 @@ def _faults(report: ImportReport) -> list[dict[str, Any]]:
 @router.get("/assets/{asset_id}", summary="Read a leased asset")
 async def read_asset(session: ReadSession, context: InContext, asset_id: Key, sight: AssetsInSight) -> AssetOut:
     """Read an asset: a lessor its own, a court or a dispatcher those that a case opens to them."""
-    found = await service.asset_in_sight(session, sight, asset_id, context.clock.now())
+    found = await service.visible_asset(session, sight, asset_id, context.clock.now())
     note_for_grantee(session, sight, Note("asset.read", asset_ids=(asset_id,), results=1))
     return AssetOut.model_validate(found)
 
@@ -237,7 +237,7 @@ async def list_asset_bindings(
     after: After = None,
 ) -> Page[BindingOut]:
     """List the bindings of an asset, in the order in which they were registered."""
-    await service.asset_in_sight(session, sight, asset_id, context.clock.now())
+    await service.visible_asset(session, sight, asset_id, context.clock.now())
     rows = await queries.bindings(session, "asset_id", asset_id, decode_token(after), limit)
     page = page_of([BindingOut.model_validate(row) for row in rows], limit, lambda row: row.binding_id)
     note_for_grantee(session, sight, Note("binding.list", asset_ids=(asset_id,), results=len(page.items)))
@@ -272,7 +272,7 @@ async def list_devices(
 @router.get("/devices/{device_id}", summary="Read a tracker")
 async def read_device(session: ReadSession, device_id: Key, principal: MayReadFleet) -> DeviceOut:
     """Read a device."""
-    return DeviceOut.model_validate(await service.device_in_sight(session, Visibility(principal), device_id))
+    return DeviceOut.model_validate(await service.visible_device(session, Visibility(principal), device_id))
 
 
 @router.patch("/devices/{device_id}", summary="Change a tracker")
@@ -293,7 +293,7 @@ async def list_device_bindings(
     after: After = None,
 ) -> Page[BindingOut]:
     """List the bindings of a device, in the order in which they were registered."""
-    await service.device_in_sight(session, Visibility(principal), device_id)
+    await service.visible_device(session, Visibility(principal), device_id)
     rows = await queries.bindings(session, "device_id", device_id, decode_token(after), limit)
     return page_of([BindingOut.model_validate(row) for row in rows], limit, lambda row: row.binding_id)
 

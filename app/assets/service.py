@@ -23,7 +23,6 @@ from app.core.errors import Conflict, InvalidInput, NotFound
 __all__ = [
     "DeviceIndex",
     "DeviceOn",
-    "asset_in_sight",
     "assets_by_id",
     "bind_device",
     "change_asset",
@@ -43,6 +42,7 @@ __all__ = [
     "makes_of",
     "register_devices",
     "trust_datum_of",
+    "visible_asset",
 ]
 
 _TAKEN: Final[Mapping[str, tuple[str, str]]] = {
@@ -105,7 +105,7 @@ async def create_lessor(session: AsyncSession, lessor: LessorIn, clock: Clock) -
     return row
 
 
-async def lessor_in_sight(
+async def visible_lessor(
     session: AsyncSession, visibility: Visibility, lessor_id: int, *, for_change: bool = False
 ) -> LessorRow:
     """Return a lessor.
@@ -127,7 +127,7 @@ async def change_lessor(
     Raises:
         NotFound: There is none in sight.
     """
-    row = await lessor_in_sight(session, visibility, lessor_id, for_change=True)
+    row = await visible_lessor(session, visibility, lessor_id, for_change=True)
     _apply(row, changes)
     await flush(session)
     note(session, Note("lessor.change", detail=_told(f"lessor {lessor_id}", changes)))
@@ -166,7 +166,7 @@ async def create_asset(session: AsyncSession, lessor_id: int, asset: AssetFields
     return row
 
 
-async def asset_in_sight(
+async def visible_asset(
     session: AsyncSession, visibility: Visibility, asset_id: int, at: datetime, *, for_change: bool = False
 ) -> AssetRow:
     """Return an asset: a lessor's own, or one that a case opens to a court or a dispatcher at a moment.
@@ -191,7 +191,7 @@ async def change_asset(
         Conflict: Another asset of the lessor has the new plate, VIN or serial number.
     """
     now = clock.now()
-    row = await asset_in_sight(session, visibility, asset_id, now, for_change=True)
+    row = await visible_asset(session, visibility, asset_id, now, for_change=True)
     _apply(row, changes)
     if not any(getattr(row, kind) for kind in UNIQUE_IDENTIFIERS):
         emptied = next(kind for kind in UNIQUE_IDENTIFIERS if kind in changes)
@@ -266,7 +266,7 @@ async def register_devices(
         note(session, Note("device.import", results=len(fresh), detail=f"lessor {lessor_id}"))
 
 
-async def device_in_sight(
+async def visible_device(
     session: AsyncSession, visibility: Visibility, device_id: int, *, for_change: bool = False
 ) -> DeviceRow:
     """Return a device.
@@ -289,7 +289,7 @@ async def change_device(
         NotFound: There is none in sight.
         Conflict: Another device of the lessor has the new identifier.
     """
-    row = await device_in_sight(session, visibility, device_id, for_change=True)
+    row = await visible_device(session, visibility, device_id, for_change=True)
     _apply(row, changes)
     await flush(session)
     note(session, Note("device.change", detail=_told(f"device {device_id}", changes)))

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.access.domain import Visibility
 from app.assets import queries
 from app.assets.schemas import TransferIn
-from app.assets.service import asset_in_sight
+from app.assets.service import visible_asset
 from app.assets.tables import TransferRow
 from app.audit.notes import Note, note
 from app.core.errors import Conflict, InvalidInput, NotFound, NotPermitted
@@ -24,7 +24,7 @@ async def record(
         InvalidInput: The moment is in the future.
         Conflict: It was transferred before.
     """
-    asset = await asset_in_sight(session, visibility, asset_id, now, for_change=True)
+    asset = await visible_asset(session, visibility, asset_id, now, for_change=True)
     if transfer.transferred_at > now:
         raise InvalidInput(
             "transferred_at: it is recorded when it has happened: expected a moment that has passed",
@@ -56,7 +56,7 @@ async def undo(session: AsyncSession, visibility: Visibility, asset_id: int, now
         NotFound: There is no such asset in sight, or it was not transferred.
         NotPermitted: Whoever asks is no administrator: a lessor cannot open its own sight again.
     """
-    await asset_in_sight(session, visibility, asset_id, now, for_change=True)
+    await visible_asset(session, visibility, asset_id, now, for_change=True)
     row = await queries.transfer(session, asset_id)
     if row is None:
         raise NotFound("There is no transfer of this asset.")

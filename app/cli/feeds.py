@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.domain import Visibility
 from app.assets.service import lessor_by_id, lessor_named
-from app.cli.service_session import OPERATOR, ask, moment
+from app.cli.service_session import OPERATOR, moment, run_as_service
 from app.core.context import Context
 from app.core.geo.datum import CoordSystem
 from app.telemetry.feeds import quality, service
@@ -37,7 +37,7 @@ def create(
         wanted = FeedIn(name=name, coord_system=datum, lessor_id=lessor_id)
         return await service.create_feed(session, OPERATOR, wanted, context)
 
-    console.print(f"feed {ask(use).feed_id}")
+    console.print(f"feed {run_as_service(use).feed_id}")
 
 
 @feeds_app.command("list")
@@ -54,7 +54,7 @@ def list_all(lessor: Annotated[str | None, typer.Option(help="Only this lessor's
             table.add_row(str(row.feed_id), *map(escape, words))
         return table
 
-    console.print(ask(use))
+    console.print(run_as_service(use))
 
 
 @feeds_app.command("quality")
@@ -69,7 +69,7 @@ def show_quality(
         window = quality.hours_of(now - timedelta(days=days) + timedelta(hours=1), None, now)
         return await quality.quality_of(session, Visibility(OPERATOR), feed_id, window, context)
 
-    print_quality(console, ask(use))
+    print_quality(console, run_as_service(use))
 
 
 def print_quality(to: Console, found: FeedQualityOut) -> None:

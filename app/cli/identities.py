@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.cli.service_session import ask, console
+from app.cli.service_session import console, run_as_service
 from app.core.context import Context
 from app.core.errors import InvalidInput
 from app.identity.oidc.service import link, principal_of_login, unlink
@@ -36,7 +36,7 @@ def link_identity(
         where = _issuer(issuer, context)
         await link(session, principal_id, where, context.clock, subject=subject, awaits=awaits)
 
-    ask(use)
+    run_as_service(use)
     console.print("Linked." if subject else "Linked at the first sign-in.")
 
 
@@ -46,7 +46,7 @@ def unlink_identity(login: Login, issuer: Issuer = None) -> None:
     async def use(session: AsyncSession, context: Context) -> bool:
         return await unlink(session, await principal_of_login(session, login), _issuer(issuer, context))
 
-    console.print("Unlinked." if ask(use) else "Nothing was linked.")
+    console.print("Unlinked." if run_as_service(use) else "Nothing was linked.")
 
 
 def _issuer(issuer: str | None, context: Context) -> str:

@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.cli.service_session import OPERATOR, ask, console, moment
+from app.cli.service_session import OPERATOR, console, moment, run_as_service
 from app.core.context import Context
 from app.core.web.paging import MAX_LIMIT, decode_token
 from app.identity.keys import service as keys
@@ -53,7 +53,7 @@ def list_all() -> None:
                 return table
             after = decode_token(page.next)
 
-    console.print(ask(use))
+    console.print(run_as_service(use))
 
 
 def rotate(
@@ -66,7 +66,7 @@ def rotate(
     async def use(session: AsyncSession, context: Context) -> NewKeyOut:
         return await keys.rotate_key(session, OPERATOR, prefix, both_for, context.clock, of_every_role=True)
 
-    console.print(ask(use).key, markup=False, soft_wrap=True)
+    console.print(run_as_service(use).key, markup=False, soft_wrap=True)
 
 
 def revoke(
@@ -86,7 +86,7 @@ def revoke(
         maker = await person_with_login(session, made_by or "")
         return await keys.revoke_made_by(session, maker, context.clock)
 
-    for ended in ask(use):
+    for ended in run_as_service(use):
         console.print(f"{ended} is revoked.", markup=False)
 
 

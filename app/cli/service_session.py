@@ -29,7 +29,7 @@ console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
 Answer = TypeVar("Answer")
 
 
-def ask(use: Callable[[AsyncSession, Context], Awaitable[Answer]]) -> Answer:
+def run_as_service(use: Callable[[AsyncSession, Context], Awaitable[Answer]]) -> Answer:
     """Run a use case in one transaction on the database that the environment names."""
     settings = Settings(database_url=SecretStr(database_urls(os.environ).app_url))
 

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.domain import PrincipalKind, Role
 from app.assets.service import lessor_named
-from app.cli.service_session import OPERATOR, ask, console, moment
+from app.cli.service_session import OPERATOR, console, moment, run_as_service
 from app.core.context import Context
 from app.core.web.paging import MAX_LIMIT
 from app.core.web.schema_types import Text
@@ -58,7 +58,7 @@ def create(
         await people.create_person(session, OPERATOR, wanted, first, context.clock)
         return first.given
 
-    _print_password(ask(use))
+    _print_password(run_as_service(use))
 
 
 def _as_over_http(login: str, name: str) -> tuple[str, str]:
@@ -88,7 +88,7 @@ def list_all() -> None:
                 return table
             after = page[-1].principal_id
 
-    console.print(ask(use))
+    console.print(run_as_service(use))
 
 
 def _state(one: schemas.PersonOut) -> str:
@@ -124,7 +124,7 @@ def _change(login: str, change: schemas.PersonChangeIn) -> list[str]:
         await people.change_person(session, OPERATOR, principal_id, change, context.clock)
         return await keys_made_by(session, principal_id, context.clock.now())
 
-    return ask(use)
+    return run_as_service(use)
 
 
 @users_app.command("reset-password")
@@ -137,7 +137,7 @@ def reset_password(login: Login) -> None:
         await people.reset_password(session, OPERATOR, principal_id, first, context.clock)
         return first.given
 
-    _print_password(ask(use))
+    _print_password(run_as_service(use))
 
 
 @users_app.command("reset-totp")
@@ -147,7 +147,7 @@ def reset_totp(login: Login) -> None:
     async def use(session: AsyncSession, context: Context) -> None:
         await people.reset_totp(session, OPERATOR, await people.person_with_login(session, login), context.clock)
 
-    ask(use)
+    run_as_service(use)
     console.print(f"{login} has no authenticator any more.", markup=False)
 
 

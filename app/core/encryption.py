@@ -83,7 +83,7 @@ def parse_keys(text: str) -> tuple[bytes, ...]:
     return tuple(keys)
 
 
-class Sealer:
+class Encryptor:
     """Seals and opens secrets.
 
     Args:

@@ -16,7 +16,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from app.core.encryption import Sealer, parse_keys
+from app.core.encryption import Encryptor, parse_keys
 from app.core.web.client_address import LOOPBACK, IpNetwork, parse_networks
 from app.core.web.outbound import check_url
 
@@ -263,13 +263,13 @@ class Settings(BaseSettings):
             raise ValueError(msg)
         return self
 
-    def sealer(self) -> Sealer:
+    def sealer(self) -> Encryptor:
         """Return what seals and opens secrets.
 
         Raises:
             NoSecretKey: No key is set.
         """
-        return Sealer.of(self.secret_keys.get_secret_value() if self.secret_keys else None)
+        return Encryptor.of(self.secret_keys.get_secret_value() if self.secret_keys else None)
 
     @field_validator("trusted_proxies", "watch_networks", mode="before")
     @classmethod

@@ -10,7 +10,7 @@ Value = TypeVar("Value")
 _PRUNE_AT: Final = 1000
 
 
-class Remembered(Generic[Key, Value]):
+class TtlCache(Generic[Key, Value]):
     """Remembers answers for a while; whoever asks at once shares one question. No error is kept.
 
     Args:

@@ -17,7 +17,7 @@ from app.demo.movement import HOUR_S, Journey, Terrain, journey_to, standing
 from app.demo.pings import IntArray, Pings, concatenate
 from app.demo.places import Spots, make_spots
 from app.demo.registers import ASSET_COUNT, DEVICE_TYPE_CODES, Fleet, make_fleet
-from app.demo.scenarios import DAY_S, Fates, draw_fates
+from app.demo.scenarios import DAY_S, Scenarios, draw_scenarios
 from app.demo.signals import report
 from app.demo.truth import GroundTruth, TrueAsset
 from app.jurisdictions.court_naming import PROVINCES, province_adcode
@@ -56,7 +56,7 @@ def make_demo(counties: Sequence[DivisionArea], now: datetime, seed: int = SEED)
     ground, fortune, motion, noise = (np.random.default_rng([seed, part]) for part in range(1, 5))
     fleet = fleet_on_paper(now, seed)
     spots = make_spots(ground, counties, ASSET_COUNT)
-    fates = draw_fates(fortune, fleet, spots)
+    fates = draw_scenarios(fortune, fleet, spots)
     now_s = int(now.timestamp())
     clean = _clean_pings(motion, fleet, fates, spots, counties, now_s)
     pings, touched, rows = _damage(noise, clean, fleet, fates, now_s)
@@ -87,7 +87,7 @@ def fresh_rows(demo: Demo) -> Pings:
 def _clean_pings(
     rng: np.random.Generator,
     fleet: Fleet,
-    fates: Fates,
+    fates: Scenarios,
     spots: Spots,
     counties: Sequence[DivisionArea],
     now_s: int,
@@ -130,7 +130,7 @@ def _cut_elsewhere(rng: np.random.Generator, terrain: Terrain) -> Journey:
 
 
 def _damage(
-    rng: np.random.Generator, clean: Pings, fleet: Fleet, fates: Fates, now_s: int
+    rng: np.random.Generator, clean: Pings, fleet: Fleet, fates: Scenarios, now_s: int
 ) -> tuple[Pings, dict[str, IntArray], dict[str, int]]:
     """Put every defect in; return the pings in the order of arrival, the devices touched, and the rows by defect."""
     owner = np.array([d.asset for d in fleet.devices])
@@ -160,7 +160,7 @@ def _damage(
 
 def _truth(
     fleet: Fleet,
-    fates: Fates,
+    fates: Scenarios,
     spots: Spots,
     clean: Pings,
     touched: dict[str, IntArray],
@@ -199,7 +199,7 @@ def _last_pings(fleet: Fleet, clean: Pings) -> list[int]:
     return [int(s) for s in last_s]
 
 
-def _defects_by_asset(fleet: Fleet, fates: Fates, touched: dict[str, IntArray]) -> list[list[str]]:
+def _defects_by_asset(fleet: Fleet, fates: Scenarios, touched: dict[str, IntArray]) -> list[list[str]]:
     owner = np.array([d.asset for d in fleet.devices])
     by_name = {name: np.unique(owner[devices]) for name, devices in touched.items()}
     by_name["main_device_cut"] = np.flatnonzero(fates.main_cut)

@@ -36,7 +36,7 @@ _MIX: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Fates:
+class Scenarios:
     """What becomes of each asset, every column of shape ``(assets,)``.
 
     Attributes:
@@ -74,7 +74,7 @@ class _Lots:
         return np.asarray(chosen, dtype=np.int64)
 
 
-def draw_fates(rng: np.random.Generator, fleet: Fleet, spots: Spots) -> Fates:
+def draw_scenarios(rng: np.random.Generator, fleet: Fleet, spots: Spots) -> Scenarios:
     """Give every asset a spot and a fate.
 
     Args:
@@ -98,7 +98,7 @@ def draw_fates(rng: np.random.Generator, fleet: Fleet, spots: Spots) -> Fates:
     from_s[stale] = until_s[stale] - _STALE_WINDOW_S
     special: dict[int, State] = {int(i): "outside" for i in np.flatnonzero(outside)}
     special |= dict.fromkeys(never.tolist(), "never_located") | dict.fromkeys(stale.tolist(), "stale")
-    return Fates(spot, tuple(special.get(i, "fresh") for i in range(n)), from_s, until_s, under_way, main_cut)
+    return Scenarios(spot, tuple(special.get(i, "fresh") for i in range(n)), from_s, until_s, under_way, main_cut)
 
 
 def _seats(rng: np.random.Generator, kinds: NDArray[np.str_], spots: Spots) -> IntArray:

@@ -155,7 +155,7 @@ class Moment:
 
 
 @dataclass(frozen=True, slots=True)
-class CaseScene:
+class CaseSnapshot:
     """The assets of a case at a moment: what every answer of this room is made from.
 
     Attributes:

@@ -88,7 +88,7 @@ async def get_case_distribution(
     if wanted == "json":
         plain = to_json(answer)
         return Response(plain, media_type="application/json", headers=repr_digest(plain))
-    letter = await service.letter_of(session, visibility, answer, wanted, context.clock)
+    letter = await service.export_table_of(session, visibility, answer, wanted, context.clock)
     body = await asyncio.to_thread(to_csv if wanted == "csv" else to_xlsx, letter)
     day = in_shanghai(answer.as_of).strftime("%Y%m%d-%H%M")
     name = f"distribution-{case_id}-{level.value}-{day}.{wanted}"

@@ -13,7 +13,7 @@ from typing import Literal, Self
 import msgspec
 
 from app.core.web.schema_types import ResponseModel
-from app.distribution.domain import CaseScene, RollUpLevel
+from app.distribution.domain import CaseSnapshot, RollUpLevel
 from app.enforcement.seizable import ReasonCode, State
 from app.jurisdictions.domain import CourtInfo, CourtLevel, DivisionLevel
 from app.jurisdictions.schemas import LayerOut
@@ -53,7 +53,7 @@ class CaseRef(ResponseModel):
     court: CourtRef
 
     @classmethod
-    def of(cls, scene: CaseScene) -> Self:
+    def of(cls, scene: CaseSnapshot) -> Self:
         """Return the reference to the case of a scene."""
         return cls(case_id=scene.case_id, case_number=scene.case_number, court=CourtRef.of(scene.court))
 

@@ -17,16 +17,16 @@ from app.core.geo.geodesy import BoolArray
 from app.distribution.clustering.clusters import Cluster, clusters_of
 from app.distribution.clustering.dbscan import IntArray
 from app.distribution.clustering.geojson import clusters_out
-from app.distribution.domain import STATES, CaseScene, RollUpLevel
+from app.distribution.domain import STATES, CaseSnapshot, RollUpLevel
 from app.distribution.filters import read_polygon
-from app.distribution.rollup.export_table import Letter, compose
+from app.distribution.rollup.export_table import ExportTable, compose
 from app.distribution.rollup.rollup import distribute
 from app.distribution.schemas import ClusterParametersOut, ClustersOut, DistributionOut
-from app.distribution.snapshot.service import scene_of
+from app.distribution.snapshot.service import snapshot_of
 from app.enforcement.seizable import State
 from app.exports.service import stamp_of
 from app.jurisdictions.errors import CourtNotFound
-from app.jurisdictions.service import LocatedLayer, court_by_id
+from app.jurisdictions.service import ActiveLayer, court_by_id
 
 _SEIZABLE: Final = STATES.index(State.SEIZABLE)
 
@@ -37,7 +37,7 @@ async def distribution_of(
     case_id: int,
     level: RollUpLevel,
     context: Context,
-    layer: LocatedLayer,
+    layer: ActiveLayer,
     *,
     fresh_within: timedelta | None = None,
     as_of: datetime | None = None,
@@ -59,7 +59,7 @@ async def distribution_of(
         NotFound: There is no such case in sight.
         InvalidInput: ``as_of`` is in the future.
     """
-    scene = await scene_of(session, visibility, case_id, context, layer, fresh_within=fresh_within, as_of=as_of)
+    scene = await snapshot_of(session, visibility, case_id, context, layer, fresh_within=fresh_within, as_of=as_of)
     answer = distribute(scene, level)
     past = None if as_of is None else (as_of, as_of)
     note(session, Note("distribution.read", case_id, _looked_at(scene), past, results=len(answer.rows)))
@@ -71,7 +71,7 @@ async def clusters_in(
     visibility: Visibility,
     case_id: int,
     context: Context,
-    layer: LocatedLayer,
+    layer: ActiveLayer,
     parameters: ClusterParametersOut,
 ) -> ClustersOut:
     """Find the yards in which located assets of a case stand together.
@@ -93,7 +93,7 @@ async def clusters_in(
         InvalidInput: The polygon is none, or there is no such court.
     """
     polygon = None if parameters.within is None else read_polygon(parameters.within, "within")
-    scene = await scene_of(session, visibility, case_id, context, layer, fresh_within=parameters.fresh_within)
+    scene = await snapshot_of(session, visibility, case_id, context, layer, fresh_within=parameters.fresh_within)
     if parameters.court is not None:
         await _court_must_exist(session, parameters.court)
     found = await asyncio.to_thread(_cluster, scene, parameters, polygon)
@@ -101,14 +101,14 @@ async def clusters_in(
     return found
 
 
-def _looked_at(scene: CaseScene) -> list[int]:
+def _looked_at(scene: CaseSnapshot) -> list[int]:
     """Return the assets whose positions took part in an answer: all of the case but those that are withheld."""
     return [asset.asset_id for asset in scene.assets if not asset.withheld]
 
 
-async def letter_of(
+async def export_table_of(
     session: AsyncSession, visibility: Visibility, answer: DistributionOut, file_format: str, clock: Clock
-) -> Letter:
+) -> ExportTable:
     """Lay a distribution out for paper, with who takes it, and note that it leaves.
 
     Args:
@@ -131,7 +131,7 @@ async def _court_must_exist(session: AsyncSession, court_id: int) -> None:
         raise InvalidInput(f"court: {error.detail}", field="court") from error
 
 
-def _cluster(scene: CaseScene, parameters: ClusterParametersOut, polygon: shapely.Polygon | None) -> ClustersOut:
+def _cluster(scene: CaseSnapshot, parameters: ClusterParametersOut, polygon: shapely.Polygon | None) -> ClustersOut:
     """The part that only computes: it runs in a thread, so that a large case holds up no other request."""
     placed = scene.placed
     wanted = placed.located if parameters.state == "all" else placed.located & (placed.state == _SEIZABLE)
@@ -141,7 +141,7 @@ def _cluster(scene: CaseScene, parameters: ClusterParametersOut, polygon: shapel
     return clusters_out(scene, listed, parameters, len(considered))
 
 
-def _inside(scene: CaseScene, rows: IntArray, polygon: shapely.Polygon | None) -> IntArray:
+def _inside(scene: CaseSnapshot, rows: IntArray, polygon: shapely.Polygon | None) -> IntArray:
     """Return which of the located assets a polygon covers."""
     if polygon is None:
         return rows

@@ -23,7 +23,7 @@ from app.enforcement.schemas import (
     OfferOut,
     OfferRowOut,
 )
-from app.enforcement.service import case_to_change, grant_sight
+from app.enforcement.service import case_to_change, grant_visibility
 
 Identifier = tuple[IdentifierKind, str]
 """Kind and normalised text."""
@@ -84,7 +84,7 @@ async def confirm_assets(
     if matched:
         async with as_service(session):
             await queries.confirm(session, case_id, matched, visibility.principal.principal_id, now)
-        await grant_sight(session, case, list(matched), visibility.principal, now)
+        await grant_visibility(session, case, list(matched), visibility.principal, now)
     told = f"{len(rows)} identifiers"
     note(session, Note("case.confirm", case_id, list(matched), results=len(matched), detail=told))
     outcomes = Counter(result.outcome for result in results)

@@ -33,7 +33,7 @@ from app.enforcement.tables import (
 )
 
 
-def cases_in_sight(visibility: Visibility, at: datetime) -> ColumnElement[bool]:
+def visible_cases(visibility: Visibility, at: datetime) -> ColumnElement[bool]:
     """Return the condition under which a case is in sight at a moment of looking."""
     if visibility.sees_everything:
         return true()
@@ -65,12 +65,12 @@ def cases_to_change(visibility: Visibility, at: datetime) -> ColumnElement[bool]
     """Return the condition under which a case is in sight and may be changed: a court changes its own only."""
     if visibility.court_id is not None:
         return CaseRow.court_id == visibility.court_id
-    return cases_in_sight(visibility, at)
+    return visible_cases(visibility, at)
 
 
 async def find_case(session: AsyncSession, visibility: Visibility, case_id: int, at: datetime) -> CaseRow | None:
     """Return a case, if it is in sight."""
-    query = select(CaseRow).where(CaseRow.case_id == case_id, cases_in_sight(visibility, at))
+    query = select(CaseRow).where(CaseRow.case_id == case_id, visible_cases(visibility, at))
     return (await session.scalars(query)).one_or_none()
 
 
@@ -97,7 +97,7 @@ async def find_cases(
     limit: int,
 ) -> Sequence[CaseRow]:
     """Return the cases in sight after a key, one more than ``limit`` if there are so many."""
-    query = select(CaseRow).where(CaseRow.case_id > after, cases_in_sight(visibility, at))
+    query = select(CaseRow).where(CaseRow.case_id > after, visible_cases(visibility, at))
     if case_number is not None:
         query = query.where(CaseRow.case_number == case_number)
     if phase is not None:
@@ -150,12 +150,12 @@ async def confirm(
     )
 
 
-LentOnly = Select[int] | None
+DelegatedOnly = Select[int] | None
 """The query of the assets that somebody sees of a case; None for who sees all of it."""
 
 
 async def case_assets(
-    session: AsyncSession, case_id: int, *, confirmed_only: bool, only: LentOnly, after: int, limit: int
+    session: AsyncSession, case_id: int, *, confirmed_only: bool, only: DelegatedOnly, after: int, limit: int
 ) -> Sequence[CaseAssetRow]:
     """Return the assets of a case after a key, one more than ``limit`` if there are so many."""
     query = select(CaseAssetRow).where(CaseAssetRow.case_id == case_id, CaseAssetRow.asset_id > after)
@@ -197,7 +197,7 @@ async def case_facts(session: AsyncSession, case_id: int) -> Row[int, str, date 
     return (await session.execute(query)).one_or_none()
 
 
-def _holds_in_sight(visibility: Visibility) -> ColumnElement[bool]:
+def _visible_holds(visibility: Visibility) -> ColumnElement[bool]:
     """Return the condition for the holds that an administrator (all) or a court (of its cases) sees."""
     if visibility.sees_everything:
         return true()
@@ -209,7 +209,7 @@ async def find_holds(
     session: AsyncSession, visibility: Visibility, *, asset_id: int | None, after: int, limit: int
 ) -> Sequence[LegalHoldRow]:
     """Return the legal holds in sight after a key, one more than ``limit`` if there are so many."""
-    query = select(LegalHoldRow).where(_holds_in_sight(visibility), LegalHoldRow.hold_id > after)
+    query = select(LegalHoldRow).where(_visible_holds(visibility), LegalHoldRow.hold_id > after)
     if asset_id is not None:
         cases = select(CaseAssetRow.case_id).where(
             CaseAssetRow.asset_id == asset_id, CaseAssetRow.confirmed_at.is_not(None)
@@ -229,5 +229,5 @@ async def hold_of_case(session: AsyncSession, case_id: int) -> LegalHoldRow | No
 
 async def lock_hold(session: AsyncSession, visibility: Visibility, hold_id: int) -> LegalHoldRow | None:
     """Return a legal hold in sight, locked until the transaction ends."""
-    query = select(LegalHoldRow).where(_holds_in_sight(visibility), LegalHoldRow.hold_id == hold_id)
+    query = select(LegalHoldRow).where(_visible_holds(visibility), LegalHoldRow.hold_id == hold_id)
     return (await session.scalars(query.with_for_update())).one_or_none()

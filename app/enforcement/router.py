@@ -35,7 +35,7 @@ from app.enforcement.schemas import (
     SeizureOut,
 )
 from app.enforcement.seizable import Phase
-from app.identity.dependencies import May, ReadSession, Seen, WriteSession
+from app.identity.dependencies import May, ReadSession, VisibilityFor, WriteSession
 
 router = APIRouter(tags=["enforcement"])
 
@@ -46,7 +46,7 @@ MayConfirm = Annotated[Principal, Depends(May(Permission.CASES_CONFIRM))]
 MayWriteMeasures = Annotated[Principal, Depends(May(Permission.MEASURES_WRITE))]
 MayReadHolds = Annotated[Principal, Depends(May(Permission.HOLDS_READ))]
 MayWriteHolds = Annotated[Principal, Depends(May(Permission.HOLDS_WRITE))]
-CasesInSight = Annotated[Visibility, Depends(Seen(Permission.CASES_READ))]
+CasesInSight = Annotated[Visibility, Depends(VisibilityFor(Permission.CASES_READ))]
 router.include_router(lending)
 
 
@@ -95,7 +95,7 @@ async def list_cases(
 @router.get("/cases/{case_id}", summary="Read a case")
 async def read_case(case_id: Key, visibility: CasesInSight, session: ReadSession, context: InContext) -> CaseOut:
     """A case as it stands."""
-    return await service.case_in_sight(session, visibility, case_id, context.clock.now())
+    return await service.visible_case(session, visibility, case_id, context.clock.now())
 
 
 @router.patch("/cases/{case_id}", summary="Change or close a case")

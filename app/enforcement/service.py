@@ -86,7 +86,7 @@ async def open_case(session: AsyncSession, new: CaseIn, court_id: int, now: date
     return (await _described(session, [row]))[0]
 
 
-async def case_in_sight(session: AsyncSession, visibility: Visibility, case_id: int, at: datetime) -> CaseOut:
+async def visible_case(session: AsyncSession, visibility: Visibility, case_id: int, at: datetime) -> CaseOut:
     """Return a case.
 
     Args:
@@ -175,7 +175,7 @@ async def change_case(
         await access.end_grants(session, case_id, now)
     elif row.closed_on is None and was_closed:
         action = "case.reopen"
-        await grant_sight(session, row, await in_play(session, case_id), visibility.principal, now)
+        await grant_visibility(session, row, await in_play(session, case_id), visibility.principal, now)
     note(session, Note(action, case_id, detail=", ".join(sorted(changes))))
     return (await _described(session, [row]))[0]
 
@@ -196,7 +196,7 @@ def _change_phase(row: CaseRow, changes: Mapping[str, Any], now: datetime) -> No
     row.phase, row.closed_on = phase, closed_on
 
 
-async def grant_sight(
+async def grant_visibility(
     session: AsyncSession, case: CaseRow, asset_ids: Sequence[int], granted_by: Principal, now: datetime
 ) -> None:
     """Open assets of a case to the sight of its court and of whom it lent them to, where that has not ended."""
@@ -234,7 +234,7 @@ def handles(visibility: Visibility, court_id: int) -> bool:
     return visibility.sees_everything or court_id in visibility.courts
 
 
-def lent_only(visibility: Visibility, case: CaseOut, now: datetime) -> Select[int] | None:
+def delegated_only(visibility: Visibility, case: CaseOut, now: datetime) -> Select[int] | None:
     """Return the query of the assets of a case in sight of whom it was lent to; None for who sees all of it."""
     if visibility.lessor_id is not None or handles(visibility, case.court_id):
         return None
@@ -258,13 +258,13 @@ async def list_case_assets(
     Raises:
         NotFound: The case does not exist or is out of sight.
     """
-    case = await case_in_sight(session, visibility, case_id, now)
+    case = await visible_case(session, visibility, case_id, now)
     sees_offers = visibility.sees_everything or visibility.lessor_id is not None
     rows = await queries.case_assets(
         session,
         case_id,
         confirmed_only=not sees_offers,
-        only=lent_only(visibility, case, now),
+        only=delegated_only(visibility, case, now),
         after=after,
         limit=limit,
     )

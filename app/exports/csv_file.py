@@ -4,7 +4,7 @@ import csv
 import io
 from collections.abc import Sequence
 
-from app.exports.digest import _FORMULA_OPENERS, DIGEST_LABEL, Cell, written
+from app.exports.digest import DIGEST_LABEL, FORMULA_OPENERS, Cell, written
 
 
 def to_csv(rows: Sequence[Sequence[Cell]], digest: str) -> bytes:
@@ -21,7 +21,7 @@ def to_csv(rows: Sequence[Sequence[Cell]], digest: str) -> bytes:
 
 
 def _plain(text: str, cell: Cell) -> str:
-    return f"'{text}" if isinstance(cell, str) and text.startswith(_FORMULA_OPENERS) else text
+    return f"'{text}" if isinstance(cell, str) and text.startswith(FORMULA_OPENERS) else text
 
 
 def read_csv(body: bytes) -> list[list[str]]:

@@ -14,7 +14,7 @@ Cell = str | int | float
 DIGEST_LABEL: Final = "摘要 Digest"
 """The first cell of the last row; the second is the digest."""
 _MARK: Final = "sha256:"
-_FORMULA_OPENERS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", *"\uff1d\uff0b\uff0d\uff20")
+FORMULA_OPENERS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", *"\uff1d\uff0b\uff0d\uff20")
 """The last four are full-width: spreadsheets in Chinese and Japanese take them for the narrow ones."""
 
 
@@ -37,7 +37,7 @@ def content_digest(rows: Iterable[Sequence[Cell | None]]) -> str:
 
 def _canonical(cell: Cell | None) -> str:
     text = "" if cell is None else written(cell)
-    return text[1:] if text.startswith("'") and text[1:].startswith(_FORMULA_OPENERS) else text
+    return text[1:] if text.startswith("'") and text[1:].startswith(FORMULA_OPENERS) else text
 
 
 def written(cell: Cell) -> str:

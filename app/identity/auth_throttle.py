@@ -20,7 +20,7 @@ _MOST_ONCE_VALID: Final = 20_000
 Found = TypeVar("Found")
 
 
-class Guard:
+class AuthThrottle:
     """Counts by client address, with a token bucket for each kind and address; a full bucket lasts a minute.
 
     Keys from an address that sent too many refused ones are not looked up until its bucket fills again. One that was

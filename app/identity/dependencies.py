@@ -12,7 +12,7 @@ from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBea
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.domain import Permission, Principal, Visibility
-from app.access.row_security import sight_of
+from app.access.row_security import row_security_of
 from app.audit.notes import author_of
 from app.audit.writer import append, entries_of
 from app.core.context import Context
@@ -20,7 +20,7 @@ from app.core.errors import NotAuthenticated, NotPermitted
 from app.core.web.parameters import InContext
 from app.identity.domain import ActiveSession
 from app.identity.errors import SignInIncomplete
-from app.identity.services import access_services
+from app.identity.services import identity_services
 from app.identity.sessions.cookies import COOKIE, must_be_ours, session_token
 from app.identity.sessions.service import SESSION_REFUSED, SessionUnknown
 
@@ -45,12 +45,12 @@ async def key_holder(request: Request, key: str | None) -> Principal:
         NotAuthenticated: There is none, or it is not in force.
         TooManyRequests: Too many keys from this address were refused.
     """
-    services = access_services(request)
+    services = identity_services(request)
     return await services.guard.ask(request, key, lambda: services.keyring.principal(key))
 
 
 async def _signed_in(request: Request, token: str) -> ActiveSession:
-    services = access_services(request)
+    services = identity_services(request)
     signed_in = await services.guard.ask(request, token, lambda: services.keyring.signed_in(token), SessionUnknown)
     request.state.principal = signed_in.principal
     must_be_ours(request, token)
@@ -135,18 +135,18 @@ async def write_trail(request: Request, session: AsyncSession, principal: Princi
     Raises:
         Unavailable: It could not be written; nothing may be answered.
     """
-    writer = access_services(request).trail
+    writer = identity_services(request).trail
     await writer.write(entries_of(session, author_of(principal), context.clock, request.state.request_id))
 
 
 async def _reading(request: Request, principal: AnyPrincipal, context: InContext) -> AsyncIterator[AsyncSession]:
-    async with context.database.reading(sight_of(principal, context.clock.now())) as session:
+    async with context.database.reading(row_security_of(principal, context.clock.now())) as session:
         yield session
     await write_trail(request, session, principal, context)
 
 
 async def _writing(request: Request, principal: AnyPrincipal, context: InContext) -> AsyncIterator[AsyncSession]:
-    async with context.database.writing(sight_of(principal, context.clock.now())) as session:
+    async with context.database.writing(row_security_of(principal, context.clock.now())) as session:
         yield session
         await append(session, entries_of(session, author_of(principal), context.clock, request.state.request_id))
 
@@ -162,7 +162,7 @@ WriteSession = Annotated[AsyncSession, Depends(_writing, scope="function")]
 What was noted in it for the trail is its last statement: a change and its entry are one."""
 
 
-class Seen:
+class VisibilityFor:
     """A dependency that returns what somebody who may do something sees of registers.
 
     Args:

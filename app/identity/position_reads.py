@@ -10,7 +10,7 @@ from fastapi import Depends, Query, Request
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.domain import Permission, Principal, PrincipalKind, Visibility
-from app.access.row_security import sight_of
+from app.access.row_security import row_security_of
 from app.audit.notes import notes_of
 from app.core.errors import InvalidInput, PurposeRequired
 from app.core.web.parameters import InContext
@@ -45,7 +45,7 @@ class PositionRead:
         async def session(
             request: Request, seen: Annotated[Visibility, Depends(visibility)], context: InContext
         ) -> AsyncIterator[AsyncSession]:
-            sight = sight_of(seen.principal, context.clock.now(), seen.case_id)
+            sight = row_security_of(seen.principal, context.clock.now(), seen.case_id)
             async with context.database.reading(sight) as opened:
                 yield opened
             if not notes_of(opened):

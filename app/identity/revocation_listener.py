@@ -26,7 +26,7 @@ _LONGEST_REST_S: Final = 5.0
 _log = structlog.get_logger("leasetrace.access")
 
 
-class Listener:
+class RevocationListener:
     """Listens until it is cancelled, and connects again when the connection is lost.
 
     Args:

@@ -12,7 +12,7 @@ from app.core.db.database import SERVICE
 from app.core.errors import TooManyRequests
 from app.core.geo.datum import CoordSystem
 from app.core.limits.token_bucket import Bucket
-from app.core.ttl_cache import Remembered
+from app.core.ttl_cache import TtlCache
 from app.telemetry.feeds.service import feed_by_id, hmac_secret_of
 
 REMEMBERED_S: Final = 0.5
@@ -36,7 +36,7 @@ class FeedRules:
     hmac_secret: str | None = field(default=None, repr=False)
 
 
-class Senders:
+class FeedLimits:
     """The rules and counts of all senders of one process.
 
     Args:
@@ -45,7 +45,7 @@ class Senders:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._known: Remembered[int, FeedRules] = Remembered(REMEMBERED_S)
+        self._known: TtlCache[int, FeedRules] = TtlCache(REMEMBERED_S)
         settings = context.settings
         self._without_feed = FeedRules(None, settings.feed_rows_per_s, settings.feed_requests_per_s)
         self._requests: defaultdict[int, Bucket] = defaultdict(Bucket)

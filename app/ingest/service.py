@@ -15,10 +15,10 @@ from app.access.domain import Permission, Principal, Visibility
 from app.core.context import Context
 from app.core.errors import NotPermitted
 from app.core.web.parameters import CoreServices, services_of
-from app.ingest.feed_limits import FeedRules, Senders
+from app.ingest.feed_limits import FeedLimits, FeedRules
 from app.ingest.http.request_body import Body
 from app.ingest.http.schemas import ReceiptOut, ReceiptRowOut
-from app.ingest.writer.batch import Parcel
+from app.ingest.writer.batch import Batch
 from app.ingest.writer.group_writer import GroupWriter
 from app.jurisdictions.service import LocatorProvider
 from app.telemetry.formats import json_pings
@@ -48,7 +48,7 @@ class Ingest:
     def __init__(self, context: Context, locators: LocatorProvider) -> None:
         self._context = context
         self._writer = GroupWriter(context, locators)
-        self.senders = Senders(context)
+        self.senders = FeedLimits(context)
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -109,7 +109,7 @@ class Ingest:
         self.senders.count_rows(principal, rules, decoded.received)
         kept = raw or body
         return await self.store(
-            Parcel(
+            Batch(
                 decoded=decoded,
                 lessor_id=lessor_id,
                 feed_id=principal.feed_id,
@@ -138,7 +138,7 @@ class Ingest:
             Unavailable: See ``GroupWriter.write``.
         """
         return await self.store(
-            Parcel(
+            Batch(
                 decoded=decoded,
                 lessor_id=lessor_id,
                 feed_id=feed_id,
@@ -150,7 +150,7 @@ class Ingest:
             )
         )
 
-    async def store(self, parcel: Parcel) -> ReceiptOut:
+    async def store(self, parcel: Batch) -> ReceiptOut:
         """Store a decoded batch and return its receipt, after the commit; see ``GroupWriter.write``."""
         return await self._writer.write(parcel)
 

@@ -16,7 +16,7 @@ from app.jurisdictions.locator.raster import OUTSIDE
 
 
 @dataclass(frozen=True, slots=True)
-class LocatedLayer:
+class ActiveLayer:
     """The active layer, held in memory by each process.
 
     Args:

@@ -4,7 +4,7 @@ from typing import Final
 
 import numpy as np
 
-from app.jurisdictions.active_layer import LocatedLayer
+from app.jurisdictions.active_layer import ActiveLayer
 from app.jurisdictions.court_naming import CourtByRule, NoCourt, basic_court, high_court, intermediate_court
 from app.jurisdictions.domain import BorderInfo, CountyInfo, CourtInfo, TerritoryInfo
 from app.jurisdictions.locator.raster import OUTSIDE
@@ -24,7 +24,7 @@ OUTSIDE_REASON: Final = "The point is outside every county of the boundary layer
 _UNKNOWN: Final = "Not in the register of courts."
 
 
-def locate_point(layer: LocatedLayer, lon: float, lat: float, within_m: float) -> LocationOut:
+def locate_point(layer: ActiveLayer, lon: float, lat: float, within_m: float) -> LocationOut:
     """Describe where a point belongs.
 
     Args:

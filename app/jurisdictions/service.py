@@ -16,7 +16,7 @@ from app.core.db.readiness import Check
 from app.core.web.parameters import CoreServices, services_of
 from app.identity.dependencies import AnyPrincipal
 from app.jurisdictions import queries
-from app.jurisdictions.active_layer import LocatedLayer
+from app.jurisdictions.active_layer import ActiveLayer
 from app.jurisdictions.domain import CountyInfo, CourtInfo, CourtLevel, LayerInfo, TerritoryInfo
 from app.jurisdictions.errors import BoundariesNotLoaded, CourtNotFound
 from app.jurisdictions.loading.service import LoadReport, load_boundaries, load_boundary_file, load_bundled_layer
@@ -24,10 +24,10 @@ from app.jurisdictions.locator.locator import Locator
 from app.jurisdictions.tables import TerritoryRow
 
 __all__ = [
+    "ActiveLayer",
     "InLayer",
     "JurisdictionServices",
     "LoadReport",
-    "LocatedLayer",
     "LocatorProvider",
     "boundaries_loaded",
     "court_by_code",
@@ -53,11 +53,11 @@ class LocatorProvider:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._layer: LocatedLayer | None = None
+        self._layer: ActiveLayer | None = None
         self._checked_at = 0.0
         self._loading = asyncio.Lock()
 
-    async def current(self) -> LocatedLayer:
+    async def current(self) -> ActiveLayer:
         """Return the active layer; while another is being loaded, the one before.
 
         Raises:
@@ -74,7 +74,7 @@ class LocatorProvider:
             return self._layer
 
 
-async def _load(session: AsyncSession) -> LocatedLayer:
+async def _load(session: AsyncSession) -> ActiveLayer:
     info = await queries.active_layer(session)
     if info is None:
         raise BoundariesNotLoaded("No boundaries are loaded yet: run `leasetrace boundaries load`.", retry_after_s=30)
@@ -86,7 +86,7 @@ async def _load(session: AsyncSession) -> LocatedLayer:
     territories = _territories(rows, counties, await queries.all_courts(session))
     own = {row.county_adcode: row.territory_id for row in rows if row.layer_id == info.layer_id}
     territory_id = np.array([own.get(code, -1) for code in codes.tolist()], dtype=np.int32)
-    return LocatedLayer(info, locator, codes, territory_id, territories, counties)
+    return ActiveLayer(info, locator, codes, territory_id, territories, counties)
 
 
 def _territories(
@@ -132,7 +132,7 @@ def locators_of(request: Request) -> LocatorProvider:
     return services_of(request.app, JurisdictionServices).locators
 
 
-async def layer_in_use(request: Request, _: AnyPrincipal) -> LocatedLayer:
+async def layer_in_use(request: Request, _: AnyPrincipal) -> ActiveLayer:
     """Return the boundaries in use; before the request has a connection of its own, since this may need one.
 
     Raises:
@@ -141,7 +141,7 @@ async def layer_in_use(request: Request, _: AnyPrincipal) -> LocatedLayer:
     return await locators_of(request).current()
 
 
-InLayer = Annotated[LocatedLayer, Depends(layer_in_use)]
+InLayer = Annotated[ActiveLayer, Depends(layer_in_use)]
 """The boundaries in use, as a parameter of a route: it stands before the session's."""
 
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.domain import Visibility
-from app.assets.service import asset_in_sight, devices_ever_on
+from app.assets.service import devices_ever_on, visible_asset
 from app.assets.transfers import transferred
 from app.audit.notes import Note, note
 from app.core.clock import MICROSECOND
@@ -15,7 +15,7 @@ from app.core.errors import InvalidInput
 from app.core.web.paging import BIG_KEY, decode_key, encode_key
 from app.core.web.parameters import EARLIEST
 from app.core.web.schema_types import MAX_ID
-from app.jurisdictions.service import LocatedLayer
+from app.jurisdictions.service import ActiveLayer
 from app.telemetry.domain import BLOCKING, E7, Source, doubt_names
 from app.tracking import queries
 from app.tracking.domain import Gap, Position, TrackPoint, gaps_of, judge
@@ -53,7 +53,7 @@ async def position_of(
     visibility: Visibility,
     asset_id: int,
     context: Context,
-    layer: LocatedLayer,
+    layer: ActiveLayer,
     fresh_within: timedelta,
 ) -> PositionOut:
     """Return where an asset is now, with age, doubts and reasons.
@@ -64,7 +64,7 @@ async def position_of(
         NotFound: There is no such asset in sight.
     """
     now = context.clock.now()
-    await asset_in_sight(session, visibility, asset_id, now)
+    await visible_asset(session, visibility, asset_id, now)
     since = (await transferred(session, visibility, [asset_id])).get(asset_id)
     if since is None:
         positions = await queries.current(session, asset_id)
@@ -112,7 +112,7 @@ def _never_located(asset_id: int, now: datetime) -> PositionOut:
 
 
 def _described(
-    positions: Sequence[Position], now: datetime, fresh_within: timedelta, layer: LocatedLayer, border_near_m: float
+    positions: Sequence[Position], now: datetime, fresh_within: timedelta, layer: ActiveLayer, border_near_m: float
 ) -> PositionOut:
     best = positions[0]
     territory = None if best.territory_id is None else layer.territory(best.territory_id)
@@ -175,7 +175,7 @@ def _device(position: Position, best: Position) -> DevicePositionOut:
     )
 
 
-def _border(position: Position, layer: LocatedLayer, within_m: float) -> PositionBorderOut:
+def _border(position: Position, layer: ActiveLayer, within_m: float) -> PositionBorderOut:
     near = layer.near_border([position.lon], [position.lat], within_m)[0]
     return PositionBorderOut(distance_m=near.distance_m, near=near.near, other_court=near.other_court)
 
@@ -205,7 +205,7 @@ async def track_of(
     if not timedelta(0) < ends_at - starts_at <= MAX_WINDOW:  # a sum could pass the year 9999
         raise InvalidInput("to: expected a time after `from`, at most 366 days later", field="to")
     now = context.clock.now()
-    await asset_in_sight(session, visibility, asset_id, now)
+    await visible_asset(session, visibility, asset_id, now)
     key: queries.TrackKey | None = None
     if after is not None:
         moment, device_id, lon_e7, lat_e7 = decode_key(after, (BIG_KEY, MAX_ID, MAX_ID, MAX_ID))

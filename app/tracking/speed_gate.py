@@ -36,7 +36,7 @@ class Spot:
 
 
 @dataclass(frozen=True, slots=True)
-class Reach:
+class SpeedGate:
     """The rule with its thresholds.
 
     Attributes:

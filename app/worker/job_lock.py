@@ -12,7 +12,7 @@ _KEY_SPACE: Final = 7_153_004
 
 
 @asynccontextmanager
-async def alone(connection: AsyncConnection, job: str) -> AsyncIterator[bool]:
+async def job_lock(connection: AsyncConnection, job: str) -> AsyncIterator[bool]:
     """Hold the lock of a job while the block lasts, and tell whether it could be had.
 
     Where not, another worker is at it and there is nothing to do. A worker that dies gives the lock back.

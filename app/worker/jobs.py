@@ -20,52 +20,52 @@ from app.telemetry.pings import partitions
 from app.tracking.datum.monitor import DatumCheck
 from app.tracking.history import late_data, rebind
 from app.worker.cursors import cursor_of, keep_cursor
-from app.worker.job_lock import alone
-from app.worker.loop import Job, Surroundings
+from app.worker.job_lock import job_lock
+from app.worker.loop import Job, JobContext
 
 _STATEMENT_TIMEOUT_S: Final = 120
 
 
-def _connection(around: Surroundings) -> AbstractAsyncContextManager[AsyncConnection]:
+def _connection(around: JobContext) -> AbstractAsyncContextManager[AsyncConnection]:
     return around.core.database.direct("leasetrace worker", statement_timeout_s=_STATEMENT_TIMEOUT_S)
 
 
-async def _partitions(around: Surroundings, now: datetime) -> bool:
-    async with _connection(around) as connection, alone(connection, "partitions") as mine:
+async def _partitions(around: JobContext, now: datetime) -> bool:
+    async with _connection(around) as connection, job_lock(connection, "partitions") as mine:
         if mine:
             await partitions.ensure(connection, now)
             await ensure_partitions(connection, now)
     return False
 
 
-async def _trail_anchor(around: Surroundings, now: datetime) -> bool:
-    async with _connection(around) as connection, alone(connection, "trail_anchor") as mine:
+async def _trail_anchor(around: JobContext, now: datetime) -> bool:
+    async with _connection(around) as connection, job_lock(connection, "trail_anchor") as mine:
         if mine:
             await daily.anchor(connection, around.core.settings, now)
     return False
 
 
-async def _late_data(around: Surroundings, now: datetime) -> bool:
+async def _late_data(around: JobContext, now: datetime) -> bool:
     async with _connection(around) as connection:
         return await late_data.follow(connection, around.core.settings, now)
 
 
-async def _reattribution(around: Surroundings, now: datetime) -> bool:
+async def _reattribution(around: JobContext, now: datetime) -> bool:
     async with _connection(around) as connection:
         return await rebind.follow(connection, around.core.settings, now)
 
 
-async def _aemp(around: Surroundings, now: datetime) -> bool:
+async def _aemp(around: JobContext, now: datetime) -> bool:
     await poll_due(around.core, around.ingest.take_decoded, now, tokens=around.tokens)
     return False
 
 
-async def _datum_check(around: Surroundings, now: datetime) -> bool:
+async def _datum_check(around: JobContext, now: datetime) -> bool:
     try:
         layer = await around.locators.current()
     except BoundariesNotLoaded:
         return False
-    async with _connection(around) as connection, alone(connection, "datum_check") as mine:
+    async with _connection(around) as connection, job_lock(connection, "datum_check") as mine:
         if mine:
             check = DatumCheck(connection, around.core.settings, layer.inside, now)
             after = await cursor_of(connection, "datum_check")
@@ -73,10 +73,10 @@ async def _datum_check(around: Surroundings, now: datetime) -> bool:
     return False  # it looks at many devices again and again: there is no hurry that would be worth a busy core
 
 
-async def _retention(around: Surroundings, now: datetime) -> bool:
+async def _retention(around: JobContext, now: datetime) -> bool:
     keep = around.core.settings
     more = False
-    async with _connection(around) as connection, alone(connection, "retention") as mine:
+    async with _connection(around) as connection, job_lock(connection, "retention") as mine:
         if mine and keep.retention_raw_days:
             before = now - timedelta(days=keep.retention_raw_days)
             more |= await telemetry_retention.empty_raw_bodies(connection, before, now)
@@ -93,13 +93,13 @@ async def _retention(around: Surroundings, now: datetime) -> bool:
     return more
 
 
-async def _silence(around: Surroundings, now: datetime) -> bool:
+async def _silence(around: JobContext, now: datetime) -> bool:
     async with around.core.database.writing(SERVICE) as session:
         await check_silence(session, now, around.core)
     return False
 
 
-async def _sign_ins(around: Surroundings, now: datetime) -> bool:
+async def _sign_ins(around: JobContext, now: datetime) -> bool:
     async with around.core.database.writing(SERVICE) as session:
         gone = await forget_ended(session, now, around.core.settings.retention_session_days)
         if gone:

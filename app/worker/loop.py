@@ -23,7 +23,7 @@ GRACE_S: Final = 20.0
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class JobContext:
     """What a job has to work with.
 
     Attributes:
@@ -54,7 +54,7 @@ class Job:
 
     name: str
     every: timedelta
-    run: Callable[[Surroundings, datetime], Awaitable[bool]]
+    run: Callable[[JobContext, datetime], Awaitable[bool]]
 
 
 class Worker:
@@ -65,7 +65,7 @@ class Worker:
         jobs: The jobs.
     """
 
-    def __init__(self, around: Surroundings, jobs: Sequence[Job]) -> None:
+    def __init__(self, around: JobContext, jobs: Sequence[Job]) -> None:
         self._around = around
         self._jobs = tuple(jobs)
         self._stopping = asyncio.Event()
@@ -117,7 +117,7 @@ class Worker:
 
 
 @asynccontextmanager
-async def in_background(around: Surroundings, jobs: Sequence[Job]) -> AsyncIterator[None]:
+async def in_background(around: JobContext, jobs: Sequence[Job]) -> AsyncIterator[None]:
     """Run jobs while the block lasts."""
     worker = Worker(around, jobs)
     task = asyncio.create_task(worker.work(), name="worker")

@@ -12,12 +12,12 @@ from app.core.settings import Settings
 from app.ingest.service import Ingest
 from app.jurisdictions.service import LocatorProvider
 from app.worker.jobs import JOBS
-from app.worker.loop import Surroundings, Worker, in_background
+from app.worker.loop import JobContext, Worker, in_background
 
 
 def background_work(context: Context, locators: LocatorProvider, ingest: Ingest) -> AbstractAsyncContextManager[None]:
     """Return the worker as a companion of the application (``app.main.create_app``)."""
-    return in_background(Surroundings(context, locators, ingest), JOBS)
+    return in_background(JobContext(context, locators, ingest), JOBS)
 
 
 async def work_until_stopped(settings: Settings, clock: Clock) -> None:
@@ -33,7 +33,7 @@ async def work_until_stopped(settings: Settings, clock: Clock) -> None:
     loop = asyncio.get_running_loop()
     try:
         async with Ingest(context, locators) as ingest:
-            worker = Worker(Surroundings(context, locators, ingest), JOBS)
+            worker = Worker(JobContext(context, locators, ingest), JOBS)
             for one in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(one, worker.stop)
             await worker.work()

@@ -9,7 +9,7 @@ from pathlib import Path
 from alembic import op
 
 from app.core.db.migration import clear_policies, execute_file, run_sql
-from app.core.db.roles import SIGHT_ROLES
+from app.core.db.roles import ROW_SECURITY_ROLES
 
 revision = "0001"
 down_revision = None
@@ -64,7 +64,7 @@ def upgrade() -> None:
     for extension in EXTENSIONS:
         if extension not in found:
             op.execute(f"CREATE EXTENSION {extension}")
-    op.execute(f"GRANT USAGE ON SCHEMA public TO {', '.join(SIGHT_ROLES)}")
+    op.execute(f"GRANT USAGE ON SCHEMA public TO {', '.join(ROW_SECURITY_ROLES)}")
     run_sql(connection, "functions", *TRIGGER_FUNCTIONS)
     for room in ROOMS:
         execute_file(connection, BASELINE / f"{room}.sql")
@@ -86,4 +86,4 @@ def downgrade() -> None:
     op.execute(f"DROP TABLE {', '.join(TABLES)}")
     op.execute("DROP SEQUENCE ping_batch_id_seq")
     op.execute(f"DROP FUNCTION {', '.join((*TRIGGER_FUNCTIONS, *FUNCTIONS))}")
-    op.execute(f"REVOKE USAGE ON SCHEMA public FROM {', '.join(SIGHT_ROLES)}")
+    op.execute(f"REVOKE USAGE ON SCHEMA public FROM {', '.join(ROW_SECURITY_ROLES)}")

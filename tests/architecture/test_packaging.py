@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from app.core.db.roles import SIGHT_ROLES
+from app.core.db.roles import ROW_SECURITY_ROLES
 
 ROOT = Path(__file__).resolve().parents[2]
 LOCKS = ("requirements.lock", "requirements-dev.lock")
@@ -161,7 +161,7 @@ def test_compose_makes_the_roles_that_its_addresses_name() -> None:
             role = re.match(r"postgresql://(\w+):", url)
             assert role
             assert f"CREATE ROLE {role[1]} LOGIN" in roles
-    for name in SIGHT_ROLES:
+    for name in ROW_SECURITY_ROLES:
         assert f"CREATE ROLE {name} NOLOGIN NOINHERIT" in roles
     assert "NOINHERIT PASSWORD" in roles
     assert "NOSUPERUSER" in roles

@@ -15,7 +15,7 @@ from app.distribution.domain import (
     PRESENCES,
     STATES,
     CaseAsset,
-    CaseScene,
+    CaseSnapshot,
     LastFix,
     Moment,
     Placed,
@@ -136,8 +136,8 @@ def asset_spec(
     return AssetSpec(asset, where, presence, seizability, near_border, confidence)
 
 
-def case_scene(assets: Sequence[AssetSpec] = (), *, past: bool = False) -> CaseScene:
-    return CaseScene(
+def case_scene(assets: Sequence[AssetSpec] = (), *, past: bool = False) -> CaseSnapshot:
+    return CaseSnapshot(
         case_id=12,
         case_number="(2025)沪0105执4321号",
         court=court_info(1, "沪0105", "上海市长宁区人民法院", CourtLevel.BASIC, SHANGHAI),

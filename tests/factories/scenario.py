@@ -20,7 +20,7 @@ from sqlalchemy import text
 
 from app.access.domain import Role
 from app.core.clock import FixedClock
-from app.core.db.database import SERVICE, Sight
+from app.core.db.database import SERVICE, RowSecurity
 from app.core.encryption import new_key
 from app.core.settings import Settings
 from app.localdb.cluster import ClusterUrls
@@ -215,7 +215,7 @@ def owner_connection(scenario: Scenario) -> Iterator[Connection]:
 
 
 @contextmanager
-def application_connection(scenario: Scenario, sight: Sight | None = None) -> Iterator[Connection]:
+def application_connection(scenario: Scenario, sight: RowSecurity | None = None) -> Iterator[Connection]:
     """Connect with the application's role and a user's row security, in a transaction that is rolled back."""
     with psycopg.connect(scenario.urls.app_url, row_factory=dict_row, options="-c timezone=UTC") as connection:
         connection.adapters.register_loader("timestamptz", InfinityLoader)

@@ -79,7 +79,7 @@ async def report_on_asset(
         NotFound: There is no such asset in sight.
     """
     now = context.clock.now()
-    row = await assets.asset_in_sight(session, visibility, asset_id, now)
+    row = await assets.visible_asset(session, visibility, asset_id, now)
     told = await _told(session, [AssetOut.model_validate(row)], context)
     note(session, Note("subject.report", asset_ids=(asset_id,), results=1))
     return SubjectReportOut(lessee_name=None, computed_at=now, assets=told, next=None)

@@ -2,7 +2,7 @@
 
 A request has one transaction; it is committed before the answer is sent (``access.http`` declares the dependencies
 with ``scope="function"``). A read transaction is READ ONLY in the database too. The role that connects may do
-nothing: every transaction says as whom it looks (``Sight``), and row-level security shows it that one's rows.
+nothing: every transaction says as whom it looks (``RowSecurity``), and row-level security shows it that one's rows.
 """
 
 from collections.abc import AsyncIterator, Iterable
@@ -41,7 +41,7 @@ _DIRECT_IDLE_MS: Final = 300_000
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class RowSecurity:
     """As whom a transaction looks: a role of PostgreSQL, and what its policies compare rows with.
 
     Attributes:
@@ -79,7 +79,7 @@ def _array(ids: tuple[int, ...]) -> str:
     return "{" + ",".join(map(str, ids)) + "}"
 
 
-SERVICE: Final = Sight(SERVICE_ROLE)
+SERVICE: Final = RowSecurity(SERVICE_ROLE)
 """The service itself: sign-in, background work, the command line of whoever runs it. Never a request's."""
 
 
@@ -134,7 +134,7 @@ class Database:
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
 
     @asynccontextmanager
-    async def reading(self, sight: Sight) -> AsyncIterator[AsyncSession]:
+    async def reading(self, sight: RowSecurity) -> AsyncIterator[AsyncSession]:
         """Open a transaction that can only read, with one snapshot for all its statements.
 
         Args:
@@ -144,18 +144,18 @@ class Database:
             await session.connection(
                 execution_options={"postgresql_readonly": True, "isolation_level": "REPEATABLE READ"}
             )
-            await look_as(session, sight)
+            await apply_row_security(session, sight)
             yield session
 
     @asynccontextmanager
-    async def writing(self, sight: Sight) -> AsyncIterator[AsyncSession]:
+    async def writing(self, sight: RowSecurity) -> AsyncIterator[AsyncSession]:
         """Open a transaction that is committed at the end of the block, or rolled back on any error.
 
         Args:
             sight: As whom it looks.
         """
         async with self._sessions() as session, session.begin():
-            await look_as(session, sight)
+            await apply_row_security(session, sight)
             yield session
 
     @asynccontextmanager
@@ -191,7 +191,7 @@ _SET: Final = text("""
 _ROLE: Final = "leasetrace.role"
 
 
-async def look_as(session: AsyncSession, sight: Sight) -> None:
+async def apply_row_security(session: AsyncSession, sight: RowSecurity) -> None:
     """Say as whom a session looks, until its transaction ends; one statement."""
     told = sight.settings()
     await session.execute(_SET, {"names": list(told), "values": list(told.values())})
@@ -225,7 +225,7 @@ async def as_service(session: AsyncSession) -> AsyncIterator[None]:
     await _take_role(session, before)
 
 
-async def look_as_writer(connection: psycopg.AsyncConnection, lessor_ids: Iterable[int]) -> None:
+async def apply_writer_row_security(connection: psycopg.AsyncConnection, lessor_ids: Iterable[int]) -> None:
     """Say whose rows the writer of pings may touch until its transaction ends; its connection has the role."""
     told = _array(tuple(lessor_ids))
     await connection.execute("SELECT set_config('leasetrace.lessor_ids', %s, true)", (told,))

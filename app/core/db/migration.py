@@ -10,7 +10,7 @@ from sqlalchemy import Connection, text
 
 from app.core.db.database import libpq_url
 from app.core.db.readiness import ROOT, alembic_config
-from app.core.db.roles import SIGHT_ROLES
+from app.core.db.roles import ROW_SECURITY_ROLES
 from app.core.errors import Unavailable
 
 SQL: Final = ROOT / "migrations" / "sql"
@@ -50,9 +50,9 @@ def _check_roles(owner_url: str, application: str | None) -> None:
         found = connection.execute(
             "SELECT count(*) FROM pg_roles r WHERE rolname = ANY(%(roles)s) AND (%(app)s::text IS NULL"
             " OR EXISTS (SELECT FROM pg_roles a WHERE a.rolname = %(app)s AND pg_has_role(a.oid, r.oid, 'MEMBER')))",
-            {"app": application, "roles": list(SIGHT_ROLES)},
+            {"app": application, "roles": list(ROW_SECURITY_ROLES)},
         ).fetchone()
-    if found != (len(SIGHT_ROLES),):
+    if found != (len(ROW_SECURITY_ROLES),):
         raise RolesMissing(
             f"The roles of row-level security are missing. As a superuser, once for this server:"
             f" leasetrace database-roles {application or 'APPLICATION'} | psql …"
@@ -86,7 +86,7 @@ def clear_policies(connection: Connection, table: str) -> None:
     where = {"table": f"public.{quote(table)}"}
     for policy in connection.execute(_POLICIES, where).scalars().all():
         connection.exec_driver_sql(f"DROP POLICY {quote(policy)} ON {quote(table)}")
-    roles = ", ".join(SIGHT_ROLES)
+    roles = ", ".join(ROW_SECURITY_ROLES)
     connection.exec_driver_sql(f"REVOKE ALL ON TABLE {quote(table)} FROM {roles}")
     for sequence in connection.execute(_SEQUENCES, where).scalars().all():
         connection.exec_driver_sql(f"REVOKE ALL ON SEQUENCE {quote(sequence)} FROM {roles}")

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.core.db.roles import SIGHT_ROLES
+from app.core.db.roles import ROW_SECURITY_ROLES
 
 ROOT = Path(__file__).resolve().parents[3]
 """The checkout (or the image's application folder): ``alembic.ini`` and ``migrations`` stand there."""
@@ -74,7 +74,7 @@ async def check_database(session: AsyncSession) -> list[Check]:
     there = await session.scalar(text("SELECT to_regclass('public.alembic_version') IS NOT NULL"))
     found = await session.scalar(text("SELECT version_num FROM alembic_version")) if there else None
     head = newest_revision()
-    row = (await session.execute(_ROLE, {"roles": list(SIGHT_ROLES), "servers": list(_SERVER_ROLES)})).one()
+    row = (await session.execute(_ROLE, {"roles": list(ROW_SECURITY_ROLES), "servers": list(_SERVER_ROLES)})).one()
     weak = not (row.could_bypass or row.could_own or row.inherited or row.strong)
     unprotected = (await session.scalars(_UNPROTECTED)).all()
     return [

@@ -8,7 +8,7 @@ AUDITOR_ROLE: Final = "leasetrace_auditor"
 ADMINISTRATOR_ROLE: Final = "leasetrace_administrator"
 WRITER_ROLE: Final = "leasetrace_writer"
 SERVICE_ROLE: Final = "leasetrace_service"
-SIGHT_ROLES: Final = (LESSOR_ROLE, GRANTEE_ROLE, AUDITOR_ROLE, ADMINISTRATOR_ROLE, WRITER_ROLE, SERVICE_ROLE)
+ROW_SECURITY_ROLES: Final = (LESSOR_ROLE, GRANTEE_ROLE, AUDITOR_ROLE, ADMINISTRATOR_ROLE, WRITER_ROLE, SERVICE_ROLE)
 """The application's role is a member of all and inherits from none: it takes one for the time of a transaction."""
 
 
@@ -24,11 +24,11 @@ def roles_sql(application: str) -> str:
     literal = "'" + application.replace("'", "''") + "'"
     lines = [
         f"DO $$ BEGIN CREATE ROLE {role} NOLOGIN NOINHERIT; EXCEPTION WHEN duplicate_object THEN END $$;"
-        for role in SIGHT_ROLES
+        for role in ROW_SECURITY_ROLES
     ]
     # From version 16 on each membership says for itself whether it is inherited; 15 cannot parse that.
     options = (
         "CASE WHEN current_setting('server_version_num')::integer >= 160000 THEN 'WITH INHERIT FALSE, SET TRUE' END"
     )
-    grant = f"EXECUTE concat_ws(' ', format('GRANT {', '.join(SIGHT_ROLES)} TO %I', {literal}), {options})"
+    grant = f"EXECUTE concat_ws(' ', format('GRANT {', '.join(ROW_SECURITY_ROLES)} TO %I', {literal}), {options})"
     return "\n".join([*lines, f"ALTER ROLE {name} NOINHERIT;", f"DO $roles$ BEGIN {grant}; END $roles$;"])

@@ -13,7 +13,7 @@ import numpy as np
 
 from app.core.clock import in_shanghai
 from app.core.geo.datum import CoordSystem, Inside, from_wgs84
-from app.distribution.domain import CONFIDENCES, NOWHERE, PRESENCES, CaseScene, Presence
+from app.distribution.domain import CONFIDENCES, NOWHERE, PRESENCES, CaseSnapshot, Presence
 from app.enforcement.seizable import State
 from app.exports.digest import Cell, content_digest
 from app.exports.html_tables import one_line
@@ -117,7 +117,7 @@ class RunSheet:
 
 
 def compose(
-    scene: CaseScene,
+    scene: CaseSnapshot,
     makes: Mapping[int, str],
     inside: Inside,
     stamp: Stamp,
@@ -148,7 +148,7 @@ def compose(
     )
 
 
-def _place(scene: CaseScene, row: int) -> tuple[object, ...]:
+def _place(scene: CaseSnapshot, row: int) -> tuple[object, ...]:
     """Order by court, then county, then squares of about a kilometre from the north: a yard stays together."""
     asset, territory = scene.assets[row], _territory(scene, row)
     at = asset.position
@@ -160,12 +160,12 @@ def _place(scene: CaseScene, row: int) -> tuple[object, ...]:
     return (0 if territory else 1, court, county, *square, -at.lat, at.lon, asset.asset_id)
 
 
-def _territory(scene: CaseScene, row: int) -> TerritoryInfo | None:
+def _territory(scene: CaseSnapshot, row: int) -> TerritoryInfo | None:
     number = int(scene.placed.territory_id[row])
     return None if number == NOWHERE else scene.territories[number]
 
 
-def _entry(scene: CaseScene, row: int, number: int, makes: Mapping[int, str], links: tuple[MapLink, ...]) -> Entry:
+def _entry(scene: CaseSnapshot, row: int, number: int, makes: Mapping[int, str], links: tuple[MapLink, ...]) -> Entry:
     asset, seizability = scene.assets[row], scene.seizability[row]
     names = (
         asset.plate_no or "",
@@ -186,7 +186,7 @@ def _entry(scene: CaseScene, row: int, number: int, makes: Mapping[int, str], li
     return Entry(seizability.state, cells, links)
 
 
-def _where(scene: CaseScene, row: int) -> tuple[str, ...]:
+def _where(scene: CaseSnapshot, row: int) -> tuple[str, ...]:
     position, territory = scene.assets[row].position, _territory(scene, row)
     if position is None:
         return ("—",)
@@ -199,7 +199,7 @@ def _where(scene: CaseScene, row: int) -> tuple[str, ...]:
     return (told, " ".join(names), spot)
 
 
-def _when(scene: CaseScene, row: int) -> tuple[str, ...]:
+def _when(scene: CaseSnapshot, row: int) -> tuple[str, ...]:
     presence = _PRESENCE_WORDS[PRESENCES[scene.placed.presence[row]]]
     position = scene.assets[row].position
     if position is None:
@@ -207,7 +207,7 @@ def _when(scene: CaseScene, row: int) -> tuple[str, ...]:
     return (shanghai(position.fixed_at), age(scene.moment.as_of - position.fixed_at), presence)
 
 
-def _how_sure(scene: CaseScene, row: int) -> tuple[str, ...]:
+def _how_sure(scene: CaseSnapshot, row: int) -> tuple[str, ...]:
     position = scene.assets[row].position
     if position is None:
         return ("—",)
@@ -234,7 +234,7 @@ def shanghai(at: datetime) -> str:
     return in_shanghai(at).strftime("%Y-%m-%d %H:%M")
 
 
-def _links(scene: CaseScene, rows: Sequence[int], inside: Inside) -> dict[int, tuple[MapLink, ...]]:
+def _links(scene: CaseSnapshot, rows: Sequence[int], inside: Inside) -> dict[int, tuple[MapLink, ...]]:
     """Return the links of each row; map applications take GCJ-02, and are told a number, not a plate."""
     there = [(number, row, p) for number, row in enumerate(rows, start=1) if (p := scene.assets[row].position)]
     links: dict[int, tuple[MapLink, ...]] = dict.fromkeys(rows, ())
@@ -268,7 +268,7 @@ def map_links(lon: float, lat: float, name: str) -> tuple[MapLink, ...]:
 
 
 def _heading(
-    scene: CaseScene, stamp: Stamp, recipient: str, window: tuple[datetime, datetime], entries: Sequence[Entry]
+    scene: CaseSnapshot, stamp: Stamp, recipient: str, window: tuple[datetime, datetime], entries: Sequence[Entry]
 ) -> tuple[tuple[str, Cell], ...]:
     by_state = ", ".join(
         f"{words} {sum(entry.state is state for entry in entries)}" for state, words in _STATE_WORDS.items()

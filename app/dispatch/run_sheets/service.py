@@ -6,7 +6,7 @@ from typing import Final
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.domain import Principal, Visibility
-from app.access.row_security import sight_of
+from app.access.row_security import row_security_of
 from app.assets.service import makes_of
 from app.audit.notes import Note
 from app.core.context import Context
@@ -15,10 +15,10 @@ from app.dispatch.run_sheets.content import RunSheet, compose
 from app.dispatch.shares import service as shares
 from app.dispatch.shares.schemas import NewShareOut, ShareOut
 from app.dispatch.shares.service import OpenShare
-from app.distribution.snapshot.service import scene_of
-from app.enforcement.delegation.assignments import assignment_in_force, assignment_in_sight
+from app.distribution.snapshot.service import snapshot_of
+from app.enforcement.delegation.assignments import assignment_in_force, visible_assignment
 from app.exports.service import stamp_of
-from app.jurisdictions.service import LocatedLayer
+from app.jurisdictions.service import ActiveLayer
 
 _GONE: Final = NotFound, Conflict
 """What whoever shared a sheet would be answered when the assignment, its case or their sight of it has ended."""
@@ -68,7 +68,7 @@ async def list_shares(
     Raises:
         NotFound: There is no such assignment in sight.
     """
-    await assignment_in_sight(session, Visibility(principal), assignment_id, now)
+    await visible_assignment(session, Visibility(principal), assignment_id, now)
     return await shares.list_shares(session, principal, assignment_id, now, after=after, limit=limit)
 
 
@@ -80,14 +80,14 @@ async def shared_sheet(context: Context, token: str) -> OpenShare | None:
         return None
     visibility = Visibility(found.maker, case_id=found.share.case_id)
     try:
-        async with context.database.reading(sight_of(found.maker, now, found.share.case_id)) as session:
+        async with context.database.reading(row_security_of(found.maker, now, found.share.case_id)) as session:
             await assignment_in_force(session, visibility, found.share.assignment_id, now)
     except _GONE:
         return None
     return found
 
 
-async def open_sheet(context: Context, found: OpenShare, layer: LocatedLayer, request_id: str) -> RunSheet | None:
+async def open_sheet(context: Context, found: OpenShare, layer: ActiveLayer, request_id: str) -> RunSheet | None:
     """Read the sheet of a share whose PIN was right, and write that it was opened; None when it has just ended.
 
     Args:
@@ -99,9 +99,9 @@ async def open_sheet(context: Context, found: OpenShare, layer: LocatedLayer, re
     now, share_, maker = context.clock.now(), found.share, found.maker
     visibility = Visibility(maker, case_id=share_.case_id)
     try:
-        async with context.database.writing(sight_of(maker, now, share_.case_id)) as session:
+        async with context.database.writing(row_security_of(maker, now, share_.case_id)) as session:
             assignment, _ = await assignment_in_force(session, visibility, share_.assignment_id, now)
-            scene = await scene_of(session, visibility, share_.case_id, context, layer)
+            scene = await snapshot_of(session, visibility, share_.case_id, context, layer)
             sheet = compose(
                 scene,
                 await makes_of(session, [asset.asset_id for asset in scene.assets]),

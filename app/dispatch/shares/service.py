@@ -106,12 +106,12 @@ async def create_share(
             "opened": 0,
         },
     )
-    share = await share_in_sight(session, share_id, now)
+    share = await visible_share(session, share_id, now)
     note(session, Note("share.create", case_id, detail=f"share {share_id} for {recipient} until {until.isoformat()}"))
     return NewShareOut(**dict(share), path=PAGE_PATH.format(token=token), pin=pin)
 
 
-async def share_in_sight(session: AsyncSession, share_id: int, now: datetime) -> ShareOut:
+async def visible_share(session: AsyncSession, share_id: int, now: datetime) -> ShareOut:
     """Return a share.
 
     Raises:
@@ -137,7 +137,7 @@ async def revoke_share(session: AsyncSession, principal: Principal, share_id: in
     Raises:
         NotFound: There is none in sight.
     """
-    share = await share_in_sight(session, share_id, now)
+    share = await visible_share(session, share_id, now)
     if await share_queries.revoke(session, share_id, principal.principal_id, now):
         note(session, Note("share.revoke", share.case_id, detail=f"share {share_id} for {share.recipient}"))
 

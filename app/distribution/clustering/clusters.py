@@ -7,7 +7,7 @@ import numpy as np
 
 from app.distribution.clustering.dbscan import NOISE, IntArray, Points, dbscan, touching
 from app.distribution.clustering.geometry import centroid, cluster_id, hull_ring
-from app.distribution.domain import CaseScene
+from app.distribution.domain import CaseSnapshot
 from app.distribution.rollup.tallies import tally_groups
 from app.distribution.schemas import TallyOut
 from app.jurisdictions.domain import TerritoryInfo
@@ -46,7 +46,9 @@ class Cluster:
     touches: tuple[Neighbour, ...]
 
 
-def clusters_of(scene: CaseScene, considered: IntArray, *, radius_m: float, min_assets: int) -> tuple[Cluster, ...]:
+def clusters_of(
+    scene: CaseSnapshot, considered: IntArray, *, radius_m: float, min_assets: int
+) -> tuple[Cluster, ...]:
     """Cluster assets within the territories that they are in.
 
     One radius for the whole country would chain cities together, and a crew is sent by one court: so a border parts
@@ -93,7 +95,7 @@ def clusters_of(scene: CaseScene, considered: IntArray, *, radius_m: float, min_
     return tuple(sorted(found, key=lambda c: (-c.tally.n_assets, -c.tally.value_yuan, c.cluster_id)))
 
 
-def _coordinates(scene: CaseScene, rows: IntArray) -> tuple[IntArray, IntArray]:
+def _coordinates(scene: CaseSnapshot, rows: IntArray) -> tuple[IntArray, IntArray]:
     """Return longitudes and latitudes of located assets, WGS-84 degrees times 1e7."""
     positions = [position for row in rows.tolist() if (position := scene.assets[row].position) is not None]
     lon_e7 = np.array([position.lon_e7 for position in positions], dtype=np.int64)

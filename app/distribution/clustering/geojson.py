@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from app.distribution.clustering.clusters import Cluster, Neighbour
-from app.distribution.domain import CONFIDENCES, PRESENCES, CaseScene, Presence
+from app.distribution.domain import CONFIDENCES, PRESENCES, CaseSnapshot, Presence
 from app.distribution.rollup.rollup import county_of, prefecture_of, province_of
 from app.distribution.schemas import (
     CaseRef,
@@ -28,7 +28,7 @@ _SOURCE_NAMES: Final = {int(source): source.name.lower() for source in Source}
 
 
 def clusters_out(
-    scene: CaseScene, clusters: Sequence[Cluster], parameters: ClusterParametersOut, considered: int
+    scene: CaseSnapshot, clusters: Sequence[Cluster], parameters: ClusterParametersOut, considered: int
 ) -> ClustersOut:
     """Return clusters of a case as they are sent.
 
@@ -52,7 +52,7 @@ def clusters_out(
     )
 
 
-def _feature(cluster: Cluster, scene: CaseScene) -> ClusterFeatureOut:
+def _feature(cluster: Cluster, scene: CaseSnapshot) -> ClusterFeatureOut:
     geometry: PolygonGeometryOut | PointGeometryOut
     if cluster.hull is None:
         geometry = PointGeometryOut(type="Point", coordinates=cluster.centroid)
@@ -63,7 +63,7 @@ def _feature(cluster: Cluster, scene: CaseScene) -> ClusterFeatureOut:
     )
 
 
-def _properties(cluster: Cluster, scene: CaseScene) -> ClusterPropertiesOut:
+def _properties(cluster: Cluster, scene: CaseSnapshot) -> ClusterPropertiesOut:
     territory, tally = cluster.territory, cluster.tally
     members = [_member(row, scene) for row in cluster.members]
     return ClusterPropertiesOut(
@@ -99,7 +99,7 @@ def _touch(neighbour: Neighbour) -> TouchOut:
     return TouchOut(cluster_id=neighbour.cluster_id, court=_court(territory.basic), county=county_of(territory))
 
 
-def _member(row: int, scene: CaseScene) -> MemberOut:
+def _member(row: int, scene: CaseSnapshot) -> MemberOut:
     asset, placed = scene.assets[row], scene.placed
     position = asset.position
     assert position is not None  # noqa: S101 only located assets are clustered

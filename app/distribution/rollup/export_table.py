@@ -25,7 +25,7 @@ class _Column(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class ExportTable:
     """What goes on the paper.
 
     Attributes:
@@ -53,7 +53,7 @@ class Letter:
         return content_digest(self.lines())
 
 
-def compose(answer: DistributionOut, stamp: Stamp) -> Letter:
+def compose(answer: DistributionOut, stamp: Stamp) -> ExportTable:
     """Lay a distribution out for paper.
 
     Args:
@@ -71,15 +71,15 @@ def compose(answer: DistributionOut, stamp: Stamp) -> Letter:
         ("", "不再提供 Withheld", "", "", *_counts(withheld), ""),
         ("", "合计 Total", "", "", *_counts(_total(answer)), ""),
     ]
-    return Letter(_heading(answer, stamp), _COLUMNS, tuple(rows), tuple(answer.notes), stamp)
+    return ExportTable(_heading(answer, stamp), _COLUMNS, tuple(rows), tuple(answer.notes), stamp)
 
 
-def to_csv(letter: Letter) -> bytes:
+def to_csv(letter: ExportTable) -> bytes:
     """Write the letter as CSV, with the byte order mark by which Excel knows UTF-8."""
     return rows_to_csv(letter.lines(), letter.digest)
 
 
-def to_xlsx(letter: Letter) -> bytes:
+def to_xlsx(letter: ExportTable) -> bytes:
     """Write the letter as a workbook of one sheet, ready to print on landscape paper."""
     out = io.BytesIO()
     book = xlsxwriter.Workbook(out, {"in_memory": True})

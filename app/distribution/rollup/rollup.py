@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from app.distribution.domain import NOWHERE, PRESENCES, STATES, CaseScene, Presence, RollUpLevel
+from app.distribution.domain import NOWHERE, PRESENCES, STATES, CaseSnapshot, Presence, RollUpLevel
 from app.distribution.rollup.tallies import tally_all, tally_groups
 from app.distribution.schemas import (
     CaseRef,
@@ -74,7 +74,7 @@ class Area(NamedTuple):
         return self.court.code if self.court else str(self.division.adcode) if self.division else ""
 
 
-def distribute(scene: CaseScene, level: RollUpLevel) -> DistributionOut:
+def distribute(scene: CaseSnapshot, level: RollUpLevel) -> DistributionOut:
     """Roll the assets of a case up to courts or divisions."""
     placed, moment = scene.placed, scene.moment
     rows = _rows(scene, level)
@@ -124,7 +124,7 @@ def distribute(scene: CaseScene, level: RollUpLevel) -> DistributionOut:
     )
 
 
-def _rows(scene: CaseScene, level: RollUpLevel) -> list[DistributionRowOut]:
+def _rows(scene: CaseSnapshot, level: RollUpLevel) -> list[DistributionRowOut]:
     """Group the located assets: first by territory, then territories by area; most assets first."""
     ids, of_asset = np.unique(scene.placed.territory_id, return_inverse=True)
     number_of: dict[str, int] = {}
@@ -168,7 +168,7 @@ def _counts(tally: TallyOut) -> dict[str, Any]:
     return dict(zip(_COUNTS, _counts_of(tally), strict=True))
 
 
-def _totals(scene: CaseScene, by_presence: dict[Presence, TallyOut], located: TallyOut) -> TotalsOut:
+def _totals(scene: CaseSnapshot, by_presence: dict[Presence, TallyOut], located: TallyOut) -> TotalsOut:
     placed = scene.placed
     totals = tally_all(placed)
     seizable = tally_groups(placed, placed.state, len(STATES))[STATES.index(State.SEIZABLE)]

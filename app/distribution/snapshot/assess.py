@@ -20,7 +20,7 @@ from app.distribution.domain import (
     Presence,
 )
 from app.enforcement.seizable import Seizability
-from app.jurisdictions.service import LocatedLayer
+from app.jurisdictions.service import ActiveLayer
 from app.telemetry.domain import E7
 from app.tracking.domain import judge
 
@@ -29,10 +29,10 @@ _STATE_CODE: Final = {state: code for code, state in enumerate(STATES)}
 _CONFIDENCE_CODE: Final = {confidence: code for code, confidence in enumerate(CONFIDENCES)}
 
 
-def place(
+def assess(
     assets: Sequence[CaseAsset],
     seizability: Sequence[Seizability],
-    layer: LocatedLayer,
+    layer: ActiveLayer,
     at: datetime,
     fresh_within: timedelta,
     near_border_m: float,
@@ -83,7 +83,7 @@ def _integers(values: Sequence[int]) -> IntArray:
     return np.array(values, dtype=np.int64)
 
 
-def _near_border(positions: Sequence[LastFix | None], layer: LocatedLayer, within_m: float) -> BoolArray:
+def _near_border(positions: Sequence[LastFix | None], layer: ActiveLayer, within_m: float) -> BoolArray:
     near = np.zeros(len(positions), dtype=np.bool_)
     there = [(row, p.lon_e7, p.lat_e7) for row, p in enumerate(positions) if p is not None]
     if there:

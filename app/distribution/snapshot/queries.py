@@ -21,7 +21,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.domain import Visibility
-from app.access.service import asset_in_sight, granted_assets
+from app.access.service import asset_is_visible, granted_assets
 from app.distribution.domain import CaseAsset, LastFix
 
 _VIEW: Final = table(
@@ -76,7 +76,7 @@ async def case_assets(
     view = _VIEW.c
     if not whole:
         statement = select(*_COLUMNS, literal(value=False), *(view[name] for name in LastFix._fields)).where(
-            asset_in_sight(visibility, view.asset_id, view.lessor_id, at)
+            asset_is_visible(visibility, view.asset_id, view.lessor_id, at)
         )
     else:
         seen = view.asset_id.in_(granted_assets(visibility, at))  # hashed once: a join is planned by bad estimates

@@ -11,24 +11,24 @@ from app.access.domain import Visibility
 from app.assets.transfers import transferred
 from app.core.context import Context
 from app.core.errors import InvalidInput
-from app.distribution.domain import NOWHERE, CaseAsset, CaseScene, LastFix, Moment
+from app.distribution.domain import NOWHERE, CaseAsset, CaseSnapshot, LastFix, Moment
 from app.distribution.snapshot import queries
-from app.distribution.snapshot.assess import place
-from app.enforcement.service import case_in_sight, seizability_of_case
-from app.jurisdictions.service import LocatedLayer, court_by_id
+from app.distribution.snapshot.assess import assess
+from app.enforcement.service import seizability_of_case, visible_case
+from app.jurisdictions.service import ActiveLayer, court_by_id
 from app.tracking.service import positions_as_of
 
 
-async def scene_of(
+async def snapshot_of(
     session: AsyncSession,
     visibility: Visibility,
     case_id: int,
     context: Context,
-    layer: LocatedLayer,
+    layer: ActiveLayer,
     *,
     fresh_within: timedelta | None = None,
     as_of: datetime | None = None,
-) -> CaseScene:
+) -> CaseSnapshot:
     """Return the assets of a case with their places and states at a moment.
 
     Args:
@@ -48,7 +48,7 @@ async def scene_of(
     at = now if as_of is None else as_of
     if at > now:
         raise InvalidInput("as_of: expected a moment that has passed; leave it out for now", field="as_of")
-    case = await case_in_sight(session, visibility, case_id, now)
+    case = await visible_case(session, visibility, case_id, now)
     whole = case.court_id in visibility.courts
     assets = await queries.case_assets(session, visibility, case_id, now, whole=whole)
     gone = await transferred(session, visibility, [asset.asset_id for asset in assets])
@@ -61,9 +61,9 @@ async def scene_of(
     near_border_m = context.settings.border_near_m
     states = await seizability_of_case(session, case_id, at)
     seizability = [states[asset.asset_id] for asset in assets]
-    placed = place(assets, seizability, layer, at, limit, near_border_m)
+    placed = assess(assets, seizability, layer, at, limit, near_border_m)
     received = [asset.position.received_at for asset in assets if asset.position is not None]
-    return CaseScene(
+    return CaseSnapshot(
         case_id=case.case_id,
         case_number=case.case_number,
         court=await court_by_id(session, case.court_id),

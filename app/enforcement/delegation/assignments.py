@@ -8,10 +8,10 @@ from app.access.domain import Visibility
 from app.core.errors import Conflict, NotFound
 from app.enforcement.delegation import queries as delegation_queries
 from app.enforcement.schemas import AssignmentOut, CaseOut
-from app.enforcement.service import case_in_sight
+from app.enforcement.service import visible_case
 
 
-async def assignment_in_sight(
+async def visible_assignment(
     session: AsyncSession, visibility: Visibility, assignment_id: int, now: datetime
 ) -> AssignmentOut:
     """Return an assignment of a case that the court itself handles, or one given to the dispatcher who looks.
@@ -28,14 +28,14 @@ async def assignment_in_sight(
 async def assignment_in_force(
     session: AsyncSession, visibility: Visibility, assignment_id: int, now: datetime
 ) -> tuple[AssignmentOut, CaseOut]:
-    """Return an assignment, as ``assignment_in_sight``, and its case, while both are open.
+    """Return an assignment, as ``visible_assignment``, and its case, while both are open.
 
     Raises:
         NotFound: It does not exist or is out of sight.
         Conflict: It has not begun or has ended, or its case is closed.
     """
-    assignment = await assignment_in_sight(session, visibility, assignment_id, now)
-    case = await case_in_sight(session, visibility, assignment.case_id, now)
+    assignment = await visible_assignment(session, visibility, assignment_id, now)
+    case = await visible_case(session, visibility, assignment.case_id, now)
     if case.closed_on is not None:
         raise Conflict(f"The case was closed on {case.closed_on}.")
     if not assignment.starts_at <= now < assignment.ends_at:

@@ -23,11 +23,11 @@ from app.enforcement.schemas import AssignmentIn, AssignmentOut, EntrustmentIn, 
 from app.enforcement.service import (
     READ_ONLY,
     assignment_grants,
-    case_in_sight,
     case_to_change,
     entrustment_grants,
     handles,
     in_play,
+    visible_case,
 )
 from app.enforcement.tables import AssignmentRow, EntrustmentRow
 from app.jurisdictions import service as jurisdictions
@@ -86,7 +86,7 @@ async def list_assignments(
         NotFound: The case does not exist or is out of sight.
         NotPermitted: The case is in sight of a court that was only entrusted.
     """
-    case = await case_in_sight(session, visibility, case_id, now)
+    case = await visible_case(session, visibility, case_id, now)
     principal = visibility.principal
     own = principal.principal_id if principal.kind is PrincipalKind.DISPATCHER else None
     if own is None and not handles(visibility, case.court_id):
@@ -194,7 +194,7 @@ async def list_entrustments(
     Raises:
         NotFound: The case does not exist or is out of sight.
     """
-    case = await case_in_sight(session, visibility, case_id, now)
+    case = await visible_case(session, visibility, case_id, now)
     to_court = None if handles(visibility, case.court_id) else visibility.court_id
     rows = await delegation_queries.entrustments_of(session, case_id, to_court=to_court, after=after, limit=limit)
     return await _entrustments(session, rows)
@@ -255,7 +255,7 @@ async def grant_stops(
         Conflict: The case is closed.
         InvalidInput: No such crew, or a window that has passed.
     """
-    case = await case_in_sight(session, visibility, case_id, now)
+    case = await visible_case(session, visibility, case_id, now)
     async with as_service(session):  # nobody closes the case, lifts a measure or withdraws a right meanwhile
         closed_on = await queries.keep_case(session, case_id)
     if closed_on is not None:
@@ -266,7 +266,7 @@ async def grant_stops(
     for_case, stops = Visibility(visibility.principal, case_id), dict.fromkeys(asset_ids)
     since = max(starts_at, now)
     for moment in (now, since, ends_at - MICROSECOND):
-        unseen = stops.keys() - await access.seen_assets(session, for_case, stops, moment)
+        unseen = stops.keys() - await access.visible_assets(session, for_case, stops, moment)
         if unseen:
             raise NotFound(f"asset_ids: {min(unseen)} is not in your sight until the mission ends", field="asset_ids")
     right = _right_of(visibility, case.court_id)

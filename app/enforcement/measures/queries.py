@@ -14,7 +14,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.domain import Visibility
-from app.enforcement.queries import LentOnly, cases_in_sight, cases_to_change
+from app.enforcement.queries import DelegatedOnly, cases_to_change, visible_cases
 from app.enforcement.tables import (
     CaseAssetRow,
     CaseRow,
@@ -42,7 +42,7 @@ async def add_measures(session: AsyncSession, rows: Sequence[Mapping[str, Any]])
 
 
 async def find_measures(
-    session: AsyncSession, case_id: int, *, asset_id: int | None, only: LentOnly, after: int, limit: int
+    session: AsyncSession, case_id: int, *, asset_id: int | None, only: DelegatedOnly, after: int, limit: int
 ) -> Sequence[MeasureRow]:
     """Return the measures of a case after a key, one more than ``limit`` if there are so many."""
     query = select(MeasureRow).where(MeasureRow.case_id == case_id, MeasureRow.measure_id > after)
@@ -71,20 +71,20 @@ async def seizures_of(
     return (await session.execute(query.order_by(MeasureRow.measure_id).limit(limit + 1))).all()
 
 
-async def cases_seen(
+async def visible_case_ids(
     session: AsyncSession, visibility: Visibility, case_ids: Sequence[int], at: datetime
 ) -> set[int]:
     """Return those of some cases that are in sight."""
-    query = select(CaseRow.case_id).where(CaseRow.case_id == func.any(list(case_ids)), cases_in_sight(visibility, at))
+    query = select(CaseRow.case_id).where(CaseRow.case_id == func.any(list(case_ids)), visible_cases(visibility, at))
     return set((await session.scalars(query)).all())
 
 
-async def measure_in_sight(session: AsyncSession, visibility: Visibility, measure_id: int, at: datetime) -> bool:
+async def visible_measure(session: AsyncSession, visibility: Visibility, measure_id: int, at: datetime) -> bool:
     """Tell whether a measure is in sight; of a case that was only lent, row-level security leaves out the rest."""
     query = (
         select(MeasureRow.measure_id)
         .join(CaseRow, CaseRow.case_id == MeasureRow.case_id)
-        .where(MeasureRow.measure_id == measure_id, cases_in_sight(visibility, at))
+        .where(MeasureRow.measure_id == measure_id, visible_cases(visibility, at))
     )
     return (await session.scalar(query)) is not None
 

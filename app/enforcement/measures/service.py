@@ -20,7 +20,7 @@ from app.enforcement.measures import deadlines
 from app.enforcement.measures import queries as measure_queries
 from app.enforcement.schemas import MeasureIn, MeasureOut, RenewalOut, SeizureOut
 from app.enforcement.seizable import MeasureKind
-from app.enforcement.service import READ_ONLY, case_in_sight, case_to_change, grant_sight, lent_only
+from app.enforcement.service import READ_ONLY, case_to_change, delegated_only, grant_visibility, visible_case
 from app.enforcement.tables import MeasureRow, RenewalRow
 from app.jurisdictions import service as jurisdictions
 
@@ -49,7 +49,7 @@ async def order_measures(
     released = await queries.released_assets(session, case_id, asset_ids)
     added = {"case_id": case_id, "created_at": now, "created_by": visibility.principal.principal_id}
     ids = await measure_queries.add_measures(session, [_columns(order) | added for order in orders])
-    await grant_sight(session, case, sorted(released), visibility.principal, now)
+    await grant_visibility(session, case, sorted(released), visibility.principal, now)
     note(
         session,
         Note("measure.record", case_id, asset_ids, results=len(ids), detail=f"from measure {min(ids, default=0)}"),
@@ -127,7 +127,7 @@ async def change_measure(
     """
     row = await measure_queries.lock_measure(session, visibility, measure_id, now)
     if row is None:
-        if await measure_queries.measure_in_sight(session, visibility, measure_id, now):
+        if await measure_queries.visible_measure(session, visibility, measure_id, now):
             raise NotPermitted(READ_ONLY)
         raise NotFound("There is no such measure in your sight.")
     today = day_in_shanghai(now)
@@ -207,8 +207,8 @@ async def list_measures(
     Raises:
         NotFound: The case does not exist or is out of sight.
     """
-    case = await case_in_sight(session, visibility, case_id, now)
-    only = lent_only(visibility, case, now)
+    case = await visible_case(session, visibility, case_id, now)
+    only = delegated_only(visibility, case, now)
     found = await measure_queries.find_measures(
         session, case_id, asset_id=asset_id, only=only, after=after, limit=limit
     )
@@ -226,13 +226,13 @@ async def seizures_of(
     Raises:
         NotFound: There is no such asset in sight.
     """
-    await assets.asset_in_sight(session, visibility, asset_id, now)
+    await assets.visible_asset(session, visibility, asset_id, now)
     async with as_service(session):
         rows = await measure_queries.seizures_of(session, asset_id, after=after, limit=limit)
         courts = await jurisdictions.courts_by_id(session, {court_id for _, _, court_id in rows})
         told = {row.case_id for row, _, _ in rows}
         if visibility.lessor_id is None:
-            told = await measure_queries.cases_seen(session, visibility, list(told), now)
+            told = await measure_queries.visible_case_ids(session, visibility, list(told), now)
     today = day_in_shanghai(now)
     return [
         SeizureOut(

@@ -15,12 +15,12 @@ from app.access.domain import Principal
 from app.core.context import Context
 from app.core.db.database import SERVICE
 from app.core.errors import NotAuthenticated
-from app.core.ttl_cache import Remembered
+from app.core.ttl_cache import TtlCache
 from app.identity.domain import ActiveSession, hash_secret, split_key
 from app.identity.keys import credential_queries
 from app.identity.keys.credential_queries import FoundKey
 from app.identity.keys.credentials import KEY_REFUSED, authenticate
-from app.identity.revocation_listener import Listener, stopped
+from app.identity.revocation_listener import RevocationListener, stopped
 from app.identity.sessions import queries as session_queries
 from app.identity.sessions.service import authenticate_session, token_digest
 
@@ -34,7 +34,7 @@ _WRITE_USES_S: Final = 30.0
 _log = structlog.get_logger("leasetrace.access")
 
 
-class Keyring:
+class CredentialCache:
     """Remembers whose a valid key or session is; refusals are not remembered, and time is looked at at each use.
 
     Args:
@@ -45,9 +45,9 @@ class Keyring:
         self._database = context.database
         self._clock = context.clock
         self._idle_after = context.settings.session_idle
-        self._listener = Listener(context.database, self._heard, self.forget)
-        self._keys: Remembered[bytes, FoundKey] = Remembered(self._remembered_s)
-        self._sessions: Remembered[bytes, ActiveSession] = Remembered(self._remembered_s)
+        self._listener = RevocationListener(context.database, self._heard, self.forget)
+        self._keys: TtlCache[bytes, FoundKey] = TtlCache(self._remembered_s)
+        self._sessions: TtlCache[bytes, ActiveSession] = TtlCache(self._remembered_s)
         self._uses: dict[int, datetime] = {}
 
     async def principal(self, key_text: str | None) -> Principal:

@@ -11,7 +11,7 @@ from app.core.web.parameters import InContext
 from app.identity.dependencies import May, ReadSession, WriteSession
 from app.identity.keys import service as keys
 from app.identity.schemas import KeyIn, KeyOut, KeyRotationIn, NewKeyOut, Prefix
-from app.identity.services import access_services
+from app.identity.services import identity_services
 
 router = APIRouter()
 
@@ -51,7 +51,7 @@ async def rotate_key(
     overlap = keys.OVERLAP if body.overlap is None else body.overlap
     async with as_service(session):
         made = await keys.rotate_key(session, principal, prefix, overlap, context.clock)
-    access_services(request).keyring.forget_after(session, principal_id=made.principal_id)
+    identity_services(request).keyring.forget_after(session, principal_id=made.principal_id)
     return made
 
 
@@ -62,4 +62,4 @@ async def revoke_key(
     """End a key at once, everywhere."""
     async with as_service(session):
         holder_id = await keys.revoke_key(session, principal, prefix, context.clock)
-    access_services(request).keyring.forget_after(session, principal_id=holder_id)
+    identity_services(request).keyring.forget_after(session, principal_id=holder_id)

@@ -12,7 +12,7 @@ from app.identity.oidc.domain import FLOW_LIFE
 from app.identity.oidc.errors import OidcNotSetUp
 from app.identity.oidc.service import FLOW_COOKIE, MAX_FLOWS, Answered, begin, finish, flow_cookie
 from app.identity.schemas import InstitutionOut, SignInOptionsOut
-from app.identity.services import access_services
+from app.identity.services import identity_services
 from app.identity.sessions.cookies import session_token, set_session_cookie
 from app.identity.sessions.router import PAUSED
 
@@ -28,7 +28,7 @@ def provider_of(request: Request) -> OidcProvider:
     Raises:
         OidcNotSetUp: It knows none.
     """
-    provider = access_services(request).oidc
+    provider = identity_services(request).oidc
     if provider is None:
         raise OidcNotSetUp
     return provider
@@ -37,7 +37,7 @@ def provider_of(request: Request) -> OidcProvider:
 @router.get("/session/ways", summary="How can one sign in here?")
 async def sign_in_ways(request: Request) -> SignInOptionsOut:
     """Return the ways to sign in, for the page that offers them; anybody may ask."""
-    provider = access_services(request).oidc
+    provider = identity_services(request).oidc
     institution = None if provider is None else InstitutionOut(name=provider.registration.name, start=COOKIE_PATH)
     return SignInOptionsOut(password=True, institution=institution)
 
@@ -102,9 +102,9 @@ async def finish_oidc_sign_in(
     cookie = flow_cookie(state)
     sealed = None if cookie is None else request.cookies.get(cookie)
     answered = Answered(state, code, error, iss, sealed)
-    access_services(request).guard.count_sign_in(request)
+    identity_services(request).guard.count_sign_in(request)
     arrived = await finish(provider, context, answered, request.headers.get("user-agent"))
-    request.state.principal = (await access_services(request).keyring.signed_in(arrived.opened.token)).principal
+    request.state.principal = (await identity_services(request).keyring.signed_in(arrived.opened.token)).principal
     answer = HTMLResponse(_TEMPLATES.get_template("signed_in.html").render(path=arrived.return_to))
     set_session_cookie(answer, request, arrived.opened.token)
     if cookie is not None:

@@ -30,7 +30,7 @@ from app.identity.oidc.errors import OidcFlowLost, OidcRefused
 from app.identity.people import queries as people_queries
 from app.identity.people.passwords import normalise_login
 from app.identity.sessions import queries as session_queries
-from app.identity.sessions.service import Opened, open_session, token_digest
+from app.identity.sessions.service import SessionTokens, open_session, token_digest
 
 FLOW_COOKIE: Final = "leasetrace_oidc_"
 """The cookie of an attempt is named after its state, so that two tabs do not disturb each other."""
@@ -82,7 +82,7 @@ class Answered:
 class Arrived:
     """A person that has signed in."""
 
-    opened: Opened
+    opened: SessionTokens
     return_to: str
 
 

@@ -16,7 +16,7 @@ from app.identity.people import totp
 from app.identity.people.passwords import check_new_password, login_digest
 from app.identity.schemas import TotpEnrolmentOut
 from app.identity.sessions import queries as session_queries
-from app.identity.sessions.service import Opened, end_sessions, rotate_session
+from app.identity.sessions.service import SessionTokens, end_sessions, rotate_session
 from app.identity.sessions.sign_in import SignInService, totp_bound_to
 from app.identity.tables import AccountRow
 
@@ -30,11 +30,11 @@ class Enrolled:
         recovery_codes: Each stands in once for the authenticator; shown only now.
     """
 
-    opened: Opened
+    opened: SessionTokens
     recovery_codes: list[str] = field(repr=False)
 
 
-class OwnAccount:
+class SelfService:
     """The account of somebody who has signed in.
 
     Args:
@@ -48,7 +48,7 @@ class OwnAccount:
         self._door = door
         self._who = who
 
-    async def change_password(self, old: str, new: str) -> Opened:
+    async def change_password(self, old: str, new: str) -> SessionTokens:
         """Replace the password; other sessions end, this one gets another token.
 
         Raises:
@@ -136,7 +136,7 @@ class OwnAccount:
             raise NotFound("You sign in elsewhere: password and authenticator are kept there.")
         return found[0]
 
-    async def _renewed(self, session: AsyncSession) -> Opened:
+    async def _renewed(self, session: AsyncSession) -> SessionTokens:
         await session.flush()
         await end_sessions(
             session, self._who.principal.principal_id, self._context.clock.now(), but=self._who.session_id

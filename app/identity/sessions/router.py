@@ -10,7 +10,7 @@ from app.audit.writer import writing_as
 from app.core.web.parameters import InContext
 from app.identity.dependencies import InSession, bearer, bearer_key, cookie, key_holder, signed_in_of
 from app.identity.domain import ActiveSession
-from app.identity.people.self_service import OwnAccount
+from app.identity.people.self_service import SelfService
 from app.identity.schemas import (
     CredentialsIn,
     PasswordChangeIn,
@@ -21,22 +21,22 @@ from app.identity.schemas import (
     TotpEnrolmentIn,
     TotpEnrolmentOut,
 )
-from app.identity.services import access_services
+from app.identity.services import identity_services
 from app.identity.sessions.cookies import drop_session_cookie, must_be_same_origin, session_token, set_session_cookie
-from app.identity.sessions.service import Opened, csrf_of, end_session
-from app.identity.sessions.sign_in import Came, Credentials
+from app.identity.sessions.service import SessionTokens, csrf_of, end_session
+from app.identity.sessions.sign_in import ClientInfo, Credentials
 
 router = APIRouter()
 PAUSED: Final[dict[int | str, dict[str, Any]]] = {429: {}}
 """Too many attempts; ``app.api.openapi`` tells what is answered."""
 
 
-def own_account(request: Request, context: InContext, who: InSession) -> OwnAccount:
+def self_service_of(request: Request, context: InContext, who: InSession) -> SelfService:
     """Return the account of whoever makes this request."""
-    return OwnAccount(context, access_services(request).sign_in, who)
+    return SelfService(context, identity_services(request).sign_in, who)
 
 
-Own = Annotated[OwnAccount, Depends(own_account)]
+Own = Annotated[SelfService, Depends(self_service_of)]
 
 
 @router.post("/session", status_code=201, summary="Sign in", responses=PAUSED)
@@ -48,11 +48,11 @@ async def sign_in(request: Request, response: Response, context: InContext, body
     """
     must_be_same_origin(request)
     given = Credentials(body.login, body.password.get_secret_value(), body.totp)
-    access_services(request).guard.count_sign_in(request)
-    came = Came(request.headers.get("user-agent"), session_token(request))
-    opened = await access_services(request).sign_in.open(given, came)
+    identity_services(request).guard.count_sign_in(request)
+    came = ClientInfo(request.headers.get("user-agent"), session_token(request))
+    opened = await identity_services(request).sign_in.open(given, came)
     set_session_cookie(response, request, opened.token)
-    signed_in = await access_services(request).keyring.signed_in(opened.token)
+    signed_in = await identity_services(request).keyring.signed_in(opened.token)
     request.state.principal = signed_in.principal
     return _session(signed_in, opened.csrf, context)
 
@@ -78,7 +78,7 @@ async def sign_out(request: Request, response: Response, context: InContext, who
     async with writing_as(context.database, author_of(who.principal), context.clock) as session:
         await end_session(session, who.session_id, context.clock.now())
         note(session, Note("session.end", detail=f"principal {who.principal.principal_id}"))
-    access_services(request).keyring.forget_principal(who.principal.principal_id)
+    identity_services(request).keyring.forget_principal(who.principal.principal_id)
     drop_session_cookie(response, request)
 
 
@@ -107,8 +107,8 @@ async def confirm_totp(
     return TotpEnrolledOut(csrf_token=renewed.csrf_token, recovery_codes=enrolled.recovery_codes)
 
 
-def _renewed(request: Request, response: Response, who: ActiveSession, opened: Opened) -> RenewedSessionOut:
-    access_services(request).keyring.forget_principal(who.principal.principal_id)
+def _renewed(request: Request, response: Response, who: ActiveSession, opened: SessionTokens) -> RenewedSessionOut:
+    identity_services(request).keyring.forget_principal(who.principal.principal_id)
     set_session_cookie(response, request, opened.token)
     return RenewedSessionOut(csrf_token=opened.csrf)
 

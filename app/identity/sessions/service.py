@@ -31,7 +31,7 @@ class SessionUnknown(NotAuthenticated):
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class SessionTokens:
     """A session at the only moment when its token is known.
 
     Attributes:
@@ -60,7 +60,7 @@ async def open_session(
     method: SignInMethod | str,
     *,
     user_agent: str | None = None,
-) -> Opened:
+) -> SessionTokens:
     """Open a session for a person whose identity was just proved; the last step of every way to sign in.
 
     Args:
@@ -86,16 +86,16 @@ async def open_session(
     return opened
 
 
-async def rotate_session(session: AsyncSession, session_id: int) -> Opened:
+async def rotate_session(session: AsyncSession, session_id: int) -> SessionTokens:
     """Give a session another token, since what it opens has changed; the old one ends at once, the hours run on."""
     opened = _new()
     await queries.set_token(session, session_id, token_digest(opened.token))
     return opened
 
 
-def _new() -> Opened:
+def _new() -> SessionTokens:
     token = secrets.token_urlsafe(TOKEN_BYTES)
-    return Opened(token, csrf_of(token))
+    return SessionTokens(token, csrf_of(token))
 
 
 async def authenticate_session(

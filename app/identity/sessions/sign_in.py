@@ -26,7 +26,7 @@ from app.identity.people import queries as people_queries
 from app.identity.people import totp
 from app.identity.people.passwords import Passwords, Verdict, login_digest, normalise_login
 from app.identity.sessions import queries as session_queries
-from app.identity.sessions.service import Opened, end_session_of, open_session
+from app.identity.sessions.service import SessionTokens, end_session_of, open_session
 from app.identity.tables import AccountRow
 
 _SHOWN_BYTES: Final = 8
@@ -48,7 +48,7 @@ class Credentials:
 
 
 @dataclass(frozen=True, slots=True)
-class Came:
+class ClientInfo:
     """Where an attempt comes from.
 
     Attributes:
@@ -89,7 +89,7 @@ class SignInService:
         self._context = context
         self.passwords = passwords
 
-    async def open(self, given: Credentials, came: Came) -> Opened:
+    async def open(self, given: Credentials, came: ClientInfo) -> SessionTokens:
         """Open a session, or refuse.
 
         Args:
@@ -166,8 +166,8 @@ class SignInService:
         return begun
 
     async def _judge(
-        self, session: AsyncSession, begun: _Begun, verdict: Verdict, given: Credentials, came: Came
-    ) -> Opened | AppError:
+        self, session: AsyncSession, begun: _Begun, verdict: Verdict, given: Credentials, came: ClientInfo
+    ) -> SessionTokens | AppError:
         now = self._context.clock.now()
         person = await people_queries.locked_account(session, begun.principal_id or 0)
         account = person[0] if person else None
@@ -184,8 +184,8 @@ class SignInService:
         return await self._let_in(session, account, begun, verdict, came)
 
     async def _let_in(
-        self, session: AsyncSession, account: AccountRow, begun: _Begun, verdict: Verdict, came: Came
-    ) -> Opened:
+        self, session: AsyncSession, account: AccountRow, begun: _Begun, verdict: Verdict, came: ClientInfo
+    ) -> SessionTokens:
         now = self._context.clock.now()
         account.last_sign_in_at = now
         if verdict.new_hash is not None:

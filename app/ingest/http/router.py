@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from app.access.domain import Permission, Visibility
 from app.core.errors import InvalidInput
 from app.core.web.parameters import context
-from app.identity.dependencies import ReadSession, Seen, bearer, bearer_key, key_holder
+from app.identity.dependencies import ReadSession, VisibilityFor, bearer, bearer_key, key_holder
 from app.ingest.http import signatures
 from app.ingest.http.adapters import FORMATS, receipt_response, take_foreign
 from app.ingest.http.request_body import read_body, wire_bytes
@@ -20,7 +20,7 @@ from app.ingest.service import ingest_of, receipt_again
 
 router = APIRouter(tags=["ingest"])
 
-ReceiptsInSight = Annotated[Visibility, Depends(Seen(Permission.RECEIPTS_READ))]
+ReceiptsInSight = Annotated[Visibility, Depends(VisibilityFor(Permission.RECEIPTS_READ))]
 
 
 async def take_pings(request: Request) -> Response:

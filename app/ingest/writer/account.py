@@ -7,13 +7,13 @@ import numpy as np
 
 from app.core.geo.datum import TRANSFORM_VERSION
 from app.ingest.http.schemas import ReceiptOut
-from app.ingest.writer.prepared import Prepared
+from app.ingest.writer.prepared import PreparedGroup
 from app.telemetry.domain import Doubt, Mask, Small
 from app.telemetry.pings import batches, store
 
 
 def acknowledged(
-    prepared: Prepared, receipts: Sequence[ReceiptOut]
+    prepared: PreparedGroup, receipts: Sequence[ReceiptOut]
 ) -> list[tuple[batches.Acknowledged, batches.RawBody]]:
     """Return the batches of a group as they are stored, with their raw bodies."""
     return [
@@ -34,7 +34,7 @@ def _packed_results(receipt: ReceiptOut) -> bytes | None:
 
 
 def feed_counts(
-    prepared: Prepared, receipts: Sequence[ReceiptOut], doubts: Small, duplicate: Mask
+    prepared: PreparedGroup, receipts: Sequence[ReceiptOut], doubts: Small, duplicate: Mask
 ) -> list[batches.FeedCounts]:
     """Return what a group brought through each feed.
 

@@ -8,7 +8,7 @@ from app.telemetry.formats.ping_row import Decoded
 
 
 @dataclass(frozen=True, slots=True)
-class Parcel:
+class Batch:
     """One batch, decoded but not yet judged.
 
     Attributes:

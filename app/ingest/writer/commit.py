@@ -10,20 +10,20 @@ from psycopg import AsyncConnection
 from psycopg.types.json import Jsonb
 
 from app.assets.bindings import DeviceIndex, fleet_versions
-from app.core.db.database import look_as_writer
+from app.core.db.database import apply_writer_row_security
 from app.core.settings import Settings
 from app.ingest.http.schemas import ReceiptOut
 from app.ingest.writer.account import acknowledged, feed_counts
-from app.ingest.writer.prepared import Prepared
+from app.ingest.writer.prepared import PreparedGroup
 from app.ingest.writer.receipt import make_receipts
 from app.telemetry.domain import BLOCKING, NO_INT, NO_TIME_US, Doubt, Float, Int, Mask, PlacedFixes, Small
 from app.telemetry.formats.ping_row import PingRow, within_size
 from app.telemetry.pings import batches, store
 from app.tracking.live import update_positions
-from app.tracking.live.last_known import NO_ASSET, Beliefs, Moves, Verdict, slack_of
+from app.tracking.live.last_known import NO_ASSET, LastKnownPositions, Moves, Verdict, slack_of
 
 
-class StaleFleet(Exception):
+class StaleDevices(Exception):
     """A lessor's devices or bindings changed after the group was judged; it is judged again with the present ones.
 
     Args:
@@ -35,7 +35,7 @@ class StaleFleet(Exception):
         self.lessors = tuple(lessors)
 
 
-class Contradicted(Exception):
+class ConflictingRows(Exception):
     """Rows contradict stored pings; the group is judged again with that known.
 
     Args:
@@ -47,7 +47,7 @@ class Contradicted(Exception):
         self.variants = dict(variants)
 
 
-class StoredBefore(Exception):
+class AlreadyStored(Exception):
     """Rows from which positions were about to follow are stored already; nothing may follow from them now.
 
     Args:
@@ -59,7 +59,7 @@ class StoredBefore(Exception):
         self.rows = rows
 
 
-class Overtaken(Exception):
+class PositionChanged(Exception):
     """Another process moved a position that memory believed in; the group is judged again from what is stored."""
 
 
@@ -96,7 +96,7 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
-class Shared:
+class SharedState:
     """What the hands of a writer share.
 
     Attributes:
@@ -104,12 +104,12 @@ class Shared:
         turn: Held while a group is judged against the beliefs, and until they are its own.
     """
 
-    beliefs: Beliefs
+    beliefs: LastKnownPositions
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
-async def write(
-    connection: AsyncConnection, prepared: Prepared, shared: Shared, attempt: Attempt
+async def commit_group(
+    connection: AsyncConnection, prepared: PreparedGroup, shared: SharedState, attempt: Attempt
 ) -> list[ReceiptOut]:
     """Write a group in one transaction and return its receipts, after the commit (or, a rehearsal, the rollback).
 
@@ -118,15 +118,15 @@ async def write(
     commit, and starts anew if that never comes. After any error the caller lets the group's devices be forgotten.
 
     Raises:
-        StaleFleet: It must be prepared again.
-        Contradicted: It must be written again, with the variants.
+        StaleDevices: It must be prepared again.
+        ConflictingRows: It must be written again, with the variants.
         NotNew: It must be written again, carefully.
-        StoredBefore: It must be written again, with these rows told.
-        Overtaken: It must be written again, with positions locked.
+        AlreadyStored: It must be written again, with these rows told.
+        PositionChanged: It must be written again, with positions locked.
     """
     group, placed = prepared.group, prepared.placed
     async with connection.transaction(force_rollback=attempt.rehearsal):
-        await look_as_writer(connection, prepared.around.devices)
+        await apply_writer_row_security(connection, prepared.around.devices)
         await _check_fleets(connection, prepared.around.devices)
         batch_ids = await store.next_batch_ids(connection, len(group))
         judged = await _judge_moves(connection, prepared, shared, attempt)
@@ -147,10 +147,12 @@ async def _check_fleets(connection: AsyncConnection, devices: Mapping[int, Devic
     versions = await fleet_versions(connection, sorted(devices))
     stale = [lessor for lessor, index in devices.items() if versions.get(lessor, 0) != index.version]
     if stale:
-        raise StaleFleet(stale)
+        raise StaleDevices(stale)
 
 
-async def _judge_moves(connection: AsyncConnection, prepared: Prepared, shared: Shared, attempt: Attempt) -> _Judged:
+async def _judge_moves(
+    connection: AsyncConnection, prepared: PreparedGroup, shared: SharedState, attempt: Attempt
+) -> _Judged:
     placed, settings = prepared.placed, prepared.around.settings
     ordered = store.order(placed, attempt.variants)
     rows = ordered.rows
@@ -182,14 +184,16 @@ async def _judge_moves(connection: AsyncConnection, prepared: Prepared, shared: 
 
 
 async def _judge_in_turn(
-    connection: AsyncConnection, moves: Moves, beliefs: Beliefs, attempt: Attempt, settings: Settings
+    connection: AsyncConnection, moves: Moves, beliefs: LastKnownPositions, attempt: Attempt, settings: Settings
 ) -> Verdict:
     if attempt.locked:
         beliefs.forget(moves.device_id)
     unknown = beliefs.unknown(moves)
     if len(unknown[0]):
         beliefs.learn(
-            await update_positions.read_beliefs(connection, *unknown, _stored_slack(settings), locked=attempt.locked)
+            await update_positions.read_last_known(
+                connection, *unknown, _stored_slack(settings), locked=attempt.locked
+            )
         )
     verdict = beliefs.judge(moves)
     await _check_doubted(connection, moves, verdict, beliefs, settings)
@@ -199,7 +203,7 @@ async def _judge_in_turn(
 
 
 async def _check_doubted(
-    connection: AsyncConnection, moves: Moves, verdict: Verdict, beliefs: Beliefs, settings: Settings
+    connection: AsyncConnection, moves: Moves, verdict: Verdict, beliefs: LastKnownPositions, settings: Settings
 ) -> None:
     """Make sure that fixes are doubted against what is believed now, and that it stays so until the commit.
 
@@ -207,18 +211,20 @@ async def _check_doubted(
     worker has put the position elsewhere, and the doubt would stand for ever.
 
     Raises:
-        Overtaken: Memory is out of date.
+        PositionChanged: Memory is out of date.
     """
     rows = np.flatnonzero((verdict.doubts != 0) & (moves.asset_id != NO_ASSET))
     if not len(rows):
         return
     device_id, first = np.unique(moves.device_id[rows], return_index=True)
     asset_id = moves.asset_id[rows[first]]
-    found = await update_positions.read_beliefs(connection, asset_id, device_id, _stored_slack(settings), locked=True)
+    found = await update_positions.read_last_known(
+        connection, asset_id, device_id, _stored_slack(settings), locked=True
+    )
     stored = {belief.device_id: belief.fixed_us for belief in found}
     believed = zip(device_id.tolist(), beliefs.believed_us(device_id).tolist(), strict=True)
     if any(stored.get(device, NO_TIME_US) != us for device, us in believed):
-        raise Overtaken
+        raise PositionChanged
 
 
 def _stored_slack(settings: Settings) -> update_positions.SlackOf:
@@ -230,13 +236,13 @@ def _stored_slack(settings: Settings) -> update_positions.SlackOf:
 
 
 async def _store_pings(
-    connection: AsyncConnection, prepared: Prepared, judged: _Judged, batch_ids: Sequence[int]
+    connection: AsyncConnection, prepared: PreparedGroup, judged: _Judged, batch_ids: Sequence[int]
 ) -> frozenset[store.RowKey]:
     """Store the pings; returns those that were stored before, by batch (its number in the group) and row.
 
     Raises:
-        Contradicted: Some contradict stored pings.
-        StoredBefore: A position was about to follow from one that was stored before.
+        ConflictingRows: Some contradict stored pings.
+        AlreadyStored: A position was about to follow from one that was stored before.
     """
     rows = len(judged.ordered.rows)
     if not rows:
@@ -255,11 +261,11 @@ async def _store_pings(
     number = {batch_id: i for i, batch_id in enumerate(batch_ids)}
     contradicting = {(number[c.batch_id], c.row_index) for c in collisions if not c.same_position}
     if contradicting:
-        raise Contradicted(_variants(prepared.placed, judged.ordered, contradicting))
+        raise ConflictingRows(_variants(prepared.placed, judged.ordered, contradicting))
     repeated = frozenset((number[c.batch_id], c.row_index) for c in collisions)
     heads = store.are_among(prepared.placed, judged.ordered.rows, repeated) & (judged.role & store.HEAD != 0)
     if heads.any():
-        raise StoredBefore(repeated)
+        raise AlreadyStored(repeated)
     await store.take_roles(connection, collisions)
     return repeated
 
@@ -280,7 +286,7 @@ async def _advance(connection: AsyncConnection, judged: _Judged) -> None:
     """Let positions and candidates follow.
 
     Raises:
-        Overtaken: Somebody else moved a position; the transaction may be lost.
+        PositionChanged: Somebody else moved a position; the transaction may be lost.
     """
     verdict, moves = judged.verdict, judged.moves
     bound = moves.asset_id[verdict.heads] != NO_ASSET
@@ -294,7 +300,7 @@ async def _advance(connection: AsyncConnection, judged: _Judged) -> None:
         left=len(verdict.elsewhere),
     )
     if not moved:
-        raise Overtaken
+        raise PositionChanged
     await update_positions.note_candidates(connection, [c for c in verdict.candidates if c.asset_id != NO_ASSET])
 
 
@@ -312,7 +318,7 @@ def _final_doubts(placed: PlacedFixes, judged: _Judged) -> Small:
 
 
 async def _note(
-    connection: AsyncConnection, prepared: Prepared, judged: _Judged, batch_ids: Sequence[int], duplicate: Mask
+    connection: AsyncConnection, prepared: PreparedGroup, judged: _Judged, batch_ids: Sequence[int], duplicate: Mask
 ) -> None:
     """Note what the worker has to look at again, and what senders told beyond the columns of a ping."""
     late = judged.ordered.rows[judged.usable[judged.verdict.late]]

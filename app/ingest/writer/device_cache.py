@@ -7,7 +7,7 @@ from app.assets.bindings import DeviceIndex, load_device_index
 from app.core.db.database import SERVICE, Database
 
 
-class Fleets:
+class DeviceCache:
     """The device indexes of one process.
 
     Args:

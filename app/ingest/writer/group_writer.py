@@ -20,16 +20,16 @@ from app.core.context import Context
 from app.core.db.database import libpq_url
 from app.core.errors import Unavailable
 from app.ingest.http.schemas import ReceiptOut
-from app.ingest.writer.batch import Parcel
-from app.ingest.writer.commit import Shared
-from app.ingest.writer.device_cache import Fleets
-from app.ingest.writer.pipeline import Surroundings
-from app.ingest.writer.prepared import Prepared, prepare
+from app.ingest.writer.batch import Batch
+from app.ingest.writer.commit import SharedState
+from app.ingest.writer.device_cache import DeviceCache
+from app.ingest.writer.pipeline import PipelineContext
+from app.ingest.writer.prepared import PreparedGroup, prepare_group
 from app.ingest.writer.receipt import unstorable
-from app.ingest.writer.writer_connection import Days, Hand
+from app.ingest.writer.writer_connection import Days, WriterConnection
 from app.jurisdictions.service import LocatorProvider
 from app.telemetry.formats.ping_row import Decoded
-from app.tracking.live.last_known import Beliefs
+from app.tracking.live.last_known import LastKnownPositions
 
 _log = structlog.get_logger("leasetrace.ingest")
 _HANDS: Final = 3
@@ -55,7 +55,7 @@ _AWAY: Final = (
 
 @dataclass(frozen=True, slots=True)
 class _Waiting:
-    parcel: Parcel
+    parcel: Batch
     receipt: "asyncio.Future[ReceiptOut]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
     @property
@@ -78,8 +78,8 @@ class GroupWriter:
         self._metrics = context.metrics
         self._url = libpq_url(context.database.url)
         self._locators = locators
-        self._fleets = Fleets(context.database)
-        self._shared = Shared(Beliefs(context.settings))
+        self._fleets = DeviceCache(context.database)
+        self._shared = SharedState(LastKnownPositions(context.settings))
         self._queue: deque[_Waiting] = deque()
         self._queued_rows = 0
         self._rows_waiting = 0
@@ -94,7 +94,7 @@ class GroupWriter:
 
     async def __aenter__(self) -> Self:
         """Start writing."""
-        hands = [Hand(self._url, self._shared, self._fleets, self._days) for _ in range(_HANDS)]
+        hands = [WriterConnection(self._url, self._shared, self._fleets, self._days) for _ in range(_HANDS)]
         self._hands = [asyncio.create_task(self._work(hand), name="ping-writer") for hand in hands]
         return self
 
@@ -106,7 +106,7 @@ class GroupWriter:
         self._arrived.set()
         await asyncio.gather(*self._hands)
 
-    async def write(self, parcel: Parcel) -> ReceiptOut:
+    async def write(self, parcel: Batch) -> ReceiptOut:
         """Store a batch and return its receipt, after the commit.
 
         Raises:
@@ -131,7 +131,7 @@ class GroupWriter:
         self._bytes_waiting += size
         self._metrics.writer_rows_waiting.set(self._rows_waiting)
 
-    async def _work(self, hand: Hand) -> None:
+    async def _work(self, hand: WriterConnection) -> None:
         while True:
             async with self._gathering:
                 group = await self._gather()
@@ -178,7 +178,7 @@ class GroupWriter:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._worth_it.wait(), _BUSY_FACTOR * gather_s)
 
-    async def _write_or_refuse(self, hand: Hand, group: list[_Waiting]) -> None:
+    async def _write_or_refuse(self, hand: WriterConnection, group: list[_Waiting]) -> None:
         """Write a group; if something in it makes it fail, each batch alone, and then each row of the bad batch."""
         try:
             receipts = await self._write(hand, [waiting.parcel for waiting in group])
@@ -198,7 +198,7 @@ class GroupWriter:
             for waiting, receipt in zip(group, receipts, strict=True):
                 _settle(waiting, receipt)
 
-    async def _write_row_by_row(self, hand: Hand, waiting: _Waiting, error: Exception) -> None:
+    async def _write_row_by_row(self, hand: WriterConnection, waiting: _Waiting, error: Exception) -> None:
         """Find the rows of one batch that cannot be stored, and store the others; its receipt names those rows."""
         parcel = waiting.parcel
         everything = frozenset(range(len(parcel.decoded.rows)))
@@ -213,7 +213,9 @@ class GroupWriter:
             _log.warning("rows_failed", error=type(error).__name__, rows=len(bad))
             _settle(waiting, receipt)
 
-    async def _poisoned(self, hand: Hand, parcel: Parcel, rows: Sequence[int], error: Exception) -> frozenset[int]:
+    async def _poisoned(
+        self, hand: WriterConnection, parcel: Batch, rows: Sequence[int], error: Exception
+    ) -> frozenset[int]:
         """Return which of some rows cannot be stored, by halving; nothing is stored on the way.
 
         Raises:
@@ -223,7 +225,7 @@ class GroupWriter:
             raise error
         return await self._halved(hand, parcel, rows)
 
-    async def _halved(self, hand: Hand, parcel: Parcel, rows: Sequence[int]) -> frozenset[int]:
+    async def _halved(self, hand: WriterConnection, parcel: Batch, rows: Sequence[int]) -> frozenset[int]:
         others = frozenset(range(len(parcel.decoded.rows))) - frozenset(rows)
         if await self._can_be_written(hand, without(parcel, others)):
             return frozenset()
@@ -237,7 +239,7 @@ class GroupWriter:
         half = len(rows) // 2
         return await self._halved(hand, parcel, rows[:half]) | await self._halved(hand, parcel, rows[half:])
 
-    async def _can_be_written(self, hand: Hand, parcel: Parcel) -> bool:
+    async def _can_be_written(self, hand: WriterConnection, parcel: Batch) -> bool:
         try:
             await self._write(hand, [parcel], rehearsal=True)
         except (*_AWAY, Unavailable):
@@ -252,7 +254,9 @@ class GroupWriter:
             if not waiting.receipt.done():
                 waiting.receipt.set_exception(error)
 
-    async def _write(self, hand: Hand, parcels: Sequence[Parcel], *, rehearsal: bool = False) -> list[ReceiptOut]:
+    async def _write(
+        self, hand: WriterConnection, parcels: Sequence[Batch], *, rehearsal: bool = False
+    ) -> list[ReceiptOut]:
         try:
             receipts = await hand.write(await self._prepare(parcels), self._prepare, rehearsal=rehearsal)
         finally:
@@ -261,16 +265,16 @@ class GroupWriter:
             self._account(receipts)
         return receipts
 
-    async def _prepare(self, parcels: Sequence[Parcel]) -> Prepared:
-        around = Surroundings(
+    async def _prepare(self, parcels: Sequence[Batch]) -> PreparedGroup:
+        around = PipelineContext(
             self._settings,
             await self._fleets.of({parcel.lessor_id for parcel in parcels}),
             await self._locators.current(),
         )
         size = sum(len(parcel.body) for parcel in parcels)
         if sum(len(parcel.decoded.rows) for parcel in parcels) <= _INLINE_ROWS and size <= _INLINE_BYTES:
-            return prepare(parcels, around)
-        return await asyncio.to_thread(prepare, parcels, around)
+            return prepare_group(parcels, around)
+        return await asyncio.to_thread(prepare_group, parcels, around)
 
     def _account(self, receipts: Sequence[ReceiptOut]) -> None:
         self._metrics.writer_commits.inc()
@@ -287,7 +291,7 @@ def _settle(waiting: _Waiting, receipt: ReceiptOut) -> None:
         waiting.receipt.set_result(receipt)
 
 
-def without(parcel: Parcel, bad: frozenset[int]) -> Parcel:
+def without(parcel: Batch, bad: frozenset[int]) -> Batch:
     """Return a batch with some of its rows (by their place among the readable ones) rejected as not storable."""
     decoded = parcel.decoded
     kept = [place for place in range(len(decoded.rows)) if place not in bad]

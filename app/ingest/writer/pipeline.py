@@ -1,4 +1,4 @@
-"""The path of a ping, from rows to what is stored, as one list (``judge``).
+"""The path of a ping, from rows to what is stored, as one list (``run``).
 
 It walks a whole group of batches at once, as columns: a step costs the same calls for one row as for 20,000. Every
 step takes the group and returns the next type; nothing is changed in place, nothing is dropped in silence. What
@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from app.assets.bindings import DeviceIndex
 from app.core.geo.datum import CoordSystem, to_wgs84
 from app.core.settings import Settings
-from app.ingest.writer.batch import Parcel
-from app.jurisdictions.service import LocatedLayer
+from app.ingest.writer.batch import Batch
+from app.jurisdictions.service import ActiveLayer
 from app.telemetry.domain import (
     DATUM_CODES,
     E7,
@@ -44,7 +44,7 @@ NULL_ISLAND_DEG: Final = 0.001
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class PipelineContext:
     """What a group is judged against.
 
     Attributes:
@@ -55,10 +55,10 @@ class Surroundings:
 
     settings: Settings
     devices: Mapping[int, DeviceIndex]
-    layer: LocatedLayer
+    layer: ActiveLayer
 
 
-def judge(group: Sequence[Parcel], around: Surroundings) -> PlacedFixes:
+def run(group: Sequence[Batch], around: PipelineContext) -> PlacedFixes:
     """Walk a group along the path, up to the door of the store; no single row ever is a reason to raise."""
     reports = gather([parcel.decoded for parcel in group], [parcel.declared for parcel in group])
     fixes = normalise(reports, group, around)
@@ -69,7 +69,7 @@ def judge(group: Sequence[Parcel], around: Surroundings) -> PlacedFixes:
     return PlacedFixes(fixes, received_us, asset_id, doubts, territory_id, county_adcode)
 
 
-def normalise(reports: Reports, group: Sequence[Parcel], around: Surroundings) -> Fixes:
+def normalise(reports: Reports, group: Sequence[Batch], around: PipelineContext) -> Fixes:
     """Turn reports into fixes: a device that is known, coordinates that can be, WGS-84.
 
     This is the one place where a datum is converted.
@@ -99,7 +99,7 @@ def normalise(reports: Reports, group: Sequence[Parcel], around: Surroundings) -
     )
 
 
-def bind(fixes: Fixes, group: Sequence[Parcel], around: Surroundings) -> Small:
+def bind(fixes: Fixes, group: Sequence[Batch], around: PipelineContext) -> Small:
     """Return the asset that each device was on at the time of its fix, ``NO_INT`` where on none."""
     lessors = {parcel.lessor_id for parcel in group}
     if len(lessors) == 1:
@@ -114,7 +114,7 @@ def bind(fixes: Fixes, group: Sequence[Parcel], around: Surroundings) -> Small:
     return asset_id
 
 
-def locate(fixes: Fixes, around: Surroundings) -> tuple[Small, Small]:
+def locate(fixes: Fixes, around: PipelineContext) -> tuple[Small, Small]:
     """Return court territory and county of each fix, ``NO_INT`` outside; exact, the same as ``ST_Covers``."""
     county = around.layer.locator.locate(fixes.lon_e7 / E7, fixes.lat_e7 / E7)
     inside = county >= 0
@@ -123,7 +123,7 @@ def locate(fixes: Fixes, around: Surroundings) -> tuple[Small, Small]:
     return np.where(territory < 0, NO_INT, territory).astype(np.int32), adcode.astype(np.int32)
 
 
-def arrival(fixes: Fixes, group: Sequence[Parcel]) -> Int:
+def arrival(fixes: Fixes, group: Sequence[Batch]) -> Int:
     """Return when each fix came in, microseconds since 1970."""
     received = [round(parcel.received_at.timestamp() * 1_000_000) for parcel in group]
     return np.array(received, dtype=np.int64)[fixes.batch]
@@ -134,8 +134,8 @@ def assess(
     received_us: Int,
     asset_id: Small,
     territory_id: Small,
-    group: Sequence[Parcel],
-    around: Surroundings,
+    group: Sequence[Batch],
+    around: PipelineContext,
 ) -> Small:
     """Return the doubts about each fix that its row and the clock tell; thresholds are settings."""
     settings = around.settings
@@ -164,7 +164,7 @@ def assess(
     return doubts
 
 
-def _suspects(fixes: Fixes, group: Sequence[Parcel], around: Surroundings) -> Mask:
+def _suspects(fixes: Fixes, group: Sequence[Batch], around: PipelineContext) -> Mask:
     """Fixes of devices whose declared datum the worker found to be wrong (``tracking.datum_check``)."""
     found = [around.devices[lessor].suspects for lessor in {parcel.lessor_id for parcel in group}]
     if not any(map(len, found)):
@@ -173,7 +173,7 @@ def _suspects(fixes: Fixes, group: Sequence[Parcel], around: Surroundings) -> Ma
     return suspects
 
 
-def _resolve(reports: Reports, group: Sequence[Parcel], around: Surroundings) -> Small:
+def _resolve(reports: Reports, group: Sequence[Batch], around: PipelineContext) -> Small:
     ends = np.cumsum([len(parcel.decoded.rows) for parcel in group]).tolist()
     device_id: list[int] = []
     for parcel, start, end in zip(group, [0, *ends], ends, strict=False):
@@ -227,7 +227,7 @@ def _sieve(
     return np.flatnonzero(~failed), in_order
 
 
-def _in_wgs84(lon: Float, lat: Float, datum: Small, layer: LocatedLayer) -> tuple[Float, Float]:
+def _in_wgs84(lon: Float, lat: Float, datum: Small, layer: ActiveLayer) -> tuple[Float, Float]:
     for system, code in DATUM_CODES.items():
         mask = datum == code
         if system in {CoordSystem.WGS84, CoordSystem.CGCS2000} or not mask.any():

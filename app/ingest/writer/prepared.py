@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from app.ingest.writer.batch import Parcel
-from app.ingest.writer.pipeline import Surroundings, judge
+from app.ingest.writer.batch import Batch
+from app.ingest.writer.pipeline import PipelineContext, run
 from app.telemetry.domain import PlacedFixes
 from app.telemetry.pings import batches, store
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
+class PreparedGroup:
     """A group that is judged as far as its own rows allow.
 
     Attributes:
@@ -21,18 +21,18 @@ class Prepared:
         days: The days of its pings that need a partition, counted from 1970.
     """
 
-    group: tuple[Parcel, ...]
-    around: Surroundings
+    group: tuple[Batch, ...]
+    around: PipelineContext
     placed: PlacedFixes
     raw: tuple[tuple[bytes, bytes], ...]
     days: frozenset[int]
 
 
-def prepare(group: Sequence[Parcel], around: Surroundings) -> Prepared:
+def prepare_group(group: Sequence[Batch], around: PipelineContext) -> PreparedGroup:
     """Judge a group by its own rows and pack its bodies: all that needs no database; it may run in a thread."""
-    placed = judge(group, around)
+    placed = run(group, around)
     now = max(parcel.received_at for parcel in group)
-    return Prepared(
+    return PreparedGroup(
         group=tuple(group),
         around=around,
         placed=placed,

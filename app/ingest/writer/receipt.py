@@ -6,7 +6,7 @@ from functools import cache
 import numpy as np
 
 from app.ingest.http.schemas import ReceiptOut, ReceiptRowOut
-from app.ingest.writer.batch import Parcel
+from app.ingest.writer.batch import Batch
 from app.telemetry.domain import (
     BLOCKING,
     DOUBT_REASONS,
@@ -21,7 +21,7 @@ from app.telemetry.domain import (
 
 
 def make_receipts(
-    group: Sequence[Parcel], batch_ids: Sequence[int], placed: PlacedFixes, doubts: Small, duplicate: Mask
+    group: Sequence[Batch], batch_ids: Sequence[int], placed: PlacedFixes, doubts: Small, duplicate: Mask
 ) -> list[ReceiptOut]:
     """Return the receipts of a group that is committed.
 

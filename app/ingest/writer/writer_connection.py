@@ -11,10 +11,18 @@ from psycopg import AsyncConnection
 from app.core.db.roles import WRITER_ROLE
 from app.core.errors import Unavailable
 from app.ingest.http.schemas import ReceiptOut
-from app.ingest.writer.batch import Parcel
-from app.ingest.writer.commit import Attempt, Contradicted, Overtaken, Shared, StaleFleet, StoredBefore, write
-from app.ingest.writer.device_cache import Fleets
-from app.ingest.writer.prepared import Prepared
+from app.ingest.writer.batch import Batch
+from app.ingest.writer.commit import (
+    AlreadyStored,
+    Attempt,
+    ConflictingRows,
+    PositionChanged,
+    SharedState,
+    StaleDevices,
+    commit_group,
+)
+from app.ingest.writer.device_cache import DeviceCache
+from app.ingest.writer.prepared import PreparedGroup
 from app.telemetry.pings import store
 
 _CONNECT_TIMEOUT_S: Final = 5
@@ -54,7 +62,7 @@ class Days:
         self.deferred.update(dict.fromkeys(set(wanted) - set(made), time.monotonic() + _DEFER_S))
 
 
-class Hand:
+class WriterConnection:
     """Writes groups on its own connection, which is opened when first needed.
 
     Args:
@@ -64,7 +72,7 @@ class Hand:
         days: Partitions, likewise.
     """
 
-    def __init__(self, url: str, shared: Shared, fleets: Fleets, days: Days) -> None:
+    def __init__(self, url: str, shared: SharedState, fleets: DeviceCache, days: Days) -> None:
         self._url = url
         self._shared = shared
         self._fleets = fleets
@@ -73,8 +81,8 @@ class Hand:
 
     async def write(
         self,
-        prepared: Prepared,
-        prepare_again: Callable[[Sequence[Parcel]], Awaitable[Prepared]],
+        prepared: PreparedGroup,
+        prepare_again: Callable[[Sequence[Batch]], Awaitable[PreparedGroup]],
         *,
         rehearsal: bool = False,
     ) -> list[ReceiptOut]:
@@ -94,20 +102,20 @@ class Hand:
             try:
                 connection = await self._connect()
                 await self._ensure_partitions(connection, prepared)
-                return await write(connection, prepared, self._shared, attempt)
-            except StaleFleet as stale:
+                return await commit_group(connection, prepared, self._shared, attempt)
+            except StaleDevices as stale:
                 await self._fleets.refresh(stale.lessors)
                 prepared = await prepare_again(prepared.group)
-            except Contradicted as found:
+            except ConflictingRows as found:
                 await self._forget(prepared)
                 attempt.variants.update(found.variants)
-            except StoredBefore as found:
+            except AlreadyStored as found:
                 await self._forget(prepared)
                 attempt.stored_before |= found.rows
             except store.NotNew:
                 await self._forget(prepared)
                 attempt.careful = True
-            except Overtaken:
+            except PositionChanged:
                 await self._forget(prepared)
                 attempt.locked = True
             except _AGAIN:
@@ -124,7 +132,7 @@ class Hand:
             connection, self._connection = self._connection, None
             await connection.close()
 
-    async def _forget(self, prepared: Prepared) -> None:
+    async def _forget(self, prepared: PreparedGroup) -> None:
         async with self._shared.turn:  # not in the middle of another hand's judgement
             self._shared.beliefs.forget(prepared.placed.fixes.device_id)
 
@@ -145,7 +153,7 @@ class Hand:
             await self._connection.execute(store.CREATE_STAGE)
         return self._connection
 
-    async def _ensure_partitions(self, connection: AsyncConnection, prepared: Prepared) -> None:
+    async def _ensure_partitions(self, connection: AsyncConnection, prepared: PreparedGroup) -> None:
         missing = self._days.missing(prepared.days)
         if missing:
             self._days.made(missing, await store.ensure_partitions(connection, missing))

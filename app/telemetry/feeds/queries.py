@@ -50,7 +50,7 @@ async def feed(session: AsyncSession, feed_id: int) -> FeedRow | None:
     return await session.get(FeedRow, feed_id)
 
 
-async def feed_in_sight(
+async def visible_feed(
     session: AsyncSession, visibility: Visibility, feed_id: int, *, for_change: bool = False
 ) -> FeedRow | None:
     """Return a feed, of the caller's lessor or, for an administrator, of any."""

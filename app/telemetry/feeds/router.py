@@ -33,7 +33,7 @@ async def list_feeds(
 @router.get("/feeds/{feed_id}", summary="Read a source of pings")
 async def read_feed(feed_id: Key, principal: MayReadFeeds, session: ReadSession) -> FeedOut:
     """Read a feed; a lessor reads its own only."""
-    return await service.feed_in_sight(session, Visibility(principal), feed_id)
+    return await service.visible_feed(session, Visibility(principal), feed_id)
 
 
 @router.patch("/feeds/{feed_id}", summary="Change a source of pings")

@@ -80,7 +80,7 @@ def _check_limits(principal: Principal, values: Mapping[str, Any], settings: Set
             raise InvalidInput(f"{name}: at most {most:,}; an administrator may set more", field=name)
 
 
-async def feed_in_sight(session: AsyncSession, visibility: Visibility, feed_id: int) -> FeedOut:
+async def visible_feed(session: AsyncSession, visibility: Visibility, feed_id: int) -> FeedOut:
     """Return a feed.
 
     Raises:
@@ -92,7 +92,7 @@ async def feed_in_sight(session: AsyncSession, visibility: Visibility, feed_id: 
 async def _row_in_sight(
     session: AsyncSession, visibility: Visibility, feed_id: int, *, for_change: bool = False
 ) -> FeedRow:
-    row = await queries.feed_in_sight(session, visibility, feed_id, for_change=for_change)
+    row = await queries.visible_feed(session, visibility, feed_id, for_change=for_change)
     if row is None:
         raise NotFound("There is no such feed.")
     return row

@@ -12,7 +12,7 @@ import numpy as np
 
 from app.core.geo.geodesy import distance_m
 from app.telemetry.domain import E7, Float, Int, Mask, Small
-from app.tracking.speed_gate import Reach, Spot
+from app.tracking.speed_gate import SpeedGate, Spot
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Judgement:
     settled: Mask
 
 
-def judge_history(past: Past, reach: Reach) -> Judgement:
+def judge_history(past: Past, reach: SpeedGate) -> Judgement:
     """Judge fixes of one device by their neighbours in time; the first one is taken as believed.
 
     Args:
@@ -65,7 +65,7 @@ def judge_history(past: Past, reach: Reach) -> Judgement:
     return Judgement(doubts, settled)
 
 
-def _out_of_reach(past: Past, reach: Reach) -> Mask:
+def _out_of_reach(past: Past, reach: SpeedGate) -> Mask:
     """Tell which fixes cannot follow the one before: where there is none, each is believed after the other."""
     lon, lat = past.lon_e7 / E7, past.lat_e7 / E7
     metres = distance_m(lon[:-1], lat[:-1], lon[1:], lat[1:])
@@ -74,7 +74,7 @@ def _out_of_reach(past: Past, reach: Reach) -> Mask:
     return far
 
 
-def _walk(past: Past, reach: Reach, doubts: Small, settled: Mask) -> None:
+def _walk(past: Past, reach: SpeedGate, doubts: Small, settled: Mask) -> None:
     """Walk the fixes one by one; fills ``doubts`` and ``settled``."""
     believed: Spot | None = None
     asset_id = int(past.asset_id[0])

@@ -20,7 +20,7 @@ from app.telemetry.domain import BLOCKING, Doubt, Mask, Small
 from app.tracking.history.derive_positions import derive
 from app.tracking.history.judge import Judgement, Past, judge_history
 from app.tracking.live.last_known import NO_ASSET, slack_of
-from app.tracking.speed_gate import Reach
+from app.tracking.speed_gate import SpeedGate
 
 FROM_HISTORY: Final = int(Doubt.JUMP | Doubt.TOO_FAST)
 """The doubts that come from a device's past."""
@@ -119,10 +119,10 @@ async def rebuild(
     """
     reader = _Reader(connection, stretch, settings)
     found, whole = await reader.read()
-    judgement = await _judged(found.past, Reach.of(settings))
+    judgement = await _judged(found.past, SpeedGate.of(settings))
     while whole and not reader.at_end and _agreeing_again(found, judgement) is None:
         found = await reader.read_on()
-        judgement = await _judged(found.past, Reach.of(settings))
+        judgement = await _judged(found.past, SpeedGate.of(settings))
     rows = len(found.stored)
     if whole:
         agreed = _agreeing_again(found, judgement)
@@ -136,7 +136,7 @@ async def rebuild(
     return None if whole else _at(int(found.past.fixed_us[end])) + MICROSECOND
 
 
-async def _judged(past: Past, reach: Reach) -> Judgement:
+async def _judged(past: Past, reach: SpeedGate) -> Judgement:
     return await asyncio.to_thread(judge_history, past, reach)  # seconds, when much is doubtful
 
 

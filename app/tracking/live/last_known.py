@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from app.core.geo.geodesy import distance_m
 from app.core.settings import Settings
 from app.telemetry.domain import E7, NO_TIME_US, Float, Int, Mask, Small, Source
-from app.tracking.speed_gate import Reach, Spot
+from app.tracking.speed_gate import SpeedGate, Spot
 
 NO_ASSET: Final = 0
 """Stands for "on no asset"; such a belief lives in memory only."""
@@ -54,7 +54,7 @@ class Moves:
 
 
 @dataclass(frozen=True, slots=True)
-class Belief:
+class LastKnown:
     """A row of ``current_position`` as far as beliefs need it."""
 
     asset_id: int
@@ -113,7 +113,7 @@ def slack_of(source: Small, accuracy_m: Float, settings: Settings) -> Float:
     return settings.noise_m + np.where(network, np.maximum(told, settings.network_noise_m), told)
 
 
-class Beliefs:
+class LastKnownPositions:
     """The beliefs of one process, as columns indexed by device number.
 
     Args:
@@ -121,7 +121,7 @@ class Beliefs:
     """
 
     def __init__(self, settings: Settings) -> None:
-        self._reach = Reach.of(settings)
+        self._reach = SpeedGate.of(settings)
         self._asset = np.full(0, _NOT_LOADED, dtype=np.int32)
         self._fixed_us = np.zeros(0, dtype=np.int64)
         self._lon_e7 = np.zeros(0, dtype=np.int32)
@@ -148,7 +148,7 @@ class Beliefs:
         stored = asset != NO_ASSET
         return asset[stored], device[stored]
 
-    def learn(self, beliefs: Iterable[Belief]) -> None:
+    def learn(self, beliefs: Iterable[LastKnown]) -> None:
         """Take over what is stored for the pairs of ``unknown``."""
         for one in beliefs:
             d = one.device_id

@@ -15,7 +15,7 @@ from psycopg import AsyncConnection, sql
 from app.core.clock import EPOCH
 from app.telemetry.domain import NO_TIME_US, Small
 from app.telemetry.pings.store import DAY_END, ELSEWHERE, HEAD
-from app.tracking.live.last_known import Belief, Candidate
+from app.tracking.live.last_known import Candidate, LastKnown
 
 MEMBERS: Final = (
     "fixed_at", "received_at", "batch_id", "lessor_id", "lon_e7", "lat_e7", "territory_id", "county_adcode", "doubts",
@@ -99,9 +99,9 @@ _BELIEFS: Final = """
     JOIN current_position c USING (asset_id, device_id)"""
 
 
-async def read_beliefs(
+async def read_last_known(
     connection: AsyncConnection, asset_id: Small, device_id: Small, slack_of: SlackOf, *, locked: bool
-) -> list[Belief]:
+) -> list[LastKnown]:
     """Return the stored beliefs of some pairs; pairs without a current position are left out.
 
     Args:
@@ -114,7 +114,7 @@ async def read_beliefs(
     query = _BELIEFS + (" ORDER BY 2, 1 FOR UPDATE OF c" if locked else "")
     rows = await (await connection.execute(query, (asset_id.tolist(), device_id.tolist()))).fetchall()
     return [
-        Belief(
+        LastKnown(
             row[0], row[1], row[2], row[3], row[4], slack_of(row[5], row[6]),
             NO_TIME_US if row[7] is None else row[7], row[8] or 0, row[9] or 0, row[10] or 0,
         )

@@ -18,9 +18,9 @@ from psycopg.types.json import Jsonb
 from sqlalchemy import text
 
 from app.access.domain import Principal, Role
-from app.access.row_security import sight_of
-from app.core.db.database import SERVICE, Database, Sight, as_service
-from app.core.db.roles import AUDITOR_ROLE, SERVICE_ROLE, SIGHT_ROLES, WRITER_ROLE
+from app.access.row_security import row_security_of
+from app.core.db.database import SERVICE, Database, RowSecurity, as_service
+from app.core.db.roles import AUDITOR_ROLE, ROW_SECURITY_ROLES, SERVICE_ROLE, WRITER_ROLE
 from app.identity.keys.credentials import authenticate
 from tests.api import context_of
 from tests.factories.constants import NOW
@@ -76,7 +76,7 @@ class Looker:
     """
 
     name: str
-    sight: Sight
+    sight: RowSecurity
     lessors: frozenset[int] = frozenset()
     courts: tuple[int, ...] = ()
     cases: frozenset[int] = frozenset()
@@ -93,12 +93,12 @@ async def lookers(scenario: Scenario, stored: Mapping[str, Rows]) -> list[Looker
             principal = (await authenticate(session, holder.key, scenario.clock)).principal
             cases = (None, *(side["case_id"] for side in scenario.sides.values()))
             found += [_looker(f"{name}, case {case_id}", principal, case_id, stored) for case_id in cases]
-    writer = Sight(WRITER_ROLE, lessor_ids=(scenario.sides["ours"]["lessor_id"],))
+    writer = RowSecurity(WRITER_ROLE, lessor_ids=(scenario.sides["ours"]["lessor_id"],))
     return [*found, Looker("writer", writer, lessors=frozenset(writer.lessor_ids))]
 
 
 def _looker(name: str, principal: Principal, case_id: int | None, stored: Mapping[str, Rows]) -> Looker:
-    sight = sight_of(principal, NOW, case_id)
+    sight = row_security_of(principal, NOW, case_id)
     looker = Looker(name, sight)
     if principal.role in {Role.LESSOR_FEED, Role.LESSOR_READER, Role.LESSOR_MANAGER}:
         assert principal.subject_id is not None
@@ -380,7 +380,7 @@ def test_roles_cannot_bypass_and_own_nothing(scenario: Scenario) -> None:
     with application_connection(scenario) as connection:
         me = connection.execute("SELECT current_user AS name").fetchone()
     assert me is not None
-    names = [*SIGHT_ROLES, me["name"]]
+    names = [*ROW_SECURITY_ROLES, me["name"]]
     with owner_connection(scenario) as connection:
         strong = connection.execute(
             "SELECT rolname FROM pg_roles WHERE rolname = ANY (%s) AND (rolsuper OR rolbypassrls OR rolcreaterole"
@@ -421,7 +421,7 @@ def test_nobody_reads_what_opens_a_door(scenario: Scenario) -> None:
             " WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p', 'v')"
             " AND a.attname ~ '^(secret|token)_sha256$|_argon2$|password_hash|totp_secret' AND r.rolname = ANY (%s)"
             " GROUP BY 1",
-            (list(SIGHT_ROLES),),
+            (list(ROW_SECURITY_ROLES),),
         ).fetchall()
     assert {c["name"] for c in columns} >= {"api_key.secret_sha256", "session.token_sha256", "share.pin_argon2"}
     assert [c for c in columns if set(c["readers"] or ()) - {SERVICE_ROLE}] == []
@@ -430,8 +430,8 @@ def test_nobody_reads_what_opens_a_door(scenario: Scenario) -> None:
 def test_partitions_are_read_through_their_table_only(scenario: Scenario, relations: Rows) -> None:
     partitions = [r for r in relations if r["partition"]]
     assert partitions
-    for role in SIGHT_ROLES:
-        sight = Sight(role, lessor_ids=(scenario.sides["ours"]["lessor_id"],))
+    for role in ROW_SECURITY_ROLES:
+        sight = RowSecurity(role, lessor_ids=(scenario.sides["ours"]["lessor_id"],))
         with application_connection(scenario, sight) as connection:
             readable = {r["name"] for r in partitions if shown(connection, r) is not None}
             assert readable <= ({"ping_default"} if role == SERVICE_ROLE else set()), role  # what waits for its day
@@ -576,7 +576,7 @@ async def test_what_a_transaction_was_told_ends_with_it(scenario: Scenario) -> N
     """On one pooled connection: after a commit, a rollback, a failed statement, and a role lifted and lowered."""
     database = Database(settings_of(scenario.urls).model_copy(update={"pool_size": 1}))
     principal = scenario.sides["ours"]
-    told = Sight("leasetrace_lessor", (principal["lessor_id"],), "court", 7, (8, 9), principal["case_id"], NOW)
+    told = RowSecurity("leasetrace_lessor", (principal["lessor_id"],), "court", 7, (8, 9), principal["case_id"], NOW)
     names = [name for name in told.settings() if name != "role"]
     backends = set()
 
@@ -613,7 +613,7 @@ async def test_what_a_transaction_was_told_ends_with_it(scenario: Scenario) -> N
 
 async def test_a_role_that_was_lifted_in_a_savepoint_is_lowered_after_the_next_lift_too(scenario: Scenario) -> None:
     database = Database(settings_of(scenario.urls))
-    told = Sight("leasetrace_lessor", (scenario.sides["ours"]["lessor_id"],), at=NOW)
+    told = RowSecurity("leasetrace_lessor", (scenario.sides["ours"]["lessor_id"],), at=NOW)
     try:
         async with database.writing(told) as session:
             with pytest.raises(Exception, match="division by zero"):
@@ -629,7 +629,7 @@ async def test_a_role_that_was_lifted_in_a_savepoint_is_lowered_after_the_next_l
 
 def test_what_an_injected_expression_could_do(scenario: Scenario) -> None:
     """Known and not prevented by policies: see the head of this file."""
-    sight = Sight("leasetrace_lessor", (scenario.sides["ours"]["lessor_id"],), at=NOW)
+    sight = RowSecurity("leasetrace_lessor", (scenario.sides["ours"]["lessor_id"],), at=NOW)
     with application_connection(scenario, sight) as connection:
         connection.execute("SELECT set_config('role', 'leasetrace_service', true)")
         assert len(_all_of(connection, "lessor")) == 2

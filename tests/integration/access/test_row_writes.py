@@ -7,7 +7,7 @@ import psycopg
 import pytest
 
 from app.access.domain import Role
-from app.core.db.database import Sight
+from app.core.db.database import RowSecurity
 from tests.factories.constants import NOW
 from tests.factories.scenario import Scenario, application_connection, owner_connection
 
@@ -49,12 +49,12 @@ REFUSED: Final[Mapping[str, tuple[str, str]]] = {
 }
 
 
-def sights(scenario: Scenario) -> Mapping[str, Sight]:
+def sights(scenario: Scenario) -> Mapping[str, RowSecurity]:
     lessor, officer = scenario.sides["ours"]["lessor_id"], scenario.people["officer"].subject_id
     assert officer is not None
     return {
-        "lessor": Sight("leasetrace_lessor", (lessor,), at=NOW),
-        "court": Sight("leasetrace_grantee", grantee_kind="court", grantee_id=officer, at=NOW),
+        "lessor": RowSecurity("leasetrace_lessor", (lessor,), at=NOW),
+        "court": RowSecurity("leasetrace_grantee", grantee_kind="court", grantee_id=officer, at=NOW),
     }
 
 

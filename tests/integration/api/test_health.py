@@ -16,7 +16,7 @@ from app.core.clock import FixedClock
 from app.core.db.database import SERVICE, Database
 from app.core.db.migration import migrate
 from app.core.db.readiness import check_database
-from app.core.db.roles import SIGHT_ROLES, roles_sql
+from app.core.db.roles import ROW_SECURITY_ROLES, roles_sql
 from app.core.settings import Settings
 from app.localdb.cluster import THROWAWAY_SETTINGS, ClusterUrls, Throwaway, _roomy_directory, throwaway_server
 from app.main import create_app
@@ -119,7 +119,7 @@ def test_the_roles_are_given_without_inheritance_and_may_be_given_again(own_serv
         version = superuser.info.server_version
         superuser.execute(sql.SQL("DROP ROLE {}").format(quoted))
     options = ("false", "true") if version >= 16_00_00 else (None, None)
-    assert given == [(*options, False)] * len(SIGHT_ROLES)
+    assert given == [(*options, False)] * len(ROW_SECURITY_ROLES)
 
 
 async def test_the_owner_of_the_tables_in_anothers_database_is_refused(own_server: Throwaway) -> None:

@@ -22,7 +22,7 @@ from app.api.uvicorn_protocol import connection_type
 from app.core.clock import FixedClock
 from app.core.settings import Settings
 from app.core.web.client_address import parse_networks
-from app.identity.auth_throttle import Guard
+from app.identity.auth_throttle import AuthThrottle
 from app.localdb.cluster import ClusterUrls
 from app.main import API_VERSION, create_app
 from tests.api import Principals, context_of, exchange, http_request, services, serving, serving_config
@@ -245,7 +245,7 @@ async def test_the_log_names_the_client_behind_a_trusted_proxy(
 async def test_an_address_with_too_many_refused_keys_waits_and_others_do_not(
     strict: FastAPI, principals: Principals
 ) -> None:
-    strict.state.services = replace(services(strict), guard=Guard(services(strict).context.settings))
+    strict.state.services = replace(services(strict), guard=AuthThrottle(services(strict).context.settings))
     lessor = await principals.lessor()
     wrong = f"{lessor.key[:-1]}{'0' if lessor.key[-1] != '0' else '1'}"
     async with visitor(strict, "198.51.100.7", Authorization=f"Bearer {wrong}") as attacker:
@@ -270,7 +270,7 @@ async def test_an_address_with_too_many_refused_keys_waits_and_others_do_not(
 async def test_what_is_refused_for_want_of_a_permission_does_not_count(
     strict: FastAPI, principals: Principals
 ) -> None:
-    strict.state.services = replace(services(strict), guard=Guard(services(strict).context.settings))
+    strict.state.services = replace(services(strict), guard=AuthThrottle(services(strict).context.settings))
     auditor = await principals.create(Role.AUDITOR)
     async with visitor(strict, Authorization=f"Bearer {auditor.key}") as client:
         assert {(await client.get("/v1/assets")).status_code for _ in range(8)} == {403}

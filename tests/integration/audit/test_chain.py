@@ -20,7 +20,7 @@ from app.audit.notes import Author, Entry, Note
 from app.audit.writer import TrailWriter, ensure_month, ensure_partitions
 from app.cli.audit import read_head, verify_trail
 from app.core.db.database import SERVICE, Database
-from app.core.db.roles import SIGHT_ROLES
+from app.core.db.roles import ROW_SECURITY_ROLES
 from app.core.errors import AppError, InvalidInput
 from app.core.logging import configure_logging
 from app.core.settings import Settings
@@ -191,7 +191,7 @@ STATEMENTS = (
 )
 
 
-@pytest.mark.parametrize("role", ["", *SIGHT_ROLES])
+@pytest.mark.parametrize("role", ["", *ROW_SECURITY_ROLES])
 async def test_no_role_of_the_application_can_touch_the_trail(ten: Trail, urls: ClusterUrls, role: str) -> None:
     with psycopg.connect(urls.app_url, autocommit=True) as connection:
         if role:

@@ -32,7 +32,7 @@ from app.ingest.service import Ingest
 from app.jurisdictions.service import LocatorProvider
 from app.localdb.cluster import ClusterUrls
 from app.worker.jobs import JOBS
-from app.worker.loop import Surroundings
+from app.worker.loop import JobContext
 from tests.factories.constants import NOW
 
 _CONFIG = """
@@ -138,7 +138,7 @@ async def run_job(settings: Settings, clock: FixedClock) -> None:
     locators = LocatorProvider(context.database)
     async with Ingest(context, locators) as ingest:
         job = next(job for job in JOBS if job.name == "trail_anchor")
-        await job.run(Surroundings(context, locators, ingest), clock.now())
+        await job.run(JobContext(context, locators, ingest), clock.now())
     await context.database.close()
 
 

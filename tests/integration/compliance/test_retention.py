@@ -13,7 +13,7 @@ from app.localdb.cluster import ClusterUrls
 from app.telemetry.pings import batches
 from app.tracking.service import positions_as_of
 from app.worker.jobs import JOBS
-from app.worker.loop import Surroundings
+from app.worker.loop import JobContext
 from tests.api import Principals
 from tests.database import AS_SERVICE, OwnerDatabase
 from tests.factories.cases import open_case
@@ -81,7 +81,7 @@ def partition(owner_db: OwnerDatabase, day: datetime) -> bool:
 
 
 async def test_bodies_go_and_their_digests_stay_so_that_the_chain_holds(
-    fleet: LessorFleet, run_job: JobRunner, owner_db: OwnerDatabase, surroundings: Surroundings
+    fleet: LessorFleet, run_job: JobRunner, owner_db: OwnerDatabase, surroundings: JobContext
 ) -> None:
     await fleet.truck("d")
     await fleet.post(("d", 10, CHANGNING))
@@ -97,7 +97,7 @@ async def test_bodies_go_and_their_digests_stay_so_that_the_chain_holds(
 
 
 async def test_an_emptied_body_is_no_fault_of_the_chain(
-    fleet: LessorFleet, run_job: JobRunner, owner_db: OwnerDatabase, surroundings: Surroundings
+    fleet: LessorFleet, run_job: JobRunner, owner_db: OwnerDatabase, surroundings: JobContext
 ) -> None:
     await fleet.truck("d")
     await fleet.post(("d", 10, CHANGNING))
@@ -263,7 +263,7 @@ async def test_a_day_without_its_pings_still_answers_with_its_last_position(
 async def test_zero_days_keep_for_ever(
     fleet: LessorFleet,
     owner_db: OwnerDatabase,
-    surroundings: Surroundings,
+    surroundings: JobContext,
     kind: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -312,7 +312,7 @@ async def test_the_applications_role_cannot_drop_a_young_day(
 
 
 async def test_no_hold_is_placed_while_something_is_deleted(
-    fleet: LessorFleet, owner_db: OwnerDatabase, surroundings: Surroundings
+    fleet: LessorFleet, owner_db: OwnerDatabase, surroundings: JobContext
 ) -> None:
     truck = await fleet.truck("d")
     async with (
@@ -331,7 +331,7 @@ async def test_no_hold_is_placed_while_something_is_deleted(
 
 
 async def test_a_day_that_is_in_use_waits_for_the_next_time(
-    fleet: LessorFleet, run_job: JobRunner, owner_db: OwnerDatabase, surroundings: Surroundings
+    fleet: LessorFleet, run_job: JobRunner, owner_db: OwnerDatabase, surroundings: JobContext
 ) -> None:
     await fleet.truck("d")
     await fleet.post(("d", 4 * YEAR, CHANGNING))

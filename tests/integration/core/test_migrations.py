@@ -7,7 +7,7 @@ from alembic.util.exc import CommandError
 
 from app.core.db.migration import migrate
 from app.core.db.readiness import alembic_config, newest_revision
-from app.core.db.roles import SIGHT_ROLES
+from app.core.db.roles import ROW_SECURITY_ROLES
 from app.localdb.cluster import ClusterUrls
 
 
@@ -32,7 +32,7 @@ def leftovers(urls: ClusterUrls) -> list[tuple[str]]:
             " WHERE a.grantee::regrole::text = ANY(%(roles)s)"
             " UNION ALL SELECT a.grantee::regrole::text FROM pg_namespace, aclexplode(nspacl) a"
             " WHERE nspname = 'public' AND a.grantee::regrole::text = ANY(%(roles)s)",
-            {"roles": list(SIGHT_ROLES)},
+            {"roles": list(ROW_SECURITY_ROLES)},
         ).fetchall()
 
 

@@ -10,10 +10,10 @@ from sqlalchemy.pool import NullPool
 
 from app.core.db.database import sqlalchemy_url
 from app.core.db.migration import SQL, Kind, clear_policies, execute_file, run_sql
-from app.core.db.roles import SIGHT_ROLES
+from app.core.db.roles import ROW_SECURITY_ROLES
 from app.localdb.cluster import ClusterUrls
 
-ROLES = "|".join(role.removeprefix("leasetrace_") for role in SIGHT_ROLES)
+ROLES = "|".join(role.removeprefix("leasetrace_") for role in ROW_SECURITY_ROLES)
 KINDS: tuple[Kind, ...] = get_args(Kind)
 IN_DATABASE: dict[Kind, str] = {
     "functions": """

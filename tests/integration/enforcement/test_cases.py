@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.access.domain import Principal, Role, Visibility
 from app.core.clock import FixedClock
 from app.core.errors import NotFound
-from app.enforcement.service import case_in_sight
+from app.enforcement.service import visible_case
 from tests.api import Principals, problem_fields
 from tests.factories.cases import CASE, Case, open_case, seizure
 
@@ -206,8 +206,8 @@ async def test_the_closing_day_can_be_put_right(case: Case) -> None:
 async def test_other_rooms_find_a_case_in_sight(case: Case, session: AsyncSession, clock: FixedClock) -> None:
     officer = Principal(case.court.principal_id, Role.ENFORCEMENT_OFFICER, case.court.subject_id, None)
     stranger = Principal(case.court.principal_id, Role.ENFORCEMENT_OFFICER, case.court.subject_id + 1, None)
-    found = await case_in_sight(session, Visibility(officer), case.case_id, clock.now())
+    found = await visible_case(session, Visibility(officer), case.case_id, clock.now())
     assert found.case_number == "(2025)沪0105执4321号"
     assert found.court_name == "上海市长宁区人民法院"
     with pytest.raises(NotFound):
-        await case_in_sight(session, Visibility(stranger), case.case_id, clock.now())
+        await visible_case(session, Visibility(stranger), case.case_id, clock.now())

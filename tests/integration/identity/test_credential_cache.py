@@ -10,14 +10,14 @@ import pytest
 from fastapi import FastAPI
 
 from app.access.domain import Role
-from app.identity.keys.credential_cache import Keyring
+from app.identity.keys.credential_cache import CredentialCache
 from app.identity.sessions.cookies import COOKIE
 from app.localdb.cluster import ClusterUrls
 from tests.api import ApiUser, Principals, counted_queries, services
 from tests.factories.people import Browser, People
 
 
-def keyring(application: FastAPI) -> Keyring:
+def keyring(application: FastAPI) -> CredentialCache:
     return services(application).keyring
 
 

@@ -6,14 +6,14 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from app.ingest.feed_limits import Senders
+from app.ingest.feed_limits import FeedLimits
 from tests.api import ApiUser, Principals, services
 from tests.factories.devices import make_feed
 from tests.factories.pings import ping
 
 
 @pytest.fixture
-def senders(application: FastAPI, monkeypatch: pytest.MonkeyPatch) -> Senders:
+def senders(application: FastAPI, monkeypatch: pytest.MonkeyPatch) -> FeedLimits:
     """Those of the application; keys without a feed have 3 requests and 5 rows a second, with twice that at once."""
     found = services(application).ingest.senders
     monkeypatch.setattr(found, "_without_feed", replace(found._without_feed, rows_per_s=5, requests_per_s=3))
@@ -30,7 +30,7 @@ def assert_too_fast(answer: httpx.Response) -> None:
 
 
 async def test_past_the_limit_of_requests_even_a_body_that_cannot_be_read_is_answered_429(
-    senders: Senders, lessor: ApiUser
+    senders: FeedLimits, lessor: ApiUser
 ) -> None:
     async def post() -> httpx.Response:
         return await lessor.client.post("/v1/pings", content=b"[", headers={"Content-Type": "application/json"})
@@ -42,7 +42,7 @@ async def test_past_the_limit_of_requests_even_a_body_that_cannot_be_read_is_ans
     assert_too_fast(refused[0])
 
 
-async def test_past_the_limit_of_rows_nothing_of_the_batch_is_stored(senders: Senders, lessor: ApiUser) -> None:
+async def test_past_the_limit_of_rows_nothing_of_the_batch_is_stored(senders: FeedLimits, lessor: ApiUser) -> None:
     first = await lessor.client.post("/v1/pings", json=[ping(n) for n in range(9, 0, -1)])
     assert first.json()["stored"] == 9
     for _ in range(2):
@@ -52,7 +52,7 @@ async def test_past_the_limit_of_rows_nothing_of_the_batch_is_stored(senders: Se
     assert (again.json()["stored"], again.json()["duplicates"]) == (9, 0)
 
 
-async def test_one_sender_does_not_slow_another(senders: Senders, lessor: ApiUser, principals: Principals) -> None:
+async def test_one_sender_does_not_slow_another(senders: FeedLimits, lessor: ApiUser, principals: Principals) -> None:
     rows = [ping(n) for n in range(10, 0, -1)]
     assert (await lessor.client.post("/v1/pings", json=rows)).status_code == 200
     assert_too_fast(await lessor.client.post("/v1/pings", json=rows))
@@ -63,7 +63,7 @@ async def test_one_sender_does_not_slow_another(senders: Senders, lessor: ApiUse
         assert (await with_feed.client.post("/v1/pings", json=rows)).json()["duplicates"] == 10
 
 
-async def test_keys_of_one_feed_share_its_limit(senders: Senders, lessor: ApiUser, principals: Principals) -> None:
+async def test_keys_of_one_feed_share_its_limit(senders: FeedLimits, lessor: ApiUser, principals: Principals) -> None:
     feed_id = await make_feed(lessor)
     first, second = await principals.lessor(feed_id=feed_id), await principals.lessor(feed_id=feed_id)
     await first.client.post("/v1/pings", json=[ping(3)])
@@ -73,7 +73,7 @@ async def test_keys_of_one_feed_share_its_limit(senders: Senders, lessor: ApiUse
     assert set(senders._rows) & {first.principal_id, second.principal_id} == set()
 
 
-async def test_foreign_entrances_have_the_same_limits(senders: Senders, principals: Principals) -> None:
+async def test_foreign_entrances_have_the_same_limits(senders: FeedLimits, principals: Principals) -> None:
     poster = await principals.lessor(post_only=True)
     answers = [await poster.client.post("/v1/feeds/owntracks", content=b"") for _ in range(40)]
     assert answers[0].json() == []

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from app.core.clock import FixedClock
 from app.core.encryption import new_key
-from app.core.ttl_cache import Remembered
+from app.core.ttl_cache import TtlCache
 from app.ingest.http.signatures import SIGNATURE_HEADER, TIME_HEADER, signature_of
 from app.localdb.cluster import ClusterUrls
 from tests.api import ApiUser, Principals, context_of, problem_fields, services
@@ -32,7 +32,7 @@ QUERY = f"id={DEVICE}&lat={LAT}&lon={LON}&timestamp={TIME - 300}"
 def secret_keys(application: FastAPI, monkeypatch: pytest.MonkeyPatch) -> None:
     """The service can keep secrets, and remembers nothing about feeds."""
     monkeypatch.setattr(context_of(application).settings, "secret_keys", SecretStr(new_key()))
-    monkeypatch.setattr(services(application).ingest.senders, "_known", Remembered(0))
+    monkeypatch.setattr(services(application).ingest.senders, "_known", TtlCache(0))
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from app.core.context import Context
 from app.core.db.database import SERVICE
 from app.core.errors import AppError
 from app.core.geo.datum import CoordSystem
-from app.ingest.writer.batch import Parcel
+from app.ingest.writer.batch import Batch
 from app.ingest.writer.group_writer import GroupWriter
 from app.telemetry.domain import RejectCode, Rejection
 from app.telemetry.formats.ping_row import Decoded, PingRow
@@ -38,16 +38,16 @@ def row(device: int, minutes_ago: float = 5, **more: Any) -> PingRow:
     return PingRow(device_id=f"d{device}", fixed_at=fixed_at, lon=CHANGNING[0], lat=CHANGNING[1], **more)
 
 
-def parcel(writer_lessor: ApiUser, *rows: PingRow) -> Parcel:
+def parcel(writer_lessor: ApiUser, *rows: PingRow) -> Batch:
     decoded = Decoded(list(rows), list(range(len(rows))), (), len(rows))
-    return Parcel(decoded, writer_lessor.subject_id, None, None, CoordSystem.WGS84, NOW, "application/json", b"[]")
+    return Batch(decoded, writer_lessor.subject_id, None, None, CoordSystem.WGS84, NOW, "application/json", b"[]")
 
 
-def refused_by_the_database(good: Parcel) -> Parcel:
+def refused_by_the_database(good: Batch) -> Batch:
     return replace(good, content_type="application/\0json")
 
 
-def breaking_our_own_code(good: Parcel) -> Parcel:
+def breaking_our_own_code(good: Batch) -> Batch:
     return replace(good, body="not bytes")  # type: ignore[arg-type]
 
 

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 import yaml
 
-from app.core.db.roles import SIGHT_ROLES
+from app.core.db.roles import ROW_SECURITY_ROLES
 from app.localdb.cluster import THROWAWAY_SETTINGS
 from app.localdb.postgres import HOST, Instance, find_server, server_user
 
@@ -34,7 +34,7 @@ def test_compose_script_makes_the_roles_in_a_real_server() -> None:
                 membership = app.execute(
                     "SELECT bool_and(pg_has_role(oid, 'MEMBER')), bool_or(pg_has_role(oid, 'USAGE'))"
                     " FROM pg_roles WHERE rolname = ANY(%s)",
-                    (list(SIGHT_ROLES),),
+                    (list(ROW_SECURITY_ROLES),),
                 )
                 assert membership.fetchone() == (True, False)
                 rights = app.execute("SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user")

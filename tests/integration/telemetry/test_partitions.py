@@ -8,7 +8,7 @@ from structlog.testing import capture_logs
 
 from app.localdb.cluster import ClusterUrls
 from app.telemetry.pings import partitions
-from app.worker.loop import Surroundings
+from app.worker.loop import JobContext
 from tests.database import OwnerDatabase
 from tests.factories.constants import CHANGNING, DAY, NOW
 from tests.factories.fleets import LessorFleet
@@ -55,7 +55,7 @@ async def test_days_that_wait_are_moved_and_impossible_clocks_stay(
 
 
 async def test_a_lock_that_others_hold_is_left_for_the_next_time(
-    fleet: LessorFleet, surroundings: Surroundings, owner_db: OwnerDatabase, urls: ClusterUrls
+    fleet: LessorFleet, surroundings: JobContext, owner_db: OwnerDatabase, urls: ClusterUrls
 ) -> None:
     await fleet.truck("d")
     await fleet.post(("d", 9 * DAY, CHANGNING))

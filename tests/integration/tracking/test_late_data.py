@@ -9,7 +9,7 @@ import pytest
 
 from app.telemetry.domain import Doubt
 from app.tracking.history import derive_positions, rejudge
-from app.worker.loop import Surroundings
+from app.worker.loop import JobContext
 from tests.database import OwnerDatabase
 from tests.factories.constants import BEIJING, CHANGNING, DAY, NOW, PUDONG
 from tests.factories.fleets import LessorFleet, assert_positions_match_pings
@@ -193,7 +193,7 @@ async def test_a_run_that_is_killed_leaves_nothing_behind_and_can_be_repeated(
 
 
 async def test_workers_side_by_side_come_to_the_same(
-    fleet: LessorFleet, run_job: JobRunner, owner_db: OwnerDatabase, surroundings: Surroundings
+    fleet: LessorFleet, run_job: JobRunner, owner_db: OwnerDatabase, surroundings: JobContext
 ) -> None:
     await scrambled(fleet, 3)
     await asyncio.gather(*(JobRunner(surroundings)("late_data") for _ in range(3)))

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr, ValidationError
 
-from app.core.encryption import NoSecretKey, Sealer, SecretUnreadable, parse_keys
+from app.core.encryption import Encryptor, NoSecretKey, SecretUnreadable, parse_keys
 from app.core.settings import Settings
 
 OLD, NEW = "A" * 43, "B" * 42 + "A"  # the names of tests are the same in every worker
@@ -16,26 +16,26 @@ ROW = "aemp_source:7"
 
 @given(secret=st.text(max_size=300).filter(lambda text: text.isascii() or text.isprintable()))
 def test_what_was_sealed_is_opened_again_and_is_not_to_be_seen(secret: str) -> None:
-    sealer = Sealer.of(NEW)
+    sealer = Encryptor.of(NEW)
     sealed = sealer.seal(secret, ROW)
     assert sealer.open(sealed, ROW) == secret
     assert len(secret) < 4 or secret.encode() not in sealed
 
 
 def test_the_same_secret_never_looks_the_same() -> None:
-    sealer = Sealer.of(NEW)
+    sealer = Encryptor.of(NEW)
     assert sealer.seal("s", ROW) != sealer.seal("s", ROW)
 
 
 def test_a_secret_copied_into_another_row_stays_closed() -> None:
-    sealer = Sealer.of(NEW)
+    sealer = Encryptor.of(NEW)
     with pytest.raises(SecretUnreadable, match="another row"):
         sealer.open(sealer.seal("s", ROW), "aemp_source:8")
 
 
 @given(place=st.integers(0, 40), bit=st.integers(0, 7))
 def test_no_bit_of_a_sealed_secret_can_be_changed(place: int, bit: int) -> None:
-    sealer = Sealer.of(NEW)
+    sealer = Encryptor.of(NEW)
     sealed = bytearray(sealer.seal("eight ch", ROW))
     sealed[place] ^= 1 << bit
     with pytest.raises(SecretUnreadable):
@@ -45,30 +45,30 @@ def test_no_bit_of_a_sealed_secret_can_be_changed(place: int, bit: int) -> None:
 @given(st.binary(max_size=64))
 def test_any_bytes_that_are_no_secret_are_told_as_that(junk: bytes) -> None:
     with pytest.raises(SecretUnreadable):
-        Sealer.of(NEW).open(junk, ROW)
+        Encryptor.of(NEW).open(junk, ROW)
 
 
 def test_a_wrong_key_says_so_and_shows_neither_key_nor_secret() -> None:
-    sealed = Sealer.of(OLD).seal("hush hush", ROW)
+    sealed = Encryptor.of(OLD).seal("hush hush", ROW)
     with pytest.raises(SecretUnreadable, match="LEASETRACE_SECRET_KEYS") as told:
-        Sealer.of(NEW).open(sealed, ROW)
+        Encryptor.of(NEW).open(sealed, ROW)
     assert "hush" not in told.value.detail
     assert NEW not in told.value.detail
 
 
 def test_a_new_first_key_seals_and_the_old_one_still_opens() -> None:
-    sealed = Sealer.of(OLD).seal("s", ROW)
-    both = Sealer.of(f"{NEW}, {OLD}")
+    sealed = Encryptor.of(OLD).seal("s", ROW)
+    both = Encryptor.of(f"{NEW}, {OLD}")
     assert both.open(sealed, ROW) == "s"
     assert both.is_outdated(sealed)
     resealed = both.seal("s", ROW)
     assert not both.is_outdated(resealed)
-    assert Sealer.of(NEW).open(resealed, ROW) == "s"
+    assert Encryptor.of(NEW).open(resealed, ROW) == "s"
 
 
 def test_without_a_key_nothing_can_be_sealed_and_the_way_out_is_told() -> None:
     with pytest.raises(NoSecretKey, match="secrets new-key"):
-        Sealer.of(None)
+        Encryptor.of(None)
 
 
 @pytest.mark.parametrize("text", ["", ",", "short", "ü" * 43, NEW + "AA", f"{NEW},x", "!" * 43])

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from app.core.ttl_cache import Remembered
+from app.core.ttl_cache import TtlCache
 
 
 class Source:
@@ -24,7 +24,7 @@ class Source:
 
 
 async def test_an_answer_is_asked_for_once_until_it_is_forgotten() -> None:
-    source, known = Source(), Remembered[str, int](60)
+    source, known = Source(), TtlCache[str, int](60)
     assert [await known.of("a", source.ask) for _ in range(3)] == [1, 1, 1]
     assert source.asked == 1
     source.value = 2
@@ -35,7 +35,7 @@ async def test_an_answer_is_asked_for_once_until_it_is_forgotten() -> None:
 
 
 async def test_a_question_from_before_a_change_is_neither_kept_nor_shared_after_it() -> None:
-    source, known = Source(), Remembered[str, int](60)
+    source, known = Source(), TtlCache[str, int](60)
     source.open.clear()
     before = asyncio.create_task(known.of("a", source.ask))
     await asyncio.sleep(0)
@@ -51,7 +51,7 @@ async def test_a_question_from_before_a_change_is_neither_kept_nor_shared_after_
 
 async def test_how_long_is_asked_at_each_use() -> None:
     source, for_s = Source(), [60.0]
-    known = Remembered[str, int](lambda: for_s[0])
+    known = TtlCache[str, int](lambda: for_s[0])
     await known.of("a", source.ask)
     for_s[0] = 0.0
     await known.of("a", source.ask)
@@ -59,7 +59,7 @@ async def test_how_long_is_asked_at_each_use() -> None:
 
 
 async def test_an_error_is_not_kept_and_reaches_everybody_who_asked() -> None:
-    known = Remembered[str, int](60)
+    known = TtlCache[str, int](60)
 
     async def fail() -> int:
         await asyncio.sleep(0)

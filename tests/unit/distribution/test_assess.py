@@ -7,8 +7,8 @@ import pytest
 import shapely
 
 from app.distribution.domain import CONFIDENCES, NO_FIX, NOWHERE, PRESENCES, STATES, CaseAsset, Placed, Presence
-from app.distribution.snapshot.assess import place
-from app.jurisdictions.active_layer import LocatedLayer
+from app.distribution.snapshot.assess import assess
+from app.jurisdictions.active_layer import ActiveLayer
 from app.jurisdictions.domain import CountyInfo
 from app.jurisdictions.locator.locator import Locator
 from app.tracking.domain import Confidence
@@ -19,10 +19,10 @@ WEEK = timedelta(days=7)
 
 
 @pytest.fixture(scope="module")
-def two_counties() -> LocatedLayer:
+def two_counties() -> ActiveLayer:
     """Two counties, side by side: Jiading west of 121.1, Kunshan east of it."""
     areas = np.array([shapely.box(121.0, 31.2, 121.1, 31.3), shapely.box(121.1, 31.2, 121.2, 31.3)], dtype=object)
-    return LocatedLayer(
+    return ActiveLayer(
         info=LAYER,
         locator=Locator.build(areas),
         county_adcode=np.array([JIADING_COUNTY.county_adcode, KUNSHAN_COUNTY.county_adcode], dtype=np.int32),
@@ -37,8 +37,8 @@ def two_counties() -> LocatedLayer:
     )
 
 
-def placed(asset: CaseAsset, two_counties: LocatedLayer) -> Placed:
-    return place([asset], [SEIZABLE], two_counties, NOW, WEEK, 150.0)
+def placed(asset: CaseAsset, two_counties: ActiveLayer) -> Placed:
+    return assess([asset], [SEIZABLE], two_counties, NOW, WEEK, 150.0)
 
 
 def presence_of(placed: Placed) -> Presence:
@@ -54,7 +54,7 @@ def presence_of(placed: Placed) -> Presence:
         (-timedelta(minutes=5), Presence.FRESH),
     ],
 )
-def test_age_decides_between_fresh_and_stale(two_counties: LocatedLayer, age: timedelta, presence: Presence) -> None:
+def test_age_decides_between_fresh_and_stale(two_counties: ActiveLayer, age: timedelta, presence: Presence) -> None:
     found = placed(case_asset(1, at=(121.05, 31.25), territory_id=2, age=age), two_counties)
     assert presence_of(found) is presence
     assert found.territory_id.tolist() == [2]
@@ -62,7 +62,7 @@ def test_age_decides_between_fresh_and_stale(two_counties: LocatedLayer, age: ti
     assert CONFIDENCES[found.confidence[0]] is sure
 
 
-def test_without_a_territory_it_is_outside_however_near_the_next_one_is(two_counties: LocatedLayer) -> None:
+def test_without_a_territory_it_is_outside_however_near_the_next_one_is(two_counties: ActiveLayer) -> None:
     found = placed(case_asset(1, at=(120.9999, 31.25), territory_id=None), two_counties)
     assert presence_of(found) is Presence.OUTSIDE
     assert not found.located[0]
@@ -70,7 +70,7 @@ def test_without_a_territory_it_is_outside_however_near_the_next_one_is(two_coun
     assert found.confidence[0] == NOWHERE
 
 
-def test_without_a_position_it_was_never_located(two_counties: LocatedLayer) -> None:
+def test_without_a_position_it_was_never_located(two_counties: ActiveLayer) -> None:
     found = placed(case_asset(1), two_counties)
     assert presence_of(found) is Presence.NEVER_LOCATED
     assert not found.located[0]
@@ -78,14 +78,14 @@ def test_without_a_position_it_was_never_located(two_counties: LocatedLayer) -> 
     assert found.fixed_us[0] == NO_FIX
 
 
-def test_out_of_sight_is_withheld_and_not_never_located(two_counties: LocatedLayer) -> None:
+def test_out_of_sight_is_withheld_and_not_never_located(two_counties: ActiveLayer) -> None:
     found = placed(case_asset(1, withheld=True), two_counties)
     assert presence_of(found) is Presence.WITHHELD
     assert not found.located[0]
     assert found.fixed_us[0] == NO_FIX
 
 
-def test_near_a_border_is_told_and_makes_the_place_less_sure(two_counties: LocatedLayer) -> None:
+def test_near_a_border_is_told_and_makes_the_place_less_sure(two_counties: ActiveLayer) -> None:
     metre = 1 / 95_000
     near = placed(case_asset(1, at=(121.1 - 140 * metre, 31.25), territory_id=2), two_counties)
     far = placed(case_asset(1, at=(121.1 - 160 * metre, 31.25), territory_id=2), two_counties)
@@ -95,7 +95,7 @@ def test_near_a_border_is_told_and_makes_the_place_less_sure(two_counties: Locat
     assert CONFIDENCES[far.confidence[0]] is Confidence.HIGH
 
 
-def test_every_column_belongs_to_the_right_asset(two_counties: LocatedLayer) -> None:
+def test_every_column_belongs_to_the_right_asset(two_counties: ActiveLayer) -> None:
     assets = [
         case_asset(1),
         case_asset(2, at=(121.05, 31.25), territory_id=2, value_fen=None),
@@ -103,7 +103,7 @@ def test_every_column_belongs_to_the_right_asset(two_counties: LocatedLayer) -> 
         case_asset(4, at=(121.0999, 31.25), territory_id=2, value_fen=7),
         case_asset(5, at=(121.15, 31.25), territory_id=3),
     ]
-    found = place(assets, [SEIZABLE, HELD, WAITING, SEIZABLE, SEIZABLE], two_counties, NOW, WEEK, 150.0)
+    found = assess(assets, [SEIZABLE, HELD, WAITING, SEIZABLE, SEIZABLE], two_counties, NOW, WEEK, 150.0)
     assert found.near_border.tolist() == [False, False, False, True, False]
     assert found.territory_id.tolist() == [-1, 2, -1, 2, 3]
     assert [STATES[code].value for code in found.state] == [
@@ -118,5 +118,5 @@ def test_every_column_belongs_to_the_right_asset(two_counties: LocatedLayer) -> 
     assert (found.fixed_us == NO_FIX).tolist() == [True, False, True, False, False]
 
 
-def test_no_assets(two_counties: LocatedLayer) -> None:
-    assert place([], [], two_counties, NOW, WEEK, 150.0).state.shape == (0,)
+def test_no_assets(two_counties: ActiveLayer) -> None:
+    assert assess([], [], two_counties, NOW, WEEK, 150.0).state.shape == (0,)

@@ -9,7 +9,7 @@ import pytest
 from app.core.geo.geodesy import destination, distance_m
 from app.distribution.clustering.clusters import Cluster, clusters_of
 from app.distribution.clustering.geojson import clusters_out
-from app.distribution.domain import CaseScene, Presence
+from app.distribution.domain import CaseSnapshot, Presence
 from app.distribution.schemas import ClusterParametersOut, to_json
 from app.jurisdictions.domain import TerritoryInfo
 from tests.factories.distribution import (
@@ -39,7 +39,7 @@ def clustered(assets: list[AssetSpec], radius_m: float = 500, min_assets: int = 
     return clusters_of(whole, np.flatnonzero(whole.placed.located), radius_m=radius_m, min_assets=min_assets)
 
 
-def ids_of(cluster: Cluster, whole: CaseScene) -> list[int]:
+def ids_of(cluster: Cluster, whole: CaseSnapshot) -> list[int]:
     return [whole.assets[row].asset_id for row in cluster.members]
 
 

@@ -11,7 +11,7 @@ import openpyxl
 import pytest
 
 from app.distribution.domain import Presence, RollUpLevel
-from app.distribution.rollup.export_table import Letter, compose, to_csv, to_xlsx
+from app.distribution.rollup.export_table import ExportTable, compose, to_csv, to_xlsx
 from app.distribution.rollup.rollup import distribute
 from app.distribution.router import _preferred
 from app.exports.csv_file import read_csv
@@ -25,7 +25,7 @@ COURT = "上海市长宁区人民法院 (沪0105)"
 STAMP = Stamp("0123456789abcdef", "王五 (#3)", "执行员 enforcement officer", COURT, NOW)
 
 
-def letter(stamp: Stamp = STAMP, *, past: bool = False, level: RollUpLevel = RollUpLevel.BASIC) -> Letter:
+def letter(stamp: Stamp = STAMP, *, past: bool = False, level: RollUpLevel = RollUpLevel.BASIC) -> ExportTable:
     assets = (
         asset_spec(1, KUNSHAN_COUNTY, value_fen=123_456_78),
         asset_spec(2, KUNSHAN_COUNTY, seizability=WAITING),

@@ -12,7 +12,7 @@ from app.core.errors import NotAuthenticated, TooManyRequests
 from app.core.settings import Settings
 from app.core.web.client_address import Clients
 from app.core.web.parameters import CoreServices
-from app.identity.auth_throttle import Guard
+from app.identity.auth_throttle import AuthThrottle
 from app.identity.errors import SignInPaused
 from app.identity.sessions.service import SessionUnknown
 
@@ -23,7 +23,7 @@ class Door:
     def __init__(self, **limits: int) -> None:
         settings = Settings(database_url=SecretStr("postgresql://nobody@127.0.0.1/none"))
         self.now_s = 1000.0
-        self.guard = Guard(settings.model_copy(update=limits), lambda: self.now_s)
+        self.guard = AuthThrottle(settings.model_copy(update=limits), lambda: self.now_s)
         self.application = Starlette()
         self.application.state.services = CoreServices(context=cast("Context", None), clients=Clients(()))
         self.asked: list[str] = []

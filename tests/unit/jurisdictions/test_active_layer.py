@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import shapely
 
-from app.jurisdictions.active_layer import LocatedLayer
+from app.jurisdictions.active_layer import ActiveLayer
 from app.jurisdictions.domain import CountyInfo, CourtInfo, CourtLevel, LayerInfo, TerritoryInfo
 from app.jurisdictions.errors import BoundariesChanged
 from app.jurisdictions.locator.locator import Locator
@@ -46,11 +46,11 @@ def territory(number: int, county: CountyInfo) -> TerritoryInfo:
 
 
 @pytest.fixture(scope="module")
-def four_counties() -> LocatedLayer:
+def four_counties() -> ActiveLayer:
     ordered = sorted(AREAS, key=lambda county: county.adcode)
     territories = {n: territory(n, c) for n, c in ((7, GANZHOU), (8, SHENZHEN), (9, HUIZHOU))}
     by_county = {t.county_adcode: t.territory_id for t in territories.values()}
-    return LocatedLayer(
+    return ActiveLayer(
         info=LayerInfo(3, "four", "test", "1", "00" * 32),
         locator=Locator.build(np.array([AREAS[c] for c in ordered], dtype=object)),
         county_adcode=np.array([c.adcode for c in ordered], dtype=np.int32),
@@ -60,12 +60,12 @@ def four_counties() -> LocatedLayer:
     )
 
 
-def test_gcj02_is_shifted_in_mainland_counties_only(four_counties: LocatedLayer) -> None:
+def test_gcj02_is_shifted_in_mainland_counties_only(four_counties: ActiveLayer) -> None:
     lon, lat = np.array([114.2, 114.2, 114.2, 113.0]), np.array([22.7, 22.3, 24.5, 22.7])
     assert four_counties.inside(lon, lat).tolist() == [True, False, True, False]
 
 
-def test_a_point_deep_inside(four_counties: LocatedLayer) -> None:
+def test_a_point_deep_inside(four_counties: ActiveLayer) -> None:
     found = locate_point(four_counties, 114.25, 22.75, 150.0)
     assert (found.located, found.reason) == (True, None)
     assert found.divisions is not None
@@ -82,7 +82,7 @@ def test_a_point_deep_inside(four_counties: LocatedLayer) -> None:
     assert found.layer.layer_id == 3
 
 
-def test_near_a_border_both_sides_are_named(four_counties: LocatedLayer) -> None:
+def test_near_a_border_both_sides_are_named(four_counties: ActiveLayer) -> None:
     found = locate_point(four_counties, 114.2, 23.0009, 150.0)
     assert found.border.near
     other = found.border.other
@@ -95,13 +95,13 @@ def test_near_a_border_both_sides_are_named(four_counties: LocatedLayer) -> None
     assert locate_point(four_counties, 114.2, 23.0009, 50.0).border.other is None
 
 
-def test_across_a_provincial_border(four_counties: LocatedLayer) -> None:
+def test_across_a_provincial_border(four_counties: ActiveLayer) -> None:
     other = locate_point(four_counties, 114.7, 23.9995, 150.0).border.other
     assert other is not None
     assert (other.province.name, other.cross_province) == ("江西省", True)
 
 
-def test_hong_kong_has_divisions_and_no_court(four_counties: LocatedLayer) -> None:
+def test_hong_kong_has_divisions_and_no_court(four_counties: ActiveLayer) -> None:
     found = locate_point(four_counties, 114.2, 22.2, 150.0)
     assert not found.located
     assert found.reason == "香港特别行政区 has no court of the mainland's system"
@@ -114,7 +114,7 @@ def test_hong_kong_has_divisions_and_no_court(four_counties: LocatedLayer) -> No
     assert (near.county.name, near.basic) == ("北区", None)
 
 
-def test_outside_is_outside_even_beside_a_border(four_counties: LocatedLayer) -> None:
+def test_outside_is_outside_even_beside_a_border(four_counties: ActiveLayer) -> None:
     found = locate_point(four_counties, 113.9995, 22.7, 150.0)
     assert (found.located, found.reason) == (False, OUTSIDE_REASON)
     assert found.divisions is None
@@ -125,20 +125,20 @@ def test_outside_is_outside_even_beside_a_border(four_counties: LocatedLayer) ->
     assert (far.border.distance_m, far.border.near, far.border.other) == (None, False, None)
 
 
-def test_at_the_coast_a_border_is_near_and_nobody_lives_beyond(four_counties: LocatedLayer) -> None:
+def test_at_the_coast_a_border_is_near_and_nobody_lives_beyond(four_counties: ActiveLayer) -> None:
     border = locate_point(four_counties, 114.0005, 22.7, 150.0).border
     assert (border.near, border.other) == (True, None)
     assert border.distance_m == pytest.approx(51.4, abs=0.1)
 
 
-def test_other_rooms_are_told_of_borders_in_a_list(four_counties: LocatedLayer) -> None:
+def test_other_rooms_are_told_of_borders_in_a_list(four_counties: ActiveLayer) -> None:
     near, far = four_counties.near_border([114.2, 114.2], [23.0009, 23.5])
     assert (near.near, near.other_court) == (True, "粤0303法院")
     assert near.distance_m == pytest.approx(99.7, abs=0.2)
     assert (far.near, far.distance_m, far.other_court) == (False, None, None)
 
 
-def test_what_a_newer_layer_has_is_not_there_for_the_moment(four_counties: LocatedLayer) -> None:
+def test_what_a_newer_layer_has_is_not_there_for_the_moment(four_counties: ActiveLayer) -> None:
     assert four_counties.territory(8).county == "罗湖区"
     assert four_counties.county(810013) is HONG_KONG
     with pytest.raises(BoundariesChanged):

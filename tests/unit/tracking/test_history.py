@@ -11,11 +11,11 @@ from pydantic import SecretStr
 from app.core.settings import Settings
 from app.telemetry.domain import BLOCKING, E7, Doubt
 from app.tracking.history.judge import Past, judge_history
-from app.tracking.live.last_known import Beliefs, Moves
-from app.tracking.speed_gate import Reach
+from app.tracking.live.last_known import LastKnownPositions, Moves
+from app.tracking.speed_gate import SpeedGate
 
 SETTINGS = Settings(database_url=SecretStr("postgresql://nobody@127.0.0.1:1/none"))
-REACH = Reach.of(SETTINGS)
+REACH = SpeedGate.of(SETTINGS)
 MINUTE_US = 60_000_000
 CHANGNING, PUDONG, BEIJING, NANJING = (121.4241, 31.2205), (121.544, 31.221), (116.3974, 39.9093), (118.78, 32.06)
 JUMP, TOO_FAST = int(Doubt.JUMP), int(Doubt.TOO_FAST)
@@ -80,7 +80,7 @@ tracks = st.lists(st.tuples(st.integers(1, 300), places, st.sampled_from([1, 1, 
 
 def judged_as_it_comes(fixes: Sequence[Fix]) -> list[int]:
     """Judge a track fix by fix as it comes in, in order."""
-    beliefs = Beliefs(SETTINGS)
+    beliefs = LastKnownPositions(SETTINGS)
     doubts: list[int] = []
     whole = past(fixes)
     for n, (_, _, asset) in enumerate(fixes):

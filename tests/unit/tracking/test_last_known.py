@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from app.core.settings import Settings
 from app.telemetry.domain import E7, NO_TIME_US, Doubt
-from app.tracking.live.last_known import NO_ASSET, Belief, Beliefs, Moves, slack_of
+from app.tracking.live.last_known import NO_ASSET, LastKnown, LastKnownPositions, Moves, slack_of
 
 SETTINGS = Settings(database_url=SecretStr("postgresql://nobody@nowhere/none"))
 SHANGHAI, SUZHOU, URUMQI = (121.4241, 31.2205), (120.6196, 31.2990), (87.6168, 43.8256)
@@ -33,7 +33,7 @@ def moves(*fixes: Fix) -> Moves:
     )
 
 
-def judge(beliefs: Beliefs, *fixes: Fix) -> list[int]:
+def judge(beliefs: LastKnownPositions, *fixes: Fix) -> list[int]:
     """Judge and accept, as the writer does when nothing is stored; the doubts in the order of device and time."""
     group = moves(*fixes)
     beliefs.unknown(group)
@@ -47,11 +47,11 @@ def near(place: tuple[float, float], metres: float) -> tuple[float, float]:
 
 
 @pytest.fixture
-def beliefs() -> Beliefs:
-    return Beliefs(SETTINGS)
+def beliefs() -> LastKnownPositions:
+    return LastKnownPositions(SETTINGS)
 
 
-def test_a_drive_is_believed_and_its_last_fix_is_the_head(beliefs: Beliefs) -> None:
+def test_a_drive_is_believed_and_its_last_fix_is_the_head(beliefs: LastKnownPositions) -> None:
     group = moves(*[(7, 1, minute, near(SHANGHAI, 1_000 * minute)) for minute in range(60)])
     beliefs.unknown(group)
     verdict = beliefs.judge(group)
@@ -60,16 +60,18 @@ def test_a_drive_is_believed_and_its_last_fix_is_the_head(beliefs: Beliefs) -> N
     assert verdict.believed_us.tolist() == [NO_TIME_US]
 
 
-def test_nothing_covers_eighty_kilometres_in_five_minutes(beliefs: Beliefs) -> None:
+def test_nothing_covers_eighty_kilometres_in_five_minutes(beliefs: LastKnownPositions) -> None:
     assert judge(beliefs, (7, 1, 0, SHANGHAI), (7, 1, 5, SUZHOU), (7, 1, 10, SHANGHAI)) == [0, Doubt.TOO_FAST, 0]
     assert judge(beliefs, (7, 1, 70, SUZHOU)) == [0]
 
 
-def test_noise_is_no_speed(beliefs: Beliefs) -> None:
+def test_noise_is_no_speed(beliefs: LastKnownPositions) -> None:
     assert judge(beliefs, (7, 1, 0, SHANGHAI), (7, 1, 1 / 60, near(SHANGHAI, 500))) == [0, 0]
 
 
-def test_a_move_of_3000_km_is_a_jump_after_any_silence_and_is_believed_at_the_third_fix(beliefs: Beliefs) -> None:
+def test_a_move_of_3000_km_is_a_jump_after_any_silence_and_is_believed_at_the_third_fix(
+    beliefs: LastKnownPositions,
+) -> None:
     month = 30 * 24 * 60
     assert judge(beliefs, (7, 1, 0, SHANGHAI)) == [0]
     assert judge(beliefs, (7, 1, month, URUMQI)) == [Doubt.JUMP]
@@ -78,19 +80,19 @@ def test_a_move_of_3000_km_is_a_jump_after_any_silence_and_is_believed_at_the_th
     assert judge(beliefs, (7, 1, month + 40, SHANGHAI)) == [Doubt.JUMP]
 
 
-def test_the_same_doubted_fix_again_and_again_confirms_nothing(beliefs: Beliefs) -> None:
+def test_the_same_doubted_fix_again_and_again_confirms_nothing(beliefs: LastKnownPositions) -> None:
     judge(beliefs, (7, 1, 0, SHANGHAI))
     for _ in range(5):
         assert judge(beliefs, (7, 1, 10, URUMQI)) == [Doubt.JUMP]
 
 
-def test_a_clone_that_alternates_is_never_believed(beliefs: Beliefs) -> None:
+def test_a_clone_that_alternates_is_never_believed(beliefs: LastKnownPositions) -> None:
     judge(beliefs, (7, 1, 0, SHANGHAI))
     for minute in range(2, 60, 2):
         assert judge(beliefs, (7, 1, minute, URUMQI), (7, 1, minute + 1, SHANGHAI)) == [Doubt.JUMP, 0]
 
 
-def test_a_fix_between_that_agrees_with_neither_begins_the_count_anew(beliefs: Beliefs) -> None:
+def test_a_fix_between_that_agrees_with_neither_begins_the_count_anew(beliefs: LastKnownPositions) -> None:
     judge(beliefs, (7, 1, 0, SHANGHAI))
     elsewhere = (100.0, 25.0)
     got = judge(
@@ -100,7 +102,7 @@ def test_a_fix_between_that_agrees_with_neither_begins_the_count_anew(beliefs: B
     assert judge(beliefs, (7, 1, 20, URUMQI)) == [0]
 
 
-def test_late_fixes_are_told_and_neither_doubted_nor_heads(beliefs: Beliefs) -> None:
+def test_late_fixes_are_told_and_neither_doubted_nor_heads(beliefs: LastKnownPositions) -> None:
     judge(beliefs, (7, 1, 100, SHANGHAI))
     group = moves((7, 1, 50, URUMQI), (7, 1, 100, SHANGHAI), (7, 1, 101, SHANGHAI))
     beliefs.unknown(group)
@@ -110,19 +112,21 @@ def test_late_fixes_are_told_and_neither_doubted_nor_heads(beliefs: Beliefs) -> 
     assert verdict.heads.tolist() == [2]
 
 
-def test_a_candidate_outlives_the_process_as_it_is_stored(beliefs: Beliefs) -> None:
+def test_a_candidate_outlives_the_process_as_it_is_stored(beliefs: LastKnownPositions) -> None:
     judge(beliefs, (7, 1, 0, SHANGHAI), (7, 1, 10, URUMQI))
     judge(beliefs, (7, 1, 20, URUMQI))
-    after = Beliefs(SETTINGS)
+    after = LastKnownPositions(SETTINGS)
     group = moves((7, 1, 30, URUMQI))
     assets, devices = after.unknown(group)
     assert (assets.tolist(), devices.tolist()) == ([1], [7])
     spot = [round(x * E7) for x in (*SHANGHAI, *URUMQI)]
-    after.learn([Belief(1, 7, T0, spot[0], spot[1], 300.0, T0 + 20 * MINUTE, spot[2], spot[3], 2)])
+    after.learn([LastKnown(1, 7, T0, spot[0], spot[1], 300.0, T0 + 20 * MINUTE, spot[2], spot[3], 2)])
     assert after.judge(group).doubts.tolist() == [0]
 
 
-def test_on_another_asset_a_device_begins_anew_and_late_fixes_still_count_for_the_old_one(beliefs: Beliefs) -> None:
+def test_on_another_asset_a_device_begins_anew_and_late_fixes_still_count_for_the_old_one(
+    beliefs: LastKnownPositions,
+) -> None:
     judge(beliefs, (7, 1, 0, SHANGHAI))
     assert judge(beliefs, (7, 2, 10, URUMQI)) == [0]
     group = moves((7, 1, 5, SHANGHAI), (7, 2, 11, URUMQI))
@@ -131,13 +135,13 @@ def test_on_another_asset_a_device_begins_anew_and_late_fixes_still_count_for_th
     assert (verdict.heads.tolist(), verdict.elsewhere.tolist()) == ([1], [0])
 
 
-def test_a_device_on_nothing_is_judged_but_never_read_from_the_store(beliefs: Beliefs) -> None:
+def test_a_device_on_nothing_is_judged_but_never_read_from_the_store(beliefs: LastKnownPositions) -> None:
     group = moves((7, NO_ASSET, 0, SHANGHAI))
     assert [len(x) for x in beliefs.unknown(group)] == [0, 0]
     assert judge(beliefs, (7, NO_ASSET, 0, SHANGHAI), (7, NO_ASSET, 5, URUMQI)) == [0, Doubt.JUMP]
 
 
-def test_the_last_fix_of_each_day_that_is_left_is_told(beliefs: Beliefs) -> None:
+def test_the_last_fix_of_each_day_that_is_left_is_told(beliefs: LastKnownPositions) -> None:
     day = 24 * 60
     group = moves(*[(7, 1, d * day + minute, SHANGHAI) for d in range(3) for minute in (0, 5)])
     beliefs.unknown(group)
@@ -150,7 +154,7 @@ def test_the_last_fix_of_each_day_that_is_left_is_told(beliefs: Beliefs) -> None
     assert beliefs.judge(later).crossed
 
 
-def test_forgotten_beliefs_are_read_again(beliefs: Beliefs) -> None:
+def test_forgotten_beliefs_are_read_again(beliefs: LastKnownPositions) -> None:
     judge(beliefs, (7, 1, 0, SHANGHAI))
     beliefs.forget(np.array([7, 9_999], dtype=np.int32))
     assert beliefs.unknown(moves((7, 1, 1, SHANGHAI)))[1].tolist() == [7]
@@ -175,7 +179,7 @@ PLACES = [SHANGHAI, SUZHOU, URUMQI, near(SHANGHAI, 3_000), near(URUMQI, 20_000)]
 def test_one_group_and_many_small_ones_are_judged_alike(fixes: list[Fix], size: int) -> None:
     """In the order of time, however the rows are cut into groups: the vectorised pass and the single rows agree."""
     rows = sorted(fixes, key=lambda fix: (fix[2], fix[0]))
-    whole, parts = Beliefs(SETTINGS), Beliefs(SETTINGS)
+    whole, parts = LastKnownPositions(SETTINGS), LastKnownPositions(SETTINGS)
     at_once = dict(zip(sorted((f[0], f[2]) for f in rows), judge(whole, *rows), strict=True)) if rows else {}
     piecemeal: dict[tuple[int, float], int] = {}
     for i in range(0, len(rows), size):
@@ -184,7 +188,7 @@ def test_one_group_and_many_small_ones_are_judged_alike(fixes: list[Fix], size: 
     assert piecemeal == at_once
 
 
-def test_a_verdict_changes_nothing_until_it_is_accepted(beliefs: Beliefs) -> None:
+def test_a_verdict_changes_nothing_until_it_is_accepted(beliefs: LastKnownPositions) -> None:
     judge(beliefs, (7, 1, 0, SHANGHAI))
     group = moves((7, 1, 10, URUMQI))
     first = beliefs.judge(group)

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from app.core.settings import Settings
 from app.telemetry.domain import E7, Doubt
-from app.tracking.live.last_known import Beliefs, Moves
+from app.tracking.live.last_known import LastKnownPositions, Moves
 
 TRACKS = Path(__file__).resolve().parents[4] / "shared" / "data" / "trajectories" / "geolife_beijing.csv.gz"
 
@@ -38,7 +38,7 @@ def test_fewer_than_one_in_a_thousand_real_fixes_are_doubted() -> None:
         lat_e7=lat_e7[order],
         slack_m=np.full(len(rows), settings.noise_m),
     )
-    beliefs = Beliefs(settings)
+    beliefs = LastKnownPositions(settings)
     beliefs.unknown(moves)
     doubts = beliefs.judge(moves).doubts
     found = {doubt: int(np.count_nonzero(doubts & int(doubt))) for doubt in (Doubt.TOO_FAST, Doubt.JUMP)}

@@ -15,35 +15,35 @@ from app.ingest.service import Ingest
 from app.jurisdictions.service import LocatorProvider
 from app.worker import loop
 from app.worker.jobs import JOBS
-from app.worker.loop import Job, Surroundings, Worker, in_background
+from app.worker.loop import Job, JobContext, Worker, in_background
 
 NOW = datetime(2026, 11, 23, 4, tzinfo=UTC)
 
 
 @pytest.fixture
-def unconnected_surroundings() -> Surroundings:
+def unconnected_surroundings() -> JobContext:
     settings = Settings(database_url=SecretStr("postgresql://nobody@127.0.0.1:1/none"))
     database = Database(settings)
     context, locators = Context(settings, FixedClock(NOW), database, Metrics()), LocatorProvider(database)
-    return Surroundings(context, locators, Ingest(context, locators))
+    return JobContext(context, locators, Ingest(context, locators))
 
 
-def counted(unconnected_surroundings: Surroundings, name: str, job: str) -> float:
+def counted(unconnected_surroundings: JobContext, name: str, job: str) -> float:
     return unconnected_surroundings.core.metrics.registry.get_sample_value(name, {"job": job}) or 0.0
 
 
 async def test_a_job_that_fails_is_counted_and_hinders_no_other(
-    unconnected_surroundings: Surroundings, monkeypatch: pytest.MonkeyPatch
+    unconnected_surroundings: JobContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(loop, "_FIRST_REST_S", 0.0)
     enough = asyncio.Event()
     tries: list[datetime] = []
 
-    async def bad(_: Surroundings, now: datetime) -> bool:
+    async def bad(_: JobContext, now: datetime) -> bool:
         tries.append(now)
         raise ValueError(now)
 
-    async def good(_: Surroundings, now: datetime) -> bool:
+    async def good(_: JobContext, now: datetime) -> bool:
         assert now == NOW
         if len(tries) >= 3:
             enough.set()
@@ -60,7 +60,7 @@ async def test_a_job_that_fails_is_counted_and_hinders_no_other(
 
 
 async def test_a_job_that_fails_rests_longer_each_time_and_not_for_ever(
-    unconnected_surroundings: Surroundings, monkeypatch: pytest.MonkeyPatch
+    unconnected_surroundings: JobContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rests: list[float] = []
 
@@ -70,7 +70,7 @@ async def test_a_job_that_fails_rests_longer_each_time_and_not_for_ever(
         if len(rests) == 14:
             worker.stop()
 
-    async def bad(_: Surroundings, __: datetime) -> bool:
+    async def bad(_: JobContext, __: datetime) -> bool:
         raise OSError
 
     monkeypatch.setattr(asyncio, "wait_for", wait_for)
@@ -81,12 +81,12 @@ async def test_a_job_that_fails_rests_longer_each_time_and_not_for_ever(
 
 
 async def test_stopping_lets_the_run_under_way_end_and_begins_no_other(
-    unconnected_surroundings: Surroundings,
+    unconnected_surroundings: JobContext,
 ) -> None:
     begun, may_end = asyncio.Event(), asyncio.Event()
     ended: list[int] = []
 
-    async def slow(_: Surroundings, __: datetime) -> bool:
+    async def slow(_: JobContext, __: datetime) -> bool:
         begun.set()
         await may_end.wait()
         ended.append(1)
@@ -102,12 +102,12 @@ async def test_stopping_lets_the_run_under_way_end_and_begins_no_other(
 
 
 async def test_a_run_that_does_not_end_is_cancelled(
-    unconnected_surroundings: Surroundings, monkeypatch: pytest.MonkeyPatch
+    unconnected_surroundings: JobContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(loop, "GRACE_S", 0.01)
     begun = asyncio.Event()
 
-    async def stuck(_: Surroundings, __: datetime) -> bool:
+    async def stuck(_: JobContext, __: datetime) -> bool:
         begun.set()
         await asyncio.Event().wait()
         return False
