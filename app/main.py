@@ -70,8 +70,8 @@ def create_app(settings: Settings, clock: Clock | None = None, companion: Compan
     services = Services(
         context=context,
         clients=Clients(settings.trusted_proxies),
-        keyring=CredentialCache(context),
-        guard=AuthThrottle(settings),
+        credential_cache=CredentialCache(context),
+        auth_throttle=AuthThrottle(settings),
         trail=TrailWriter(context.database),
         sign_in=SignInService(context, passwords),
         oidc=OidcProvider(registration, context.clock) if registration else None,
@@ -82,7 +82,7 @@ def create_app(settings: Settings, clock: Clock | None = None, companion: Compan
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         beside = companion(context, locators, services.ingest) if companion else nullcontext()
-        async with services.trail, services.ingest, services.keyring.kept(), beside:
+        async with services.trail, services.ingest, services.credential_cache.kept(), beside:
             yield
         passwords.close()
         await context.database.close()

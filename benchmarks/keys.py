@@ -44,17 +44,17 @@ async def measure(app_url: str) -> dict[str, Any]:
     """
     settings = Settings(database_url=SecretStr(app_url))
     context = Context(settings, SystemClock(), Database(settings), Metrics())
-    keyring, passwords = CredentialCache(context), Passwords()
+    credential_cache, passwords = CredentialCache(context), Passwords()
     try:
-        async with keyring.kept():
-            await _until_it_hears(keyring)
-            return await _numbers(context, keyring, passwords)
+        async with credential_cache.kept():
+            await _until_it_hears(credential_cache)
+            return await _numbers(context, credential_cache, passwords)
     finally:
         passwords.close()
         await context.database.close()
 
 
-async def _numbers(context: Context, keyring: CredentialCache, passwords: Passwords) -> dict[str, Any]:
+async def _numbers(context: Context, credential_cache: CredentialCache, passwords: Passwords) -> dict[str, Any]:
     password, door = secrets.token_hex(16), SignInService(context, passwords)
     first = await people.chosen_password(passwords, "bench", password)
     async with context.database.writing(SERVICE) as session:
@@ -65,16 +65,16 @@ async def _numbers(context: Context, keyring: CredentialCache, passwords: Passwo
     opened = await door.open(Credentials("bench", password), ClientInfo())
 
     async def cold() -> None:
-        keyring.forget()
-        await keyring.principal(key)
+        credential_cache.forget()
+        await credential_cache.principal(key)
 
     async def sign_in() -> None:
         await door.open(Credentials("bench", password), ClientInfo())
 
     return {
         "remembered_checks": REMEMBERED_CHECKS,
-        "key_check_ms": await _timed(REMEMBERED_CHECKS, lambda: keyring.principal(key)),
-        "session_check_ms": await _timed(REMEMBERED_CHECKS, lambda: keyring.signed_in(opened.token)),
+        "key_check_ms": await _timed(REMEMBERED_CHECKS, lambda: credential_cache.principal(key)),
+        "session_check_ms": await _timed(REMEMBERED_CHECKS, lambda: credential_cache.signed_in(opened.token)),
         "key_check_cold_ms": await _timed(COLD_CHECKS, cold),
         "sign_in_ms": await _timed(SIGN_INS, sign_in),
     }
@@ -90,7 +90,7 @@ async def _timed(times: int, what: Callable[[], Awaitable[object]]) -> dict[str,
     return {"p50": percentile_ms(seconds, 50, _DECIMALS), "p99": percentile_ms(seconds, 99, _DECIMALS)}
 
 
-async def _until_it_hears(keyring: CredentialCache) -> None:
+async def _until_it_hears(credential_cache: CredentialCache) -> None:
     async with asyncio.timeout(_LISTENS_WITHIN_S):
-        while not keyring.hears:  # noqa: ASYNC110 the service itself has no use for an event
+        while not credential_cache.hears:  # noqa: ASYNC110 the service itself has no use for an event
             await asyncio.sleep(0.01)

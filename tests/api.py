@@ -175,7 +175,7 @@ class UserView:
 
     async def principal(self, holder: ApiUser) -> Principal:
         """Return the principal of a user's key."""
-        return await services(self.application).keyring.principal(holder.key)
+        return await services(self.application).credential_cache.principal(holder.key)
 
     async def sight(self, holder: ApiUser, case_id: int | None = None) -> RowSecurity:
         """Return the row security of a user, for a case."""

@@ -45,7 +45,7 @@ from app.identity.dependencies import May, ReadSession, VisibilityFor, WriteSess
 router = APIRouter(tags=["assets"])
 
 MayWriteLessors = Annotated[Principal, Depends(May(Permission.LESSORS_WRITE))]
-AssetsInSight = Annotated[Visibility, Depends(VisibilityFor(Permission.REGISTERS_READ))]
+AssetVisibility = Annotated[Visibility, Depends(VisibilityFor(Permission.REGISTERS_READ))]
 router.include_router(depots)
 router.include_router(transfers)
 
@@ -99,7 +99,7 @@ async def create_asset(
 async def list_assets(
     session: ReadSession,
     context: InContext,
-    sight: AssetsInSight,
+    row_security: AssetVisibility,
     plate_no: Annotated[PlateNo | None, Query()] = None,
     vin: Annotated[Vin | None, Query()] = None,
     serial_no: Annotated[SerialNo | None, Query()] = None,
@@ -124,10 +124,10 @@ async def list_assets(
     }
     wanted = {column: value for column, value in named.items() if value is not None}
     today = None if seized is None else (seized, now.astimezone(SHANGHAI).date())
-    rows = await queries.assets(session, sight, now, wanted, decode_token(after), limit, seized=today)
+    rows = await queries.assets(session, row_security, now, wanted, decode_token(after), limit, seized=today)
     page = page_of([AssetOut.model_validate(row) for row in rows], limit, lambda row: row.asset_id)
     ids = [asset.asset_id for asset in page.items]
-    note_for_grantee(session, sight, Note("asset.list", asset_ids=ids, results=len(ids)))
+    note_for_grantee(session, row_security, Note("asset.list", asset_ids=ids, results=len(ids)))
     return page
 
 
@@ -209,10 +209,12 @@ def _faults(report: ImportReport) -> list[dict[str, Any]]:
 
 
 @router.get("/assets/{asset_id}", summary="Read a leased asset")
-async def read_asset(session: ReadSession, context: InContext, asset_id: Key, sight: AssetsInSight) -> AssetOut:
+async def read_asset(
+    session: ReadSession, context: InContext, asset_id: Key, row_security: AssetVisibility
+) -> AssetOut:
     """Read an asset: a lessor its own, a court or a dispatcher those that a case opens to them."""
-    found = await service.visible_asset(session, sight, asset_id, context.clock.now())
-    note_for_grantee(session, sight, Note("asset.read", asset_ids=(asset_id,), results=1))
+    found = await service.visible_asset(session, row_security, asset_id, context.clock.now())
+    note_for_grantee(session, row_security, Note("asset.read", asset_ids=(asset_id,), results=1))
     return AssetOut.model_validate(found)
 
 
@@ -232,15 +234,15 @@ async def list_asset_bindings(
     session: ReadSession,
     context: InContext,
     asset_id: Key,
-    sight: AssetsInSight,
+    row_security: AssetVisibility,
     limit: Limit = 100,
     after: After = None,
 ) -> Page[BindingOut]:
     """List the bindings of an asset, in the order in which they were registered."""
-    await service.visible_asset(session, sight, asset_id, context.clock.now())
+    await service.visible_asset(session, row_security, asset_id, context.clock.now())
     rows = await queries.bindings(session, "asset_id", asset_id, decode_token(after), limit)
     page = page_of([BindingOut.model_validate(row) for row in rows], limit, lambda row: row.binding_id)
-    note_for_grantee(session, sight, Note("binding.list", asset_ids=(asset_id,), results=len(page.items)))
+    note_for_grantee(session, row_security, Note("binding.list", asset_ids=(asset_id,), results=len(page.items)))
     return page
 
 

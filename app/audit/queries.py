@@ -65,7 +65,7 @@ async def entries(
     query = (
         select(TrailRow, listed)
         .outerjoin(TrailAssetsRow, TrailAssetsRow.assets_sha256 == TrailRow.assets_sha256)
-        .where(TrailRow.trail_no > after, _in_sight(visibility), *_conditions(wanted))
+        .where(TrailRow.trail_no > after, _is_visible(visibility), *_conditions(wanted))
     )
     if wanted.asset_id is not None:
         sets = await session.scalar(select(func.sight_trail_sets(wanted.asset_id)))
@@ -73,7 +73,7 @@ async def entries(
     return (await session.execute(query.order_by(TrailRow.trail_no).limit(limit + 1))).all()
 
 
-def _in_sight(visibility: Visibility) -> ColumnElement[bool]:
+def _is_visible(visibility: Visibility) -> ColumnElement[bool]:
     """The policy says the same; said here, an index serves it."""
     if visibility.court_id is None:
         return true()

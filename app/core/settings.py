@@ -263,7 +263,7 @@ class Settings(BaseSettings):
             raise ValueError(msg)
         return self
 
-    def sealer(self) -> Encryptor:
+    def encryptor(self) -> Encryptor:
         """Return what seals and opens secrets.
 
         Raises:

@@ -16,7 +16,12 @@ from app.distribution.filters import MAX_WKT_CHARS
 from app.distribution.rollup.export_table import to_csv, to_xlsx
 from app.distribution.schemas import ClusterParametersOut, ClustersOut, DistributionOut, to_json
 from app.exports.headers import export_headers, repr_digest
-from app.identity.position_reads import CasePositionSession, CasePositionSight, NamedCaseSession, NamedCaseSight
+from app.identity.position_reads import (
+    CasePositionSession,
+    CasePositionVisibility,
+    NamedCaseSession,
+    NamedCaseVisibility,
+)
 from app.jurisdictions.service import InLayer
 
 router = APIRouter(tags=["clusters"])
@@ -58,7 +63,7 @@ _BINARY: Final[dict[str, Any]] = {"schema": {"type": "string", "format": "binary
 )
 async def get_case_distribution(
     case_id: Key,
-    visibility: CasePositionSight,
+    visibility: CasePositionVisibility,
     layer: InLayer,
     session: CasePositionSession,
     context: InContext,
@@ -88,12 +93,12 @@ async def get_case_distribution(
     if wanted == "json":
         plain = to_json(answer)
         return Response(plain, media_type="application/json", headers=repr_digest(plain))
-    letter = await service.export_table_of(session, visibility, answer, wanted, context.clock)
-    body = await asyncio.to_thread(to_csv if wanted == "csv" else to_xlsx, letter)
+    export_table = await service.export_table_of(session, visibility, answer, wanted, context.clock)
+    body = await asyncio.to_thread(to_csv if wanted == "csv" else to_xlsx, export_table)
     day = in_shanghai(answer.as_of).strftime("%Y%m%d-%H%M")
     name = f"distribution-{case_id}-{level.value}-{day}.{wanted}"
     media_type = f"{CSV}; charset=utf-8" if wanted == "csv" else XLSX
-    return Response(body, media_type=media_type, headers=export_headers(body, letter.stamp, name))
+    return Response(body, media_type=media_type, headers=export_headers(body, export_table.stamp, name))
 
 
 @router.get(
@@ -106,7 +111,7 @@ async def get_case_distribution(
     },
 )
 async def list_clusters(
-    visibility: NamedCaseSight,
+    visibility: NamedCaseVisibility,
     layer: InLayer,
     session: NamedCaseSession,
     context: InContext,

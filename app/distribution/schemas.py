@@ -53,9 +53,9 @@ class CaseRef(ResponseModel):
     court: CourtRef
 
     @classmethod
-    def of(cls, scene: CaseSnapshot) -> Self:
+    def of(cls, snapshot: CaseSnapshot) -> Self:
         """Return the reference to the case of a scene."""
-        return cls(case_id=scene.case_id, case_number=scene.case_number, court=CourtRef.of(scene.court))
+        return cls(case_id=snapshot.case_id, case_number=snapshot.case_number, court=CourtRef.of(snapshot.court))
 
 
 @dataclass(slots=True, kw_only=True)

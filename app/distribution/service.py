@@ -59,10 +59,10 @@ async def distribution_of(
         NotFound: There is no such case in sight.
         InvalidInput: ``as_of`` is in the future.
     """
-    scene = await snapshot_of(session, visibility, case_id, context, layer, fresh_within=fresh_within, as_of=as_of)
-    answer = distribute(scene, level)
+    snapshot = await snapshot_of(session, visibility, case_id, context, layer, fresh_within=fresh_within, as_of=as_of)
+    answer = distribute(snapshot, level)
     past = None if as_of is None else (as_of, as_of)
-    note(session, Note("distribution.read", case_id, _looked_at(scene), past, results=len(answer.rows)))
+    note(session, Note("distribution.read", case_id, _looked_at(snapshot), past, results=len(answer.rows)))
     return answer
 
 
@@ -93,17 +93,17 @@ async def clusters_in(
         InvalidInput: The polygon is none, or there is no such court.
     """
     polygon = None if parameters.within is None else read_polygon(parameters.within, "within")
-    scene = await snapshot_of(session, visibility, case_id, context, layer, fresh_within=parameters.fresh_within)
+    snapshot = await snapshot_of(session, visibility, case_id, context, layer, fresh_within=parameters.fresh_within)
     if parameters.court is not None:
         await _court_must_exist(session, parameters.court)
-    found = await asyncio.to_thread(_cluster, scene, parameters, polygon)
-    note(session, Note("clusters.read", case_id, _looked_at(scene), results=len(found.features)))
+    found = await asyncio.to_thread(_cluster, snapshot, parameters, polygon)
+    note(session, Note("clusters.read", case_id, _looked_at(snapshot), results=len(found.features)))
     return found
 
 
-def _looked_at(scene: CaseSnapshot) -> list[int]:
+def _looked_at(snapshot: CaseSnapshot) -> list[int]:
     """Return the assets whose positions took part in an answer: all of the case but those that are withheld."""
-    return [asset.asset_id for asset in scene.assets if not asset.withheld]
+    return [asset.asset_id for asset in snapshot.assets if not asset.withheld]
 
 
 async def export_table_of(
@@ -118,10 +118,10 @@ async def export_table_of(
         file_format: ``csv`` or ``xlsx``.
         clock: The time.
     """
-    letter = compose(answer, await stamp_of(session, visibility.principal, clock))
-    detail = f"{letter.digest} export:{letter.stamp.export_id} format:{file_format}"
+    export_table = compose(answer, await stamp_of(session, visibility.principal, clock))
+    detail = f"{export_table.digest} export:{export_table.stamp.export_id} format:{file_format}"
     note_export(session, "distribution.export", detail)
-    return letter
+    return export_table
 
 
 async def _court_must_exist(session: AsyncSession, court_id: int) -> None:
@@ -131,21 +131,23 @@ async def _court_must_exist(session: AsyncSession, court_id: int) -> None:
         raise InvalidInput(f"court: {error.detail}", field="court") from error
 
 
-def _cluster(scene: CaseSnapshot, parameters: ClusterParametersOut, polygon: shapely.Polygon | None) -> ClustersOut:
+def _cluster(
+    snapshot: CaseSnapshot, parameters: ClusterParametersOut, polygon: shapely.Polygon | None
+) -> ClustersOut:
     """The part that only computes: it runs in a thread, so that a large case holds up no other request."""
-    placed = scene.placed
+    placed = snapshot.placed
     wanted = placed.located if parameters.state == "all" else placed.located & (placed.state == _SEIZABLE)
-    considered = _inside(scene, np.flatnonzero(wanted), polygon)
-    found = clusters_of(scene, considered, radius_m=parameters.radius_m, min_assets=parameters.min_assets)
+    considered = _inside(snapshot, np.flatnonzero(wanted), polygon)
+    found = clusters_of(snapshot, considered, radius_m=parameters.radius_m, min_assets=parameters.min_assets)
     listed = [c for c in found if parameters.court is None or _under(c, parameters.court)]
-    return clusters_out(scene, listed, parameters, len(considered))
+    return clusters_out(snapshot, listed, parameters, len(considered))
 
 
-def _inside(scene: CaseSnapshot, rows: IntArray, polygon: shapely.Polygon | None) -> IntArray:
+def _inside(snapshot: CaseSnapshot, rows: IntArray, polygon: shapely.Polygon | None) -> IntArray:
     """Return which of the located assets a polygon covers."""
     if polygon is None:
         return rows
-    positions = [position for row in rows.tolist() if (position := scene.assets[row].position) is not None]
+    positions = [position for row in rows.tolist() if (position := snapshot.assets[row].position) is not None]
     shapely.prepare(polygon)
     covered: BoolArray = shapely.intersects_xy(polygon, [p.lon for p in positions], [p.lat for p in positions])
     return rows[covered]

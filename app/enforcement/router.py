@@ -46,7 +46,7 @@ MayConfirm = Annotated[Principal, Depends(May(Permission.CASES_CONFIRM))]
 MayWriteMeasures = Annotated[Principal, Depends(May(Permission.MEASURES_WRITE))]
 MayReadHolds = Annotated[Principal, Depends(May(Permission.HOLDS_READ))]
 MayWriteHolds = Annotated[Principal, Depends(May(Permission.HOLDS_WRITE))]
-CasesInSight = Annotated[Visibility, Depends(VisibilityFor(Permission.CASES_READ))]
+CaseVisibility = Annotated[Visibility, Depends(VisibilityFor(Permission.CASES_READ))]
 router.include_router(lending)
 
 
@@ -67,7 +67,7 @@ async def create_case(body: CaseIn, principal: MayRecordCases, session: WriteSes
 
 @router.get("/cases", summary="List the cases in sight")
 async def list_cases(
-    visibility: CasesInSight,
+    visibility: CaseVisibility,
     session: ReadSession,
     context: InContext,
     case_number: Annotated[CaseNumberText | None, Query()] = None,
@@ -93,7 +93,7 @@ async def list_cases(
 
 
 @router.get("/cases/{case_id}", summary="Read a case")
-async def read_case(case_id: Key, visibility: CasesInSight, session: ReadSession, context: InContext) -> CaseOut:
+async def read_case(case_id: Key, visibility: CaseVisibility, session: ReadSession, context: InContext) -> CaseOut:
     """A case as it stands."""
     return await service.visible_case(session, visibility, case_id, context.clock.now())
 
@@ -131,7 +131,7 @@ async def confirm_assets(
 @router.get("/cases/{case_id}/assets", summary="List the assets of a case")
 async def list_case_assets(
     case_id: Key,
-    visibility: CasesInSight,
+    visibility: CaseVisibility,
     session: ReadSession,
     context: InContext,
     limit: Limit = 100,
@@ -167,7 +167,7 @@ async def create_measures(
 @router.get("/cases/{case_id}/measures", summary="List the measures of a case")
 async def list_measures(
     case_id: Key,
-    visibility: CasesInSight,
+    visibility: CaseVisibility,
     session: ReadSession,
     context: InContext,
     asset_id: Annotated[Key | None, Query(description="Only on this asset.")] = None,
@@ -199,7 +199,7 @@ async def change_measure(
 @router.get("/assets/{asset_id}/seizures", summary="By which courts is this asset seized?")
 async def list_seizures(
     asset_id: Key,
-    visibility: CasesInSight,
+    visibility: CaseVisibility,
     session: ReadSession,
     context: InContext,
     limit: Limit = 100,

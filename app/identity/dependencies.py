@@ -46,12 +46,14 @@ async def key_holder(request: Request, key: str | None) -> Principal:
         TooManyRequests: Too many keys from this address were refused.
     """
     services = identity_services(request)
-    return await services.guard.ask(request, key, lambda: services.keyring.principal(key))
+    return await services.auth_throttle.ask(request, key, lambda: services.credential_cache.principal(key))
 
 
 async def _signed_in(request: Request, token: str) -> ActiveSession:
     services = identity_services(request)
-    signed_in = await services.guard.ask(request, token, lambda: services.keyring.signed_in(token), SessionUnknown)
+    signed_in = await services.auth_throttle.ask(
+        request, token, lambda: services.credential_cache.signed_in(token), SessionUnknown
+    )
     request.state.principal = signed_in.principal
     must_be_ours(request, token)
     return signed_in

@@ -45,8 +45,8 @@ class PositionRead:
         async def session(
             request: Request, seen: Annotated[Visibility, Depends(visibility)], context: InContext
         ) -> AsyncIterator[AsyncSession]:
-            sight = row_security_of(seen.principal, context.clock.now(), seen.case_id)
-            async with context.database.reading(sight) as opened:
+            row_security = row_security_of(seen.principal, context.clock.now(), seen.case_id)
+            async with context.database.reading(row_security) as opened:
                 yield opened
             if not notes_of(opened):
                 msg = f"positions were read and nothing was noted for the trail: {request.url.path}"
@@ -93,17 +93,17 @@ _OPTIONAL: Final = PositionRead(_case_if_named)
 _IN_PATH: Final = PositionRead(_case_of_path)
 _IN_QUERY: Final = PositionRead(_case_of_query)
 
-PositionSight = Annotated[Visibility, Depends(_OPTIONAL.visibility)]
+PositionVisibility = Annotated[Visibility, Depends(_OPTIONAL.visibility)]
 """The visibility that a read of positions takes, with the case of ``?case=``; lessors name none."""
 PositionSession = Annotated[AsyncSession, Depends(_OPTIONAL.session, scope="function")]
 """See ``PositionRead.session``."""
 
-CasePositionSight = Annotated[Visibility, Depends(_IN_PATH.visibility)]
+CasePositionVisibility = Annotated[Visibility, Depends(_IN_PATH.visibility)]
 """The same where the path names the case."""
 CasePositionSession = Annotated[AsyncSession, Depends(_IN_PATH.session, scope="function")]
 """The same where the path names the case."""
 
-NamedCaseSight = Annotated[Visibility, Depends(_IN_QUERY.visibility)]
+NamedCaseVisibility = Annotated[Visibility, Depends(_IN_QUERY.visibility)]
 """The same where every principal must name the case in the query."""
 NamedCaseSession = Annotated[AsyncSession, Depends(_IN_QUERY.session, scope="function")]
 """The same where every principal must name the case in the query."""

@@ -20,8 +20,8 @@ class IdentityServices(CoreServices):
         oidc: None where the settings name no OpenID provider.
     """
 
-    keyring: CredentialCache
-    guard: AuthThrottle
+    credential_cache: CredentialCache
+    auth_throttle: AuthThrottle
     trail: TrailWriter
     sign_in: SignInService
     oidc: OidcProvider | None

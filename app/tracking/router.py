@@ -8,7 +8,7 @@ from fastapi.responses import JSONResponse, Response
 
 from app.core.web.parameters import InContext, Moment
 from app.core.web.schema_types import Duration, Key
-from app.identity.position_reads import PositionSession, PositionSight
+from app.identity.position_reads import PositionSession, PositionVisibility
 from app.jurisdictions.service import InLayer
 from app.tracking import service
 from app.tracking.geojson import position_feature, track_collection
@@ -33,7 +33,7 @@ def _geojson(body: GeoJson) -> Response:
 )
 async def get_position(
     asset_id: Key,
-    visibility: PositionSight,
+    visibility: PositionVisibility,
     layer: InLayer,
     session: PositionSession,
     context: InContext,
@@ -54,7 +54,7 @@ async def get_position(
 )
 async def get_track(
     asset_id: Key,
-    visibility: PositionSight,
+    visibility: PositionVisibility,
     session: PositionSession,
     context: InContext,
     from_: Annotated[Moment, Query(alias="from", description="First moment, with offset.")],

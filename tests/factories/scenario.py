@@ -131,7 +131,7 @@ class Scenario:
 
 def forget_keys(application: FastAPI) -> None:
     """Let an application forget the keys that it checked a moment ago; how soon it does so itself is tested apart."""
-    services(application).keyring.forget()
+    services(application).credential_cache.forget()
 
 
 @contextmanager

@@ -134,28 +134,28 @@ class Database:
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
 
     @asynccontextmanager
-    async def reading(self, sight: RowSecurity) -> AsyncIterator[AsyncSession]:
+    async def reading(self, row_security: RowSecurity) -> AsyncIterator[AsyncSession]:
         """Open a transaction that can only read, with one snapshot for all its statements.
 
         Args:
-            sight: As whom it looks.
+            row_security: As whom it looks.
         """
         async with self._sessions() as session, session.begin():
             await session.connection(
                 execution_options={"postgresql_readonly": True, "isolation_level": "REPEATABLE READ"}
             )
-            await apply_row_security(session, sight)
+            await apply_row_security(session, row_security)
             yield session
 
     @asynccontextmanager
-    async def writing(self, sight: RowSecurity) -> AsyncIterator[AsyncSession]:
+    async def writing(self, row_security: RowSecurity) -> AsyncIterator[AsyncSession]:
         """Open a transaction that is committed at the end of the block, or rolled back on any error.
 
         Args:
-            sight: As whom it looks.
+            row_security: As whom it looks.
         """
         async with self._sessions() as session, session.begin():
-            await apply_row_security(session, sight)
+            await apply_row_security(session, row_security)
             yield session
 
     @asynccontextmanager
@@ -191,11 +191,11 @@ _SET: Final = text("""
 _ROLE: Final = "leasetrace.role"
 
 
-async def apply_row_security(session: AsyncSession, sight: RowSecurity) -> None:
+async def apply_row_security(session: AsyncSession, row_security: RowSecurity) -> None:
     """Say as whom a session looks, until its transaction ends; one statement."""
-    told = sight.settings()
+    told = row_security.settings()
     await session.execute(_SET, {"names": list(told), "values": list(told.values())})
-    session.info[_ROLE] = sight.role
+    session.info[_ROLE] = row_security.role
 
 
 async def _take_role(session: AsyncSession, role: str) -> None:

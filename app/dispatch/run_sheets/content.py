@@ -117,7 +117,7 @@ class RunSheet:
 
 
 def compose(
-    scene: CaseSnapshot,
+    snapshot: CaseSnapshot,
     makes: Mapping[int, str],
     inside: Inside,
     stamp: Stamp,
@@ -128,7 +128,7 @@ def compose(
     """Lay the assets of an assignment out.
 
     Args:
-        scene: The case as whoever made the share sees it now; what is withheld from that one is left out.
+        snapshot: The case as whoever made the share sees it now; what is withheld from that one is left out.
         makes: Make and model by asset, where known.
         inside: Where GCJ-02 is shifted, for the links.
         stamp: Whoever made the share, and the moment of opening.
@@ -136,21 +136,21 @@ def compose(
         window: The assignment's first and last moment.
     """
     rows = sorted(
-        (r for r in range(len(scene.assets)) if not scene.assets[r].withheld), key=lambda r: _place(scene, r)
+        (r for r in range(len(snapshot.assets)) if not snapshot.assets[r].withheld), key=lambda r: _place(snapshot, r)
     )
-    links = _links(scene, rows, inside)
-    entries = tuple(_entry(scene, row, number, makes, links[row]) for number, row in enumerate(rows, start=1))
+    links = _links(snapshot, rows, inside)
+    entries = tuple(_entry(snapshot, row, number, makes, links[row]) for number, row in enumerate(rows, start=1))
     return RunSheet(
-        _heading(scene, stamp, recipient, window, entries),
+        _heading(snapshot, stamp, recipient, window, entries),
         entries,
         NOTES,
-        tuple(scene.assets[row].asset_id for row in rows),
+        tuple(snapshot.assets[row].asset_id for row in rows),
     )
 
 
-def _place(scene: CaseSnapshot, row: int) -> tuple[object, ...]:
+def _place(snapshot: CaseSnapshot, row: int) -> tuple[object, ...]:
     """Order by court, then county, then squares of about a kilometre from the north: a yard stays together."""
-    asset, territory = scene.assets[row], _territory(scene, row)
+    asset, territory = snapshot.assets[row], _territory(snapshot, row)
     at = asset.position
     if at is None:
         return (2, "", 0, 0, 0, 0, 0, asset.asset_id)
@@ -160,13 +160,15 @@ def _place(scene: CaseSnapshot, row: int) -> tuple[object, ...]:
     return (0 if territory else 1, court, county, *square, -at.lat, at.lon, asset.asset_id)
 
 
-def _territory(scene: CaseSnapshot, row: int) -> TerritoryInfo | None:
-    number = int(scene.placed.territory_id[row])
-    return None if number == NOWHERE else scene.territories[number]
+def _territory(snapshot: CaseSnapshot, row: int) -> TerritoryInfo | None:
+    number = int(snapshot.placed.territory_id[row])
+    return None if number == NOWHERE else snapshot.territories[number]
 
 
-def _entry(scene: CaseSnapshot, row: int, number: int, makes: Mapping[int, str], links: tuple[MapLink, ...]) -> Entry:
-    asset, seizability = scene.assets[row], scene.seizability[row]
+def _entry(
+    snapshot: CaseSnapshot, row: int, number: int, makes: Mapping[int, str], links: tuple[MapLink, ...]
+) -> Entry:
+    asset, seizability = snapshot.assets[row], snapshot.seizability[row]
     names = (
         asset.plate_no or "",
         f"VIN …{asset.vin[-VIN_TAIL:]}" if asset.vin else "",
@@ -178,16 +180,16 @@ def _entry(scene: CaseSnapshot, row: int, number: int, makes: Mapping[int, str],
     cells = (
         (str(number),),
         tuple(name for name in names if name),
-        _where(scene, row),
-        _when(scene, row),
-        _how_sure(scene, row),
+        _where(snapshot, row),
+        _when(snapshot, row),
+        _how_sure(snapshot, row),
         (_STATE_WORDS[seizability.state], *reasons),
     )
     return Entry(seizability.state, cells, links)
 
 
-def _where(scene: CaseSnapshot, row: int) -> tuple[str, ...]:
-    position, territory = scene.assets[row].position, _territory(scene, row)
+def _where(snapshot: CaseSnapshot, row: int) -> tuple[str, ...]:
+    position, territory = snapshot.assets[row].position, _territory(snapshot, row)
     if position is None:
         return ("—",)
     spot = f"{position.lat:.5f}, {position.lon:.5f} (WGS-84 纬度,经度 lat, lon)"
@@ -199,23 +201,23 @@ def _where(scene: CaseSnapshot, row: int) -> tuple[str, ...]:
     return (told, " ".join(names), spot)
 
 
-def _when(scene: CaseSnapshot, row: int) -> tuple[str, ...]:
-    presence = _PRESENCE_WORDS[PRESENCES[scene.placed.presence[row]]]
-    position = scene.assets[row].position
+def _when(snapshot: CaseSnapshot, row: int) -> tuple[str, ...]:
+    presence = _PRESENCE_WORDS[PRESENCES[snapshot.placed.presence[row]]]
+    position = snapshot.assets[row].position
     if position is None:
         return (presence,)
-    return (shanghai(position.fixed_at), age(scene.moment.as_of - position.fixed_at), presence)
+    return (shanghai(position.fixed_at), age(snapshot.moment.as_of - position.fixed_at), presence)
 
 
-def _how_sure(scene: CaseSnapshot, row: int) -> tuple[str, ...]:
-    position = scene.assets[row].position
+def _how_sure(snapshot: CaseSnapshot, row: int) -> tuple[str, ...]:
+    position = snapshot.assets[row].position
     if position is None:
         return ("—",)
-    confidence = int(scene.placed.confidence[row])
+    confidence = int(snapshot.placed.confidence[row])
     words = () if confidence == NOWHERE else (_CONFIDENCE_WORDS[CONFIDENCES[confidence]],)
     doubts = doubt_names(position.doubts)
     told = (f"疑点 doubts: {', '.join(doubts)}",) if doubts else ()
-    return (*words, *scene.placed.reasons[row], *told) or ("—",)
+    return (*words, *snapshot.placed.reasons[row], *told) or ("—",)
 
 
 def age(since: timedelta) -> str:
@@ -234,9 +236,9 @@ def shanghai(at: datetime) -> str:
     return in_shanghai(at).strftime("%Y-%m-%d %H:%M")
 
 
-def _links(scene: CaseSnapshot, rows: Sequence[int], inside: Inside) -> dict[int, tuple[MapLink, ...]]:
+def _links(snapshot: CaseSnapshot, rows: Sequence[int], inside: Inside) -> dict[int, tuple[MapLink, ...]]:
     """Return the links of each row; map applications take GCJ-02, and are told a number, not a plate."""
-    there = [(number, row, p) for number, row in enumerate(rows, start=1) if (p := scene.assets[row].position)]
+    there = [(number, row, p) for number, row in enumerate(rows, start=1) if (p := snapshot.assets[row].position)]
     links: dict[int, tuple[MapLink, ...]] = dict.fromkeys(rows, ())
     if there:
         lon, lat = (np.array([getattr(p, name) for _, _, p in there]) for name in ("lon", "lat"))
@@ -268,12 +270,12 @@ def map_links(lon: float, lat: float, name: str) -> tuple[MapLink, ...]:
 
 
 def _heading(
-    scene: CaseSnapshot, stamp: Stamp, recipient: str, window: tuple[datetime, datetime], entries: Sequence[Entry]
+    snapshot: CaseSnapshot, stamp: Stamp, recipient: str, window: tuple[datetime, datetime], entries: Sequence[Entry]
 ) -> tuple[tuple[str, Cell], ...]:
     by_state = ", ".join(
         f"{words} {sum(entry.state is state for entry in entries)}" for state, words in _STATE_WORDS.items()
     )
-    received = scene.moment.data_as_of
+    received = snapshot.moment.data_as_of
     labels = {
         "查询人 Asked by": "分享人 Shared by",
         "导出时间": "打开时间",
@@ -286,12 +288,12 @@ def _heading(
             label = label.replace(before, after)  # noqa: PLW2901 the same line, in the words of an opening
         lines.append((label, value))
     return (
-        ("案号 Case number", scene.case_number),
-        ("执行法院 Enforcing court", f"{scene.court.name} ({scene.court.code})"),
+        ("案号 Case number", snapshot.case_number),
+        ("执行法院 Enforcing court", f"{snapshot.court.name} ({snapshot.court.code})"),
         ("接收人 For", recipient),
         *lines,
         ("任务期限 Assignment (Asia/Shanghai)", f"{shanghai(window[0])} – {shanghai(window[1])}"),
-        ("截至 As of (Asia/Shanghai)", shanghai(scene.moment.as_of)),
+        ("截至 As of (Asia/Shanghai)", shanghai(snapshot.moment.as_of)),
         ("数据收至 Data received until (Asia/Shanghai)", shanghai(received) if received else "—"),
         ("租赁物 Assets", f"{len(entries)} ({by_state})"),
     )

@@ -101,10 +101,10 @@ async def open_sheet(context: Context, found: OpenShare, layer: ActiveLayer, req
     try:
         async with context.database.writing(row_security_of(maker, now, share_.case_id)) as session:
             assignment, _ = await assignment_in_force(session, visibility, share_.assignment_id, now)
-            scene = await snapshot_of(session, visibility, share_.case_id, context, layer)
+            snapshot = await snapshot_of(session, visibility, share_.case_id, context, layer)
             sheet = compose(
-                scene,
-                await makes_of(session, [asset.asset_id for asset in scene.assets]),
+                snapshot,
+                await makes_of(session, [asset.asset_id for asset in snapshot.assets]),
                 layer.inside,
                 stamp := await stamp_of(session, maker, context.clock),
                 recipient=share_.recipient,

@@ -47,7 +47,7 @@ class Cluster:
 
 
 def clusters_of(
-    scene: CaseSnapshot, considered: IntArray, *, radius_m: float, min_assets: int
+    snapshot: CaseSnapshot, considered: IntArray, *, radius_m: float, min_assets: int
 ) -> tuple[Cluster, ...]:
     """Cluster assets within the territories that they are in.
 
@@ -55,7 +55,7 @@ def clusters_of(
     what stands on both sides of it, and ``touches`` says so.
 
     Args:
-        scene: The case.
+        snapshot: The case.
         considered: The places in ``scene.assets`` of the located assets to cluster, ascending.
         radius_m: Great-circle metres.
         min_assets: How many assets, the asset itself counted, within the radius make it a core.
@@ -63,23 +63,23 @@ def clusters_of(
     Returns:
         Most members first, then most value.
     """
-    lon_e7, lat_e7 = _coordinates(scene, considered)
-    asset_id = np.array([scene.assets[row].asset_id for row in considered.tolist()], dtype=np.int64)
-    points = Points(lon_e7 / E7, lat_e7 / E7, scene.placed.territory_id[considered], asset_id)
+    lon_e7, lat_e7 = _coordinates(snapshot, considered)
+    asset_id = np.array([snapshot.assets[row].asset_id for row in considered.tolist()], dtype=np.int64)
+    points = Points(lon_e7 / E7, lat_e7 / E7, snapshot.placed.territory_id[considered], asset_id)
     clustering = dbscan(points, radius_m=radius_m, min_assets=min_assets)
     label = clustering.label
     order = np.argsort(label, kind="stable")
     ends = np.searchsorted(label[order], np.arange(clustering.count + 1))
     members = [order[start:end] for start, end in pairwise(ends.tolist())]
     ids = [cluster_id(radius_m, min_assets, asset_id[rows].tolist()) for rows in members]
-    territories = [scene.territories[int(points.group[rows[0]])] for rows in members]
+    territories = [snapshot.territories[int(points.group[rows[0]])] for rows in members]
     touches: list[list[Neighbour]] = [[] for _ in members]
     for one, other in touching(points, label, radius_m=radius_m).tolist():
         touches[one].append(Neighbour(ids[other], territories[other]))
         touches[other].append(Neighbour(ids[one], territories[one]))
-    group = np.full(len(scene.assets), NOISE, dtype=np.int64)
+    group = np.full(len(snapshot.assets), NOISE, dtype=np.int64)
     group[considered] = label
-    tallies = tally_groups(scene.placed, group, len(members))
+    tallies = tally_groups(snapshot.placed, group, len(members))
     found = [
         Cluster(
             cluster_id=ids[number],
@@ -95,9 +95,9 @@ def clusters_of(
     return tuple(sorted(found, key=lambda c: (-c.tally.n_assets, -c.tally.value_yuan, c.cluster_id)))
 
 
-def _coordinates(scene: CaseSnapshot, rows: IntArray) -> tuple[IntArray, IntArray]:
+def _coordinates(snapshot: CaseSnapshot, rows: IntArray) -> tuple[IntArray, IntArray]:
     """Return longitudes and latitudes of located assets, WGS-84 degrees times 1e7."""
-    positions = [position for row in rows.tolist() if (position := scene.assets[row].position) is not None]
+    positions = [position for row in rows.tolist() if (position := snapshot.assets[row].position) is not None]
     lon_e7 = np.array([position.lon_e7 for position in positions], dtype=np.int64)
     lat_e7 = np.array([position.lat_e7 for position in positions], dtype=np.int64)
     return lon_e7, lat_e7

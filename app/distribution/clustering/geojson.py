@@ -28,44 +28,44 @@ _SOURCE_NAMES: Final = {int(source): source.name.lower() for source in Source}
 
 
 def clusters_out(
-    scene: CaseSnapshot, clusters: Sequence[Cluster], parameters: ClusterParametersOut, considered: int
+    snapshot: CaseSnapshot, clusters: Sequence[Cluster], parameters: ClusterParametersOut, considered: int
 ) -> ClustersOut:
     """Return clusters of a case as they are sent.
 
     Args:
-        scene: The case and its moment.
+        snapshot: The case and its moment.
         clusters: Those to be sent, in order.
         parameters: What was asked.
         considered: Located assets that passed the filters.
     """
     return ClustersOut(
         type="FeatureCollection",
-        features=[_feature(cluster, scene) for cluster in clusters],
-        case=CaseRef.of(scene),
-        as_of=scene.moment.as_of,
-        data_as_of=scene.moment.data_as_of,
-        computed_at=scene.moment.computed_at,
+        features=[_feature(cluster, snapshot) for cluster in clusters],
+        case=CaseRef.of(snapshot),
+        as_of=snapshot.moment.as_of,
+        data_as_of=snapshot.moment.data_as_of,
+        computed_at=snapshot.moment.computed_at,
         parameters=parameters,
-        layer=LayerOut.model_validate(scene.layer),
+        layer=LayerOut.model_validate(snapshot.layer),
         considered=considered,
         clustered=sum(cluster.tally.n_assets for cluster in clusters),
     )
 
 
-def _feature(cluster: Cluster, scene: CaseSnapshot) -> ClusterFeatureOut:
+def _feature(cluster: Cluster, snapshot: CaseSnapshot) -> ClusterFeatureOut:
     geometry: PolygonGeometryOut | PointGeometryOut
     if cluster.hull is None:
         geometry = PointGeometryOut(type="Point", coordinates=cluster.centroid)
     else:
         geometry = PolygonGeometryOut(type="Polygon", coordinates=[list(cluster.hull)])
     return ClusterFeatureOut(
-        type="Feature", id=cluster.cluster_id, geometry=geometry, properties=_properties(cluster, scene)
+        type="Feature", id=cluster.cluster_id, geometry=geometry, properties=_properties(cluster, snapshot)
     )
 
 
-def _properties(cluster: Cluster, scene: CaseSnapshot) -> ClusterPropertiesOut:
+def _properties(cluster: Cluster, snapshot: CaseSnapshot) -> ClusterPropertiesOut:
     territory, tally = cluster.territory, cluster.tally
-    members = [_member(row, scene) for row in cluster.members]
+    members = [_member(row, snapshot) for row in cluster.members]
     return ClusterPropertiesOut(
         court=_court(territory.basic),
         basis=territory.basis,
@@ -74,7 +74,7 @@ def _properties(cluster: Cluster, scene: CaseSnapshot) -> ClusterPropertiesOut:
         county=county_of(territory),
         prefecture=prefecture_of(territory),
         province=province_of(territory),
-        cross_province=territory.province_adcode != scene.court.province_adcode,
+        cross_province=territory.province_adcode != snapshot.court.province_adcode,
         centroid=cluster.centroid,
         n=tally.n_assets,
         kinds=dict(Counter(member.kind for member in members).most_common()),
@@ -99,8 +99,8 @@ def _touch(neighbour: Neighbour) -> TouchOut:
     return TouchOut(cluster_id=neighbour.cluster_id, court=_court(territory.basic), county=county_of(territory))
 
 
-def _member(row: int, scene: CaseSnapshot) -> MemberOut:
-    asset, placed = scene.assets[row], scene.placed
+def _member(row: int, snapshot: CaseSnapshot) -> MemberOut:
+    asset, placed = snapshot.assets[row], snapshot.placed
     position = asset.position
     assert position is not None  # noqa: S101 only located assets are clustered
     return MemberOut(
@@ -110,10 +110,10 @@ def _member(row: int, scene: CaseSnapshot) -> MemberOut:
         vin=asset.vin,
         serial_no=asset.serial_no,
         value_yuan=None if asset.value_fen is None else asset.value_fen / 100,
-        state=scene.seizability[row].state,
+        state=snapshot.seizability[row].state,
         point=(position.lon, position.lat),
         fixed_at=position.fixed_at,
-        age_s=max(0, int((scene.moment.as_of - position.fixed_at).total_seconds())),
+        age_s=max(0, int((snapshot.moment.as_of - position.fixed_at).total_seconds())),
         fresh=bool(placed.presence[row] == _FRESH),
         source=_SOURCE_NAMES[position.source],
         near_border=bool(placed.near_border[row]),

@@ -74,43 +74,43 @@ def compose(answer: DistributionOut, stamp: Stamp) -> ExportTable:
     return ExportTable(_heading(answer, stamp), _COLUMNS, tuple(rows), tuple(answer.notes), stamp)
 
 
-def to_csv(letter: ExportTable) -> bytes:
+def to_csv(export_table: ExportTable) -> bytes:
     """Write the letter as CSV, with the byte order mark by which Excel knows UTF-8."""
-    return rows_to_csv(letter.lines(), letter.digest)
+    return rows_to_csv(export_table.lines(), export_table.digest)
 
 
-def to_xlsx(letter: ExportTable) -> bytes:
+def to_xlsx(export_table: ExportTable) -> bytes:
     """Write the letter as a workbook of one sheet, ready to print on landscape paper."""
     out = io.BytesIO()
     book = xlsxwriter.Workbook(out, {"in_memory": True})
-    stamp = letter.stamp
+    stamp = export_table.stamp
     made_at = stamp.at.astimezone(UTC).replace(tzinfo=None)
     book.set_properties({"title": "LeaseTrace", "author": stamp.asked_by, "created": made_at})
     book.set_custom_property("Export", stamp.export_id)
-    book.set_custom_property("Digest", letter.digest)
+    book.set_custom_property("Digest", export_table.digest)
     sheet = book.add_worksheet("分布 Distribution")
     bold, wrapped = book.add_format({"bold": True}), book.add_format({"bold": True, "text_wrap": True, "border": 1})
-    formats = [book.add_format({"num_format": column.number_format}) for column in letter.columns]
-    for line, (label, value) in enumerate(letter.heading):
+    formats = [book.add_format({"num_format": column.number_format}) for column in export_table.columns]
+    for line, (label, value) in enumerate(export_table.heading):
         sheet.write_string(line, 0, label, bold)
         _write(sheet, line, 1, value, None)
-    top = len(letter.heading) + 1
-    for place, column in enumerate(letter.columns):
+    top = len(export_table.heading) + 1
+    for place, column in enumerate(export_table.columns):
         sheet.set_column(place, place, column.width)
         sheet.write_string(top, place, column.head, wrapped)
-    for line, row in enumerate(letter.rows, start=top + 1):
+    for line, row in enumerate(export_table.rows, start=top + 1):
         for place, cell in enumerate(row):
             _write(sheet, line, place, cell, formats[place])
-    below = top + len(letter.rows) + 2
-    for line, note in enumerate(letter.notes, start=below):
+    below = top + len(export_table.rows) + 2
+    for line, note in enumerate(export_table.notes, start=below):
         sheet.write_string(line, 0, note)
-    sheet.write_string(below + len(letter.notes) + 1, 0, DIGEST_LABEL, bold)
-    sheet.write_string(below + len(letter.notes) + 1, 1, letter.digest)
+    sheet.write_string(below + len(export_table.notes) + 1, 0, DIGEST_LABEL, bold)
+    sheet.write_string(below + len(export_table.notes) + 1, 1, export_table.digest)
     sheet.repeat_rows(top)
     sheet.set_landscape()
     sheet.set_paper(9)  # A4
     sheet.fit_to_pages(1, 0)
-    sheet.set_footer(f"&L{stamp.export_id}&C&P / &N&R{letter.digest[:23]}…")
+    sheet.set_footer(f"&L{stamp.export_id}&C&P / &N&R{export_table.digest[:23]}…")
     book.close()
     return out.getvalue()
 

@@ -74,28 +74,28 @@ class Area(NamedTuple):
         return self.court.code if self.court else str(self.division.adcode) if self.division else ""
 
 
-def distribute(scene: CaseSnapshot, level: RollUpLevel) -> DistributionOut:
+def distribute(snapshot: CaseSnapshot, level: RollUpLevel) -> DistributionOut:
     """Roll the assets of a case up to courts or divisions."""
-    placed, moment = scene.placed, scene.moment
-    rows = _rows(scene, level)
-    courts = rows if level.of_courts else _rows(scene, RollUpLevel.BASIC)
-    high = rows if level is RollUpLevel.HIGH else _rows(scene, RollUpLevel.HIGH)
+    placed, moment = snapshot.placed, snapshot.moment
+    rows = _rows(snapshot, level)
+    courts = rows if level.of_courts else _rows(snapshot, RollUpLevel.BASIC)
+    high = rows if level is RollUpLevel.HIGH else _rows(snapshot, RollUpLevel.HIGH)
     by_value = min(courts, key=lambda r: (-r.value_yuan, -r.n_assets, _key(r)), default=None)
     located = tally_groups(placed, np.where(placed.located, 0, NOWHERE), 1)[0]
     by_presence = dict(zip(PRESENCES, tally_groups(placed, placed.presence, len(PRESENCES)), strict=True))
     return DistributionOut(
-        case=CaseRef.of(scene),
+        case=CaseRef.of(snapshot),
         as_of=moment.as_of,
         data_as_of=moment.data_as_of,
         computed_at=moment.computed_at,
         parameters=ParametersOut(
             level=level,
-            fresh_within=scene.fresh_within,
+            fresh_within=snapshot.fresh_within,
             as_of=moment.as_of if moment.past else None,
-            near_border_m=scene.near_border_m,
+            near_border_m=snapshot.near_border_m,
         ),
-        layer=LayerOut.model_validate(scene.layer),
-        totals=_totals(scene, by_presence, located),
+        layer=LayerOut.model_validate(snapshot.layer),
+        totals=_totals(snapshot, by_presence, located),
         rows=rows,
         unplaced=[
             UnplacedOut(presence="outside", **_counts(by_presence[Presence.OUTSIDE])),
@@ -119,14 +119,14 @@ def distribute(scene: CaseSnapshot, level: RollUpLevel) -> DistributionOut:
             for row in high
             if row.cross_province
         ],
-        reasons=_count_reasons(scene.seizability),
+        reasons=_count_reasons(snapshot.seizability),
         notes=list(NOTES),
     )
 
 
-def _rows(scene: CaseSnapshot, level: RollUpLevel) -> list[DistributionRowOut]:
+def _rows(snapshot: CaseSnapshot, level: RollUpLevel) -> list[DistributionRowOut]:
     """Group the located assets: first by territory, then territories by area; most assets first."""
-    ids, of_asset = np.unique(scene.placed.territory_id, return_inverse=True)
+    ids, of_asset = np.unique(snapshot.placed.territory_id, return_inverse=True)
     number_of: dict[str, int] = {}
     areas: list[tuple[Area, list[TerritoryInfo]]] = []
     number = []
@@ -134,7 +134,7 @@ def _rows(scene: CaseSnapshot, level: RollUpLevel) -> list[DistributionRowOut]:
         if territory_id == NOWHERE:
             number.append(NOWHERE)
             continue
-        territory = scene.territories[territory_id]
+        territory = snapshot.territories[territory_id]
         area = _AREA_OF[level](territory)
         at = number_of.setdefault(area.key, len(areas))
         if at == len(areas):
@@ -142,14 +142,14 @@ def _rows(scene: CaseSnapshot, level: RollUpLevel) -> list[DistributionRowOut]:
         areas[at][1].append(territory)
         number.append(at)
     group = np.array(number, dtype=np.int64)[of_asset]
-    tallies = tally_groups(scene.placed, group, len(areas))
+    tallies = tally_groups(snapshot.placed, group, len(areas))
     rows = [
         DistributionRowOut(
             court=None if area.court is None else CourtRef.of(area.court),
             division=area.division,
             no_court_reason=area.no_court_reason,
             province=area.province,
-            cross_province=area.province.adcode != scene.court.province_adcode,
+            cross_province=area.province.adcode != snapshot.court.province_adcode,
             verified=all(t.verified for t in territories),
             caveats=list(dict.fromkeys(t.caveat for t in territories if t.caveat)),
             **_counts(tally),
@@ -168,8 +168,8 @@ def _counts(tally: TallyOut) -> dict[str, Any]:
     return dict(zip(_COUNTS, _counts_of(tally), strict=True))
 
 
-def _totals(scene: CaseSnapshot, by_presence: dict[Presence, TallyOut], located: TallyOut) -> TotalsOut:
-    placed = scene.placed
+def _totals(snapshot: CaseSnapshot, by_presence: dict[Presence, TallyOut], located: TallyOut) -> TotalsOut:
+    placed = snapshot.placed
     totals = tally_all(placed)
     seizable = tally_groups(placed, placed.state, len(STATES))[STATES.index(State.SEIZABLE)]
     return TotalsOut(

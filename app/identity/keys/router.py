@@ -51,7 +51,7 @@ async def rotate_key(
     overlap = keys.OVERLAP if body.overlap is None else body.overlap
     async with as_service(session):
         made = await keys.rotate_key(session, principal, prefix, overlap, context.clock)
-    identity_services(request).keyring.forget_after(session, principal_id=made.principal_id)
+    identity_services(request).credential_cache.forget_after(session, principal_id=made.principal_id)
     return made
 
 
@@ -62,4 +62,4 @@ async def revoke_key(
     """End a key at once, everywhere."""
     async with as_service(session):
         holder_id = await keys.revoke_key(session, principal, prefix, context.clock)
-    identity_services(request).keyring.forget_after(session, principal_id=holder_id)
+    identity_services(request).credential_cache.forget_after(session, principal_id=holder_id)

@@ -107,7 +107,7 @@ async def rotate_key(
         Conflict: The old one is not in force any more, or was rotated already.
         NotPermitted: The new one would open more than the principal's own key, or is not a lessor's.
     """
-    old, holder = await _in_sight(session, principal, prefix)
+    old, holder = await _is_visible(session, principal, prefix)
     now = clock.now()
     if old.revoked_at is not None or (old.expires_at is not None and old.expires_at <= now):
         raise Conflict("This key is not in force any more; make a new one.")
@@ -140,7 +140,7 @@ async def revoke_key(session: AsyncSession, principal: Principal, prefix: str, c
     Raises:
         NotFound: Out of sight.
     """
-    key, holder = await _in_sight(session, principal, prefix)
+    key, holder = await _is_visible(session, principal, prefix)
     await _revoke(session, key, clock)
     return holder.principal_id
 
@@ -217,7 +217,7 @@ async def _subject_for(session: AsyncSession, principal: Principal, wanted: KeyI
     return await existing_subject(session, PrincipalKind.LESSOR, named)
 
 
-async def _in_sight(session: AsyncSession, principal: Principal, prefix: str) -> tuple[ApiKeyRow, PrincipalRow]:
+async def _is_visible(session: AsyncSession, principal: Principal, prefix: str) -> tuple[ApiKeyRow, PrincipalRow]:
     found = await queries.locked_key(session, prefix)
     own = lessor_scope(principal)
     if found is None or (

@@ -102,9 +102,11 @@ async def finish_oidc_sign_in(
     cookie = flow_cookie(state)
     sealed = None if cookie is None else request.cookies.get(cookie)
     answered = Answered(state, code, error, iss, sealed)
-    identity_services(request).guard.count_sign_in(request)
+    identity_services(request).auth_throttle.count_sign_in(request)
     arrived = await finish(provider, context, answered, request.headers.get("user-agent"))
-    request.state.principal = (await identity_services(request).keyring.signed_in(arrived.opened.token)).principal
+    request.state.principal = (
+        await identity_services(request).credential_cache.signed_in(arrived.opened.token)
+    ).principal
     answer = HTMLResponse(_TEMPLATES.get_template("signed_in.html").render(path=arrived.return_to))
     set_session_cookie(answer, request, arrived.opened.token)
     if cookie is not None:

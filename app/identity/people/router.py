@@ -77,7 +77,7 @@ async def change_person(
     async with as_service(session):
         changed = await people.change_person(session, principal, principal_id, body, context.clock)
         made = await keys_made_by(session, principal_id, context.clock.now())
-    identity_services(request).keyring.forget_after(session, principal_id=principal_id)
+    identity_services(request).credential_cache.forget_after(session, principal_id=principal_id)
     return ChangedPersonOut(**dict(changed), keys_made=made)
 
 
@@ -93,7 +93,7 @@ async def reset_password(
     """Replace somebody's password by one that is told this once; its sessions end, a lock after failures too."""
     async with as_service(session):
         await people.reset_password(session, principal, principal_id, first, context.clock)
-    identity_services(request).keyring.forget_after(session, principal_id=principal_id)
+    identity_services(request).credential_cache.forget_after(session, principal_id=principal_id)
     assert first.given is not None  # noqa: S101 the dependency makes a one-time password
     return first.given
 
@@ -105,4 +105,4 @@ async def reset_totp(
     """Forget somebody's authenticator and recovery codes; its sessions end."""
     async with as_service(session):
         await people.reset_totp(session, principal, principal_id, context.clock)
-    identity_services(request).keyring.forget_after(session, principal_id=principal_id)
+    identity_services(request).credential_cache.forget_after(session, principal_id=principal_id)

@@ -85,7 +85,7 @@ class SelfService:
             NoSecretKey: The service has no key to keep the secret with.
         """
         account = await self._account()
-        sealer = self._context.settings.sealer()
+        encryptor = self._context.settings.encryptor()
         if account.totp_sealed is not None:
             raise Conflict("You have an authenticator already; an administrator resets it.")
         if SignInStep.TOTP not in self._who.pending:
@@ -95,7 +95,7 @@ class SelfService:
         secret = totp.make_secret()
         async with self._writing() as session:
             row = await self._locked(session)
-            row.totp_pending = sealer.seal(secret, totp_bound_to(row.principal_id))
+            row.totp_pending = encryptor.seal(secret, totp_bound_to(row.principal_id))
         return TotpEnrolmentOut(otpauth_uri=totp.otpauth_uri(secret, account.login), secret=secret)
 
     async def confirm_totp(self, code: str) -> Enrolled:
@@ -111,13 +111,13 @@ class SelfService:
                 raise Conflict(
                     "Begin with POST /v1/session/totp; an authenticator in use is reset by an administrator."
                 )
-            sealer, bound_to = self._context.settings.sealer(), totp_bound_to(account.principal_id)
-            secret = sealer.open(account.totp_pending, bound_to)
+            encryptor, bound_to = self._context.settings.encryptor(), totp_bound_to(account.principal_id)
+            secret = encryptor.open(account.totp_pending, bound_to)
             step = totp.matching_step(secret, "".join(code.split()), self._context.clock.now())
             if step is None:
                 raise TotpRefused
             codes = totp.make_recovery_codes()
-            account.totp_sealed, account.totp_pending = sealer.seal(secret, bound_to), None
+            account.totp_sealed, account.totp_pending = encryptor.seal(secret, bound_to), None
             account.totp_last_step = step
             account.recovery_sha256 = [totp.recovery_digest(one) for one in codes]
             note(session, Note("totp.enrol", detail=f"principal {account.principal_id}"))

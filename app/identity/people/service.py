@@ -178,7 +178,7 @@ async def change_person(
         NotPermitted: It is one's own account, or the role is not the principal's to give.
         InvalidInput: The role is of another kind.
     """
-    account, holder = await _in_sight(session, principal, principal_id)
+    account, holder = await _is_visible(session, principal, principal_id)
     now = clock.now()
     _must_be_another(principal, principal_id)
     if change.name is not None and change.name != holder.name:
@@ -210,7 +210,7 @@ async def reset_password(
         NotFound: Out of sight.
         NotPermitted: It is one's own account.
     """
-    account, _ = await _in_sight(session, principal, principal_id)
+    account, _ = await _is_visible(session, principal, principal_id)
     _must_be_another(principal, principal_id)
     account.password_hash = password.stored
     account.must_change_password = password.given is not None
@@ -227,7 +227,7 @@ async def reset_totp(session: AsyncSession, principal: Principal, principal_id: 
         NotFound: Out of sight.
         NotPermitted: It is one's own account.
     """
-    account, _ = await _in_sight(session, principal, principal_id)
+    account, _ = await _is_visible(session, principal, principal_id)
     _must_be_another(principal, principal_id)
     account.totp_sealed = account.totp_pending = account.totp_last_step = None
     account.recovery_sha256 = []
@@ -252,7 +252,7 @@ async def subject_codes(session: AsyncSession, holders: Sequence[tuple[Role, int
     return [await queries.subject_code(session, role.kind, subject_id) or "" for role, subject_id in holders]
 
 
-async def _in_sight(session: AsyncSession, principal: Principal, principal_id: int) -> queries.Person:
+async def _is_visible(session: AsyncSession, principal: Principal, principal_id: int) -> queries.Person:
     found = await queries.locked_account(session, principal_id)
     scope = scope_of(principal)
     if found is None or Role(found[1].role) not in scope.roles:

@@ -48,11 +48,11 @@ async def sign_in(request: Request, response: Response, context: InContext, body
     """
     must_be_same_origin(request)
     given = Credentials(body.login, body.password.get_secret_value(), body.totp)
-    identity_services(request).guard.count_sign_in(request)
-    came = ClientInfo(request.headers.get("user-agent"), session_token(request))
-    opened = await identity_services(request).sign_in.open(given, came)
+    identity_services(request).auth_throttle.count_sign_in(request)
+    client_info = ClientInfo(request.headers.get("user-agent"), session_token(request))
+    opened = await identity_services(request).sign_in.open(given, client_info)
     set_session_cookie(response, request, opened.token)
-    signed_in = await identity_services(request).keyring.signed_in(opened.token)
+    signed_in = await identity_services(request).credential_cache.signed_in(opened.token)
     request.state.principal = signed_in.principal
     return _session(signed_in, opened.csrf, context)
 
@@ -78,7 +78,7 @@ async def sign_out(request: Request, response: Response, context: InContext, who
     async with writing_as(context.database, author_of(who.principal), context.clock) as session:
         await end_session(session, who.session_id, context.clock.now())
         note(session, Note("session.end", detail=f"principal {who.principal.principal_id}"))
-    identity_services(request).keyring.forget_principal(who.principal.principal_id)
+    identity_services(request).credential_cache.forget_principal(who.principal.principal_id)
     drop_session_cookie(response, request)
 
 
@@ -108,7 +108,7 @@ async def confirm_totp(
 
 
 def _renewed(request: Request, response: Response, who: ActiveSession, opened: SessionTokens) -> RenewedSessionOut:
-    identity_services(request).keyring.forget_principal(who.principal.principal_id)
+    identity_services(request).credential_cache.forget_principal(who.principal.principal_id)
     set_session_cookie(response, request, opened.token)
     return RenewedSessionOut(csrf_token=opened.csrf)
 

@@ -89,12 +89,12 @@ class SignInService:
         self._context = context
         self.passwords = passwords
 
-    async def open(self, given: Credentials, came: ClientInfo) -> SessionTokens:
+    async def open(self, given: Credentials, client_info: ClientInfo) -> SessionTokens:
         """Open a session, or refuse.
 
         Args:
             given: What somebody signs in with.
-            came: Where it comes from.
+            client_info: Where it comes from.
 
         Raises:
             SignInPaused: Too many failures for the login.
@@ -108,7 +108,7 @@ class SignInService:
             async with self._noting(begun):
                 verdict = await self.passwords.verify(begun.password_hash, given.password)
                 async with self._writing(begun) as session:
-                    outcome = await self._judge(session, begun, verdict, given, came)
+                    outcome = await self._judge(session, begun, verdict, given, client_info)
         if isinstance(outcome, AppError):  # what was counted and noted is committed all the same
             raise outcome
         return outcome
@@ -166,7 +166,7 @@ class SignInService:
         return begun
 
     async def _judge(
-        self, session: AsyncSession, begun: _Begun, verdict: Verdict, given: Credentials, came: ClientInfo
+        self, session: AsyncSession, begun: _Begun, verdict: Verdict, given: Credentials, client_info: ClientInfo
     ) -> SessionTokens | AppError:
         now = self._context.clock.now()
         person = await people_queries.locked_account(session, begun.principal_id or 0)
@@ -181,20 +181,20 @@ class SignInService:
             if not await self._is_second_factor(session, account, given.code, now):
                 note(session, Note("sign_in.failed", detail=f"{begun.words}, code"))
                 return TotpRefused()
-        return await self._let_in(session, account, begun, verdict, came)
+        return await self._let_in(session, account, begun, verdict, client_info)
 
     async def _let_in(
-        self, session: AsyncSession, account: AccountRow, begun: _Begun, verdict: Verdict, came: ClientInfo
+        self, session: AsyncSession, account: AccountRow, begun: _Begun, verdict: Verdict, client_info: ClientInfo
     ) -> SessionTokens:
         now = self._context.clock.now()
         account.last_sign_in_at = now
         if verdict.new_hash is not None:
             account.password_hash = verdict.new_hash
         await session_queries.clear_failures(session, begun.digest)
-        if came.token is not None:
-            await end_session_of(session, came.token, now)
+        if client_info.token is not None:
+            await end_session_of(session, client_info.token, now)
         opened = await open_session(
-            session, account.principal_id, self._context, SignInMethod.PASSWORD, user_agent=came.user_agent
+            session, account.principal_id, self._context, SignInMethod.PASSWORD, user_agent=client_info.user_agent
         )
         note(session, Note("sign_in.ok", detail=begun.words))
         return opened
@@ -203,7 +203,9 @@ class SignInService:
         typed = "".join(code.split())
         if not (typed.isascii() and typed.isdigit()):
             return await people_queries.spend_recovery_code(session, account.principal_id, totp.recovery_digest(code))
-        secret = self._context.settings.sealer().open(account.totp_sealed or b"", totp_bound_to(account.principal_id))
+        secret = self._context.settings.encryptor().open(
+            account.totp_sealed or b"", totp_bound_to(account.principal_id)
+        )
         step = totp.matching_step(secret, typed, now)
         return step is not None and await people_queries.spend_step(session, account.principal_id, step)
 

@@ -146,11 +146,11 @@ class _Poller:
 
     async def _secret_of(self, source: DueSource) -> str:
         """Return the secret in clear; where it is sealed with an old key, it is sealed anew with the first."""
-        sealer = self._context.settings.sealer()
-        secret = sealer.open(source.secret_sealed, bound_to(source.source_id))
-        if sealer.is_outdated(source.secret_sealed):
+        encryptor = self._context.settings.encryptor()
+        secret = encryptor.open(source.secret_sealed, bound_to(source.source_id))
+        if encryptor.is_outdated(source.secret_sealed):
             async with self._context.database.writing(SERVICE) as session:
-                await aemp_service.reseal(session, source, sealer.seal(secret, bound_to(source.source_id)))
+                await aemp_service.reseal(session, source, encryptor.seal(secret, bound_to(source.source_id)))
         return secret
 
     async def _hand_on(self, source: DueSource, fetched: FetchedPage) -> tuple[int, int]:

@@ -36,7 +36,7 @@ async def create_source(
             signing in needs is missing.
         Conflict: The lessor has a source of this name, or too many of them.
     """
-    sealer = settings.sealer()
+    encryptor = settings.encryptor()
     feed = await _feed_in_sight(session, visibility, wanted.feed_id)
     _must_suit_its_auth(wanted)
     allow_private = settings.aemp_allow_private
@@ -62,7 +62,7 @@ async def create_source(
         await session.flush()
     except IntegrityError as error:
         raise Conflict(f"name: this lessor has a source named {wanted.name!r} already", field="name") from error
-    row.secret_sealed = sealer.seal(wanted.secret.get_secret_value(), bound_to(row.source_id))
+    row.secret_sealed = encryptor.seal(wanted.secret.get_secret_value(), bound_to(row.source_id))
     await session.flush()
     note(session, Note("source.create", detail=f"source {row.source_id} of feed {row.feed_id}"))
     return AempSourceOut.model_validate(row)
@@ -122,12 +122,12 @@ async def change_source(
         NoSecretKey: The service has no key to keep the secret with.
         InvalidInput: A bearer token with spaces.
     """
-    row = await _in_sight(session, visibility, source_id)
+    row = await _is_visible(session, visibility, source_id)
     if change.secret is not None:
         secret = change.secret.get_secret_value()
         if row.auth == AempAuth.BEARER and " " in secret:
             raise InvalidInput("secret: a bearer token has no spaces", field="secret")
-        row.secret_sealed = settings.sealer().seal(secret, bound_to(source_id))
+        row.secret_sealed = settings.encryptor().seal(secret, bound_to(source_id))
         row.consecutive_failures, row.last_error = 0, None
     if change.min_interval is not None:
         row.min_interval = change.min_interval
@@ -147,12 +147,12 @@ async def delete_source(session: AsyncSession, visibility: Visibility, source_id
     Raises:
         NotFound: There is none, or it is another lessor's.
     """
-    await _in_sight(session, visibility, source_id)
+    await _is_visible(session, visibility, source_id)
     await aemp_queries.delete_aemp_source(session, source_id)
     note(session, Note("source.delete", detail=f"source {source_id}"))
 
 
-async def _in_sight(session: AsyncSession, visibility: Visibility, source_id: int) -> AempSourceRow:
+async def _is_visible(session: AsyncSession, visibility: Visibility, source_id: int) -> AempSourceRow:
     row = await aemp_queries.aemp_source_to_change(session, source_id, visibility.lessor_id)
     if row is None:
         raise NotFound("There is no such source.")

@@ -20,7 +20,7 @@ from app.ingest.service import ingest_of, receipt_again
 
 router = APIRouter(tags=["ingest"])
 
-ReceiptsInSight = Annotated[Visibility, Depends(VisibilityFor(Permission.RECEIPTS_READ))]
+ReceiptVisibility = Annotated[Visibility, Depends(VisibilityFor(Permission.RECEIPTS_READ))]
 
 
 async def take_pings(request: Request) -> Response:
@@ -92,7 +92,7 @@ for _name, _format in FORMATS.items():
 
 @router.get("/batches/{batch_id}", summary="A receipt again", response_model=ReceiptOut)
 async def get_batch(
-    batch_id: Annotated[int, Path(ge=1, le=2**53)], visibility: ReceiptsInSight, session: ReadSession
+    batch_id: Annotated[int, Path(ge=1, le=2**53)], visibility: ReceiptVisibility, session: ReadSession
 ) -> Response:
     """Return the receipt of an acknowledged batch as it was given."""
     return receipt_response(await receipt_again(session, visibility, batch_id))

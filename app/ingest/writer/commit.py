@@ -100,11 +100,11 @@ class SharedState:
     """What the hands of a writer share.
 
     Attributes:
-        beliefs: Where devices are believed to be.
+        last_known: Where devices are believed to be.
         turn: Held while a group is judged against the beliefs, and until they are its own.
     """
 
-    beliefs: LastKnownPositions
+    last_known: LastKnownPositions
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
@@ -169,7 +169,7 @@ async def _judge_moves(
         slack_m=slack_of(fixes.source[chosen], fixes.more.accuracy_m[chosen], settings),
     )
     async with shared.turn:
-        verdict = await _judge_in_turn(connection, moves, shared.beliefs, attempt, settings)
+        verdict = await _judge_in_turn(connection, moves, shared.last_known, attempt, settings)
     doubts[usable] |= verdict.doubts
     role = np.zeros(len(rows), dtype=np.int32)
     believed_us = np.full(len(rows), NO_TIME_US, dtype=np.int64)
@@ -184,26 +184,26 @@ async def _judge_moves(
 
 
 async def _judge_in_turn(
-    connection: AsyncConnection, moves: Moves, beliefs: LastKnownPositions, attempt: Attempt, settings: Settings
+    connection: AsyncConnection, moves: Moves, last_known: LastKnownPositions, attempt: Attempt, settings: Settings
 ) -> Verdict:
     if attempt.locked:
-        beliefs.forget(moves.device_id)
-    unknown = beliefs.unknown(moves)
+        last_known.forget(moves.device_id)
+    unknown = last_known.unknown(moves)
     if len(unknown[0]):
-        beliefs.learn(
+        last_known.learn(
             await update_positions.read_last_known(
                 connection, *unknown, _stored_slack(settings), locked=attempt.locked
             )
         )
-    verdict = beliefs.judge(moves)
-    await _check_doubted(connection, moves, verdict, beliefs, settings)
+    verdict = last_known.judge(moves)
+    await _check_doubted(connection, moves, verdict, last_known, settings)
     if not attempt.rehearsal:
-        beliefs.accept(moves, verdict)
+        last_known.accept(moves, verdict)
     return verdict
 
 
 async def _check_doubted(
-    connection: AsyncConnection, moves: Moves, verdict: Verdict, beliefs: LastKnownPositions, settings: Settings
+    connection: AsyncConnection, moves: Moves, verdict: Verdict, last_known: LastKnownPositions, settings: Settings
 ) -> None:
     """Make sure that fixes are doubted against what is believed now, and that it stays so until the commit.
 
@@ -222,7 +222,7 @@ async def _check_doubted(
         connection, asset_id, device_id, _stored_slack(settings), locked=True
     )
     stored = {belief.device_id: belief.fixed_us for belief in found}
-    believed = zip(device_id.tolist(), beliefs.believed_us(device_id).tolist(), strict=True)
+    believed = zip(device_id.tolist(), last_known.believed_us(device_id).tolist(), strict=True)
     if any(stored.get(device, NO_TIME_US) != us for device, us in believed):
         raise PositionChanged
 

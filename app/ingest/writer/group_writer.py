@@ -78,7 +78,7 @@ class GroupWriter:
         self._metrics = context.metrics
         self._url = libpq_url(context.database.url)
         self._locators = locators
-        self._fleets = DeviceCache(context.database)
+        self._device_cache = DeviceCache(context.database)
         self._shared = SharedState(LastKnownPositions(context.settings))
         self._queue: deque[_Waiting] = deque()
         self._queued_rows = 0
@@ -94,8 +94,10 @@ class GroupWriter:
 
     async def __aenter__(self) -> Self:
         """Start writing."""
-        hands = [WriterConnection(self._url, self._shared, self._fleets, self._days) for _ in range(_HANDS)]
-        self._hands = [asyncio.create_task(self._work(hand), name="ping-writer") for hand in hands]
+        connections = [
+            WriterConnection(self._url, self._shared, self._device_cache, self._days) for _ in range(_HANDS)
+        ]
+        self._hands = [asyncio.create_task(self._work(connection), name="ping-writer") for connection in connections]
         return self
 
     async def __aexit__(
@@ -131,16 +133,16 @@ class GroupWriter:
         self._bytes_waiting += size
         self._metrics.writer_rows_waiting.set(self._rows_waiting)
 
-    async def _work(self, hand: WriterConnection) -> None:
+    async def _work(self, connection: WriterConnection) -> None:
         while True:
             async with self._gathering:
                 group = await self._gather()
             if not group:
-                await hand.close()
+                await connection.close()
                 return
             self._busy += 1
             try:
-                await self._write_or_refuse(hand, group)
+                await self._write_or_refuse(connection, group)
             finally:
                 self._busy -= 1
                 self._count(
@@ -178,10 +180,10 @@ class GroupWriter:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._worth_it.wait(), _BUSY_FACTOR * gather_s)
 
-    async def _write_or_refuse(self, hand: WriterConnection, group: list[_Waiting]) -> None:
+    async def _write_or_refuse(self, connection: WriterConnection, group: list[_Waiting]) -> None:
         """Write a group; if something in it makes it fail, each batch alone, and then each row of the bad batch."""
         try:
-            receipts = await self._write(hand, [waiting.parcel for waiting in group])
+            receipts = await self._write(connection, [waiting.parcel for waiting in group])
         except _AWAY as error:
             _log.warning("writer_unavailable", error=type(error).__name__, batches=len(group))
             self._refuse(group, _unavailable())
@@ -191,21 +193,21 @@ class GroupWriter:
             _log.warning("group_split", error=type(error).__name__, batches=len(group))
             if len(group) > 1:
                 for waiting in group:
-                    await self._write_or_refuse(hand, [waiting])
+                    await self._write_or_refuse(connection, [waiting])
             else:
-                await self._write_row_by_row(hand, group[0], error)
+                await self._write_row_by_row(connection, group[0], error)
         else:
             for waiting, receipt in zip(group, receipts, strict=True):
                 _settle(waiting, receipt)
 
-    async def _write_row_by_row(self, hand: WriterConnection, waiting: _Waiting, error: Exception) -> None:
+    async def _write_row_by_row(self, connection: WriterConnection, waiting: _Waiting, error: Exception) -> None:
         """Find the rows of one batch that cannot be stored, and store the others; its receipt names those rows."""
         parcel = waiting.parcel
         everything = frozenset(range(len(parcel.decoded.rows)))
         try:
             async with asyncio.timeout(_SEARCH_S):  # its TimeoutError is an OSError: answered like a database away
-                bad = await self._poisoned(hand, parcel, sorted(everything), error)
-            (receipt,) = await self._write(hand, [without(parcel, bad)])
+                bad = await self._poisoned(connection, parcel, sorted(everything), error)
+            (receipt,) = await self._write(connection, [without(parcel, bad)])
         except Exception as last:  # noqa: BLE001 whatever it is, the writer goes on
             _log.error("batch_failed", error=type(last).__name__, exc_info=last)
             self._refuse([waiting], _unavailable() if isinstance(last, _AWAY) else last)
@@ -214,34 +216,36 @@ class GroupWriter:
             _settle(waiting, receipt)
 
     async def _poisoned(
-        self, hand: WriterConnection, parcel: Batch, rows: Sequence[int], error: Exception
+        self, connection: WriterConnection, parcel: Batch, rows: Sequence[int], error: Exception
     ) -> frozenset[int]:
         """Return which of some rows cannot be stored, by halving; nothing is stored on the way.
 
         Raises:
             Exception: ``error``, where the batch cannot be stored without them either.
         """
-        if not await self._can_be_written(hand, without(parcel, frozenset(rows))):
+        if not await self._can_be_written(connection, without(parcel, frozenset(rows))):
             raise error
-        return await self._halved(hand, parcel, rows)
+        return await self._halved(connection, parcel, rows)
 
-    async def _halved(self, hand: WriterConnection, parcel: Batch, rows: Sequence[int]) -> frozenset[int]:
+    async def _halved(self, connection: WriterConnection, parcel: Batch, rows: Sequence[int]) -> frozenset[int]:
         others = frozenset(range(len(parcel.decoded.rows))) - frozenset(rows)
-        if await self._can_be_written(hand, without(parcel, others)):
+        if await self._can_be_written(connection, without(parcel, others)):
             return frozenset()
         if len(rows) == 1:  # a row is given up only if the database takes the rest, and not this one, still
             nothing = frozenset(range(len(parcel.decoded.rows)))
-            if await self._can_be_written(hand, without(parcel, others)):
+            if await self._can_be_written(connection, without(parcel, others)):
                 return frozenset()
-            if not await self._can_be_written(hand, without(parcel, nothing)):
+            if not await self._can_be_written(connection, without(parcel, nothing)):
                 raise _unavailable()
             return frozenset(rows)
         half = len(rows) // 2
-        return await self._halved(hand, parcel, rows[:half]) | await self._halved(hand, parcel, rows[half:])
+        return await self._halved(connection, parcel, rows[:half]) | await self._halved(
+            connection, parcel, rows[half:]
+        )
 
-    async def _can_be_written(self, hand: WriterConnection, parcel: Batch) -> bool:
+    async def _can_be_written(self, connection: WriterConnection, parcel: Batch) -> bool:
         try:
-            await self._write(hand, [parcel], rehearsal=True)
+            await self._write(connection, [parcel], rehearsal=True)
         except (*_AWAY, Unavailable):
             raise
         except Exception:  # noqa: BLE001 that is the answer
@@ -255,10 +259,10 @@ class GroupWriter:
                 waiting.receipt.set_exception(error)
 
     async def _write(
-        self, hand: WriterConnection, parcels: Sequence[Batch], *, rehearsal: bool = False
+        self, connection: WriterConnection, parcels: Sequence[Batch], *, rehearsal: bool = False
     ) -> list[ReceiptOut]:
         try:
-            receipts = await hand.write(await self._prepare(parcels), self._prepare, rehearsal=rehearsal)
+            receipts = await connection.write(await self._prepare(parcels), self._prepare, rehearsal=rehearsal)
         finally:
             self._worth_it.set()
         if not rehearsal:
@@ -268,7 +272,7 @@ class GroupWriter:
     async def _prepare(self, parcels: Sequence[Batch]) -> PreparedGroup:
         around = PipelineContext(
             self._settings,
-            await self._fleets.of({parcel.lessor_id for parcel in parcels}),
+            await self._device_cache.of({parcel.lessor_id for parcel in parcels}),
             await self._locators.current(),
         )
         size = sum(len(parcel.body) for parcel in parcels)

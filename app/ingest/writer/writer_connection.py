@@ -68,14 +68,14 @@ class WriterConnection:
     Args:
         url: The database, as the application's role.
         shared: Beliefs, shared with the other hands.
-        fleets: Devices and bindings, likewise.
+        device_cache: Devices and bindings, likewise.
         days: Partitions, likewise.
     """
 
-    def __init__(self, url: str, shared: SharedState, fleets: DeviceCache, days: Days) -> None:
+    def __init__(self, url: str, shared: SharedState, device_cache: DeviceCache, days: Days) -> None:
         self._url = url
         self._shared = shared
-        self._fleets = fleets
+        self._device_cache = device_cache
         self._days = days
         self._connection: AsyncConnection | None = None
 
@@ -104,7 +104,7 @@ class WriterConnection:
                 await self._ensure_partitions(connection, prepared)
                 return await commit_group(connection, prepared, self._shared, attempt)
             except StaleDevices as stale:
-                await self._fleets.refresh(stale.lessors)
+                await self._device_cache.refresh(stale.lessors)
                 prepared = await prepare_again(prepared.group)
             except ConflictingRows as found:
                 await self._forget(prepared)
@@ -134,7 +134,7 @@ class WriterConnection:
 
     async def _forget(self, prepared: PreparedGroup) -> None:
         async with self._shared.turn:  # not in the middle of another hand's judgement
-            self._shared.beliefs.forget(prepared.placed.fixes.device_id)
+            self._shared.last_known.forget(prepared.placed.fixes.device_id)
 
     async def _connect(self) -> AsyncConnection:
         if self._connection is None or self._connection.closed:

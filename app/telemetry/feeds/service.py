@@ -171,7 +171,7 @@ def hmac_secret_of(feed: FeedRow, settings: Settings) -> str | None:
         SecretUnreadable: None of its keys opens it.
     """
     sealed = feed.hmac_secret_sealed
-    return None if sealed is None else settings.sealer().open(sealed, _bound(feed.feed_id))
+    return None if sealed is None else settings.encryptor().open(sealed, _bound(feed.feed_id))
 
 
 def _bound(feed_id: int) -> str:
@@ -189,7 +189,7 @@ async def make_hmac_secret(
     """
     row = await _row_in_sight(session, visibility, feed_id, for_change=True)
     secret = secrets.token_hex(_SECRET_BYTES)
-    row.hmac_secret_sealed = settings.sealer().seal(secret, _bound(feed_id))
+    row.hmac_secret_sealed = settings.encryptor().seal(secret, _bound(feed_id))
     await session.flush()
     note(session, Note("feed.secret", detail=f"feed {feed_id}"))
     return FeedSecretOut(feed_id=feed_id, secret=secret)

@@ -148,9 +148,9 @@ class LastKnownPositions:
         stored = asset != NO_ASSET
         return asset[stored], device[stored]
 
-    def learn(self, beliefs: Iterable[LastKnown]) -> None:
+    def learn(self, last_known: Iterable[LastKnown]) -> None:
         """Take over what is stored for the pairs of ``unknown``."""
-        for one in beliefs:
+        for one in last_known:
             d = one.device_id
             self._fixed_us[d], self._slack_m[d] = one.fixed_us, one.slack_m
             self._lon_e7[d], self._lat_e7[d] = one.lon_e7, one.lat_e7
@@ -254,7 +254,7 @@ class LastKnownPositions:
             The candidates that changed and are still candidates after the last row of their device.
         """
         changed: dict[int, Candidate | None] = {}
-        beliefs: dict[int, Spot] = {}
+        last_known: dict[int, Spot] = {}
         for row in rows.tolist():
             d = int(moves.device_id[row])
             asset_id = int(moves.asset_id[row])
@@ -264,7 +264,7 @@ class LastKnownPositions:
                 int(moves.lat_e7[row]),
                 float(moves.slack_m[row]),
             )
-            believed = beliefs.get(d) or self._spot(d)
+            believed = last_known.get(d) or self._spot(d)
             doubt = self._reach.doubt(believed, spot)
             if doubt:
                 candidate = changed[d] if d in changed else self._candidates.get(d)
@@ -274,7 +274,7 @@ class LastKnownPositions:
                     if candidate is None or spot.fixed_us > candidate.fixed_us:
                         changed[d] = Candidate(asset_id, d, spot.fixed_us, spot.lon_e7, spot.lat_e7, fixes)
                     continue
-            beliefs[d] = spot
+            last_known[d] = spot
             changed[d] = None
         return [candidate for candidate in changed.values() if candidate is not None]
 

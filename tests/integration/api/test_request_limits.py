@@ -245,7 +245,7 @@ async def test_the_log_names_the_client_behind_a_trusted_proxy(
 async def test_an_address_with_too_many_refused_keys_waits_and_others_do_not(
     strict: FastAPI, principals: Principals
 ) -> None:
-    strict.state.services = replace(services(strict), guard=AuthThrottle(services(strict).context.settings))
+    strict.state.services = replace(services(strict), auth_throttle=AuthThrottle(services(strict).context.settings))
     lessor = await principals.lessor()
     wrong = f"{lessor.key[:-1]}{'0' if lessor.key[-1] != '0' else '1'}"
     async with visitor(strict, "198.51.100.7", Authorization=f"Bearer {wrong}") as attacker:
@@ -270,7 +270,7 @@ async def test_an_address_with_too_many_refused_keys_waits_and_others_do_not(
 async def test_what_is_refused_for_want_of_a_permission_does_not_count(
     strict: FastAPI, principals: Principals
 ) -> None:
-    strict.state.services = replace(services(strict), guard=AuthThrottle(services(strict).context.settings))
+    strict.state.services = replace(services(strict), auth_throttle=AuthThrottle(services(strict).context.settings))
     auditor = await principals.create(Role.AUDITOR)
     async with visitor(strict, Authorization=f"Bearer {auditor.key}") as client:
         assert {(await client.get("/v1/assets")).status_code for _ in range(8)} == {403}

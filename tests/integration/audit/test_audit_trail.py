@@ -18,7 +18,7 @@ from app.audit.chain import Head
 from app.core.clock import FixedClock
 from app.core.settings import Settings
 from app.core.web.paging import encode_key
-from app.identity.position_reads import PositionRead, PositionSession, PositionSight
+from app.identity.position_reads import PositionRead, PositionSession, PositionVisibility
 from app.localdb.cluster import ClusterUrls
 from app.main import create_app
 from tests.api import ApiUser, Principals, problem_fields
@@ -230,7 +230,7 @@ async def test_a_handler_that_notes_nothing_answers_nothing(
     forgetful = create_app(settings, clock)
 
     @forgetful.get("/forgetful")
-    async def forget(visibility: PositionSight, session: PositionSession) -> dict[str, Any]:
+    async def forget(visibility: PositionVisibility, session: PositionSession) -> dict[str, Any]:
         found = await session.scalar(text("SELECT lon_e7 FROM current_position WHERE asset_id = :id"), {"id": ids[0]})
         return {"lon_e7": found}
 

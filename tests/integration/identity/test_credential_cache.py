@@ -17,13 +17,13 @@ from tests.api import ApiUser, Principals, counted_queries, services
 from tests.factories.people import Browser, People
 
 
-def keyring(application: FastAPI) -> CredentialCache:
-    return services(application).keyring
+def credential_cache(application: FastAPI) -> CredentialCache:
+    return services(application).credential_cache
 
 
 async def hears(application: FastAPI) -> None:
     async with asyncio.timeout(10):
-        while not keyring(application).hears:  # noqa: ASYNC110
+        while not credential_cache(application).hears:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
 
 
@@ -108,7 +108,7 @@ async def test_another_role_or_lessor_of_a_principal_is_heard_of(people: People,
 async def test_a_court_that_is_taken_from_under_another_is_out_of_its_sight_within_a_second(
     people: People, principals: Principals, urls: ClusterUrls
 ) -> None:
-    ring = keyring(people.application)
+    ring = credential_cache(people.application)
     await hears(people.application)
     with psycopg.connect(urls.owner_url, autocommit=True) as owner:
         row = owner.execute(
@@ -194,7 +194,7 @@ async def test_where_the_listening_connection_is_lost_a_change_still_counts_with
 async def test_an_answer_that_was_remembered_before_listening_began_is_not_trusted_after_it(
     people: People, holder: ApiUser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ring = keyring(people.application)
+    ring = credential_cache(people.application)
     assert (await elsewhere(people, holder)).status_code == 200
     assert ring._keys._known
     ring._listener._begun()

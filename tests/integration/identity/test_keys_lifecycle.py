@@ -192,14 +192,14 @@ async def test_nobody_else_looks_after_keys(principals: Principals, people: Peop
 async def test_when_a_key_was_used_last_is_kept_to_the_minute(people: People, clock: FixedClock) -> None:
     async with Principals(people.application) as principals:
         manager = await principals.lessor()
-        keyring = services(people.application).keyring
+        credential_cache = services(people.application).credential_cache
         await manager.client.get("/v1/assets")
         clock.set(clock.now() + timedelta(seconds=20))
         await manager.client.get("/v1/assets")
         assert await people.scalar("SELECT last_used_at FROM api_key") is None, "no write per request"
-        await keyring.write_uses()
+        await credential_cache.write_uses()
         assert await people.scalar("SELECT last_used_at FROM api_key") == clock.now()
         clock.set(clock.now() - timedelta(seconds=10))
         await manager.client.get("/v1/assets")
-        await keyring.write_uses()
+        await credential_cache.write_uses()
         assert await people.scalar("SELECT last_used_at FROM api_key") == clock.now() + timedelta(seconds=10)

@@ -16,30 +16,30 @@ ROW = "aemp_source:7"
 
 @given(secret=st.text(max_size=300).filter(lambda text: text.isascii() or text.isprintable()))
 def test_what_was_sealed_is_opened_again_and_is_not_to_be_seen(secret: str) -> None:
-    sealer = Encryptor.of(NEW)
-    sealed = sealer.seal(secret, ROW)
-    assert sealer.open(sealed, ROW) == secret
+    encryptor = Encryptor.of(NEW)
+    sealed = encryptor.seal(secret, ROW)
+    assert encryptor.open(sealed, ROW) == secret
     assert len(secret) < 4 or secret.encode() not in sealed
 
 
 def test_the_same_secret_never_looks_the_same() -> None:
-    sealer = Encryptor.of(NEW)
-    assert sealer.seal("s", ROW) != sealer.seal("s", ROW)
+    encryptor = Encryptor.of(NEW)
+    assert encryptor.seal("s", ROW) != encryptor.seal("s", ROW)
 
 
 def test_a_secret_copied_into_another_row_stays_closed() -> None:
-    sealer = Encryptor.of(NEW)
+    encryptor = Encryptor.of(NEW)
     with pytest.raises(SecretUnreadable, match="another row"):
-        sealer.open(sealer.seal("s", ROW), "aemp_source:8")
+        encryptor.open(encryptor.seal("s", ROW), "aemp_source:8")
 
 
 @given(place=st.integers(0, 40), bit=st.integers(0, 7))
 def test_no_bit_of_a_sealed_secret_can_be_changed(place: int, bit: int) -> None:
-    sealer = Encryptor.of(NEW)
-    sealed = bytearray(sealer.seal("eight ch", ROW))
+    encryptor = Encryptor.of(NEW)
+    sealed = bytearray(encryptor.seal("eight ch", ROW))
     sealed[place] ^= 1 << bit
     with pytest.raises(SecretUnreadable):
-        sealer.open(bytes(sealed), ROW)
+        encryptor.open(bytes(sealed), ROW)
 
 
 @given(st.binary(max_size=64))

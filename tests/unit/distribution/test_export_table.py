@@ -25,7 +25,7 @@ COURT = "上海市长宁区人民法院 (沪0105)"
 STAMP = Stamp("0123456789abcdef", "王五 (#3)", "执行员 enforcement officer", COURT, NOW)
 
 
-def letter(stamp: Stamp = STAMP, *, past: bool = False, level: RollUpLevel = RollUpLevel.BASIC) -> ExportTable:
+def export_table(stamp: Stamp = STAMP, *, past: bool = False, level: RollUpLevel = RollUpLevel.BASIC) -> ExportTable:
     assets = (
         asset_spec(1, KUNSHAN_COUNTY, value_fen=123_456_78),
         asset_spec(2, KUNSHAN_COUNTY, seizability=WAITING),
@@ -48,7 +48,7 @@ def xlsx_lines(body: bytes) -> list[list[object]]:
 
 
 def test_heading_says_which_case_who_asked_and_when_in_shanghai() -> None:
-    heading = dict(line[:2] for line in csv_lines(to_csv(letter())) if len(line) > 1)
+    heading = dict(line[:2] for line in csv_lines(to_csv(export_table())) if len(line) > 1)
     assert heading["案号 Case number"] == "(2025)沪0105执4321号"
     assert heading["查询人 Asked by"] == "王五 (#3)"
     assert heading["身份 Role"] == "执行员 enforcement officer"
@@ -62,19 +62,19 @@ def test_heading_says_which_case_who_asked_and_when_in_shanghai() -> None:
     assert heading["已定位(新+旧) Located (fresh + stale)"] == "3 (2 + 1)"
     assert heading["主要所在地(按估值) Main location by value"] == "昆山市人民法院: 2, 123,556.78 元 yuan"
     assert heading["须通知的外省高级法院 High courts of other provinces to notify"] == "江苏省高级人民法院"
-    past = dict(line[:2] for line in csv_lines(to_csv(letter(past=True))) if len(line) > 1)
+    past = dict(line[:2] for line in csv_lines(to_csv(export_table(past=True))) if len(line) > 1)
     assert past["截至 As of (Asia/Shanghai)"] == "2026-11-22 12:00 (历史 from history)"
 
 
 def test_it_says_that_it_is_no_ruling_and_how_to_read_it() -> None:
-    text = to_csv(letter()).decode("utf-8-sig")
+    text = to_csv(export_table()).decode("utf-8-sig")
     assert "not a ruling" in text
     assert "并非裁定" in text
     assert "located (fresh + stale) + outside + never located" in text
 
 
 def test_table_has_every_asset_and_a_total() -> None:
-    lines = csv_lines(to_csv(letter()))
+    lines = csv_lines(to_csv(export_table()))
     head = next(i for i, line in enumerate(lines) if line and line[0] == "代码 Code")
     rows = [dict(zip(lines[head], line, strict=True)) for line in lines[head + 1 :] if len(line) == len(lines[head])]
     assert [r["法院或区划 Court or division"].split(maxsplit=1)[0] for r in rows] == [
@@ -98,7 +98,7 @@ def test_table_has_every_asset_and_a_total() -> None:
 
 
 def test_workbook_says_the_same_with_numbers_as_numbers() -> None:
-    made = letter()
+    made = export_table()
     book, text = xlsx_lines(to_xlsx(made)), csv_lines(to_csv(made))
     assert len(book) == len(text)
     for cells, line in zip(book, text, strict=True):
@@ -114,7 +114,7 @@ def test_workbook_says_the_same_with_numbers_as_numbers() -> None:
 def test_text_that_begins_like_a_formula_stays_text(opener: str) -> None:
     evil = f'{opener}HYPERLINK("http://example.org","x")'
     row: tuple[Cell, ...] = (evil, *["x"] * 15)
-    made = replace(letter(replace(STAMP, asked_by=evil)), rows=(row,), notes=(evil,))
+    made = replace(export_table(replace(STAMP, asked_by=evil)), rows=(row,), notes=(evil,))
     assert all(not cell.startswith(opener) for line in csv_lines(to_csv(made)) for cell in line)
     assert any(evil.strip("\r") in str(cell) for line in xlsx_lines(to_xlsx(made)) for cell in line)
     held = check_rows(read_csv(to_csv(made)))
@@ -136,7 +136,7 @@ def by_hand(rows: list[list[str]]) -> str:
 
 
 def test_anybody_can_compute_the_digest_from_the_file_and_both_forms_have_the_same() -> None:
-    made = letter(replace(STAMP, asked_by="=1+1 (#3)"))
+    made = export_table(replace(STAMP, asked_by="=1+1 (#3)"))
     lines = csv_lines(to_csv(made))
     assert lines[-1] == ["摘要 Digest", by_hand(lines)] == ["摘要 Digest", made.digest]
     for rows in (read_csv(to_csv(made)), read_first_sheet(to_xlsx(made)), xlsx_lines(to_xlsx(made))):
@@ -146,9 +146,9 @@ def test_anybody_can_compute_the_digest_from_the_file_and_both_forms_have_the_sa
 
 
 def test_a_workbook_that_was_opened_and_saved_keeps_its_digest_and_a_changed_cell_breaks_it() -> None:
-    book = openpyxl.load_workbook(io.BytesIO(to_xlsx(letter())))
+    book = openpyxl.load_workbook(io.BytesIO(to_xlsx(export_table())))
     properties = book.custom_doc_props  # type: ignore[attr-defined] # the stubs lack it
-    assert properties["Digest"].value == letter().digest
+    assert properties["Digest"].value == export_table().digest
     assert properties["Export"].value == STAMP.export_id
     saved = io.BytesIO()
     book.save(saved)
@@ -175,7 +175,7 @@ def test_a_workbook_that_was_opened_and_saved_keeps_its_digest_and_a_changed_cel
     ],
 )
 def test_whatever_is_changed_shows(change: Callable[[list[list[str]]], object]) -> None:
-    rows = read_csv(to_csv(letter()))
+    rows = read_csv(to_csv(export_table()))
     change(rows)
     checked = check_rows(rows)
     assert checked is not None
@@ -183,14 +183,14 @@ def test_whatever_is_changed_shows(change: Callable[[list[list[str]]], object]) 
 
 
 def test_what_stands_below_the_digest_or_has_none_is_not_taken_for_a_letter() -> None:
-    rows = read_csv(to_csv(letter()))
+    rows = read_csv(to_csv(export_table()))
     assert check_rows([*rows, ["added later"]]) is None
     assert check_rows([]) is None
     assert check_rows([[""]]) is None
 
 
 def test_a_row_without_a_court_says_why() -> None:
-    lines = csv_lines(to_csv(letter(level=RollUpLevel.INTERMEDIATE)))
+    lines = csv_lines(to_csv(export_table(level=RollUpLevel.INTERMEDIATE)))
     shanghai = next(line for line in lines if line and line[0] == "310000")
     assert shanghai[1].startswith("上海市 (No intermediate court is known")
 

@@ -80,12 +80,12 @@ tracks = st.lists(st.tuples(st.integers(1, 300), places, st.sampled_from([1, 1, 
 
 def judged_as_it_comes(fixes: Sequence[Fix]) -> list[int]:
     """Judge a track fix by fix as it comes in, in order."""
-    beliefs = LastKnownPositions(SETTINGS)
+    last_known = LastKnownPositions(SETTINGS)
     doubts: list[int] = []
     whole = past(fixes)
     for n, (_, _, asset) in enumerate(fixes):
         if n and fixes[n - 1][2] != asset:
-            beliefs.forget(np.array([1], dtype=np.int32))
+            last_known.forget(np.array([1], dtype=np.int32))
         moves = Moves(
             device_id=np.array([1], dtype=np.int32),
             asset_id=whole.asset_id[n : n + 1],
@@ -94,9 +94,9 @@ def judged_as_it_comes(fixes: Sequence[Fix]) -> list[int]:
             lat_e7=whole.lat_e7[n : n + 1],
             slack_m=whole.slack_m[n : n + 1],
         )
-        beliefs.unknown(moves)
-        verdict = beliefs.judge(moves)
-        beliefs.accept(moves, verdict)
+        last_known.unknown(moves)
+        verdict = last_known.judge(moves)
+        last_known.accept(moves, verdict)
         doubts += verdict.doubts.tolist()
     return doubts
 

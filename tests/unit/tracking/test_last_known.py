@@ -33,12 +33,12 @@ def moves(*fixes: Fix) -> Moves:
     )
 
 
-def judge(beliefs: LastKnownPositions, *fixes: Fix) -> list[int]:
+def judge(last_known: LastKnownPositions, *fixes: Fix) -> list[int]:
     """Judge and accept, as the writer does when nothing is stored; the doubts in the order of device and time."""
     group = moves(*fixes)
-    beliefs.unknown(group)
-    verdict = beliefs.judge(group)
-    beliefs.accept(group, verdict)
+    last_known.unknown(group)
+    verdict = last_known.judge(group)
+    last_known.accept(group, verdict)
     return [int(d) for d in verdict.doubts]
 
 
@@ -47,74 +47,74 @@ def near(place: tuple[float, float], metres: float) -> tuple[float, float]:
 
 
 @pytest.fixture
-def beliefs() -> LastKnownPositions:
+def last_known() -> LastKnownPositions:
     return LastKnownPositions(SETTINGS)
 
 
-def test_a_drive_is_believed_and_its_last_fix_is_the_head(beliefs: LastKnownPositions) -> None:
+def test_a_drive_is_believed_and_its_last_fix_is_the_head(last_known: LastKnownPositions) -> None:
     group = moves(*[(7, 1, minute, near(SHANGHAI, 1_000 * minute)) for minute in range(60)])
-    beliefs.unknown(group)
-    verdict = beliefs.judge(group)
+    last_known.unknown(group)
+    verdict = last_known.judge(group)
     assert not verdict.doubts.any()
     assert verdict.heads.tolist() == [59]
     assert verdict.believed_us.tolist() == [NO_TIME_US]
 
 
-def test_nothing_covers_eighty_kilometres_in_five_minutes(beliefs: LastKnownPositions) -> None:
-    assert judge(beliefs, (7, 1, 0, SHANGHAI), (7, 1, 5, SUZHOU), (7, 1, 10, SHANGHAI)) == [0, Doubt.TOO_FAST, 0]
-    assert judge(beliefs, (7, 1, 70, SUZHOU)) == [0]
+def test_nothing_covers_eighty_kilometres_in_five_minutes(last_known: LastKnownPositions) -> None:
+    assert judge(last_known, (7, 1, 0, SHANGHAI), (7, 1, 5, SUZHOU), (7, 1, 10, SHANGHAI)) == [0, Doubt.TOO_FAST, 0]
+    assert judge(last_known, (7, 1, 70, SUZHOU)) == [0]
 
 
-def test_noise_is_no_speed(beliefs: LastKnownPositions) -> None:
-    assert judge(beliefs, (7, 1, 0, SHANGHAI), (7, 1, 1 / 60, near(SHANGHAI, 500))) == [0, 0]
+def test_noise_is_no_speed(last_known: LastKnownPositions) -> None:
+    assert judge(last_known, (7, 1, 0, SHANGHAI), (7, 1, 1 / 60, near(SHANGHAI, 500))) == [0, 0]
 
 
 def test_a_move_of_3000_km_is_a_jump_after_any_silence_and_is_believed_at_the_third_fix(
-    beliefs: LastKnownPositions,
+    last_known: LastKnownPositions,
 ) -> None:
     month = 30 * 24 * 60
-    assert judge(beliefs, (7, 1, 0, SHANGHAI)) == [0]
-    assert judge(beliefs, (7, 1, month, URUMQI)) == [Doubt.JUMP]
-    assert judge(beliefs, (7, 1, month + 10, near(URUMQI, 5_000))) == [Doubt.JUMP]
-    assert judge(beliefs, (7, 1, month + 20, near(URUMQI, 9_000)), (7, 1, month + 30, URUMQI)) == [0, 0]
-    assert judge(beliefs, (7, 1, month + 40, SHANGHAI)) == [Doubt.JUMP]
+    assert judge(last_known, (7, 1, 0, SHANGHAI)) == [0]
+    assert judge(last_known, (7, 1, month, URUMQI)) == [Doubt.JUMP]
+    assert judge(last_known, (7, 1, month + 10, near(URUMQI, 5_000))) == [Doubt.JUMP]
+    assert judge(last_known, (7, 1, month + 20, near(URUMQI, 9_000)), (7, 1, month + 30, URUMQI)) == [0, 0]
+    assert judge(last_known, (7, 1, month + 40, SHANGHAI)) == [Doubt.JUMP]
 
 
-def test_the_same_doubted_fix_again_and_again_confirms_nothing(beliefs: LastKnownPositions) -> None:
-    judge(beliefs, (7, 1, 0, SHANGHAI))
+def test_the_same_doubted_fix_again_and_again_confirms_nothing(last_known: LastKnownPositions) -> None:
+    judge(last_known, (7, 1, 0, SHANGHAI))
     for _ in range(5):
-        assert judge(beliefs, (7, 1, 10, URUMQI)) == [Doubt.JUMP]
+        assert judge(last_known, (7, 1, 10, URUMQI)) == [Doubt.JUMP]
 
 
-def test_a_clone_that_alternates_is_never_believed(beliefs: LastKnownPositions) -> None:
-    judge(beliefs, (7, 1, 0, SHANGHAI))
+def test_a_clone_that_alternates_is_never_believed(last_known: LastKnownPositions) -> None:
+    judge(last_known, (7, 1, 0, SHANGHAI))
     for minute in range(2, 60, 2):
-        assert judge(beliefs, (7, 1, minute, URUMQI), (7, 1, minute + 1, SHANGHAI)) == [Doubt.JUMP, 0]
+        assert judge(last_known, (7, 1, minute, URUMQI), (7, 1, minute + 1, SHANGHAI)) == [Doubt.JUMP, 0]
 
 
-def test_a_fix_between_that_agrees_with_neither_begins_the_count_anew(beliefs: LastKnownPositions) -> None:
-    judge(beliefs, (7, 1, 0, SHANGHAI))
+def test_a_fix_between_that_agrees_with_neither_begins_the_count_anew(last_known: LastKnownPositions) -> None:
+    judge(last_known, (7, 1, 0, SHANGHAI))
     elsewhere = (100.0, 25.0)
     got = judge(
-        beliefs, *[(7, 1, 10 + i, place) for i, place in enumerate([URUMQI, URUMQI, elsewhere, URUMQI, URUMQI])]
+        last_known, *[(7, 1, 10 + i, place) for i, place in enumerate([URUMQI, URUMQI, elsewhere, URUMQI, URUMQI])]
     )
     assert got == [Doubt.JUMP] * 5
-    assert judge(beliefs, (7, 1, 20, URUMQI)) == [0]
+    assert judge(last_known, (7, 1, 20, URUMQI)) == [0]
 
 
-def test_late_fixes_are_told_and_neither_doubted_nor_heads(beliefs: LastKnownPositions) -> None:
-    judge(beliefs, (7, 1, 100, SHANGHAI))
+def test_late_fixes_are_told_and_neither_doubted_nor_heads(last_known: LastKnownPositions) -> None:
+    judge(last_known, (7, 1, 100, SHANGHAI))
     group = moves((7, 1, 50, URUMQI), (7, 1, 100, SHANGHAI), (7, 1, 101, SHANGHAI))
-    beliefs.unknown(group)
-    verdict = beliefs.judge(group)
+    last_known.unknown(group)
+    verdict = last_known.judge(group)
     assert verdict.late.tolist() == [True, True, False]
     assert verdict.doubts.tolist() == [0, 0, 0]
     assert verdict.heads.tolist() == [2]
 
 
-def test_a_candidate_outlives_the_process_as_it_is_stored(beliefs: LastKnownPositions) -> None:
-    judge(beliefs, (7, 1, 0, SHANGHAI), (7, 1, 10, URUMQI))
-    judge(beliefs, (7, 1, 20, URUMQI))
+def test_a_candidate_outlives_the_process_as_it_is_stored(last_known: LastKnownPositions) -> None:
+    judge(last_known, (7, 1, 0, SHANGHAI), (7, 1, 10, URUMQI))
+    judge(last_known, (7, 1, 20, URUMQI))
     after = LastKnownPositions(SETTINGS)
     group = moves((7, 1, 30, URUMQI))
     assets, devices = after.unknown(group)
@@ -125,39 +125,39 @@ def test_a_candidate_outlives_the_process_as_it_is_stored(beliefs: LastKnownPosi
 
 
 def test_on_another_asset_a_device_begins_anew_and_late_fixes_still_count_for_the_old_one(
-    beliefs: LastKnownPositions,
+    last_known: LastKnownPositions,
 ) -> None:
-    judge(beliefs, (7, 1, 0, SHANGHAI))
-    assert judge(beliefs, (7, 2, 10, URUMQI)) == [0]
+    judge(last_known, (7, 1, 0, SHANGHAI))
+    assert judge(last_known, (7, 2, 10, URUMQI)) == [0]
     group = moves((7, 1, 5, SHANGHAI), (7, 2, 11, URUMQI))
-    assert [len(x) for x in beliefs.unknown(group)] == [0, 0]
-    verdict = beliefs.judge(group)
+    assert [len(x) for x in last_known.unknown(group)] == [0, 0]
+    verdict = last_known.judge(group)
     assert (verdict.heads.tolist(), verdict.elsewhere.tolist()) == ([1], [0])
 
 
-def test_a_device_on_nothing_is_judged_but_never_read_from_the_store(beliefs: LastKnownPositions) -> None:
+def test_a_device_on_nothing_is_judged_but_never_read_from_the_store(last_known: LastKnownPositions) -> None:
     group = moves((7, NO_ASSET, 0, SHANGHAI))
-    assert [len(x) for x in beliefs.unknown(group)] == [0, 0]
-    assert judge(beliefs, (7, NO_ASSET, 0, SHANGHAI), (7, NO_ASSET, 5, URUMQI)) == [0, Doubt.JUMP]
+    assert [len(x) for x in last_known.unknown(group)] == [0, 0]
+    assert judge(last_known, (7, NO_ASSET, 0, SHANGHAI), (7, NO_ASSET, 5, URUMQI)) == [0, Doubt.JUMP]
 
 
-def test_the_last_fix_of_each_day_that_is_left_is_told(beliefs: LastKnownPositions) -> None:
+def test_the_last_fix_of_each_day_that_is_left_is_told(last_known: LastKnownPositions) -> None:
     day = 24 * 60
     group = moves(*[(7, 1, d * day + minute, SHANGHAI) for d in range(3) for minute in (0, 5)])
-    beliefs.unknown(group)
-    verdict = beliefs.judge(group)
+    last_known.unknown(group)
+    verdict = last_known.judge(group)
     assert verdict.heads.tolist() == [5]
     assert verdict.day_ends.tolist() == [1, 3]
     assert not verdict.crossed
-    beliefs.accept(group, verdict)
+    last_known.accept(group, verdict)
     later = moves((7, 1, 3 * day, SHANGHAI))
-    assert beliefs.judge(later).crossed
+    assert last_known.judge(later).crossed
 
 
-def test_forgotten_beliefs_are_read_again(beliefs: LastKnownPositions) -> None:
-    judge(beliefs, (7, 1, 0, SHANGHAI))
-    beliefs.forget(np.array([7, 9_999], dtype=np.int32))
-    assert beliefs.unknown(moves((7, 1, 1, SHANGHAI)))[1].tolist() == [7]
+def test_forgotten_beliefs_are_read_again(last_known: LastKnownPositions) -> None:
+    judge(last_known, (7, 1, 0, SHANGHAI))
+    last_known.forget(np.array([7, 9_999], dtype=np.int32))
+    assert last_known.unknown(moves((7, 1, 1, SHANGHAI)))[1].tolist() == [7]
 
 
 def test_a_network_fix_may_be_wrong_by_kilometres() -> None:
@@ -188,8 +188,8 @@ def test_one_group_and_many_small_ones_are_judged_alike(fixes: list[Fix], size: 
     assert piecemeal == at_once
 
 
-def test_a_verdict_changes_nothing_until_it_is_accepted(beliefs: LastKnownPositions) -> None:
-    judge(beliefs, (7, 1, 0, SHANGHAI))
+def test_a_verdict_changes_nothing_until_it_is_accepted(last_known: LastKnownPositions) -> None:
+    judge(last_known, (7, 1, 0, SHANGHAI))
     group = moves((7, 1, 10, URUMQI))
-    first = beliefs.judge(group)
-    assert beliefs.judge(replace(group)).doubts.tolist() == first.doubts.tolist() == [Doubt.JUMP]
+    first = last_known.judge(group)
+    assert last_known.judge(replace(group)).doubts.tolist() == first.doubts.tolist() == [Doubt.JUMP]

@@ -38,9 +38,9 @@ def test_fewer_than_one_in_a_thousand_real_fixes_are_doubted() -> None:
         lat_e7=lat_e7[order],
         slack_m=np.full(len(rows), settings.noise_m),
     )
-    beliefs = LastKnownPositions(settings)
-    beliefs.unknown(moves)
-    doubts = beliefs.judge(moves).doubts
+    last_known = LastKnownPositions(settings)
+    last_known.unknown(moves)
+    doubts = last_known.judge(moves).doubts
     found = {doubt: int(np.count_nonzero(doubts & int(doubt))) for doubt in (Doubt.TOO_FAST, Doubt.JUMP)}
     assert found == {Doubt.TOO_FAST: 35, Doubt.JUMP: 12}
     assert len(rows) == 350_706
