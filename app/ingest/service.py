@@ -97,7 +97,7 @@ class Ingest:
         Raises:
             NotPermitted: The principal may not post pings.
             TooManyRequests: Too many rows came through its feed.
-            AppError: The batch as a whole cannot be taken; see the decoder and ``GroupWriter.write``.
+            AppError: The batch as a whole cannot be taken; see the decoder and ``GroupWriter.submit``.
         """
         lessor_id = _poster(principal)
         rules = await self.senders.rules_of(principal)
@@ -135,7 +135,7 @@ class Ingest:
             content_type: What these claim to be.
 
         Raises:
-            Unavailable: See ``GroupWriter.write``.
+            Unavailable: See ``GroupWriter.submit``.
         """
         return await self.store(
             Batch(
@@ -150,9 +150,9 @@ class Ingest:
             )
         )
 
-    async def store(self, parcel: Batch) -> ReceiptOut:
-        """Store a decoded batch and return its receipt, after the commit; see ``GroupWriter.write``."""
-        return await self._writer.write(parcel)
+    async def store(self, batch: Batch) -> ReceiptOut:
+        """Store a decoded batch and return its receipt, after the commit; see ``GroupWriter.submit``."""
+        return await self._writer.submit(batch)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,9 +1,14 @@
-"""A batch on its way: what a request brought, decoded, until it is answered."""
+"""A batch between the request and its receipt: decoded, then prepared in a group."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from app.assets.bindings import DeviceIndex
 from app.core.geo.datum import CoordSystem
+from app.core.settings import Settings
+from app.jurisdictions.service import ActiveLayer
+from app.telemetry.domain import PlacedFixes
 from app.telemetry.formats.ping_row import Decoded
 
 
@@ -32,3 +37,37 @@ class Batch:
     content_type: str
     body: bytes
     every_row: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineContext:
+    """What a group is judged against.
+
+    Attributes:
+        settings: Thresholds.
+        devices: The devices and bindings of every lessor in the group, by lessor.
+        layer: The boundary layer and its locator.
+    """
+
+    settings: Settings
+    devices: Mapping[int, DeviceIndex]
+    layer: ActiveLayer
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedGroup:
+    """A group that is judged as far as its own rows allow.
+
+    Attributes:
+        group: Its batches.
+        context: What it was judged against.
+        placed: Its rows.
+        raw: SHA-256 and packed bytes of each body.
+        days: The days of its pings that need a partition, counted from 1970.
+    """
+
+    group: tuple[Batch, ...]
+    context: PipelineContext
+    placed: PlacedFixes
+    raw: tuple[tuple[bytes, bytes], ...]
+    days: frozenset[int]

@@ -13,9 +13,8 @@ from app.assets.bindings import DeviceIndex, fleet_versions
 from app.core.db.database import apply_writer_row_security
 from app.core.settings import Settings
 from app.ingest.http.schemas import ReceiptOut
-from app.ingest.writer.account import acknowledged, feed_counts
-from app.ingest.writer.prepared import PreparedGroup
-from app.ingest.writer.receipt import make_receipts
+from app.ingest.writer.batch import PreparedGroup
+from app.ingest.writer.receipt import acknowledged, feed_counts, make_receipts
 from app.telemetry.domain import BLOCKING, NO_INT, NO_TIME_US, Doubt, Float, Int, Mask, PlacedFixes, Small
 from app.telemetry.formats.ping_row import PingRow, within_size
 from app.telemetry.pings import batches, store
@@ -126,11 +125,11 @@ async def commit_group(
     """
     group, placed = prepared.group, prepared.placed
     async with connection.transaction(force_rollback=attempt.rehearsal):
-        await apply_writer_row_security(connection, prepared.around.devices)
-        await _check_fleets(connection, prepared.around.devices)
+        await apply_writer_row_security(connection, prepared.context.devices)
+        await _check_fleets(connection, prepared.context.devices)
         batch_ids = await store.next_batch_ids(connection, len(group))
         judged = await _judge_moves(connection, prepared, shared, attempt)
-        stored_before = await _store_pings(connection, prepared, judged, batch_ids)
+        stored_before = await _insert_pings(connection, prepared, judged, batch_ids)
         duplicate = _duplicates(placed, judged, stored_before)
         await _advance(connection, judged)
         doubts = _final_doubts(placed, judged)
@@ -153,7 +152,7 @@ async def _check_fleets(connection: AsyncConnection, devices: Mapping[int, Devic
 async def _judge_moves(
     connection: AsyncConnection, prepared: PreparedGroup, shared: SharedState, attempt: Attempt
 ) -> _Judged:
-    placed, settings = prepared.placed, prepared.around.settings
+    placed, settings = prepared.placed, prepared.context.settings
     ordered = store.order(placed, attempt.variants)
     rows = ordered.rows
     doubts = placed.doubts[rows] | np.where(ordered.conflict, int(Doubt.CONFLICT), 0).astype(np.int32)
@@ -235,7 +234,7 @@ def _stored_slack(settings: Settings) -> update_positions.SlackOf:
     return slack
 
 
-async def _store_pings(
+async def _insert_pings(
     connection: AsyncConnection, prepared: PreparedGroup, judged: _Judged, batch_ids: Sequence[int]
 ) -> frozenset[store.RowKey]:
     """Store the pings; returns those that were stored before, by batch (its number in the group) and row.
@@ -250,14 +249,14 @@ async def _store_pings(
     payload = store.stage_rows(
         prepared.placed,
         judged.ordered,
-        np.array([parcel.lessor_id for parcel in prepared.group], dtype=np.int32),
+        np.array([batch.lessor_id for batch in prepared.group], dtype=np.int32),
         np.array(batch_ids, dtype=np.int64),
         judged.doubts,
         judged.role,
         judged.believed_us,
     )
     new = int(np.count_nonzero(judged.role & store.NEW))
-    collisions = await store.stage_and_insert(connection, payload, rows, new)
+    collisions = await store.insert_pings(connection, payload, rows, new)
     number = {batch_id: i for i, batch_id in enumerate(batch_ids)}
     contradicting = {(number[c.batch_id], c.row_index) for c in collisions if not c.same_position}
     if contradicting:
@@ -324,21 +323,21 @@ async def _note(
     late = judged.ordered.rows[judged.usable[judged.verdict.late]]
     late = late[~duplicate[late]]
     fixes = prepared.placed.fixes
-    lessor_id = [parcel.lessor_id for parcel in prepared.group]
+    lessor_id = [batch.lessor_id for batch in prepared.group]
     if len(late):
         await store.note_late(
             connection, fixes.device_id[late], fixes.fixed_us[late], np.array(lessor_id)[fixes.batch[late]]
         )
-    if not any(row.extra or row.alarms for parcel in prepared.group for row in parcel.decoded.rows):
+    if not any(row.extra or row.alarms for batch in prepared.group for row in batch.decoded.rows):
         return
     device = dict(
         zip(zip(fixes.batch.tolist(), fixes.index.tolist(), strict=True), fixes.device_id.tolist(), strict=True)
     )
     again = set(zip(fixes.batch[duplicate].tolist(), fixes.index[duplicate].tolist(), strict=True))
     extras = [
-        (batch_ids[i], index, device[i, index], parcel.lessor_id, Jsonb(extra))
-        for i, parcel in enumerate(prepared.group)
-        for index, row in zip(parcel.decoded.index, parcel.decoded.rows, strict=True)
+        (batch_ids[i], index, device[i, index], batch.lessor_id, Jsonb(extra))
+        for i, batch in enumerate(prepared.group)
+        for index, row in zip(batch.decoded.index, batch.decoded.rows, strict=True)
         if (i, index) in device and (i, index) not in again and (extra := _extra_of(row)) is not None
     ]
     await store.insert_extras(connection, extras)

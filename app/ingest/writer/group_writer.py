@@ -20,11 +20,10 @@ from app.core.context import Context
 from app.core.db.database import libpq_url
 from app.core.errors import Unavailable
 from app.ingest.http.schemas import ReceiptOut
-from app.ingest.writer.batch import Batch
+from app.ingest.writer.batch import Batch, PipelineContext, PreparedGroup
 from app.ingest.writer.commit import SharedState
 from app.ingest.writer.device_cache import DeviceCache
-from app.ingest.writer.pipeline import PipelineContext
-from app.ingest.writer.prepared import PreparedGroup, prepare_group
+from app.ingest.writer.pipeline import prepare_group
 from app.ingest.writer.receipt import unstorable
 from app.ingest.writer.writer_connection import Days, WriterConnection
 from app.jurisdictions.service import LocatorProvider
@@ -55,12 +54,12 @@ _AWAY: Final = (
 
 @dataclass(frozen=True, slots=True)
 class _Waiting:
-    parcel: Batch
+    batch: Batch
     receipt: "asyncio.Future[ReceiptOut]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
     @property
     def rows(self) -> int:
-        return max(1, self.parcel.decoded.received)  # rejected ones take room too
+        return max(1, self.batch.decoded.received)  # rejected ones take room too
 
 
 class GroupWriter:
@@ -108,7 +107,7 @@ class GroupWriter:
         self._arrived.set()
         await asyncio.gather(*self._hands)
 
-    async def write(self, parcel: Batch) -> ReceiptOut:
+    async def submit(self, batch: Batch) -> ReceiptOut:
         """Store a batch and return its receipt, after the commit.
 
         Raises:
@@ -118,10 +117,10 @@ class GroupWriter:
         full = self._rows_waiting >= self._settings.writer_queue_rows
         if self._closing or full or self._bytes_waiting >= self._settings.writer_queue_bytes:
             raise Unavailable("Too many pings are waiting to be stored; send the same batch again.", retry_after_s=2)
-        waiting = _Waiting(parcel)
+        waiting = _Waiting(batch)
         self._queue.append(waiting)
         self._queued_rows += waiting.rows
-        self._count(waiting.rows, len(parcel.body))
+        self._count(waiting.rows, len(batch.body))
         if not self._arrived.is_set():
             self._arrived.set()
         if self._queued_rows >= _AHEAD_ROWS:
@@ -146,7 +145,7 @@ class GroupWriter:
             finally:
                 self._busy -= 1
                 self._count(
-                    -sum(waiting.rows for waiting in group), -sum(len(waiting.parcel.body) for waiting in group)
+                    -sum(waiting.rows for waiting in group), -sum(len(waiting.batch.body) for waiting in group)
                 )
 
     async def _gather(self) -> list[_Waiting]:
@@ -166,7 +165,7 @@ class GroupWriter:
         while self._queue and (not group or (rows + self._queue[0].rows <= most and size < _GROUP_BYTES)):
             group.append(self._queue.popleft())
             rows += group[-1].rows
-            size += len(group[-1].parcel.body)
+            size += len(group[-1].batch.body)
         self._queued_rows -= rows
         return group
 
@@ -183,7 +182,7 @@ class GroupWriter:
     async def _write_or_refuse(self, connection: WriterConnection, group: list[_Waiting]) -> None:
         """Write a group; if something in it makes it fail, each batch alone, and then each row of the bad batch."""
         try:
-            receipts = await self._write(connection, [waiting.parcel for waiting in group])
+            receipts = await self._write(connection, [waiting.batch for waiting in group])
         except _AWAY as error:
             _log.warning("writer_unavailable", error=type(error).__name__, batches=len(group))
             self._refuse(group, _unavailable())
@@ -202,12 +201,12 @@ class GroupWriter:
 
     async def _write_row_by_row(self, connection: WriterConnection, waiting: _Waiting, error: Exception) -> None:
         """Find the rows of one batch that cannot be stored, and store the others; its receipt names those rows."""
-        parcel = waiting.parcel
-        everything = frozenset(range(len(parcel.decoded.rows)))
+        batch = waiting.batch
+        everything = frozenset(range(len(batch.decoded.rows)))
         try:
             async with asyncio.timeout(_SEARCH_S):  # its TimeoutError is an OSError: answered like a database away
-                bad = await self._poisoned(connection, parcel, sorted(everything), error)
-            (receipt,) = await self._write(connection, [without(parcel, bad)])
+                bad = await self._poisoned(connection, batch, sorted(everything), error)
+            (receipt,) = await self._write(connection, [without(batch, bad)])
         except Exception as last:  # noqa: BLE001 whatever it is, the writer goes on
             _log.error("batch_failed", error=type(last).__name__, exc_info=last)
             self._refuse([waiting], _unavailable() if isinstance(last, _AWAY) else last)
@@ -216,36 +215,34 @@ class GroupWriter:
             _settle(waiting, receipt)
 
     async def _poisoned(
-        self, connection: WriterConnection, parcel: Batch, rows: Sequence[int], error: Exception
+        self, connection: WriterConnection, batch: Batch, rows: Sequence[int], error: Exception
     ) -> frozenset[int]:
         """Return which of some rows cannot be stored, by halving; nothing is stored on the way.
 
         Raises:
             Exception: ``error``, where the batch cannot be stored without them either.
         """
-        if not await self._can_be_written(connection, without(parcel, frozenset(rows))):
+        if not await self._can_be_written(connection, without(batch, frozenset(rows))):
             raise error
-        return await self._halved(connection, parcel, rows)
+        return await self._halved(connection, batch, rows)
 
-    async def _halved(self, connection: WriterConnection, parcel: Batch, rows: Sequence[int]) -> frozenset[int]:
-        others = frozenset(range(len(parcel.decoded.rows))) - frozenset(rows)
-        if await self._can_be_written(connection, without(parcel, others)):
+    async def _halved(self, connection: WriterConnection, batch: Batch, rows: Sequence[int]) -> frozenset[int]:
+        others = frozenset(range(len(batch.decoded.rows))) - frozenset(rows)
+        if await self._can_be_written(connection, without(batch, others)):
             return frozenset()
         if len(rows) == 1:  # a row is given up only if the database takes the rest, and not this one, still
-            nothing = frozenset(range(len(parcel.decoded.rows)))
-            if await self._can_be_written(connection, without(parcel, others)):
+            nothing = frozenset(range(len(batch.decoded.rows)))
+            if await self._can_be_written(connection, without(batch, others)):
                 return frozenset()
-            if not await self._can_be_written(connection, without(parcel, nothing)):
+            if not await self._can_be_written(connection, without(batch, nothing)):
                 raise _unavailable()
             return frozenset(rows)
         half = len(rows) // 2
-        return await self._halved(connection, parcel, rows[:half]) | await self._halved(
-            connection, parcel, rows[half:]
-        )
+        return await self._halved(connection, batch, rows[:half]) | await self._halved(connection, batch, rows[half:])
 
-    async def _can_be_written(self, connection: WriterConnection, parcel: Batch) -> bool:
+    async def _can_be_written(self, connection: WriterConnection, batch: Batch) -> bool:
         try:
-            await self._write(connection, [parcel], rehearsal=True)
+            await self._write(connection, [batch], rehearsal=True)
         except (*_AWAY, Unavailable):
             raise
         except Exception:  # noqa: BLE001 that is the answer
@@ -259,26 +256,26 @@ class GroupWriter:
                 waiting.receipt.set_exception(error)
 
     async def _write(
-        self, connection: WriterConnection, parcels: Sequence[Batch], *, rehearsal: bool = False
+        self, connection: WriterConnection, group: Sequence[Batch], *, rehearsal: bool = False
     ) -> list[ReceiptOut]:
         try:
-            receipts = await connection.write(await self._prepare(parcels), self._prepare, rehearsal=rehearsal)
+            receipts = await connection.run_group(await self._prepare(group), self._prepare, rehearsal=rehearsal)
         finally:
             self._worth_it.set()
         if not rehearsal:
             self._account(receipts)
         return receipts
 
-    async def _prepare(self, parcels: Sequence[Batch]) -> PreparedGroup:
-        around = PipelineContext(
+    async def _prepare(self, group: Sequence[Batch]) -> PreparedGroup:
+        pipeline_context = PipelineContext(
             self._settings,
-            await self._device_cache.of({parcel.lessor_id for parcel in parcels}),
+            await self._device_cache.of({batch.lessor_id for batch in group}),
             await self._locators.current(),
         )
-        size = sum(len(parcel.body) for parcel in parcels)
-        if sum(len(parcel.decoded.rows) for parcel in parcels) <= _INLINE_ROWS and size <= _INLINE_BYTES:
-            return prepare_group(parcels, around)
-        return await asyncio.to_thread(prepare_group, parcels, around)
+        size = sum(len(batch.body) for batch in group)
+        if sum(len(batch.decoded.rows) for batch in group) <= _INLINE_ROWS and size <= _INLINE_BYTES:
+            return prepare_group(group, pipeline_context)
+        return await asyncio.to_thread(prepare_group, group, pipeline_context)
 
     def _account(self, receipts: Sequence[ReceiptOut]) -> None:
         self._metrics.writer_commits.inc()
@@ -295,13 +292,13 @@ def _settle(waiting: _Waiting, receipt: ReceiptOut) -> None:
         waiting.receipt.set_result(receipt)
 
 
-def without(parcel: Batch, bad: frozenset[int]) -> Batch:
+def without(batch: Batch, bad: frozenset[int]) -> Batch:
     """Return a batch with some of its rows (by their place among the readable ones) rejected as not storable."""
-    decoded = parcel.decoded
+    decoded = batch.decoded
     kept = [place for place in range(len(decoded.rows)) if place not in bad]
     rejections = [*decoded.rejections, *(unstorable(decoded.index[place]) for place in sorted(bad))]
     return replace(
-        parcel,
+        batch,
         decoded=Decoded(
             rows=[decoded.rows[place] for place in kept],
             index=[decoded.index[place] for place in kept],

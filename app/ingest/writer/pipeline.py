@@ -6,17 +6,15 @@ cannot be a fix at all is rejected with a code; everything else is stored, with 
 own past is judged after this, by ``tracking.beliefs``, where the past is known.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Sequence
+from dataclasses import fields, replace
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from app.assets.bindings import DeviceIndex
 from app.core.geo.datum import CoordSystem, to_wgs84
-from app.core.settings import Settings
-from app.ingest.writer.batch import Batch
+from app.ingest.writer.batch import Batch, PipelineContext, PreparedGroup
 from app.jurisdictions.service import ActiveLayer
 from app.telemetry.domain import (
     DATUM_CODES,
@@ -37,52 +35,51 @@ from app.telemetry.domain import (
     Small,
     Source,
 )
+from app.telemetry.pings import batches, store
 from app.telemetry.pings.columns import gather
 
 NULL_ISLAND_DEG: Final = 0.001
 """A receiver without a fix sends zeros; some add the noise of the last digit. 0.001 degrees are 111 m of open sea."""
 
 
-@dataclass(frozen=True, slots=True)
-class PipelineContext:
-    """What a group is judged against.
-
-    Attributes:
-        settings: Thresholds.
-        devices: The devices and bindings of every lessor in the group, by lessor.
-        layer: The boundary layer and its locator.
-    """
-
-    settings: Settings
-    devices: Mapping[int, DeviceIndex]
-    layer: ActiveLayer
-
-
-def run(group: Sequence[Batch], around: PipelineContext) -> PlacedFixes:
+def run(group: Sequence[Batch], context: PipelineContext) -> PlacedFixes:
     """Walk a group along the path, up to the door of the store; no single row ever is a reason to raise."""
-    reports = gather([parcel.decoded for parcel in group], [parcel.declared for parcel in group])
-    fixes = normalise(reports, group, around)
-    asset_id = bind(fixes, group, around)
-    territory_id, county_adcode = locate(fixes, around)
+    reports = gather([batch.decoded for batch in group], [batch.declared for batch in group])
+    fixes = normalise(reports, group, context)
+    asset_id = bind(fixes, group, context)
+    territory_id, county_adcode = locate(fixes, context)
     received_us = arrival(fixes, group)
-    doubts = assess(fixes, received_us, asset_id, territory_id, group, around)
+    doubts = assess(fixes, received_us, asset_id, territory_id, group, context)
     return PlacedFixes(fixes, received_us, asset_id, doubts, territory_id, county_adcode)
 
 
-def normalise(reports: Reports, group: Sequence[Batch], around: PipelineContext) -> Fixes:
+def prepare_group(group: Sequence[Batch], context: PipelineContext) -> PreparedGroup:
+    """Judge a group by its own rows and pack its bodies: all that needs no database; it may run in a thread."""
+    placed = run(group, context)
+    now = max(batch.received_at for batch in group)
+    return PreparedGroup(
+        group=tuple(group),
+        context=context,
+        placed=placed,
+        raw=tuple(batches.pack(batch.body) for batch in group),
+        days=frozenset(store.days_of(placed.fixes.fixed_us, now)),
+    )
+
+
+def normalise(reports: Reports, group: Sequence[Batch], context: PipelineContext) -> Fixes:
     """Turn reports into fixes: a device that is known, coordinates that can be, WGS-84.
 
     This is the one place where a datum is converted.
     """
-    device_id = _resolve(reports, group, around)
+    device_id = _resolve(reports, group, context)
     keep, rejections = _sieve(reports, _checks(reports, device_id))
     if keep is None:
-        lon, lat = _in_wgs84(reports.lon, reports.lat, reports.datum, around.layer)
+        lon, lat = _in_wgs84(reports.lon, reports.lat, reports.datum, context.layer)
         kept: Reports = reports
     else:
         kept = _kept(reports, keep)
         device_id = device_id[keep]
-        lon, lat = _in_wgs84(kept.lon, kept.lat, kept.datum, around.layer)
+        lon, lat = _in_wgs84(kept.lon, kept.lat, kept.datum, context.layer)
     return Fixes(
         batch=kept.batch,
         index=kept.index,
@@ -99,33 +96,33 @@ def normalise(reports: Reports, group: Sequence[Batch], around: PipelineContext)
     )
 
 
-def bind(fixes: Fixes, group: Sequence[Batch], around: PipelineContext) -> Small:
+def bind(fixes: Fixes, group: Sequence[Batch], context: PipelineContext) -> Small:
     """Return the asset that each device was on at the time of its fix, ``NO_INT`` where on none."""
-    lessors = {parcel.lessor_id for parcel in group}
+    lessors = {batch.lessor_id for batch in group}
     if len(lessors) == 1:
-        found = around.devices[lessors.pop()].asset_at(fixes.device_id, fixes.fixed_us)
+        found = context.devices[lessors.pop()].asset_at(fixes.device_id, fixes.fixed_us)
         return np.where(found < 0, NO_INT, found).astype(np.int32)
-    lessor_id = np.array([parcel.lessor_id for parcel in group], dtype=np.int32)[fixes.batch]
+    lessor_id = np.array([batch.lessor_id for batch in group], dtype=np.int32)[fixes.batch]
     asset_id = np.full(len(lessor_id), NO_INT, dtype=np.int32)
     for lessor in np.unique(lessor_id).tolist():
         mine = np.flatnonzero(lessor_id == lessor)
-        found = around.devices[lessor].asset_at(fixes.device_id[mine], fixes.fixed_us[mine])
+        found = context.devices[lessor].asset_at(fixes.device_id[mine], fixes.fixed_us[mine])
         asset_id[mine] = np.where(found < 0, NO_INT, found)
     return asset_id
 
 
-def locate(fixes: Fixes, around: PipelineContext) -> tuple[Small, Small]:
+def locate(fixes: Fixes, context: PipelineContext) -> tuple[Small, Small]:
     """Return court territory and county of each fix, ``NO_INT`` outside; exact, the same as ``ST_Covers``."""
-    county = around.layer.locator.locate(fixes.lon_e7 / E7, fixes.lat_e7 / E7)
+    county = context.layer.locator.locate(fixes.lon_e7 / E7, fixes.lat_e7 / E7)
     inside = county >= 0
-    territory = np.where(inside, around.layer.territory_id[county], -1)
-    adcode = np.where(inside, around.layer.county_adcode[county], NO_INT)
+    territory = np.where(inside, context.layer.territory_id[county], -1)
+    adcode = np.where(inside, context.layer.county_adcode[county], NO_INT)
     return np.where(territory < 0, NO_INT, territory).astype(np.int32), adcode.astype(np.int32)
 
 
 def arrival(fixes: Fixes, group: Sequence[Batch]) -> Int:
     """Return when each fix came in, microseconds since 1970."""
-    received = [round(parcel.received_at.timestamp() * 1_000_000) for parcel in group]
+    received = [round(batch.received_at.timestamp() * 1_000_000) for batch in group]
     return np.array(received, dtype=np.int64)[fixes.batch]
 
 
@@ -135,10 +132,10 @@ def assess(
     asset_id: Small,
     territory_id: Small,
     group: Sequence[Batch],
-    around: PipelineContext,
+    context: PipelineContext,
 ) -> Small:
     """Return the doubts about each fix that its row and the clock tell; thresholds are settings."""
-    settings = around.settings
+    settings = context.settings
     age_us = received_us - fixes.fixed_us
     zero = NULL_ISLAND_DEG * E7
     with np.errstate(invalid="ignore"):
@@ -150,7 +147,7 @@ def assess(
         (Doubt.FUTURE_FIX, -age_us > settings.future_tolerance.total_seconds() * 1e6),
         (Doubt.STALE_CLOCK, age_us > settings.stale_clock_before.total_seconds() * 1e6),
         (Doubt.TOO_FAST, impossible),
-        (Doubt.DATUM_SUSPECT, _suspects(fixes, group, around)),
+        (Doubt.DATUM_SUSPECT, _suspects(fixes, group, context)),
         (Doubt.OUTSIDE, territory_id == NO_INT),
         (Doubt.BACKFILL, fixes.backfill | (age_us > settings.backfill_after.total_seconds() * 1e6)),
         (Doubt.LOW_ACCURACY, inaccurate),
@@ -164,20 +161,20 @@ def assess(
     return doubts
 
 
-def _suspects(fixes: Fixes, group: Sequence[Batch], around: PipelineContext) -> Mask:
+def _suspects(fixes: Fixes, group: Sequence[Batch], context: PipelineContext) -> Mask:
     """Fixes of devices whose declared datum the worker found to be wrong (``tracking.datum_check``)."""
-    found = [around.devices[lessor].suspects for lessor in {parcel.lessor_id for parcel in group}]
+    found = [context.devices[lessor].suspects for lessor in {batch.lessor_id for batch in group}]
     if not any(map(len, found)):
         return np.zeros(len(fixes.index), dtype=np.bool_)
     suspects: Mask = np.isin(fixes.device_id, np.concatenate(found))
     return suspects
 
 
-def _resolve(reports: Reports, group: Sequence[Batch], around: PipelineContext) -> Small:
-    ends = np.cumsum([len(parcel.decoded.rows) for parcel in group]).tolist()
+def _resolve(reports: Reports, group: Sequence[Batch], context: PipelineContext) -> Small:
+    ends = np.cumsum([len(batch.decoded.rows) for batch in group]).tolist()
     device_id: list[int] = []
-    for parcel, start, end in zip(group, [0, *ends], ends, strict=False):
-        device_id += around.devices[parcel.lessor_id].resolve(reports.identifiers[start:end])
+    for batch, start, end in zip(group, [0, *ends], ends, strict=False):
+        device_id += context.devices[batch.lessor_id].resolve(reports.identifiers[start:end])
     return np.array(device_id, dtype=np.int32)
 
 

@@ -11,7 +11,7 @@ from psycopg import AsyncConnection
 from app.core.db.roles import WRITER_ROLE
 from app.core.errors import Unavailable
 from app.ingest.http.schemas import ReceiptOut
-from app.ingest.writer.batch import Batch
+from app.ingest.writer.batch import Batch, PreparedGroup
 from app.ingest.writer.commit import (
     AlreadyStored,
     Attempt,
@@ -22,7 +22,6 @@ from app.ingest.writer.commit import (
     commit_group,
 )
 from app.ingest.writer.device_cache import DeviceCache
-from app.ingest.writer.prepared import PreparedGroup
 from app.telemetry.pings import store
 
 _CONNECT_TIMEOUT_S: Final = 5
@@ -79,7 +78,7 @@ class WriterConnection:
         self._days = days
         self._connection: AsyncConnection | None = None
 
-    async def write(
+    async def run_group(
         self,
         prepared: PreparedGroup,
         prepare_again: Callable[[Sequence[Batch]], Awaitable[PreparedGroup]],

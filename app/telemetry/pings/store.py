@@ -229,7 +229,7 @@ class NotNew(Exception):
     """A ping that was believed to be new is stored already; none must be believed to be."""
 
 
-async def stage_and_insert(connection: AsyncConnection, payload: bytes, rows: int, new: int) -> list[Collision]:
+async def insert_pings(connection: AsyncConnection, payload: bytes, rows: int, new: int) -> list[Collision]:
     """Copy a laid-out group into ``ping_stage`` and insert what is new; the caller owns the transaction.
 
     The staged rows stay readable until the transaction ends.

@@ -38,7 +38,7 @@ def row(device: int, minutes_ago: float = 5, **more: Any) -> PingRow:
     return PingRow(device_id=f"d{device}", fixed_at=fixed_at, lon=CHANGNING[0], lat=CHANGNING[1], **more)
 
 
-def parcel(writer_lessor: ApiUser, *rows: PingRow) -> Batch:
+def batch(writer_lessor: ApiUser, *rows: PingRow) -> Batch:
     decoded = Decoded(list(rows), list(range(len(rows))), (), len(rows))
     return Batch(decoded, writer_lessor.subject_id, None, None, CoordSystem.WGS84, NOW, "application/json", b"[]")
 
@@ -58,16 +58,16 @@ async def test_a_poisoned_batch_fails_alone_and_the_writer_goes_on(
     context = context_of(application)
     async with GroupWriter(context, services(application).locators) as writer:
         batches = [
-            parcel(writer_lessor, row(1)),
-            poison(parcel(writer_lessor, row(2))),
-            parcel(writer_lessor, row(3)),
+            batch(writer_lessor, row(1)),
+            poison(batch(writer_lessor, row(2))),
+            batch(writer_lessor, row(3)),
         ]
-        first, bad, third = await asyncio.gather(*map(writer.write, batches), return_exceptions=True)
+        first, bad, third = await asyncio.gather(*map(writer.submit, batches), return_exceptions=True)
         assert isinstance(bad, Exception)
         assert not isinstance(first, BaseException)
         assert not isinstance(third, BaseException)
         assert (first.stored, third.stored) == (1, 1)
-        after = await asyncio.wait_for(writer.write(parcel(writer_lessor, row(4))), 10)
+        after = await asyncio.wait_for(writer.submit(batch(writer_lessor, row(4))), 10)
         assert after.stored == 1
     assert await minutes_of_devices(context) == [("d1", 5), ("d3", 5), ("d4", 5)]
 
@@ -89,7 +89,7 @@ async def test_a_poisoned_row_fails_by_itself_and_its_batch_is_stored(
     rows[7] = row(1, 6, course_deg=[])
     async with GroupWriter(context, services(application).locators) as writer:
         both = await asyncio.gather(
-            writer.write(parcel(writer_lessor, *rows)), writer.write(parcel(writer_lessor, row(2)))
+            writer.submit(batch(writer_lessor, *rows)), writer.submit(batch(writer_lessor, row(2)))
         )
     receipt, neighbour = both
     assert (receipt.received, receipt.stored, receipt.rejected, neighbour.stored) == (10, 8, 2, 1)
@@ -105,15 +105,15 @@ async def test_bytes_are_bounded_too_and_batches_of_rejected_rows_count(
 ) -> None:
     context = context_of(application)
     tight = replace(context, settings=context.settings.model_copy(update={"writer_queue_bytes": 250}))
-    large = replace(parcel(writer_lessor, row(0)), body=b"x" * 100)
+    large = replace(batch(writer_lessor, row(0)), body=b"x" * 100)
     async with GroupWriter(tight, services(application).locators) as writer:
-        answers = await asyncio.gather(*(writer.write(large) for _ in range(5)), return_exceptions=True)
+        answers = await asyncio.gather(*(writer.submit(large) for _ in range(5)), return_exceptions=True)
         assert [isinstance(a, AppError) for a in answers] == [False] * 3 + [True] * 2
     narrow = replace(context, settings=context.settings.model_copy(update={"writer_queue_rows": 3}))
     rejections = tuple(Rejection(i, RejectCode.MALFORMED, None, "row: no object") for i in range(3))
     useless = replace(large, decoded=Decoded([], [], rejections, 3))
     async with GroupWriter(narrow, services(application).locators) as writer:
-        answers = await asyncio.gather(*(writer.write(useless) for _ in range(2)), return_exceptions=True)
+        answers = await asyncio.gather(*(writer.submit(useless) for _ in range(2)), return_exceptions=True)
     assert [isinstance(a, AppError) for a in answers] == [False, True]
 
 
@@ -123,9 +123,9 @@ async def test_past_the_bound_of_the_queue_a_batch_is_refused_and_after_closing_
     context = context_of(application)
     tight = replace(context, settings=context.settings.model_copy(update={"writer_queue_rows": 3}))
     async with GroupWriter(tight, services(application).locators) as writer:
-        batches = [parcel(writer_lessor, row(n % 5, n + 1)) for n in range(6)]
-        answers = await asyncio.gather(*map(writer.write, batches), return_exceptions=True)
+        batches = [batch(writer_lessor, row(n % 5, n + 1)) for n in range(6)]
+        answers = await asyncio.gather(*map(writer.submit, batches), return_exceptions=True)
         assert [isinstance(a, AppError) for a in answers] == [False] * 3 + [True] * 3
     with pytest.raises(AppError):
-        await writer.write(parcel(writer_lessor, row(0)))
+        await writer.submit(batch(writer_lessor, row(0)))
     assert len(await minutes_of_devices(context)) == 3
