@@ -4,9 +4,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Select, func, true
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import InstrumentedAttribute
 
 from app.access import queries
 from app.access.domain import KINDS_WITH_SUBJECT, Principal, Role, Visibility
@@ -126,33 +124,3 @@ async def visible_assets(
 ) -> set[int]:
     """Return those of some assets that grants open to a court or a dispatcher at a moment."""
     return await queries.visible_assets(session, visibility, asset_ids, at)
-
-
-def granted_assets(visibility: Visibility, at: datetime) -> Select[int]:
-    """Return the query of the assets that a court or a dispatcher may see at a moment, each once.
-
-    For a join that has to tell assets in sight from others; to leave the others out, ``asset_is_visible`` is the form.
-    """
-    return queries.granted_assets(visibility, at).distinct()
-
-
-def asset_is_visible(
-    visibility: Visibility,
-    asset_id: InstrumentedAttribute[int] | ColumnElement[int],
-    lessor_id: InstrumentedAttribute[int] | ColumnElement[int],
-    at: datetime,
-) -> ColumnElement[bool]:
-    """Return the condition under which a row about an asset is in sight: add it to every such query.
-
-    Args:
-        visibility: Who looks, and for which case.
-        asset_id: The column that says which asset the row is about.
-        lessor_id: The column that says whose asset it is.
-        at: The moment of looking; grants are dated.
-    """
-    if visibility.sees_everything:
-        return true()
-    if visibility.lessor_id is not None:
-        return lessor_id == visibility.lessor_id
-    granted = queries.granted_assets(visibility, at).scalar_subquery()
-    return asset_id == func.any(func.array(granted))

@@ -30,7 +30,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.domain import Visibility
-from app.access.service import asset_is_visible
+from app.access.visibility import asset_is_visible
 from app.assets.domain import UNIQUE_IDENTIFIERS, AssetIdentity, IdentifierKind, Lessor
 from app.assets.tables import AssetRow, BindingRow, DepotRow, DeviceRow, LessorRow, TransferRow
 

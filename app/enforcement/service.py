@@ -15,6 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access import service as access
+from app.access import visibility as access_visibility
 from app.access.domain import Principal, Visibility
 from app.assets import service as assets
 from app.assets.domain import IdentifierKind
@@ -238,7 +239,7 @@ def delegated_only(visibility: Visibility, case: CaseOut, now: datetime) -> Sele
     """Return the query of the assets of a case in sight of whom it was lent to; None for who sees all of it."""
     if visibility.lessor_id is not None or handles(visibility, case.court_id):
         return None
-    return access.granted_assets(Visibility(visibility.principal, case.case_id), now)
+    return access_visibility.granted_assets(Visibility(visibility.principal, case.case_id), now)
 
 
 async def in_play(session: AsyncSession, case_id: int) -> list[int]:

@@ -21,7 +21,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.domain import Visibility
-from app.access.service import asset_is_visible, granted_assets
+from app.access.visibility import asset_is_visible, granted_assets
 from app.distribution.domain import CaseAsset, LastFix
 
 _VIEW: Final = table(

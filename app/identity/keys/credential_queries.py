@@ -18,9 +18,9 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.domain import Permission, Principal, Role
-from app.access.queries import lower_courts
 from app.access.roles import permissions_of
 from app.access.tables import PrincipalRow
+from app.access.visibility import lower_courts
 from app.identity.tables import AccountRow, ApiKeyRow
 
 

@@ -8,9 +8,9 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.domain import Principal, Role
-from app.access.queries import lower_courts
 from app.access.roles import TOTP_ROLES, permissions_of
 from app.access.tables import PrincipalRow
+from app.access.visibility import lower_courts
 from app.identity.attempts import LOGINS
 from app.identity.domain import ActiveSession, SignInMethod, SignInStep
 from app.identity.tables import AccountRow, SessionRow, SignInFailureRow
