@@ -134,7 +134,7 @@ async def is_held(session: AsyncSession, asset_id: int) -> bool:
 
     The view ``held_asset`` is the contract with `enforcement`; only the service itself sees all of it.
     """
-    await session.execute(text("LOCK TABLE legal_hold, case_asset IN SHARE MODE"))
+    await session.execute(text("LOCK TABLE held_asset IN SHARE MODE"))
     query = select(_HELD.c.asset_id).where(_HELD.c.asset_id == asset_id)
     return (await session.scalar(query)) is not None
 
