@@ -35,7 +35,7 @@ def lower_courts() -> ColumnElement[list[int]]:
 def granted_assets(visibility: Visibility, at: datetime) -> Select[int]:
     """Return the query of the assets that a court or a dispatcher may see at a moment, each once.
 
-    For a join that has to tell assets in sight from others; to leave the others out, ``asset_is_visible`` is the form.
+    For a join that must distinguish visible assets from others. To leave the others out, use ``asset_is_visible``.
     """
     return _granted_assets(visibility, at).distinct()
 

@@ -10,7 +10,7 @@ from rich.console import Console
 from app.core.errors import AppError
 from app.exports.csv_file import read_csv
 from app.exports.digest import Cell, Checked, check_rows
-from app.exports.html_tables import read_rows
+from app.exports.html_reader import read_rows
 from app.exports.workbooks import read_first_sheet
 
 exports_app = typer.Typer(help="Files that left the service.", no_args_is_help=True)

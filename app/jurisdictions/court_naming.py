@@ -45,7 +45,7 @@ PROVINCES: Final[dict[str, Province]] = {
     "460000": Province("海南省", "琼"),
     "500000": Province("重庆市", "渝"),
     "510000": Province("四川省", "川"),
-    "520000": Province("贵州省", "贵"),
+    "520000": Province("贵州省", "黔"),
     "530000": Province("云南省", "云"),
     "540000": Province("西藏自治区", "藏"),
     "610000": Province("陕西省", "陕"),

@@ -1,7 +1,7 @@
 """An installed PostgreSQL and one server process of it: find, set up, start, ask, stop.
 
-Only the standard library is imported, here and in :mod:`app.localdb.cluster`: ``.ci/prepare`` and ``make clean`` use both
-with the system's Python, when there is no virtual environment yet or any more.
+Only the standard library is imported, here and in :mod:`app.localdb.cluster`: ``.ci/prepare`` and ``make clean``
+use both with the system's Python, when there is no virtual environment yet or any more.
 """
 
 import os

@@ -16,7 +16,7 @@ from app.core.geo.datum import CoordSystem, Inside, from_wgs84
 from app.distribution.domain import CONFIDENCES, NOWHERE, PRESENCES, CaseSnapshot, Presence
 from app.enforcement.seizable import State
 from app.exports.digest import Cell, content_digest
-from app.exports.html_tables import one_line
+from app.exports.html_reader import one_line
 from app.exports.stamp import Stamp
 from app.jurisdictions.domain import TerritoryInfo
 from app.telemetry.domain import doubt_names

@@ -26,7 +26,7 @@ from app.dispatch.shares.domain import PAGE_PATH, ShareState
 from app.dispatch.shares.queries import SHARES, delete_shares
 from app.dispatch.shares.schemas import NewShareOut, ShareOut
 from app.identity import attempts
-from app.identity.keys import credential_queries
+from app.identity.keys.credentials import principal_in_force
 from app.identity.sessions.service import token_digest
 
 __all__ = [
@@ -152,7 +152,7 @@ async def find_open(database: Database, token: str, now: datetime) -> OpenShare 
         if found is None or found[0].state is not ShareState.OPEN:
             return None
         share, api_key_id = found
-        maker = await credential_queries.principal_in_force(session, share.created_by, api_key_id, now)
+        maker = await principal_in_force(session, share.created_by, api_key_id, now)
     if maker is None or not (maker.may(Permission.SHARES_WRITE) and maker.may(Permission.POSITIONS_READ)):
         return None
     return OpenShare(share, maker)

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.access.domain import Permission, Role
+from app.access.domain import Permission, Principal, Role
 from app.access.service import create_principal
 from app.core.clock import Clock
 from app.core.errors import NotAuthenticated
@@ -80,3 +80,17 @@ async def create_key(
     )
     await session.flush()
     return key.text
+
+
+async def principal_in_force(
+    session: AsyncSession, principal_id: int, api_key_id: int | None, now: datetime
+) -> Principal | None:
+    """Return a principal outside of a request of its own; None when it may no longer sign in.
+
+    Args:
+        session: A transaction of the service role.
+        principal_id: The principal.
+        api_key_id: The key that it used when it asked for this work; the key must still be in force.
+        now: The present, aware.
+    """
+    return await credential_queries.principal_in_force(session, principal_id, api_key_id, now)

@@ -16,8 +16,7 @@ from app.ingest.aemp import queries as aemp_queries
 from app.ingest.aemp.domain import AempAuth, Cursor, DueSource, Tally, bound_to, next_poll_at
 from app.ingest.aemp.schemas import AempSourceChangeIn, AempSourceIn, AempSourceOut
 from app.ingest.tables import AempSourceRow
-from app.telemetry.feeds import queries
-from app.telemetry.tables import FeedRow
+from app.telemetry.feeds.service import feed_by_id
 
 MAX_SOURCES = 50
 """Sources of one lessor: nobody leases the machines of more makers, and each of them is called from here."""
@@ -37,14 +36,14 @@ async def create_source(
         Conflict: The lessor has a source of this name, or too many of them.
     """
     encryptor = settings.encryptor()
-    feed = await _feed_in_sight(session, visibility, wanted.feed_id)
+    lessor_id = await _lessor_of_feed(session, visibility, wanted.feed_id)
     _must_suit_its_auth(wanted)
     allow_private = settings.aemp_allow_private
-    if await aemp_queries.count_aemp_sources(session, feed.lessor_id) >= MAX_SOURCES:
+    if await aemp_queries.count_aemp_sources(session, lessor_id) >= MAX_SOURCES:
         raise Conflict(f"A lessor has at most {MAX_SOURCES} polled sources; delete one that is not needed.")
     row = AempSourceRow(
-        lessor_id=feed.lessor_id,
-        feed_id=feed.feed_id,
+        lessor_id=lessor_id,
+        feed_id=wanted.feed_id,
         name=wanted.name,
         base_url=_address("base_url", wanted.base_url, allow_private=allow_private),
         auth=wanted.auth,
@@ -68,8 +67,8 @@ async def create_source(
     return AempSourceOut.model_validate(row)
 
 
-async def _feed_in_sight(session: AsyncSession, visibility: Visibility, feed_id: int) -> FeedRow:
-    feed = await queries.feed(session, feed_id)
+async def _lessor_of_feed(session: AsyncSession, visibility: Visibility, feed_id: int) -> int:
+    feed = await feed_by_id(session, feed_id)
     if feed is None or (visibility.lessor_id is not None and feed.lessor_id != visibility.lessor_id):
         raise InvalidInput(f"feed_id: there is no feed {feed_id} of this lessor", field="feed_id")
     if feed.coord_system is None:
@@ -77,7 +76,7 @@ async def _feed_in_sight(session: AsyncSession, visibility: Visibility, feed_id:
             "feed_id: the feed declares no coord_system, and makers' locations mostly name none; use one that does",
             field="feed_id",
         )
-    return feed
+    return feed.lessor_id
 
 
 def _must_suit_its_auth(wanted: AempSourceIn) -> None:

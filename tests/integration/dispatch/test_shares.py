@@ -19,7 +19,7 @@ from app.core.clock import FixedClock
 from app.core.db.database import SERVICE
 from app.core.errors import NotFound
 from app.dispatch.shares.service import find_open, try_pin
-from app.exports.html_tables import read_rows
+from app.exports.html_reader import read_rows
 from tests.api import ApiUser, Principals, problem_fields, services
 from tests.factories.cases import CaseAssets, assign, plate, share, vin
 from tests.factories.constants import CHANGNING, KUNSHAN, NOW

@@ -13,7 +13,7 @@ from app.dispatch.run_sheets.content import NOTES, Entry, MapLink, RunSheet
 from app.dispatch.run_sheets.page import HEADERS, not_found_page, pin_page, sheet_page
 from app.enforcement.seizable import State
 from app.exports.digest import check_rows
-from app.exports.html_tables import read_rows
+from app.exports.html_reader import read_rows
 
 EVIL = "<script>alert('1')</script> \"><b onclick=x> &amp; {{ 7 * 7 }}"
 LINK = MapLink("高德 & Amap", "https://uri.amap.com/navigation?to=1,2&mode=car\"onclick='x'")
