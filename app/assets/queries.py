@@ -112,7 +112,7 @@ async def assets(
     )
     if seized is not None:
         is_seized, day = seized
-        on_some = AssetRow.asset_id.in_(select(func.unnest(func.sight_seized(day))))
+        on_some = AssetRow.asset_id.in_(select(func.unnest(func.rls_seized(day))))
         query = query.where(on_some if is_seized else not_(on_some))
     return (await session.scalars(query.order_by(AssetRow.asset_id).limit(limit + 1))).all()
 

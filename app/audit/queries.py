@@ -68,7 +68,7 @@ async def entries(
         .where(TrailRow.trail_no > after, _is_visible(visibility), *_conditions(wanted))
     )
     if wanted.asset_id is not None:
-        sets = await session.scalar(select(func.sight_trail_sets(wanted.asset_id)))
+        sets = await session.scalar(select(func.rls_trail_sets(wanted.asset_id)))
         query = query.where(TrailRow.assets_sha256 == func.any(sets or []))
     return (await session.execute(query.order_by(TrailRow.trail_no).limit(limit + 1))).all()
 

@@ -28,9 +28,9 @@ ROOMS = (
 )  # fmt: skip
 # A function or view comes after those that it calls.
 FUNCTIONS = (
-    "sight_lessors", "sight_case", "sight_at", "sight_grantee", "sight_court", "sight_courts",
-    "sight_own_cases", "sight_court_cases", "sight_named_cases", "sight_cases", "sight_assets", "sight_known_assets",
-    "sight_lent", "sight_transferred", "sight_seized", "sight_trail_sets",
+    "rls_lessors", "rls_case", "rls_at", "rls_grantee", "rls_court", "rls_courts",
+    "rls_own_cases", "rls_court_cases", "rls_named_cases", "rls_cases", "rls_assets", "rls_known_assets",
+    "rls_delegated", "rls_transferred", "rls_seized", "rls_trail_sets",
     "trail_append", "trail_partition_ensure", "first_batch_since", "ping_partition_ensure", "ping_partition_drop",
     "source_handicap",
 )  # fmt: skip

@@ -62,7 +62,7 @@ _LOOKS: Final = text("""
     SELECT a.asset_id, t.role, t.subject_id, t.case_id, count(*),
            array_agg(DISTINCT (t.at AT TIME ZONE 'Asia/Shanghai')::date)
     FROM unnest(CAST(:asset_ids AS integer[])) AS a(asset_id)
-    CROSS JOIN LATERAL unnest(sight_trail_sets(a.asset_id)) AS s(assets_sha256)
+    CROSS JOIN LATERAL unnest(rls_trail_sets(a.asset_id)) AS s(assets_sha256)
     JOIN trail t ON t.assets_sha256 = s.assets_sha256
     WHERE t.action LIKE '%.read' OR t.action LIKE '%.export' OR t.action IN ('share.open', 'subject.report')
     GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4""")

@@ -32,13 +32,13 @@ BEGIN
         window_from timestamptz, window_until timestamptz, results integer, request_id text, detail text)
     LOOP
         IF NOT trusted AND (entry.principal_id = 0 OR NOT coalesce(CASE caller
-            WHEN 'leasetrace_lessor' THEN entry.role LIKE 'lessor\_%' AND entry.subject_id = ANY (sight_lessors())
+            WHEN 'leasetrace_lessor' THEN entry.role LIKE 'lessor\_%' AND entry.subject_id = ANY (rls_lessors())
             WHEN 'leasetrace_administrator' THEN entry.role = 'platform_administrator'
             WHEN 'leasetrace_grantee' THEN CASE kind
-                WHEN 'court' THEN entry.role = 'enforcement_officer' AND entry.subject_id = sight_grantee()
-                WHEN 'principal' THEN entry.role IN ('dispatcher', 'crew') AND entry.principal_id = sight_grantee() END
+                WHEN 'court' THEN entry.role = 'enforcement_officer' AND entry.subject_id = rls_grantee()
+                WHEN 'principal' THEN entry.role IN ('dispatcher', 'crew') AND entry.principal_id = rls_grantee() END
             WHEN 'leasetrace_auditor' THEN CASE kind
-                WHEN 'court' THEN entry.role = 'court_administrator' AND entry.subject_id = sight_grantee()
+                WHEN 'court' THEN entry.role = 'court_administrator' AND entry.subject_id = rls_grantee()
                 WHEN 'auditor' THEN entry.role = 'auditor' END
             END, false)) THEN
             RAISE EXCEPTION 'an entry in the name of another' USING ERRCODE = 'insufficient_privilege';

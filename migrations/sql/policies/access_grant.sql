@@ -12,8 +12,8 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON access_grant TO leasetrace_service;
 CREATE POLICY grantee ON access_grant FOR SELECT TO leasetrace_grantee
     USING (
         grantee_kind = current_setting('leasetrace.grantee_kind', true)
-        AND (grantee_id = (SELECT sight_grantee())
-             OR grantee_id = ANY ((SELECT sight_courts())::integer[]) AND ground = 'case')
+        AND (grantee_id = (SELECT rls_grantee())
+             OR grantee_id = ANY ((SELECT rls_courts())::integer[]) AND ground = 'case')
     );
 GRANT SELECT ON access_grant TO leasetrace_grantee;
 

@@ -11,8 +11,8 @@ CREATE POLICY service ON aemp_source TO leasetrace_service USING (true) WITH CHE
 GRANT SELECT, INSERT, UPDATE, DELETE ON aemp_source TO leasetrace_service;
 
 CREATE POLICY lessor ON aemp_source TO leasetrace_lessor
-    USING (lessor_id = ANY ((SELECT sight_lessors())::integer[]))
-    WITH CHECK (lessor_id = ANY ((SELECT sight_lessors())::integer[]));
+    USING (lessor_id = ANY ((SELECT rls_lessors())::integer[]))
+    WITH CHECK (lessor_id = ANY ((SELECT rls_lessors())::integer[]));
 GRANT SELECT, INSERT, UPDATE, DELETE ON aemp_source TO leasetrace_lessor;
 
 CREATE POLICY administrator ON aemp_source TO leasetrace_administrator USING (true) WITH CHECK (true);

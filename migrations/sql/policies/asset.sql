@@ -2,7 +2,7 @@
 --
 -- service        every row: the application's own work.
 -- lessor         its own assets, to read and write.
--- grantee        assets that it knows from its cases (sight_known_assets). To read.
+-- grantee        assets that it knows from its cases (rls_known_assets). To read.
 -- administrator  every row: the platform's administrator supports lessors and courts.
 -- Other roles see no row.
 
@@ -12,12 +12,12 @@ CREATE POLICY service ON asset TO leasetrace_service USING (true) WITH CHECK (tr
 GRANT SELECT, INSERT, UPDATE, DELETE ON asset TO leasetrace_service;
 
 CREATE POLICY lessor ON asset TO leasetrace_lessor
-    USING (lessor_id = ANY ((SELECT sight_lessors())::integer[]))
-    WITH CHECK (lessor_id = ANY ((SELECT sight_lessors())::integer[]));
+    USING (lessor_id = ANY ((SELECT rls_lessors())::integer[]))
+    WITH CHECK (lessor_id = ANY ((SELECT rls_lessors())::integer[]));
 GRANT SELECT, INSERT, UPDATE, DELETE ON asset TO leasetrace_lessor;
 
 CREATE POLICY grantee ON asset FOR SELECT TO leasetrace_grantee
-    USING (asset_id = ANY ((SELECT sight_known_assets())::integer[]));
+    USING (asset_id = ANY ((SELECT rls_known_assets())::integer[]));
 GRANT SELECT ON asset TO leasetrace_grantee;
 
 CREATE POLICY administrator ON asset TO leasetrace_administrator USING (true) WITH CHECK (true);

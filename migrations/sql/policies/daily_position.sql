@@ -4,7 +4,7 @@
 -- writer   rows of the lessors of its group.
 -- lessor   its own rows. After an asset was transferred, only those up to the transfer:
 --          the lessor must not follow an asset that is another's.
--- grantee  assets granted at this moment, in the open case that the transaction names (sight_assets):
+-- grantee  assets granted at this moment, in the open case that the transaction names (rls_assets):
 --          a court by its case or an entrustment, a dispatcher by an assignment, a crew by a mission.
 -- Other roles see no row.
 
@@ -14,19 +14,19 @@ CREATE POLICY service ON daily_position TO leasetrace_service USING (true) WITH 
 GRANT SELECT, INSERT, UPDATE, DELETE ON daily_position TO leasetrace_service;
 
 CREATE POLICY writer ON daily_position TO leasetrace_writer
-    USING (lessor_id = ANY ((SELECT sight_lessors())::integer[]))
-    WITH CHECK (lessor_id = ANY ((SELECT sight_lessors())::integer[]));
+    USING (lessor_id = ANY ((SELECT rls_lessors())::integer[]))
+    WITH CHECK (lessor_id = ANY ((SELECT rls_lessors())::integer[]));
 GRANT SELECT, INSERT, UPDATE, DELETE ON daily_position TO leasetrace_writer;
 
 CREATE POLICY lessor ON daily_position FOR SELECT TO leasetrace_lessor
     USING (
-        lessor_id = ANY ((SELECT sight_lessors())::integer[])
+        lessor_id = ANY ((SELECT rls_lessors())::integer[])
         AND (asset_id IS NULL
-             OR asset_id NOT IN (SELECT unnest(sight_transferred()))
+             OR asset_id NOT IN (SELECT unnest(rls_transferred()))
              OR fixed_at < (SELECT t.transferred_at FROM asset_transfer t WHERE t.asset_id = daily_position.asset_id))
     );
 GRANT SELECT ON daily_position TO leasetrace_lessor;
 
 CREATE POLICY grantee ON daily_position FOR SELECT TO leasetrace_grantee
-    USING (asset_id IN (SELECT unnest(sight_assets())));
+    USING (asset_id IN (SELECT unnest(rls_assets())));
 GRANT SELECT ON daily_position TO leasetrace_grantee;

@@ -11,8 +11,8 @@ CREATE POLICY service ON depot TO leasetrace_service USING (true) WITH CHECK (tr
 GRANT SELECT, INSERT, UPDATE, DELETE ON depot TO leasetrace_service;
 
 CREATE POLICY lessor ON depot TO leasetrace_lessor
-    USING (lessor_id = ANY ((SELECT sight_lessors())::integer[]))
-    WITH CHECK (lessor_id = ANY ((SELECT sight_lessors())::integer[]));
+    USING (lessor_id = ANY ((SELECT rls_lessors())::integer[]))
+    WITH CHECK (lessor_id = ANY ((SELECT rls_lessors())::integer[]));
 GRANT SELECT, INSERT, UPDATE, DELETE ON depot TO leasetrace_lessor;
 
 CREATE POLICY administrator ON depot TO leasetrace_administrator USING (true) WITH CHECK (true);

@@ -12,12 +12,12 @@ CREATE POLICY service ON device TO leasetrace_service USING (true) WITH CHECK (t
 GRANT SELECT, INSERT, UPDATE, DELETE ON device TO leasetrace_service;
 
 CREATE POLICY writer ON device FOR SELECT TO leasetrace_writer
-    USING (lessor_id = ANY ((SELECT sight_lessors())::integer[]));
+    USING (lessor_id = ANY ((SELECT rls_lessors())::integer[]));
 GRANT SELECT ON device TO leasetrace_writer;
 
 CREATE POLICY lessor ON device TO leasetrace_lessor
-    USING (lessor_id = ANY ((SELECT sight_lessors())::integer[]))
-    WITH CHECK (lessor_id = ANY ((SELECT sight_lessors())::integer[]));
+    USING (lessor_id = ANY ((SELECT rls_lessors())::integer[]))
+    WITH CHECK (lessor_id = ANY ((SELECT rls_lessors())::integer[]));
 GRANT SELECT, INSERT, UPDATE, DELETE ON device TO leasetrace_lessor;
 
 CREATE POLICY administrator ON device TO leasetrace_administrator USING (true) WITH CHECK (true);

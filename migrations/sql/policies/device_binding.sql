@@ -3,7 +3,7 @@
 -- service        every row: the application's own work.
 -- writer         rows of the lessors of its group. To read.
 -- lessor         its own bindings, to read and write.
--- grantee        of assets that it knows (sight_known_assets). To read.
+-- grantee        of assets that it knows (rls_known_assets). To read.
 -- administrator  every row: the platform's administrator supports lessors and courts.
 -- Other roles see no row.
 
@@ -13,16 +13,16 @@ CREATE POLICY service ON device_binding TO leasetrace_service USING (true) WITH 
 GRANT SELECT, INSERT, UPDATE, DELETE ON device_binding TO leasetrace_service;
 
 CREATE POLICY writer ON device_binding FOR SELECT TO leasetrace_writer
-    USING (lessor_id = ANY ((SELECT sight_lessors())::integer[]));
+    USING (lessor_id = ANY ((SELECT rls_lessors())::integer[]));
 GRANT SELECT ON device_binding TO leasetrace_writer;
 
 CREATE POLICY lessor ON device_binding TO leasetrace_lessor
-    USING (lessor_id = ANY ((SELECT sight_lessors())::integer[]))
-    WITH CHECK (lessor_id = ANY ((SELECT sight_lessors())::integer[]));
+    USING (lessor_id = ANY ((SELECT rls_lessors())::integer[]))
+    WITH CHECK (lessor_id = ANY ((SELECT rls_lessors())::integer[]));
 GRANT SELECT, INSERT, UPDATE, DELETE ON device_binding TO leasetrace_lessor;
 
 CREATE POLICY grantee ON device_binding FOR SELECT TO leasetrace_grantee
-    USING (asset_id = ANY ((SELECT sight_known_assets())::integer[]));
+    USING (asset_id = ANY ((SELECT rls_known_assets())::integer[]));
 GRANT SELECT ON device_binding TO leasetrace_grantee;
 
 CREATE POLICY administrator ON device_binding TO leasetrace_administrator USING (true) WITH CHECK (true);

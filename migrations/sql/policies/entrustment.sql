@@ -13,14 +13,14 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON entrustment TO leasetrace_service;
 
 CREATE POLICY grantee ON entrustment FOR SELECT TO leasetrace_grantee
     USING (
-        case_id = ANY ((SELECT sight_court_cases())::integer[])
-        OR case_id = ANY ((SELECT sight_cases())::integer[]) AND court_id = (SELECT sight_court())
+        case_id = ANY ((SELECT rls_court_cases())::integer[])
+        OR case_id = ANY ((SELECT rls_cases())::integer[]) AND court_id = (SELECT rls_court())
     );
 CREATE POLICY grantee_insert ON entrustment FOR INSERT TO leasetrace_grantee
-    WITH CHECK (case_id = ANY ((SELECT sight_own_cases())::integer[]));
+    WITH CHECK (case_id = ANY ((SELECT rls_own_cases())::integer[]));
 CREATE POLICY grantee_update ON entrustment FOR UPDATE TO leasetrace_grantee
-    USING (case_id = ANY ((SELECT sight_own_cases())::integer[]))
-    WITH CHECK (case_id = ANY ((SELECT sight_own_cases())::integer[]));
+    USING (case_id = ANY ((SELECT rls_own_cases())::integer[]))
+    WITH CHECK (case_id = ANY ((SELECT rls_own_cases())::integer[]));
 GRANT SELECT, INSERT, UPDATE ON entrustment TO leasetrace_grantee;
 
 CREATE POLICY administrator ON entrustment FOR SELECT TO leasetrace_administrator USING (true);

@@ -11,8 +11,8 @@ CREATE POLICY service ON feed TO leasetrace_service USING (true) WITH CHECK (tru
 GRANT SELECT, INSERT, UPDATE, DELETE ON feed TO leasetrace_service;
 
 CREATE POLICY lessor ON feed TO leasetrace_lessor
-    USING (lessor_id = ANY ((SELECT sight_lessors())::integer[]))
-    WITH CHECK (lessor_id = ANY ((SELECT sight_lessors())::integer[]));
+    USING (lessor_id = ANY ((SELECT rls_lessors())::integer[]))
+    WITH CHECK (lessor_id = ANY ((SELECT rls_lessors())::integer[]));
 GRANT SELECT, INSERT, UPDATE, DELETE ON feed TO leasetrace_lessor;
 
 CREATE POLICY administrator ON feed TO leasetrace_administrator USING (true) WITH CHECK (true);

@@ -11,7 +11,7 @@ CREATE POLICY service ON feed_alert TO leasetrace_service USING (true) WITH CHEC
 GRANT SELECT, INSERT, UPDATE, DELETE ON feed_alert TO leasetrace_service;
 
 CREATE POLICY lessor ON feed_alert FOR SELECT TO leasetrace_lessor
-    USING (lessor_id = ANY ((SELECT sight_lessors())::integer[]));
+    USING (lessor_id = ANY ((SELECT rls_lessors())::integer[]));
 GRANT SELECT ON feed_alert TO leasetrace_lessor;
 
 CREATE POLICY administrator ON feed_alert FOR SELECT TO leasetrace_administrator USING (true);

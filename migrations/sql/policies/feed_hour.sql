@@ -12,12 +12,12 @@ CREATE POLICY service ON feed_hour TO leasetrace_service USING (true) WITH CHECK
 GRANT SELECT, INSERT, UPDATE, DELETE ON feed_hour TO leasetrace_service;
 
 CREATE POLICY writer ON feed_hour TO leasetrace_writer
-    USING (lessor_id = ANY ((SELECT sight_lessors())::integer[]))
-    WITH CHECK (lessor_id = ANY ((SELECT sight_lessors())::integer[]));
+    USING (lessor_id = ANY ((SELECT rls_lessors())::integer[]))
+    WITH CHECK (lessor_id = ANY ((SELECT rls_lessors())::integer[]));
 GRANT SELECT, INSERT, UPDATE ON feed_hour TO leasetrace_writer;
 
 CREATE POLICY lessor ON feed_hour FOR SELECT TO leasetrace_lessor
-    USING (lessor_id = ANY ((SELECT sight_lessors())::integer[]));
+    USING (lessor_id = ANY ((SELECT rls_lessors())::integer[]));
 GRANT SELECT ON feed_hour TO leasetrace_lessor;
 
 CREATE POLICY administrator ON feed_hour FOR SELECT TO leasetrace_administrator USING (true);

@@ -11,7 +11,7 @@ CREATE POLICY service ON late_window TO leasetrace_service USING (true) WITH CHE
 GRANT SELECT, INSERT, UPDATE, DELETE ON late_window TO leasetrace_service;
 
 CREATE POLICY writer ON late_window FOR INSERT TO leasetrace_writer
-    WITH CHECK (lessor_id = ANY ((SELECT sight_lessors())::integer[]));
+    WITH CHECK (lessor_id = ANY ((SELECT rls_lessors())::integer[]));
 GRANT INSERT ON late_window TO leasetrace_writer;
 
 GRANT USAGE, SELECT ON SEQUENCE late_window_late_window_id_seq

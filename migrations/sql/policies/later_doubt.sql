@@ -13,13 +13,13 @@ CREATE POLICY service ON later_doubt TO leasetrace_service USING (true) WITH CHE
 GRANT SELECT, INSERT, UPDATE, DELETE ON later_doubt TO leasetrace_service;
 
 CREATE POLICY writer ON later_doubt TO leasetrace_writer
-    USING (lessor_id = ANY ((SELECT sight_lessors())::integer[]))
-    WITH CHECK (lessor_id = ANY ((SELECT sight_lessors())::integer[]));
+    USING (lessor_id = ANY ((SELECT rls_lessors())::integer[]))
+    WITH CHECK (lessor_id = ANY ((SELECT rls_lessors())::integer[]));
 GRANT SELECT, INSERT, UPDATE, DELETE ON later_doubt TO leasetrace_writer;
 
 CREATE POLICY lessor ON later_doubt FOR SELECT TO leasetrace_lessor
     USING (
-        lessor_id = ANY ((SELECT sight_lessors())::integer[])
+        lessor_id = ANY ((SELECT rls_lessors())::integer[])
         AND (device_id NOT IN (SELECT d.device_id FROM transferred_device d)
              OR NOT EXISTS (
                  SELECT FROM device_binding b JOIN asset_transfer t USING (asset_id)

@@ -12,9 +12,9 @@ CREATE POLICY service ON legal_hold TO leasetrace_service USING (true) WITH CHEC
 GRANT SELECT, INSERT, UPDATE ON legal_hold TO leasetrace_service;
 
 CREATE POLICY grantee ON legal_hold TO leasetrace_grantee
-    USING (case_id = ANY ((SELECT sight_own_cases())::integer[]))
+    USING (case_id = ANY ((SELECT rls_own_cases())::integer[]))
     WITH CHECK (
-        case_id = ANY ((SELECT sight_own_cases())::integer[])
+        case_id = ANY ((SELECT rls_own_cases())::integer[])
         AND (asset_id IS NULL OR EXISTS (
             SELECT FROM case_asset c
             WHERE c.case_id = legal_hold.case_id AND c.asset_id = legal_hold.asset_id

@@ -13,12 +13,12 @@ CREATE POLICY service ON lessor TO leasetrace_service USING (true) WITH CHECK (t
 GRANT SELECT, INSERT, UPDATE, DELETE ON lessor TO leasetrace_service;
 
 CREATE POLICY writer ON lessor TO leasetrace_writer
-    USING (lessor_id = ANY ((SELECT sight_lessors())::integer[]))
-    WITH CHECK (lessor_id = ANY ((SELECT sight_lessors())::integer[]));
+    USING (lessor_id = ANY ((SELECT rls_lessors())::integer[]))
+    WITH CHECK (lessor_id = ANY ((SELECT rls_lessors())::integer[]));
 GRANT SELECT, UPDATE ON lessor TO leasetrace_writer;
 
 CREATE POLICY lessor ON lessor TO leasetrace_lessor
-    USING (lessor_id = ANY ((SELECT sight_lessors())::integer[]))
+    USING (lessor_id = ANY ((SELECT rls_lessors())::integer[]))
     WITH CHECK (false);
 GRANT SELECT, UPDATE ON lessor TO leasetrace_lessor;
 

@@ -13,12 +13,12 @@ CREATE POLICY service ON ping_batch TO leasetrace_service USING (true) WITH CHEC
 GRANT SELECT, INSERT, UPDATE, DELETE ON ping_batch TO leasetrace_service;
 
 CREATE POLICY writer ON ping_batch TO leasetrace_writer
-    USING (lessor_id = ANY ((SELECT sight_lessors())::integer[]))
-    WITH CHECK (lessor_id = ANY ((SELECT sight_lessors())::integer[]));
+    USING (lessor_id = ANY ((SELECT rls_lessors())::integer[]))
+    WITH CHECK (lessor_id = ANY ((SELECT rls_lessors())::integer[]));
 GRANT SELECT, INSERT, UPDATE, DELETE ON ping_batch TO leasetrace_writer;
 
 CREATE POLICY lessor ON ping_batch FOR SELECT TO leasetrace_lessor
-    USING (lessor_id = ANY ((SELECT sight_lessors())::integer[]));
+    USING (lessor_id = ANY ((SELECT rls_lessors())::integer[]));
 GRANT SELECT ON ping_batch TO leasetrace_lessor;
 
 CREATE POLICY grantee ON ping_batch FOR SELECT TO leasetrace_grantee

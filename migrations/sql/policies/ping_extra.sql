@@ -10,6 +10,6 @@ CREATE POLICY service ON ping_extra TO leasetrace_service USING (true) WITH CHEC
 GRANT SELECT, INSERT, UPDATE, DELETE ON ping_extra TO leasetrace_service;
 
 CREATE POLICY writer ON ping_extra TO leasetrace_writer
-    USING (lessor_id = ANY ((SELECT sight_lessors())::integer[]))
-    WITH CHECK (lessor_id = ANY ((SELECT sight_lessors())::integer[]));
+    USING (lessor_id = ANY ((SELECT rls_lessors())::integer[]))
+    WITH CHECK (lessor_id = ANY ((SELECT rls_lessors())::integer[]));
 GRANT SELECT, INSERT, UPDATE, DELETE ON ping_extra TO leasetrace_writer;

@@ -13,12 +13,12 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON planning_assignment TO leasetrace_servic
 
 CREATE POLICY grantee ON planning_assignment FOR SELECT TO leasetrace_grantee
     USING (
-        case_id = ANY ((SELECT sight_court_cases())::integer[])
-        OR case_id = ANY ((SELECT sight_cases())::integer[])
-           AND dispatcher_id = (SELECT sight_grantee()) AND (SELECT sight_court()) IS NULL
+        case_id = ANY ((SELECT rls_court_cases())::integer[])
+        OR case_id = ANY ((SELECT rls_cases())::integer[])
+           AND dispatcher_id = (SELECT rls_grantee()) AND (SELECT rls_court()) IS NULL
     );
 CREATE POLICY grantee_insert ON planning_assignment FOR INSERT TO leasetrace_grantee
-    WITH CHECK (case_id = ANY ((SELECT sight_own_cases())::integer[]));
+    WITH CHECK (case_id = ANY ((SELECT rls_own_cases())::integer[]));
 GRANT SELECT, INSERT ON planning_assignment TO leasetrace_grantee;
 
 CREATE POLICY administrator ON planning_assignment FOR SELECT TO leasetrace_administrator USING (true);

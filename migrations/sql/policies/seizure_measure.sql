@@ -14,26 +14,26 @@ CREATE POLICY service ON seizure_measure TO leasetrace_service USING (true) WITH
 GRANT SELECT, INSERT, UPDATE, DELETE ON seizure_measure TO leasetrace_service;
 
 CREATE POLICY lessor ON seizure_measure FOR SELECT TO leasetrace_lessor
-    USING (case_id = ANY ((SELECT sight_cases())::integer[]));
+    USING (case_id = ANY ((SELECT rls_cases())::integer[]));
 GRANT SELECT ON seizure_measure TO leasetrace_lessor;
 
 CREATE POLICY grantee ON seizure_measure FOR SELECT TO leasetrace_grantee
     USING (
-        case_id IN (SELECT unnest(sight_named_cases()))
-        OR (case_id::bigint << 32 | asset_id) IN (SELECT unnest(sight_lent()))
+        case_id IN (SELECT unnest(rls_named_cases()))
+        OR (case_id::bigint << 32 | asset_id) IN (SELECT unnest(rls_delegated()))
     );
 CREATE POLICY grantee_insert ON seizure_measure FOR INSERT TO leasetrace_grantee
     WITH CHECK (
-        case_id = ANY ((SELECT sight_own_cases())::integer[])
+        case_id = ANY ((SELECT rls_own_cases())::integer[])
         AND EXISTS (
             SELECT FROM case_asset c
             WHERE c.case_id = seizure_measure.case_id AND c.asset_id = seizure_measure.asset_id
               AND c.confirmed_at IS NOT NULL OFFSET 0)
     );
 CREATE POLICY grantee_update ON seizure_measure FOR UPDATE TO leasetrace_grantee
-    USING (case_id = ANY ((SELECT sight_own_cases())::integer[]))
+    USING (case_id = ANY ((SELECT rls_own_cases())::integer[]))
     WITH CHECK (
-        case_id = ANY ((SELECT sight_own_cases())::integer[])
+        case_id = ANY ((SELECT rls_own_cases())::integer[])
         AND EXISTS (
             SELECT FROM case_asset c
             WHERE c.case_id = seizure_measure.case_id AND c.asset_id = seizure_measure.asset_id

@@ -19,7 +19,7 @@ CREATE POLICY grantee ON seizure_renewal FOR SELECT TO leasetrace_grantee
     USING (measure_id IN (SELECT measure_id FROM seizure_measure));
 CREATE POLICY grantee_insert ON seizure_renewal FOR INSERT TO leasetrace_grantee
     WITH CHECK (measure_id IN (
-        SELECT measure_id FROM seizure_measure WHERE case_id = ANY ((SELECT sight_own_cases())::integer[])));
+        SELECT measure_id FROM seizure_measure WHERE case_id = ANY ((SELECT rls_own_cases())::integer[])));
 GRANT SELECT, INSERT ON seizure_renewal TO leasetrace_grantee;
 
 CREATE POLICY administrator ON seizure_renewal FOR SELECT TO leasetrace_administrator USING (true);

@@ -12,16 +12,16 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON share TO leasetrace_service;
 
 CREATE POLICY grantee ON share TO leasetrace_grantee
     USING (
-        case_id = ANY ((SELECT sight_own_cases())::integer[])
-        OR created_by = (SELECT sight_grantee())
+        case_id = ANY ((SELECT rls_own_cases())::integer[])
+        OR created_by = (SELECT rls_grantee())
            AND current_setting('leasetrace.grantee_kind', true) = 'principal'
-           AND case_id = ANY ((SELECT sight_cases())::integer[])
+           AND case_id = ANY ((SELECT rls_cases())::integer[])
     )
     WITH CHECK (
-        case_id = ANY ((SELECT sight_own_cases())::integer[])
-        OR created_by = (SELECT sight_grantee())
+        case_id = ANY ((SELECT rls_own_cases())::integer[])
+        OR created_by = (SELECT rls_grantee())
            AND current_setting('leasetrace.grantee_kind', true) = 'principal'
-           AND case_id = ANY ((SELECT sight_cases())::integer[])
+           AND case_id = ANY ((SELECT rls_cases())::integer[])
     );
 GRANT SELECT (share_id, assignment_id, case_id, recipient, created_by, api_key_id, created_at, expires_at,
     revoked_at, revoked_by, wrong_pins, opened, last_opened_at), INSERT, UPDATE (revoked_at, revoked_by)

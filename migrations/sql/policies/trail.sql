@@ -13,6 +13,6 @@ GRANT SELECT ON trail TO leasetrace_service;
 CREATE POLICY auditor ON trail FOR SELECT TO leasetrace_auditor
     USING (
         (SELECT current_setting('leasetrace.grantee_kind', true)) = 'auditor'
-        OR subject_id = (SELECT sight_court()) AND role IN ('enforcement_officer', 'court_administrator')
+        OR subject_id = (SELECT rls_court()) AND role IN ('enforcement_officer', 'court_administrator')
     );
 GRANT SELECT ON trail TO leasetrace_auditor;

@@ -169,8 +169,8 @@ def test_the_device_owned_tables_exist_with_partitions_of_ping(owner_connection:
         (relations_that_escape_row_security, "CREATE MATERIALIZED VIEW oops AS SELECT * FROM asset", "oops"),
         (
             functions_of_the_owner_with_an_open_search_path,
-            "ALTER FUNCTION sight_assets() RESET search_path",
-            "sight_assets",
+            "ALTER FUNCTION rls_assets() RESET search_path",
+            "rls_assets",
         ),
         (
             device_owned_tables_that_are_bound,

@@ -3,15 +3,15 @@
 -- Other grants count while they are in force and the case is open; a passed-on grant while its giver's right holds.
 -- When the transaction names a case, only the assets of that case.
 -- SECURITY DEFINER: the tables read here have policies that call functions like this one. It returns numbers only.
-CREATE OR REPLACE FUNCTION sight_known_assets() RETURNS integer[]
+CREATE OR REPLACE FUNCTION rls_known_assets() RETURNS integer[]
 LANGUAGE plpgsql STABLE PARALLEL SAFE COST 1000 SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
 DECLARE
     -- Variables, so that each statement below is an index scan.
     kind   text := current_setting('leasetrace.grantee_kind', true);
-    whose  integer := sight_grantee();
-    courts integer[] := sight_courts();
-    about  integer := sight_case();
-    since  timestamptz := sight_at();
+    whose  integer := rls_grantee();
+    courts integer[] := rls_courts();
+    about  integer := rls_case();
+    since  timestamptz := rls_at();
 BEGIN
     IF about IS NULL THEN
         RETURN ARRAY(

@@ -2,14 +2,14 @@
 -- A pair is one number: case_id << 32 | asset_id. An asset may be in two cases of which one was entrusted.
 -- When the transaction names a case, only its pairs. A mission grants positions, not the assets of a case.
 -- SECURITY DEFINER: the tables read here have policies that call functions like this one. It returns numbers only.
-CREATE OR REPLACE FUNCTION sight_lent() RETURNS bigint[]
+CREATE OR REPLACE FUNCTION rls_delegated() RETURNS bigint[]
 LANGUAGE plpgsql STABLE PARALLEL SAFE COST 1000 SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
 DECLARE
     -- Variables, so that the statement below is an index scan.
     kind   text := current_setting('leasetrace.grantee_kind', true);
-    whose  integer := sight_grantee();
-    about  integer := sight_case();
-    since  timestamptz := sight_at();
+    whose  integer := rls_grantee();
+    about  integer := rls_case();
+    since  timestamptz := rls_at();
 BEGIN
     RETURN ARRAY(
         SELECT g.case_id::bigint << 32 | g.asset_id

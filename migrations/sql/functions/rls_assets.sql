@@ -1,17 +1,17 @@
 -- Row security: the assets whose positions are visible to a grantee (court or dispatcher).
--- They are granted at sight_at() in the named case, and the case is open. Without a named case: none.
+-- They are granted at rls_at() in the named case, and the case is open. Without a named case: none.
 -- A court also sees what the courts below it were granted by their own cases.
 -- A grant that was passed on (through_kind) holds only while the right of its giver does.
 -- SECURITY DEFINER: the tables read here have policies that call functions like this one. It returns numbers only.
-CREATE OR REPLACE FUNCTION sight_assets() RETURNS integer[]
+CREATE OR REPLACE FUNCTION rls_assets() RETURNS integer[]
 LANGUAGE plpgsql STABLE PARALLEL SAFE COST 1000 SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
 DECLARE
     -- Variables, so that each statement below is an index scan.
     kind   text := current_setting('leasetrace.grantee_kind', true);
-    whose  integer := sight_grantee();
-    courts integer[] := sight_courts();
-    about  integer := sight_case();
-    since  timestamptz := sight_at();
+    whose  integer := rls_grantee();
+    courts integer[] := rls_courts();
+    about  integer := rls_case();
+    since  timestamptz := rls_at();
 BEGIN
     IF NOT EXISTS (SELECT FROM enforcement_case c WHERE c.case_id = about AND c.closed_on IS NULL) THEN
         RETURN '{}';

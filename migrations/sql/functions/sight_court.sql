@@ -1,5 +1,0 @@
--- Row security: the court that the transaction acts for; NULL when it acts for none.
-CREATE OR REPLACE FUNCTION sight_court() RETURNS integer
-LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    SELECT sight_grantee() WHERE current_setting('leasetrace.grantee_kind', true) = 'court'
-$$;
