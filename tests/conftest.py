@@ -2,6 +2,8 @@
 
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -47,17 +49,28 @@ def pytest_configure_node(node: Any) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Give the fault tests to one worker, since they share a service that they break; the others go one by one.
+    """Give tests that share expensive fixtures to one worker; the others go one by one.
 
+    Together go the fault tests (they break the service that they share), each folder of unit tests (its layers and
+    fleets are made once), and each module with a fixture that lives as long as the module.
     The marker ``xdist_group`` would say it, but xdist 3.8 sets it on a member that pytest 9.2 no longer reads.
     """
     from xdist.scheduler import LoadScopeScheduling
 
-    class FaultsTogether(LoadScopeScheduling):  # type: ignore[misc] # xdist has no types
+    class SharedFixturesTogether(LoadScopeScheduling):  # type: ignore[misc] # xdist has no types
         def _split_scope(self, nodeid: str) -> str:
-            return "faults" if nodeid.startswith("tests/faults/") else nodeid
+            file = nodeid.partition("::")[0]
+            if file.startswith(("tests/faults/", "tests/unit/")):
+                return file.rpartition("/")[0]
+            return file if _has_module_fixture(config.rootpath / file) else nodeid
 
-    return FaultsTogether(config, log)
+    return SharedFixturesTogether(config, log)
+
+
+@cache
+def _has_module_fixture(file: Path) -> bool:
+    text = file.read_text(encoding="utf-8")
+    return 'scope="module"' in text or "module_urls" in text
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
