@@ -62,14 +62,14 @@ def create_app(settings: Settings, clock: Clock | None = None, companion: Compan
         clock: The time; the machine's when left out.
         companion: What runs beside it, such as the worker; nothing when left out.
     """
-    configure_logging(settings.log_level)
+    configure_logging(settings.log.level)
     context = Context(settings, clock or SystemClock(), Database(settings), Metrics())
 
     passwords, locators = Passwords(), LocatorProvider(context.database)
     registration = registration_of(settings)
     services = Services(
         context=context,
-        clients=Clients(settings.trusted_proxies),
+        clients=Clients(settings.http.trusted_proxies),
         credential_cache=CredentialCache(context),
         auth_throttle=AuthThrottle(settings),
         trail=TrailWriter(context.database),

@@ -6,6 +6,7 @@ The cluster is thrown away afterwards; it waits for the disk at every commit, as
 import asyncio
 import contextlib
 import json
+import os
 import secrets
 import signal
 import sys
@@ -14,7 +15,6 @@ from typing import Annotated, Any
 
 import psycopg
 import typer
-from pydantic import SecretStr
 from rich.console import Console
 
 from app.access.domain import Role
@@ -114,7 +114,7 @@ def _wait() -> None:
 
 
 async def _layer(urls: ClusterUrls) -> ActiveLayer:
-    database = Database(Settings(database_url=SecretStr(urls.app_url)))
+    database = Database(Settings.from_environment(os.environ, database_url=urls.app_url))
     try:
         return await LocatorProvider(database).current()
     finally:

@@ -14,7 +14,7 @@ from app.core.clock import SystemClock
 from app.core.context import Context
 from app.core.db.database import SERVICE, Database
 from app.core.metrics import Metrics
-from app.core.settings import Settings
+from app.core.settings import DatabaseSettings, Settings
 from app.identity.keys.credential_cache import CredentialCache
 from app.identity.keys.credentials import create_key, principal_for
 from app.identity.people import service as people
@@ -42,7 +42,7 @@ async def measure(app_url: str) -> dict[str, Any]:
         Milliseconds: ``key_check_ms`` and ``session_check_ms`` remembered, ``key_check_cold_ms`` asked of the
         database each time, ``sign_in_ms`` with argon2id at the library's recommended cost.
     """
-    settings = Settings(database_url=SecretStr(app_url))
+    settings = Settings(database=DatabaseSettings(url=SecretStr(app_url)))
     context = Context(settings, SystemClock(), Database(settings), Metrics())
     credential_cache, passwords = CredentialCache(context), Passwords()
     try:

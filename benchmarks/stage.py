@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import httpx
-from pydantic import SecretStr
 from rich.console import Console
 
 from app.access.domain import Role
@@ -71,7 +70,7 @@ class Stage:
 
     def key(self, role: Role, **whose: Any) -> str:
         """Make a key for somebody."""
-        settings = Settings(database_url=SecretStr(self.urls.app_url))
+        settings = Settings.from_environment(os.environ, database_url=self.urls.app_url)
         return asyncio.run(make_key(settings, SystemClock(), role, **whose)).text
 
     def feed_key(self, lessor_key: str) -> str:

@@ -14,7 +14,7 @@ from app.audit.writer import TrailWriter, append
 from app.core.clock import Clock
 from app.core.db.database import SERVICE, Database
 from app.core.errors import AppError
-from app.core.settings import Settings
+from app.core.settings import DatabaseSettings, Settings
 from benchmarks.numbers import percentile_ms
 
 READERS: Final = 200
@@ -77,7 +77,7 @@ async def measure(app_url: str, clock: Clock, seconds: float) -> dict[str, Any]:
         wait, ``p50_ms`` and ``p99_ms``. ``bytes_per_entry``: on the disk with indexes. ``verified_per_s``: entries
         that the verifier walks.
     """
-    database = Database(Settings(database_url=SecretStr(app_url), pool_size=_SEPARATE))
+    database = Database(Settings(database=DatabaseSettings(url=SecretStr(app_url), pool_size=_SEPARATE)))
     numbers: dict[str, Any] = {}
     try:
         for name, readers, assets, gather_s in (

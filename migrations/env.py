@@ -1,5 +1,7 @@
 """How migrations run: as the owner's role, alone (advisory lock), and never waiting long for a lock."""
 
+import os
+
 from alembic import context
 from geoalchemy2 import alembic_helpers
 from sqlalchemy import create_engine, pool, text
@@ -28,11 +30,11 @@ def owner_url() -> str:
     handed_over = context.config.attributes.get("owner_url")
     if handed_over:
         return str(handed_over)
-    settings = Settings()
-    if settings.database_owner_url is None:
+    settings = Settings.from_environment(os.environ)
+    if settings.database.owner_url is None:
         msg = "DATABASE_OWNER_URL is not set: migrations run as the owner of the database"
         raise SystemExit(msg)
-    return settings.database_owner_url.get_secret_value()
+    return settings.database.owner_url.get_secret_value()
 
 
 def run() -> None:

@@ -10,7 +10,6 @@ import httpx
 import pytest
 from _pytest.nodeid import coerce_node_id
 from fastapi import FastAPI
-from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 from sqlalchemy.pool import NullPool
 
@@ -37,6 +36,7 @@ from tests.factories.constants import NOW
 from tests.factories.devices import register_truck
 from tests.factories.fleets import LessorFleet
 from tests.factories.jobs import JobRunner
+from tests.factories.settings import settings_for
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -120,13 +120,13 @@ def module_urls(template_urls: ClusterUrls, worker_id: str, request: pytest.Fixt
 @pytest.fixture(scope="session")
 def settings(urls: ClusterUrls) -> Settings:
     """Settings of an application on this worker's database."""
-    return Settings(database_url=SecretStr(urls.app_url), log_level="WARNING")
+    return settings_for(urls.app_url, log={"level": "WARNING"})
 
 
 @pytest.fixture
 def own_settings(own_urls: ClusterUrls) -> Settings:
     """Settings of an application on the database of this test alone."""
-    return Settings(database_url=SecretStr(own_urls.app_url), log_level="WARNING")
+    return settings_for(own_urls.app_url, log={"level": "WARNING"})
 
 
 @pytest.fixture(scope="session")

@@ -43,7 +43,7 @@ class ReadinessOut(ResponseModel):
 async def watches(request: Request, context: InContext) -> bool:
     """Tell whether a request comes from where the service is watched, or with the key of somebody who runs it."""
     clients = services_of(request.app, CoreServices).clients
-    if clients.comes_from(request.scope, context.settings.watch_networks):
+    if clients.comes_from(request.scope, context.settings.http.watch_networks):
         return True
     key = bearer_key(request)
     if key is None:

@@ -42,11 +42,11 @@ class RequestLimits:
     """
 
     def __init__(self, settings: Settings) -> None:
-        self._url_bytes = settings.max_url_bytes
-        self._query_bytes = settings.max_query_bytes
-        self._headers = settings.max_headers
-        self._body_bytes = settings.max_body_bytes
-        self._hosts = frozenset(settings.hosts)
+        self._url_bytes = settings.limits.max_url_bytes
+        self._query_bytes = settings.limits.max_query_bytes
+        self._headers = settings.limits.max_headers
+        self._body_bytes = settings.limits.max_body_bytes
+        self._hosts = frozenset(settings.http.hosts)
 
     def refusal(self, scope: Any) -> AppError | None:
         """Return why a request is not looked at further, or None."""

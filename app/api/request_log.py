@@ -32,7 +32,7 @@ class RequestRecorder:
     def __init__(self, metrics: Metrics, settings: Settings, clients: Clients) -> None:
         self._metrics = metrics
         self.clients = clients
-        self._headers = security_headers(settings.hsts_s)
+        self._headers = security_headers(settings.http.hsts_s)
         edges = RequestLimits(settings)
         self.limited = edges.limited
         self.refusal = edges.refusal

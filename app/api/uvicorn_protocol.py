@@ -53,7 +53,7 @@ class Connection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn's own
         """Begin to wait for a first head."""
         super().connection_made(transport)
-        self._one_too_many = len(self.connections) > self.settings.max_connections
+        self._one_too_many = len(self.connections) > self.settings.limits.max_connections
         self._await_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -85,7 +85,7 @@ class Connection(HttpToolsProtocol):
             self._await_body()
         elif self._timer is None:
             self._await_head()
-        if self._in_head and self._head_bytes > self.settings.max_head_bytes:
+        if self._in_head and self._head_bytes > self.settings.limits.max_head_bytes:
             if answering:
                 self._close()  # the next request, sent ahead, and no place yet to say so
             else:
@@ -137,7 +137,7 @@ class Connection(HttpToolsProtocol):
         super().pause_writing()
         self._left_to_send = self.transport.get_write_buffer_size()
         self._stop(self._answer_timer)
-        self._answer_timer = self.loop.call_later(self.settings.answer_pause_s, self._answer_late)
+        self._answer_timer = self.loop.call_later(self.settings.limits.answer_pause_s, self._answer_late)
 
     def resume_writing(self) -> None:
         """End the watch."""
@@ -153,33 +153,35 @@ class Connection(HttpToolsProtocol):
     def _refusal(self) -> AppError | None:
         if self._one_too_many:
             return Unavailable("Too many connections; try again.")
-        most = self.settings.max_head_bytes
+        most = self.settings.limits.max_head_bytes
         if self._head_bytes > most and len(self.url) + sum(len(n) + len(v) for n, v in self.headers) > most:
             return self._too_large()  # bytes of a body, too, may have come at once: counted exactly
         return None
 
     def _too_large(self) -> AppError:
-        most = self.settings.max_head_bytes
-        if len(self.url) > self.settings.max_url_bytes:
-            return AddressTooLong(f"expected an address of at most {self.settings.max_url_bytes} bytes")
+        most = self.settings.limits.max_head_bytes
+        if len(self.url) > self.settings.limits.max_url_bytes:
+            return AddressTooLong(f"expected an address of at most {self.settings.limits.max_url_bytes} bytes")
         return HeadTooLarge(f"expected a first line and headers of at most {most} bytes")
 
     def _is_padded(self) -> bool:
         """Tell whether too much came that is no body: in all, beyond its framing, or since there was any."""
         self._since_body = 0 if self._body_bytes else self._since_body + self._chunk_bytes
         self._around_body += max(0, self._chunk_bytes - self._body_bytes)
-        return max(self._since_body, self._around_body) > self.settings.max_head_bytes
+        return max(self._since_body, self._around_body) > self.settings.limits.max_head_bytes
 
     def _await_head(self) -> None:
         self._stop_waiting()
-        self._timer = self.loop.call_later(self.settings.head_within_s, self._head_late)
+        self._timer = self.loop.call_later(self.settings.limits.head_within_s, self._head_late)
 
     def _await_body(self) -> None:
         now = self.loop.time()
         if self._timer is None:
-            self._body_until = now + self.settings.body_within_s
+            self._body_until = now + self.settings.limits.body_within_s
         self._stop(self._timer)
-        self._timer = self.loop.call_at(min(now + self.settings.body_pause_s, self._body_until), self._body_late)
+        self._timer = self.loop.call_at(
+            min(now + self.settings.limits.body_pause_s, self._body_until), self._body_late
+        )
 
     def _stop_waiting(self) -> None:
         self._stop(self._timer)
@@ -218,7 +220,7 @@ class Connection(HttpToolsProtocol):
             self.transport.abort()
             return
         self._left_to_send = left
-        self._answer_timer = self.loop.call_later(self.settings.answer_pause_s, self._answer_late)
+        self._answer_timer = self.loop.call_later(self.settings.limits.answer_pause_s, self._answer_late)
 
     def _refuse(self, error: AppError) -> None:
         """Answer without an application, which only what comes before a request is, and take in nothing more.
@@ -251,7 +253,7 @@ class Connection(HttpToolsProtocol):
             (b"content-type", MEDIA_TYPE.encode()),
             (b"content-length", b"%d" % len(body)),
             (b"connection", b"close"),
-            *security_headers(self.settings.hsts_s),
+            *security_headers(self.settings.http.hsts_s),
         ]
         if isinstance(error, Unavailable):
             headers.append((b"retry-after", b"%d" % error.retry_after_s))

@@ -156,7 +156,7 @@ async def import_assets(
     same file may be sent again: lines that change nothing are `unchanged`.
     """
     charset = _csv_charset(request)
-    data = await _body(request, context.settings.max_body_bytes)
+    data = await _body(request, context.settings.limits.max_body_bytes)
     owner = await service.owner(session, Visibility(principal), lessor_id)
     report = await service.import_assets(session, owner, data, mode, context.clock, charset=charset)
     if not report.written:

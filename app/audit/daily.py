@@ -9,12 +9,12 @@ from psycopg import AsyncConnection
 from app.audit import timestamps
 from app.audit.anchors import write_day
 from app.audit.chain import head_of
-from app.core.settings import Settings
+from app.core.settings import AuditSettings
 
 _log = structlog.get_logger("leasetrace.trail")
 
 
-async def anchor(connection: AsyncConnection, settings: Settings, now: datetime) -> None:
+async def anchor(connection: AsyncConnection, settings: AuditSettings, now: datetime) -> None:
     """Put the head where the settings say, once a day (UTC) each: into a folder, and before an authority.
 
     Args:

@@ -8,7 +8,6 @@ from typing import Annotated
 
 import psycopg
 import typer
-from pydantic import SecretStr
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -27,7 +26,7 @@ _console = Console(highlight=False, width=None if sys.stdout.isatty() else 118)
 
 
 def _settings() -> Settings:
-    return Settings(database_url=SecretStr(database_urls(os.environ).app_url))
+    return Settings.from_environment(os.environ, database_url=database_urls(os.environ).app_url)
 
 
 @audit_app.command("verify")

@@ -87,7 +87,7 @@ async def print_retention(settings: Settings, console: Console) -> None:
     finally:
         await database.close()
     table = Table("class", "what", "kept", "deleted last (Asia/Shanghai)", "rows", "held")
-    for term in terms_of(settings):
+    for term in terms_of(settings.retention):
         last = deleted.get(term.kind)
         table.add_row(
             term.kind,

@@ -8,7 +8,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from pydantic import SecretStr
 from rich.console import Console
 
 from app.access.domain import Role
@@ -42,7 +41,7 @@ def demonstrate(
         AppError: The service does not start or refuses something.
     """
     clock = SystemClock() if now is None else FixedClock(now)
-    settings = Settings(database_url=SecretStr(where.app_url))
+    settings = Settings.from_environment(os.environ, database_url=where.app_url)
     environ = {**os.environ, "DATABASE_URL": where.app_url, "LEASETRACE_LOG_LEVEL": "WARNING"}
     address = background_service.start(environ, port, () if now is None else ("--now", now.isoformat()))
     console.print(f"The service listens on {address}.")

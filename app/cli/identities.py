@@ -50,7 +50,7 @@ def unlink_identity(login: Login, issuer: Issuer = None) -> None:
 
 
 def _issuer(issuer: str | None, context: Context) -> str:
-    found = issuer or context.settings.oidc_issuer
+    found = issuer or context.settings.oidc.issuer
     if found is None:
         raise InvalidInput("Name the provider: --issuer, or LEASETRACE_OIDC_ISSUER", field="issuer")
     return found

@@ -1,17 +1,22 @@
 """``leasetrace openapi``: prints the OpenAPI document. Needs no database."""
 
+from typing import Final
+
 from pydantic import SecretStr
 
 from app.api.openapi import to_text
-from app.core.settings import Settings
+from app.core.settings import DatabaseSettings, LogSettings, Settings
 from app.main import create_app
 
-_NEVER_CONNECTED = SecretStr("postgresql://127.0.0.1:1/none")
+_SETTINGS: Final = Settings(
+    database=DatabaseSettings(url=SecretStr("postgresql://127.0.0.1:1/none")), log=LogSettings(level="ERROR")
+)
+"""The database is never connected; the environment has no influence on the document."""
 
 
 def openapi_text() -> str:
     """Return the OpenAPI document as it is committed: JSON, indented, keys sorted."""
-    return to_text(create_app(Settings(database_url=_NEVER_CONNECTED, log_level="ERROR")).openapi())
+    return to_text(create_app(_SETTINGS).openapi())
 
 
 def print_openapi() -> None:

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import psycopg
 import typer
 import uvicorn
-from pydantic import SecretStr, ValidationError
+from pydantic import ValidationError
 from rich.console import Console
 from sqlalchemy.exc import DBAPIError
 
@@ -99,7 +99,7 @@ def urls() -> ClusterUrls:
 
 def settings_for(app_url: str) -> Settings:
     """Return the settings of the environment, on this database."""
-    return Settings(database_url=SecretStr(app_url))
+    return Settings.from_environment(os.environ, database_url=app_url)
 
 
 @cli.command()
@@ -118,7 +118,7 @@ def serve(
     if not os.environ.get("DATABASE_URL"):
         prepare(urls())
     settings = settings_for(service_url(os.environ))
-    companion = background_work if settings.worker_in_process else None
+    companion = background_work if settings.worker.in_process else None
     clock = SystemClock() if now is None else FixedClock(now)
     config = server_config(create_app(settings, clock, companion), host=host, port=port)
     gc.set_threshold(*_GC_THRESHOLD)
@@ -138,7 +138,7 @@ def worker() -> None:
     if not os.environ.get("DATABASE_URL"):
         prepare(urls())
     settings = settings_for(service_url(os.environ))
-    configure_logging(settings.log_level)
+    configure_logging(settings.log.level)
     asyncio.run(work_until_stopped(settings, SystemClock()))
 
 
@@ -384,7 +384,8 @@ def run(commands: typer.Typer = cli) -> None:
         _fail(str(error))
     except ValidationError as error:
         first: Any = error.errors()[0]
-        _fail(f"setting {'.'.join(map(str, first['loc']))}: {first['msg']}")
+        variable = next((part for part in first["loc"] if str(part).isupper()), "")
+        _fail(f"setting {variable}: {first['msg']}" if variable else f"settings: {first['msg']}")
     except (psycopg.OperationalError, DBAPIError) as error:
         _fail(_database_words(error))
     except KeyboardInterrupt:

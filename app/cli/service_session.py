@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Final, TypeVar
 
-from pydantic import SecretStr
 from rich.console import Console
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -31,7 +30,7 @@ Answer = TypeVar("Answer")
 
 def run_as_service(use: Callable[[AsyncSession, Context], Awaitable[Answer]]) -> Answer:
     """Run a use case in one transaction on the database that the environment names."""
-    settings = Settings(database_url=SecretStr(database_urls(os.environ).app_url))
+    settings = Settings.from_environment(os.environ, database_url=database_urls(os.environ).app_url)
 
     async def run() -> Answer:
         context = Context(settings, SystemClock(), Database(settings), Metrics())

@@ -149,9 +149,9 @@ async def list_clusters(
         radius_m=radius_m,
         min_assets=min_assets,
         state=state,
-        fresh_within=context.settings.fresh_within if fresh_within is None else fresh_within,
+        fresh_within=context.settings.tracking.fresh_within if fresh_within is None else fresh_within,
         within=within,
-        near_border_m=context.settings.border_near_m,
+        near_border_m=context.settings.jurisdictions.border_near_m,
     )
     found = await service.clusters_in(session, visibility, visibility.purpose, context, layer, parameters)
     body = await asyncio.to_thread(to_json, found)

@@ -59,7 +59,8 @@ class AuthThrottle:
         """
         if not secret:
             return await ask()  # nothing was tried: a page whose person has signed out asks like this
-        digest, per_s = hashlib.sha256(secret.encode()).digest(), self._settings.failures_per_minute / _MINUTE_S
+        digest = hashlib.sha256(secret.encode()).digest()
+        per_s = self._settings.auth_throttle.failures_per_minute / _MINUTE_S
         if per_s and self._buckets and digest not in self._once_valid:
             wait_s = self._buckets.wait_s(_key(counted.__name__, connection), per_s, self._now_s())
             if wait_s:
@@ -86,7 +87,7 @@ class AuthThrottle:
         Raises:
             SignInPaused: Too many from its address.
         """
-        per_s = self._settings.sign_in_attempts_per_minute / _MINUTE_S
+        per_s = self._settings.auth_throttle.sign_in_attempts_per_minute / _MINUTE_S
         wait_s = self._buckets.take(_key("sign-in", connection), per_s, self._now_s())
         if wait_s:
             raise SignInPaused(math.ceil(wait_s))

@@ -47,7 +47,7 @@ class FeedLimits:
         self._context = context
         self._known: TtlCache[int, FeedRules] = TtlCache(REMEMBERED_S)
         settings = context.settings
-        self._without_feed = FeedRules(None, settings.feed_rows_per_s, settings.feed_requests_per_s)
+        self._without_feed = FeedRules(None, settings.feeds.rows_per_s, settings.feeds.requests_per_s)
         self._requests: defaultdict[int, Bucket] = defaultdict(Bucket)
         self._rows: defaultdict[int, Bucket] = defaultdict(Bucket)
 
@@ -95,7 +95,7 @@ class FeedLimits:
             return self._without_feed
         return FeedRules(
             coord_system=CoordSystem(feed.coord_system) if feed.coord_system else None,
-            rows_per_s=feed.rows_per_s or settings.feed_rows_per_s,
-            requests_per_s=feed.requests_per_s or settings.feed_requests_per_s,
+            rows_per_s=feed.rows_per_s or settings.feeds.rows_per_s,
+            requests_per_s=feed.requests_per_s or settings.feeds.requests_per_s,
             hmac_secret=hmac_secret_of(feed, settings),
         )

@@ -103,7 +103,7 @@ class Ingest:
         rules = await self.senders.rules_of(principal)
         now = self._context.clock.now()
         arrival = Arrival(body.data, body.content_type, query, now)
-        decoded = decode(arrival, self._context.settings.max_batch_rows)
+        decoded = decode(arrival, self._context.settings.ingest.max_batch_rows)
         if not decoded.received:
             return None
         self.senders.count_rows(principal, rules, decoded.received)

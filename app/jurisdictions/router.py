@@ -36,7 +36,7 @@ async def locate_point_in_courts(
     nearest one. Longitude and latitude are WGS-84 degrees.
     """
     layer = await locators_of(request).current()
-    return locate_point(layer, lon, lat, context.settings.border_near_m)
+    return locate_point(layer, lon, lat, context.settings.jurisdictions.border_near_m)
 
 
 @router.get("/courts", summary="Courts of the register")

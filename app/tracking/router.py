@@ -41,7 +41,7 @@ async def get_position(
     format: Format = "json",  # noqa: A002 the parameter's name on the wire
 ) -> PositionOut | Response:
     """Return the current position with its age, its doubts, the court, and how sure it is."""
-    limit = context.settings.fresh_within if fresh_within is None else fresh_within
+    limit = context.settings.tracking.fresh_within if fresh_within is None else fresh_within
     found = await service.position_of(session, visibility, asset_id, context, layer, limit)
     return _geojson(position_feature(found)) if format == "geojson" else found
 

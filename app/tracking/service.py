@@ -74,7 +74,7 @@ async def position_of(
     if not positions:
         found = _never_located(asset_id, now)
     else:
-        found = _described(positions, now, fresh_within, layer, context.settings.border_near_m)
+        found = _described(positions, now, fresh_within, layer, context.settings.jurisdictions.border_near_m)
     return found if since is None else _of_before(found, since)
 
 

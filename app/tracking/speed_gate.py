@@ -5,7 +5,7 @@ from math import asin, cos, radians, sin, sqrt
 from typing import Final, Self
 
 from app.core.geo.geodesy import EARTH_RADIUS_M
-from app.core.settings import Settings
+from app.core.settings import TrackingSettings
 from app.telemetry.domain import E7, Doubt
 
 US_PER_HOUR: Final = 3_600_000_000
@@ -50,7 +50,7 @@ class SpeedGate:
     confirmed_by: int
 
     @classmethod
-    def of(cls, settings: Settings) -> Self:
+    def of(cls, settings: TrackingSettings) -> Self:
         """Take the thresholds from ``max_speed_kmh``, ``jump_m`` and ``jump_ends_after``."""
         return cls(settings.max_speed_kmh * 1000 / US_PER_HOUR, settings.jump_m, settings.jump_ends_after)
 

@@ -41,18 +41,18 @@ async def _partitions(around: JobContext, now: datetime) -> bool:
 async def _trail_anchor(around: JobContext, now: datetime) -> bool:
     async with _connection(around) as connection, job_lock(connection, "trail_anchor") as mine:
         if mine:
-            await daily.anchor(connection, around.core.settings, now)
+            await daily.anchor(connection, around.core.settings.audit, now)
     return False
 
 
 async def _late_data(around: JobContext, now: datetime) -> bool:
     async with _connection(around) as connection:
-        return await late_data.follow(connection, around.core.settings, now)
+        return await late_data.follow(connection, around.core.settings.tracking, now)
 
 
 async def _reattribution(around: JobContext, now: datetime) -> bool:
     async with _connection(around) as connection:
-        return await rebind.follow(connection, around.core.settings, now)
+        return await rebind.follow(connection, around.core.settings.tracking, now)
 
 
 async def _aemp(around: JobContext, now: datetime) -> bool:
@@ -67,28 +67,28 @@ async def _datum_check(around: JobContext, now: datetime) -> bool:
         return False
     async with _connection(around) as connection, job_lock(connection, "datum_check") as mine:
         if mine:
-            check = DatumCheck(connection, around.core.settings, layer.inside, now)
+            check = DatumCheck(connection, around.core.settings.tracking, layer.inside, now)
             after = await cursor_of(connection, "datum_check")
             await keep_cursor(connection, "datum_check", await check.follow(after))
     return False  # it looks at many devices again and again: there is no hurry that would be worth a busy core
 
 
 async def _retention(around: JobContext, now: datetime) -> bool:
-    keep = around.core.settings
+    keep = around.core.settings.retention
     more = False
     async with _connection(around) as connection, job_lock(connection, "retention") as mine:
-        if mine and keep.retention_raw_days:
-            before = now - timedelta(days=keep.retention_raw_days)
+        if mine and keep.raw_days:
+            before = now - timedelta(days=keep.raw_days)
             more |= await telemetry_retention.empty_raw_bodies(connection, before, now)
-        if mine and keep.retention_ping_days:
-            before = now - timedelta(days=keep.retention_ping_days)
+        if mine and keep.ping_days:
+            before = now - timedelta(days=keep.ping_days)
             more |= await telemetry_retention.delete_pings(connection, before, now)
-        if mine and keep.retention_derived_days:
-            day = (now - timedelta(days=keep.retention_derived_days)).date()
+        if mine and keep.derived_days:
+            day = (now - timedelta(days=keep.derived_days)).date()
             more |= await tracking_retention.delete_days(connection, day, now)
-        if mine and keep.retention_share_days:
+        if mine and keep.share_days:
             async with connection.transaction():
-                gone = await delete_shares(connection, now - timedelta(days=keep.retention_share_days))
+                gone = await delete_shares(connection, now - timedelta(days=keep.share_days))
                 await telemetry_retention.note(connection, "share", [(day, rows, 0) for day, rows in gone], now)
     return more
 
@@ -101,7 +101,7 @@ async def _silence(around: JobContext, now: datetime) -> bool:
 
 async def _sign_ins(around: JobContext, now: datetime) -> bool:
     async with around.core.database.writing(SERVICE) as session:
-        gone = await forget_ended(session, now, around.core.settings.retention_session_days)
+        gone = await forget_ended(session, now, around.core.settings.retention.session_days)
         if gone:
             await telemetry_retention.note_in(session, "session", gone, now)
     return False

@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from pydantic import SecretStr
-
 from app.access.domain import Role
 from app.cli.keys import make_key
 from app.core.clock import SystemClock
@@ -124,7 +122,7 @@ def stand(
 
 def lessors_key(app_url: str) -> str:
     """Make a key for the lessor of the fleet."""
-    settings = Settings(database_url=SecretStr(app_url))
+    settings = Settings.from_environment(os.environ, database_url=app_url)
     return asyncio.run(make_key(settings, SystemClock(), Role.LESSOR_MANAGER, lessor="bench")).text
 
 

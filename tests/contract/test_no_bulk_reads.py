@@ -7,10 +7,9 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
-from pydantic import SecretStr
 
-from app.core.settings import Settings
 from app.main import create_app
+from tests.factories.settings import settings_for
 
 BOUND = {
     "get_case_distribution": "case",  # where a case's assets are, by court
@@ -29,7 +28,7 @@ _COORDINATES = re.compile(r"(^|_)(lon|lat|point|coordinates|geometry|centroid|hu
 @pytest.fixture(scope="module")
 def unconnected_application() -> FastAPI:
     """An application whose routes are read; it connects to no database."""
-    return create_app(Settings(database_url=SecretStr("postgresql://nobody@127.0.0.1:1/none")))
+    return create_app(settings_for())
 
 
 def members(schema: Any, document: dict[str, Any], seen: frozenset[str] = frozenset()) -> set[str]:

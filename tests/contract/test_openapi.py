@@ -11,7 +11,6 @@ import pytest
 import schemathesis
 import uvicorn
 from hypothesis import HealthCheck, Phase, settings
-from pydantic import SecretStr
 from schemathesis.checks import CHECKS
 
 from app.access.domain import KINDS_WITH_SUBJECT, Role
@@ -31,6 +30,7 @@ from app.localdb.cluster import ClusterUrls
 from app.main import create_app
 from tests.api import free_port
 from tests.database import clone_of
+from tests.factories.settings import settings_for
 from tests.scale import SCALE
 
 SENDERS_OF_EACH, STRIDE = 3, 4
@@ -53,9 +53,7 @@ def _as_it_is(_: object, value: object) -> bytes:
     return str(value).encode(errors="replace")
 
 
-schema = schemathesis.openapi.from_dict(
-    create_app(Settings(database_url=SecretStr("postgresql://nobody@127.0.0.1:1/none"), log_level="ERROR")).openapi()
-)
+schema = schemathesis.openapi.from_dict(create_app(settings_for(log={"level": "ERROR"})).openapi())
 schema.config.generation.update(with_security_parameters=False)  # a made-up cookie beside a key is always 401
 
 
@@ -86,11 +84,11 @@ async def _make_senders(where: Settings) -> Senders:
 def service(template_urls: ClusterUrls, worker_id: str) -> Iterator[tuple[str, Senders]]:
     """A service on real HTTP, as ``leasetrace serve`` runs it, on a database of its own, and whoever sends."""
     with clone_of(template_urls, f"leasetrace_contract_{worker_id}") as urls:
-        where = Settings(
-            database_url=SecretStr(urls.app_url),
-            log_level="CRITICAL",
-            secret_keys=SecretStr(new_key()),
-            failures_per_minute=0,
+        where = settings_for(
+            urls.app_url,
+            log={"level": "CRITICAL"},
+            encryption={"secret_keys": new_key()},
+            auth_throttle={"failures_per_minute": 0},
         )
         senders = asyncio.run(_make_senders(where))
         port = free_port()

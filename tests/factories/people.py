@@ -122,7 +122,8 @@ class People:
         async with self.context.database.writing(SERVICE) as session:
             made = await people.create_person(session, OPERATOR, wanted, first, self.context.clock)
             if totp_secret is not None:
-                sealed = self.context.settings.encryptor().seal(totp_secret, f"account:{made.principal_id}:totp")
+                encryptor = self.context.settings.encryption.encryptor()
+                sealed = encryptor.seal(totp_secret, f"account:{made.principal_id}:totp")
                 await session.execute(
                     text("UPDATE account SET totp_sealed = :sealed WHERE principal_id = :id"),
                     {"sealed": sealed, "id": made.principal_id},

@@ -15,7 +15,6 @@ import psycopg
 from fastapi import FastAPI
 from psycopg.rows import dict_row
 from psycopg.types.datetime import TimestamptzLoader
-from pydantic import SecretStr
 from sqlalchemy import text
 
 from app.access.domain import Role
@@ -28,6 +27,7 @@ from app.main import create_app
 from tests.api import ApiUser, Principals, context_of, services
 from tests.database import clone_of
 from tests.factories.constants import NOW
+from tests.factories.settings import settings_for
 
 BEGAN: Final = NOW - timedelta(days=3)
 """When the scenario's cases were opened; what has expired ended between then and now."""
@@ -158,12 +158,12 @@ def rolled_back(application: FastAPI) -> Iterator[None]:
 
 def settings_of(urls: ClusterUrls) -> Settings:
     """Return the settings of an application that can seal secrets."""
-    return Settings(
-        database_url=SecretStr(urls.app_url),
-        log_level="CRITICAL",
-        secret_keys=SecretStr(new_key()),
-        pool_size=5,
-        failures_per_minute=0,  # refused keys are counted by address, and here everybody has the same one
+    return settings_for(
+        urls.app_url,
+        log={"level": "CRITICAL"},
+        encryption={"secret_keys": new_key()},
+        database={"pool_size": 5},
+        auth_throttle={"failures_per_minute": 0},  # counted by address, and here everybody has the same one
     )
 
 

@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from fastapi import FastAPI
-from pydantic import SecretStr
 
 from app.core.clock import FixedClock
 from app.core.encryption import new_key
@@ -17,13 +16,14 @@ from tests.factories.commands import Command, run_command_line
 from tests.factories.devices import make_feed
 from tests.factories.people import People, with_cheap_hashes
 from tests.factories.scenario import Scenario, scenario_on
+from tests.factories.settings import changed, settings_for
 from tests.factories.trail import Trail
 
 
 @pytest.fixture(scope="session")
 def secret_settings(urls: ClusterUrls) -> Settings:
     """Settings of an application that can encrypt secrets, on this worker's database."""
-    return Settings(database_url=SecretStr(urls.app_url), log_level="WARNING", secret_keys=SecretStr(new_key()))
+    return settings_for(urls.app_url, log={"level": "WARNING"}, encryption={"secret_keys": new_key()})
 
 
 @pytest.fixture(scope="session")
@@ -50,7 +50,7 @@ def trail(application: FastAPI, urls: ClusterUrls) -> Trail:
 @pytest.fixture
 def run_command(settings: Settings, urls: ClusterUrls, monkeypatch: pytest.MonkeyPatch) -> Command:
     """Runs the command line on this worker's database."""
-    monkeypatch.setenv("DATABASE_URL", settings.database_url.get_secret_value())
+    monkeypatch.setenv("DATABASE_URL", settings.database.url.get_secret_value())
     monkeypatch.setenv("DATABASE_OWNER_URL", urls.owner_url)
     return run_command_line
 
@@ -81,9 +81,7 @@ async def polling_principals(
     application: FastAPI, settings: Settings, clock: FixedClock
 ) -> AsyncIterator[Principals]:
     """Principals of an application that can encrypt secrets and may call this machine."""
-    polling = create_app(
-        settings.model_copy(update={"secret_keys": SecretStr(KEY), "aemp_allow_private": True}), clock
-    )
+    polling = create_app(changed(settings, encryption={"secret_keys": KEY}, aemp={"allow_private": True}), clock)
     async with Principals(polling) as opened:
         yield opened
     await context_of(polling).database.close()

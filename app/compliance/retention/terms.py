@@ -7,7 +7,7 @@ from typing import Final
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.core.settings import Settings
+from app.core.settings import RetentionSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +50,14 @@ security, article 12), network logs for six months (Cybersecurity Law, article 2
 """
 
 
-def terms_of(settings: Settings) -> tuple[Term, ...]:
+def terms_of(settings: RetentionSettings) -> tuple[Term, ...]:
     """Return the classes with the terms that the settings give them; 0 days there mean for ever."""
     return (
-        Term("raw", "bodies of batches as they came", settings.retention_raw_days or None, "arrival", True),
-        Term("ping", "pings", settings.retention_ping_days or None, "the younger of fix and arrival", True),
-        Term("derived", "the last position of each day", settings.retention_derived_days or None, "the day", True),
-        Term("session", "sessions of people that ended", settings.retention_session_days or None, "their end", False),
-        Term("share", "shared run sheets that ended", settings.retention_share_days or None, "their expiry", False),
+        Term("raw", "bodies of batches as they came", settings.raw_days or None, "arrival", True),
+        Term("ping", "pings", settings.ping_days or None, "the younger of fix and arrival", True),
+        Term("derived", "the last position of each day", settings.derived_days or None, "the day", True),
+        Term("session", "sessions of people that ended", settings.session_days or None, "their end", False),
+        Term("share", "shared run sheets that ended", settings.share_days or None, "their expiry", False),
         *KEPT,
     )
 

@@ -135,7 +135,7 @@ async def _told(session: AsyncSession, page: Sequence[AssetOut], context: Contex
         cases=cases,
         courts={i: c.name for i, c in (await courts_by_id(session, court_ids)).items()},
     )
-    terms = terms_of(context.settings)
+    terms = terms_of(context.settings.retention)
     return [_asset(asset, found, terms) for asset in page]
 
 

@@ -116,12 +116,12 @@ class Database:
     """
 
     def __init__(self, settings: Settings) -> None:
-        self.url = settings.database_url.get_secret_value()
-        options = f"-c statement_timeout={settings.statement_timeout_s * 1000} -c timezone=UTC -c jit=off"
+        self.url = settings.database.url.get_secret_value()
+        options = f"-c statement_timeout={settings.database.statement_timeout_s * 1000} -c timezone=UTC -c jit=off"
         self.engine = create_async_engine(
             sqlalchemy_url(self.url),
-            pool_size=settings.pool_size,
-            max_overflow=settings.pool_size,
+            pool_size=settings.database.pool_size,
+            max_overflow=settings.database.pool_size,
             pool_timeout=5,
             pool_pre_ping=True,
             hide_parameters=True,

@@ -57,8 +57,8 @@ async def snapshot_of(
         assets = [a._replace(withheld=True, position=None) if a.asset_id in lost else a for a in assets]
     if as_of is not None:
         assets = await _moved_back(session, assets, as_of)
-    limit = context.settings.fresh_within if fresh_within is None else fresh_within
-    near_border_m = context.settings.border_near_m
+    limit = context.settings.tracking.fresh_within if fresh_within is None else fresh_within
+    near_border_m = context.settings.jurisdictions.border_near_m
     states = await seizability_of_case(session, case_id, at)
     seizability = [states[asset.asset_id] for asset in assets]
     placed = assess(assets, seizability, layer, at, limit, near_border_m)

@@ -44,7 +44,7 @@ class CredentialCache:
     def __init__(self, context: Context) -> None:
         self._database = context.database
         self._clock = context.clock
-        self._idle_after = context.settings.session_idle
+        self._idle_after = context.settings.session.idle
         self._listener = RevocationListener(context.database, self._heard, self.forget)
         self._keys: TtlCache[bytes, FoundKey] = TtlCache(self._remembered_s)
         self._sessions: TtlCache[bytes, ActiveSession] = TtlCache(self._remembered_s)

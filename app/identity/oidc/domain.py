@@ -58,19 +58,19 @@ class Registration:
 
 def registration_of(settings: Settings) -> Registration | None:
     """Return the registration that the settings name; None where they name no provider."""
-    if settings.oidc_issuer is None or settings.oidc_client_id is None or settings.public_url is None:
+    if settings.oidc.issuer is None or settings.oidc.client_id is None or settings.http.public_url is None:
         return None
-    secret = settings.oidc_client_secret
-    scopes = [scope for scope in settings.oidc_scopes.split() if scope != "openid"]
+    secret = settings.oidc.client_secret
+    scopes = [scope for scope in settings.oidc.scopes.split() if scope != "openid"]
     return Registration(
-        issuer=settings.oidc_issuer,
-        client_id=settings.oidc_client_id,
+        issuer=settings.oidc.issuer,
+        client_id=settings.oidc.client_id,
         client_secret=secret.get_secret_value() if secret else None,
         scope=" ".join(["openid", *scopes]),
-        name=settings.oidc_name,
-        redirect_uri=settings.public_url + CALLBACK_PATH,
-        ca_file=settings.oidc_ca_file,
-        allow_private=settings.oidc_allow_private,
+        name=settings.oidc.name,
+        redirect_uri=settings.http.public_url + CALLBACK_PATH,
+        ca_file=settings.oidc.ca_file,
+        allow_private=settings.oidc.allow_private,
     )
 
 

@@ -107,7 +107,7 @@ async def begin(provider: OidcProvider, context: Context, return_to: str, token:
     """
     replaces = token_digest(token).hex() if token else ""
     flow = begin_flow(local_path(return_to), context.clock.now(), replaces)
-    sealed = context.settings.encryptor().seal(msgspec.json.encode(flow).decode(), _BOUND_TO)
+    sealed = context.settings.encryption.encryptor().seal(msgspec.json.encode(flow).decode(), _BOUND_TO)
     cookie = flow_cookie(flow.state)
     assert cookie is not None  # noqa: S101 the state is ours
     return Begun(await provider.authorization_url(flow), cookie, base64.urlsafe_b64encode(sealed).decode())
@@ -159,7 +159,7 @@ def _flow_of(answered: Answered, context: Context) -> Flow:
         raise OidcFlowLost
     try:
         sealed = base64.urlsafe_b64decode(answered.sealed)
-        flow = msgspec.json.decode(context.settings.encryptor().open(sealed, _BOUND_TO), type=Flow)
+        flow = msgspec.json.decode(context.settings.encryption.encryptor().open(sealed, _BOUND_TO), type=Flow)
     except (SecretUnreadable, binascii.Error, ValueError, msgspec.MsgspecError):
         raise OidcFlowLost from None
     same = hmac.compare_digest(flow.state.encode(), answered.state.encode())

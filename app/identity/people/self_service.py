@@ -85,7 +85,7 @@ class SelfService:
             NoSecretKey: The service has no key to keep the secret with.
         """
         account = await self._account()
-        encryptor = self._context.settings.encryptor()
+        encryptor = self._context.settings.encryption.encryptor()
         if account.totp_sealed is not None:
             raise Conflict("You have an authenticator already; an administrator resets it.")
         if SignInStep.TOTP not in self._who.pending:
@@ -111,7 +111,7 @@ class SelfService:
                 raise Conflict(
                     "Begin with POST /v1/session/totp; an authenticator in use is reset by an administrator."
                 )
-            encryptor, bound_to = self._context.settings.encryptor(), totp_bound_to(account.principal_id)
+            encryptor, bound_to = self._context.settings.encryption.encryptor(), totp_bound_to(account.principal_id)
             secret = encryptor.open(account.totp_pending, bound_to)
             step = totp.matching_step(secret, "".join(code.split()), self._context.clock.now())
             if step is None:

@@ -21,7 +21,7 @@ _OWN: Final = frozenset({"same-origin", "none"})
 
 def _is_plain(request: Request) -> bool:
     """Tell whether the cookie goes without TLS: development at loopback, and only where a setting says so."""
-    allowed = context(request).settings.session_cookie_over_http
+    allowed = context(request).settings.session.cookie_over_http
     return allowed and request.url.scheme == "http" and request.url.hostname in _LOOPBACK
 
 

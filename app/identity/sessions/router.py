@@ -125,7 +125,7 @@ def _session(signed_in: ActiveSession, csrf: str, context: InContext) -> Session
         method=signed_in.method,
         pending=list(signed_in.pending),
         signed_in_at=signed_in.created_at,
-        idle_after_s=round(context.settings.session_idle.total_seconds()),
+        idle_after_s=round(context.settings.session.idle.total_seconds()),
         expires_at=signed_in.expires_at,
         csrf_token=csrf,
     )

@@ -79,7 +79,7 @@ async def open_session(
             user_agent_sha256=hashlib.sha256(user_agent.encode()).digest() if user_agent else None,
             created_at=now,
             last_seen_at=now,
-            expires_at=now + context.settings.session_lifetime,
+            expires_at=now + context.settings.session.lifetime,
         )
     )
     await session.flush()

@@ -203,9 +203,8 @@ class SignInService:
         typed = "".join(code.split())
         if not (typed.isascii() and typed.isdigit()):
             return await people_queries.spend_recovery_code(session, account.principal_id, totp.recovery_digest(code))
-        secret = self._context.settings.encryptor().open(
-            account.totp_sealed or b"", totp_bound_to(account.principal_id)
-        )
+        encryptor = self._context.settings.encryption.encryptor()
+        secret = encryptor.open(account.totp_sealed or b"", totp_bound_to(account.principal_id))
         step = totp.matching_step(secret, typed, now)
         return step is not None and await people_queries.spend_step(session, account.principal_id, step)
 

@@ -124,7 +124,7 @@ class _Poller:
         tally = Tally()
         async with (
             HttpClient(
-                allow_private=settings.aemp_allow_private,
+                allow_private=settings.aemp.allow_private,
                 connect_s=10,
                 idle_s=30,
                 total_s=POLL_LIMIT.total_seconds(),
@@ -146,7 +146,7 @@ class _Poller:
 
     async def _secret_of(self, source: DueSource) -> str:
         """Return the secret in clear; where it is sealed with an old key, it is sealed anew with the first."""
-        encryptor = self._context.settings.encryptor()
+        encryptor = self._context.settings.encryption.encryptor()
         secret = encryptor.open(source.secret_sealed, bound_to(source.source_id))
         if encryptor.is_outdated(source.secret_sealed):
             async with self._context.database.writing(SERVICE) as session:

@@ -35,10 +35,10 @@ async def create_source(
             signing in needs is missing.
         Conflict: The lessor has a source of this name, or too many of them.
     """
-    encryptor = settings.encryptor()
+    encryptor = settings.encryption.encryptor()
     lessor_id = await _lessor_of_feed(session, visibility, wanted.feed_id)
     _must_suit_its_auth(wanted)
-    allow_private = settings.aemp_allow_private
+    allow_private = settings.aemp.allow_private
     if await aemp_queries.count_aemp_sources(session, lessor_id) >= MAX_SOURCES:
         raise Conflict(f"A lessor has at most {MAX_SOURCES} polled sources; delete one that is not needed.")
     row = AempSourceRow(
@@ -126,7 +126,7 @@ async def change_source(
         secret = change.secret.get_secret_value()
         if row.auth == AempAuth.BEARER and " " in secret:
             raise InvalidInput("secret: a bearer token has no spaces", field="secret")
-        row.secret_sealed = settings.encryptor().seal(secret, bound_to(source_id))
+        row.secret_sealed = settings.encryption.encryptor().seal(secret, bound_to(source_id))
         row.consecutive_failures, row.last_error = 0, None
     if change.min_interval is not None:
         row.min_interval = change.min_interval

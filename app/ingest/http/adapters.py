@@ -103,7 +103,7 @@ async def take_foreign(request: Request) -> Response:
     if rules.hmac_secret is not None:
         content = told if in_query else await wire_bytes(request)
         signatures.check(rules.hmac_secret, request.headers, content, context(request).clock.now())
-    body = await read_any_body(request, context(request).settings.max_body_bytes)
+    body = await read_any_body(request, context(request).settings.limits.max_body_bytes)
     raw = Body(told, _FORM) if in_query else body
     receipt = await ingest.take_in(principal, body, decode=wanted.decode, query=query, raw=raw)
     return wanted.answer(receipt)

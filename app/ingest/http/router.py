@@ -34,7 +34,7 @@ async def take_pings(request: Request) -> Response:
     rules = await ingest.admit(principal)
     if rules.hmac_secret is not None:
         signatures.check(rules.hmac_secret, request.headers, await wire_bytes(request), context(request).clock.now())
-    body = await read_body(request, context(request).settings.max_body_bytes)
+    body = await read_body(request, context(request).settings.limits.max_body_bytes)
     receipt = await ingest.take_in(principal, body, every_row=wanted == "all")
     return receipt_response(receipt)
 

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from app.assets.bindings import DeviceIndex
 from app.core.geo.datum import CoordSystem
-from app.core.settings import Settings
+from app.core.settings import TrackingSettings
 from app.jurisdictions.service import ActiveLayer
 from app.telemetry.domain import PlacedFixes
 from app.telemetry.formats.ping_row import Decoded
@@ -49,7 +49,7 @@ class PipelineContext:
         layer: The boundary layer and its locator.
     """
 
-    settings: Settings
+    settings: TrackingSettings
     devices: Mapping[int, DeviceIndex]
     layer: ActiveLayer
 

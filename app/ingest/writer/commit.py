@@ -11,7 +11,7 @@ from psycopg.types.json import Jsonb
 
 from app.assets.bindings import DeviceIndex, fleet_versions
 from app.core.db.database import apply_writer_row_security
-from app.core.settings import Settings
+from app.core.settings import TrackingSettings
 from app.ingest.http.schemas import ReceiptOut
 from app.ingest.writer.batch import PreparedGroup
 from app.ingest.writer.receipt import acknowledged, feed_counts, make_receipts
@@ -183,7 +183,11 @@ async def _judge_moves(
 
 
 async def _judge_in_turn(
-    connection: AsyncConnection, moves: Moves, last_known: LastKnownPositions, attempt: Attempt, settings: Settings
+    connection: AsyncConnection,
+    moves: Moves,
+    last_known: LastKnownPositions,
+    attempt: Attempt,
+    settings: TrackingSettings,
 ) -> Verdict:
     if attempt.locked:
         last_known.forget(moves.device_id)
@@ -202,7 +206,11 @@ async def _judge_in_turn(
 
 
 async def _check_doubted(
-    connection: AsyncConnection, moves: Moves, verdict: Verdict, last_known: LastKnownPositions, settings: Settings
+    connection: AsyncConnection,
+    moves: Moves,
+    verdict: Verdict,
+    last_known: LastKnownPositions,
+    settings: TrackingSettings,
 ) -> None:
     """Make sure that fixes are doubted against what is believed now, and that it stays so until the commit.
 
@@ -226,7 +234,7 @@ async def _check_doubted(
         raise PositionChanged
 
 
-def _stored_slack(settings: Settings) -> update_positions.SlackOf:
+def _stored_slack(settings: TrackingSettings) -> update_positions.SlackOf:
     def slack(source: int, accuracy_m: float | None) -> float:
         accuracy: Float = np.array([np.nan if accuracy_m is None else accuracy_m])
         return float(slack_of(np.array([source], dtype=np.int32), accuracy, settings)[0])

@@ -78,7 +78,7 @@ class GroupWriter:
         self._url = libpq_url(context.database.url)
         self._locators = locators
         self._device_cache = DeviceCache(context.database)
-        self._shared = SharedState(LastKnownPositions(context.settings))
+        self._shared = SharedState(LastKnownPositions(context.settings.tracking))
         self._queue: deque[_Waiting] = deque()
         self._queued_rows = 0
         self._rows_waiting = 0
@@ -114,8 +114,8 @@ class GroupWriter:
             Unavailable: Too much is waiting, the service stops, or the database is away. The batch may be sent again
                 as it is: what was stored nevertheless comes back as duplicates.
         """
-        full = self._rows_waiting >= self._settings.writer_queue_rows
-        if self._closing or full or self._bytes_waiting >= self._settings.writer_queue_bytes:
+        full = self._rows_waiting >= self._settings.writer.queue_rows
+        if self._closing or full or self._bytes_waiting >= self._settings.writer.queue_bytes:
             raise Unavailable("Too many pings are waiting to be stored; send the same batch again.", retry_after_s=2)
         waiting = _Waiting(batch)
         self._queue.append(waiting)
@@ -158,7 +158,7 @@ class GroupWriter:
         if not self._closing:
             await self._let_more_arrive()
         share = -(-self._queued_rows // (_HANDS - self._busy))
-        most = min(max(share, _AHEAD_ROWS), self._settings.writer_rows)
+        most = min(max(share, _AHEAD_ROWS), self._settings.writer.rows)
         group: list[_Waiting] = []
         rows = 0
         size = 0
@@ -171,7 +171,7 @@ class GroupWriter:
 
     async def _let_more_arrive(self) -> None:
         """Wait a moment; longer while another hand writes, unless it is done or enough has arrived."""
-        gather_s = self._settings.writer_gather_ms / 1000
+        gather_s = self._settings.writer.gather_ms / 1000
         await asyncio.sleep(gather_s)
         if not self._busy or self._queued_rows >= _AHEAD_ROWS:
             return
@@ -268,7 +268,7 @@ class GroupWriter:
 
     async def _prepare(self, group: Sequence[Batch]) -> PreparedGroup:
         pipeline_context = PipelineContext(
-            self._settings,
+            self._settings.tracking,
             await self._device_cache.of({batch.lessor_id for batch in group}),
             await self._locators.current(),
         )

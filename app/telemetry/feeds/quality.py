@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.access.domain import Visibility
 from app.core.context import Context
 from app.core.errors import InvalidInput, NotFound
-from app.core.settings import Settings
+from app.core.settings import FeedSettings
 from app.telemetry.domain import Doubt
 from app.telemetry.feeds import queries
 from app.telemetry.feeds.schemas import DoubtShareOut, FeedHourOut, FeedQualityOut, SilentDeviceOut, SilentDevicesOut
@@ -68,7 +68,7 @@ async def quality_of(
     if found is None:
         raise NotFound("There is no such feed.")
     feed, last_batch_at, hours = found
-    now, settings = context.clock.now(), context.settings
+    now, settings = context.clock.now(), context.settings.feeds
     silent_since = now - (feed.device_silent_after or settings.device_silent_after)
     rows = await queries.silent_devices(session, feed, silent_since, LISTED_DEVICES)
     devices = [SilentDeviceOut(**row, silent_s=int((now - row["received_at"]).total_seconds())) for _, row in rows]
@@ -93,12 +93,12 @@ async def quality_of(
 
 
 def state_of(
-    feed: FeedRow, last_batch_at: datetime | None, now: datetime, settings: Settings
+    feed: FeedRow, last_batch_at: datetime | None, now: datetime, settings: FeedSettings
 ) -> Literal["live", "silent", "never"]:
     """Return whether a feed sends, has fallen silent, or has never sent."""
     if last_batch_at is None:
         return "never"
-    return "live" if now - last_batch_at < (feed.silent_after or settings.feed_silent_after) else "silent"
+    return "live" if now - last_batch_at < (feed.silent_after or settings.silent_after) else "silent"
 
 
 def _total(hours: Sequence[FeedHourRow], name: str) -> int:

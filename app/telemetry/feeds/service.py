@@ -75,7 +75,7 @@ def _check_limits(principal: Principal, values: Mapping[str, Any], settings: Set
     """Let a lessor only lower its limits: they protect the others from it."""
     if Visibility(principal).sees_everything:
         return
-    for name, most in (("rows_per_s", settings.feed_rows_per_s), ("requests_per_s", settings.feed_requests_per_s)):
+    for name, most in (("rows_per_s", settings.feeds.rows_per_s), ("requests_per_s", settings.feeds.requests_per_s)):
         if (values.get(name) or 0) > most:
             raise InvalidInput(f"{name}: at most {most:,}; an administrator may set more", field=name)
 
@@ -171,7 +171,7 @@ def hmac_secret_of(feed: FeedRow, settings: Settings) -> str | None:
         SecretUnreadable: None of its keys opens it.
     """
     sealed = feed.hmac_secret_sealed
-    return None if sealed is None else settings.encryptor().open(sealed, _bound(feed.feed_id))
+    return None if sealed is None else settings.encryption.encryptor().open(sealed, _bound(feed.feed_id))
 
 
 def _bound(feed_id: int) -> str:
@@ -189,7 +189,7 @@ async def make_hmac_secret(
     """
     row = await _row_in_sight(session, visibility, feed_id, for_change=True)
     secret = secrets.token_hex(_SECRET_BYTES)
-    row.hmac_secret_sealed = settings.encryptor().seal(secret, _bound(feed_id))
+    row.hmac_secret_sealed = settings.encryption.encryptor().seal(secret, _bound(feed_id))
     await session.flush()
     note(session, Note("feed.secret", detail=f"feed {feed_id}"))
     return FeedSecretOut(feed_id=feed_id, secret=secret)

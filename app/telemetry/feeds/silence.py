@@ -51,7 +51,7 @@ async def check_silence(session: AsyncSession, now: datetime, context: Context) 
     Returns:
         What changed, cleared alerts first.
     """
-    usual = context.settings.feed_silent_after
+    usual = context.settings.feeds.silent_after
     changes = [SilenceChange(*row, silent=False) for row in await queries.clear_silence(session, now, usual)]
     changes += [SilenceChange(*row, silent=True) for row in await queries.raise_silence(session, now, usual)]
     for change in changes:

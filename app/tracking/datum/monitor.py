@@ -13,7 +13,7 @@ from psycopg import AsyncConnection
 
 from app.core.clock import EPOCH
 from app.core.geo.datum import Inside
-from app.core.settings import Settings
+from app.core.settings import TrackingSettings
 from app.telemetry.domain import BLOCKING, E7, Doubt, Mask, Source
 from app.tracking.datum.check import Fixes, Places, compare_with_sister, resting, shift_has_ended, shifted_since
 from app.tracking.history.derive_positions import hold_device
@@ -93,7 +93,9 @@ class DatumCheck:
         now: The present, UTC.
     """
 
-    def __init__(self, connection: AsyncConnection, settings: Settings, inside: Inside, now: datetime) -> None:
+    def __init__(
+        self, connection: AsyncConnection, settings: TrackingSettings, inside: Inside, now: datetime
+    ) -> None:
         self._connection = connection
         self._settings = settings
         self._inside = inside

@@ -5,7 +5,7 @@ from typing import Final
 
 from psycopg import AsyncConnection
 
-from app.core.settings import Settings
+from app.core.settings import TrackingSettings
 from app.tracking.history.device_queue import follow_devices
 from app.tracking.history.rejudge import Stretch, rebuild
 
@@ -24,7 +24,7 @@ _DONE: Final = "DELETE FROM late_window WHERE device_id = %s AND late_window_id 
 _LEFT: Final = "UPDATE late_window SET from_at = %s, until_at = %s WHERE device_id = %s AND late_window_id = %s"
 
 
-async def follow(connection: AsyncConnection, settings: Settings, now: datetime) -> bool:
+async def follow(connection: AsyncConnection, settings: TrackingSettings, now: datetime) -> bool:
     """Look again at what came late; every stretch is a transaction, and its windows go in the same one.
 
     Args:
@@ -40,7 +40,7 @@ async def follow(connection: AsyncConnection, settings: Settings, now: datetime)
     )
 
 
-async def _follow_one(connection: AsyncConnection, device_id: int, settings: Settings, now: datetime) -> None:
+async def _follow_one(connection: AsyncConnection, device_id: int, settings: TrackingSettings, now: datetime) -> None:
     rows = await (await connection.execute(_WINDOWS, (device_id,))).fetchall()
     _, from_at, until_at = rows[0]
     ids = []

@@ -11,7 +11,7 @@ from typing import Final
 
 from psycopg import AsyncConnection
 
-from app.core.settings import Settings
+from app.core.settings import TrackingSettings
 from app.telemetry.domain import Doubt
 from app.tracking.history.derive_positions import derive
 from app.tracking.history.device_queue import follow_devices
@@ -76,7 +76,7 @@ class _Changes:
     until_at: datetime
 
 
-async def follow(connection: AsyncConnection, settings: Settings, now: datetime) -> bool:
+async def follow(connection: AsyncConnection, settings: TrackingSettings, now: datetime) -> bool:
     """Attribute anew the pings of devices whose bindings changed, the newest first; a stretch is a transaction.
 
     Args:
@@ -93,7 +93,7 @@ async def follow(connection: AsyncConnection, settings: Settings, now: datetime)
     )
 
 
-async def _follow_one(connection: AsyncConnection, device_id: int, settings: Settings, now: datetime) -> None:
+async def _follow_one(connection: AsyncConnection, device_id: int, settings: TrackingSettings, now: datetime) -> None:
     changes = await _waiting(connection, device_id)
     cursor = await connection.execute(_NEWEST, (device_id, changes.from_at, changes.until_at))
     (newest,) = await cursor.fetchone() or (None,)

@@ -15,7 +15,7 @@ import numpy as np
 from psycopg import AsyncConnection
 
 from app.core.clock import EPOCH, MICROSECOND
-from app.core.settings import Settings
+from app.core.settings import TrackingSettings
 from app.telemetry.domain import BLOCKING, Doubt, Mask, Small
 from app.tracking.history.derive_positions import derive
 from app.tracking.history.judge import Judgement, Past, judge_history
@@ -104,7 +104,7 @@ class _Found:
 
 
 async def rebuild(
-    connection: AsyncConnection, stretch: Stretch, settings: Settings, now: datetime
+    connection: AsyncConnection, stretch: Stretch, settings: TrackingSettings, now: datetime
 ) -> datetime | None:
     """Judge a stretch again, write the doubts that history tells, and derive the positions that depend on them.
 
@@ -177,7 +177,7 @@ async def _write_doubts(
 class _Reader:
     """Reads the pings of a stretch with their neighbours, and as many after it as are asked for."""
 
-    def __init__(self, connection: AsyncConnection, stretch: Stretch, settings: Settings) -> None:
+    def __init__(self, connection: AsyncConnection, stretch: Stretch, settings: TrackingSettings) -> None:
         self._connection = connection
         self._stretch = stretch
         self._settings = settings

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.core.geo.geodesy import distance_m
-from app.core.settings import Settings
+from app.core.settings import TrackingSettings
 from app.telemetry.domain import E7, NO_TIME_US, Float, Int, Mask, Small, Source
 from app.tracking.speed_gate import SpeedGate, Spot
 
@@ -106,7 +106,7 @@ class Verdict:
     crossed: bool
 
 
-def slack_of(source: Small, accuracy_m: Float, settings: Settings) -> Float:
+def slack_of(source: Small, accuracy_m: Float, settings: TrackingSettings) -> Float:
     """Return by how many metres each fix may be wrong: noise, and what the device or its source makes of it."""
     network = (source == Source.CELL) | (source == Source.WIFI)
     told = np.clip(np.nan_to_num(accuracy_m, nan=0.0), 0.0, settings.network_noise_m)
@@ -120,7 +120,7 @@ class LastKnownPositions:
         settings: ``max_speed_kmh``, ``jump_m``, ``jump_ends_after``.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: TrackingSettings) -> None:
         self._reach = SpeedGate.of(settings)
         self._asset = np.full(0, _NOT_LOADED, dtype=np.int32)
         self._fixed_us = np.zeros(0, dtype=np.int64)

@@ -25,6 +25,7 @@ from app.identity.keys.credentials import authenticate
 from tests.api import context_of
 from tests.factories.constants import NOW
 from tests.factories.scenario import Connection, Scenario, application_connection, owner_connection, settings_of
+from tests.factories.settings import changed
 
 Row = Mapping[str, Any]
 Rows = list[dict[str, Any]]
@@ -574,7 +575,7 @@ _STATE: Final = text("""
 
 async def test_what_a_transaction_was_told_ends_with_it(scenario: Scenario) -> None:
     """On one pooled connection: after a commit, a rollback, a failed statement, and a role lifted and lowered."""
-    database = Database(settings_of(scenario.urls).model_copy(update={"pool_size": 1}))
+    database = Database(changed(settings_of(scenario.urls), database={"pool_size": 1}))
     principal = scenario.sides["ours"]
     told = RowSecurity("leasetrace_lessor", (principal["lessor_id"],), "court", 7, (8, 9), principal["case_id"], NOW)
     names = [name for name in told.settings() if name != "role"]

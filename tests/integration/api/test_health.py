@@ -10,19 +10,18 @@ import psycopg
 import pytest
 from fastapi import FastAPI
 from psycopg import sql
-from pydantic import SecretStr
 
 from app.core.clock import FixedClock
 from app.core.db.database import SERVICE, Database
 from app.core.db.migration import migrate
 from app.core.db.readiness import check_database
 from app.core.db.roles import ROW_SECURITY_ROLES, roles_sql
-from app.core.settings import Settings
 from app.localdb.cluster import THROWAWAY_SETTINGS, ClusterUrls, Throwaway, _roomy_directory, throwaway_server
 from app.main import create_app
 from tests.api import Principals, services
 from tests.database import in_database
 from tests.factories.constants import NOW
+from tests.factories.settings import settings_for
 
 
 async def test_a_ready_service_says_why(client: httpx.AsyncClient) -> None:
@@ -39,7 +38,7 @@ async def test_a_ready_service_says_why(client: httpx.AsyncClient) -> None:
 
 
 async def ask(url: str, path: str) -> httpx.Response:
-    application = create_app(Settings(database_url=SecretStr(url), log_level="CRITICAL"), FixedClock(NOW))
+    application = create_app(settings_for(url, log={"level": "CRITICAL"}), FixedClock(NOW))
     transport = httpx.ASGITransport(application, raise_app_exceptions=False)
     async with (
         application.router.lifespan_context(application),
@@ -64,7 +63,7 @@ def own_server() -> Iterator[Throwaway]:
 
 
 async def refused(url: str) -> list[str]:
-    database = Database(Settings(database_url=SecretStr(url)))
+    database = Database(settings_for(url))
     try:
         async with database.reading(SERVICE) as session:
             return [check.name for check in await check_database(session) if not check.ok]

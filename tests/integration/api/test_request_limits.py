@@ -6,26 +6,26 @@ import hashlib
 import json
 import re
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from typing import Any, Final
 
 import httpx
 import pytest
 import uvicorn
 from fastapi import FastAPI
-from pydantic import SecretStr
 from starlette.types import Receive, Scope, Send
 
 from app.access.domain import Permission, Role
 from app.api.uvicorn_protocol import connection_type
 from app.core.clock import FixedClock
 from app.core.settings import Settings
-from app.core.web.client_address import parse_networks
 from app.identity.auth_throttle import AuthThrottle
 from app.localdb.cluster import ClusterUrls
 from app.main import API_VERSION, create_app
 from tests.api import Principals, context_of, exchange, http_request, services, serving, serving_config
+from tests.factories.settings import changed
 
 MUST = {
     "strict-transport-security": "max-age=31536000; includeSubDomains",
@@ -38,27 +38,28 @@ MUST = {
     "cache-control": "no-store",
 }
 STRANGER = "203.0.113.9"
-LIMITS = {
-    "head_within_s": 0.4,
-    "body_pause_s": 0.4,
-    "body_within_s": 1.5,
-    "answer_pause_s": 0.4,
-    "max_head_bytes": 4096,
-    "max_url_bytes": 1024,
-    "max_query_bytes": 512,
-    "max_headers": 30,
-    "max_connections": 3,
-    "max_body_bytes": 100_000,
-    "failures_per_minute": 5,
-    "hosts": ("leasetrace.test",),
-    "trusted_proxies": parse_networks("10.0.0.0/8"),
+LIMITS: Final[Mapping[str, Mapping[str, Any]]] = {
+    "limits": {
+        "head_within_s": 0.4,
+        "body_pause_s": 0.4,
+        "body_within_s": 1.5,
+        "answer_pause_s": 0.4,
+        "max_head_bytes": 4096,
+        "max_url_bytes": 1024,
+        "max_query_bytes": 512,
+        "max_headers": 30,
+        "max_connections": 3,
+        "max_body_bytes": 100_000,
+    },
+    "auth_throttle": {"failures_per_minute": 5},
+    "http": {"hosts": ("leasetrace.test",), "trusted_proxies": "10.0.0.0/8"},
 }
 
 
 @pytest.fixture(scope="module")
 async def strict(settings: Settings, session_clock: FixedClock) -> AsyncIterator[FastAPI]:
     """An application with limits that a test can reach."""
-    application = create_app(settings.model_copy(update=LIMITS), session_clock)
+    application = create_app(changed(settings, **LIMITS), session_clock)
     async with application.router.lifespan_context(application):
         yield application
 
@@ -173,7 +174,7 @@ async def test_a_stranger_learns_of_readiness_only_what_fails(application: FastA
 async def test_a_service_that_is_not_ready_names_what_fails_and_no_more(
     settings: Settings, session_clock: FixedClock, urls: ClusterUrls
 ) -> None:
-    as_owner = settings.model_copy(update={"database_url": SecretStr(urls.owner_url)})
+    as_owner = changed(settings, database={"url": urls.owner_url})
     application = create_app(as_owner, session_clock)
     async with visitor(application) as stranger:
         answer = await stranger.get("/readyz")
@@ -410,8 +411,11 @@ async def test_a_body_in_the_smallest_chunks_is_a_body_all_the_same(strict: Fast
 
 async def test_a_trailer_does_not_change_who_is_limited(strict: FastAPI) -> None:
     """The trusted proxy forwards what a client says after its body; the address is that of the head."""
-    limits = {"trusted_proxies": parse_networks("127.0.0.1/32"), "sign_in_attempts_per_minute": 3}
-    settings = context_of(strict).settings.model_copy(update=limits)
+    settings = changed(
+        context_of(strict).settings,
+        http={"trusted_proxies": "127.0.0.1/32"},
+        auth_throttle={"sign_in_attempts_per_minute": 3},
+    )
     application = create_app(settings, context_of(strict).clock)
     body = b'{"login":"nobody","password":"wrong"}'
     codes = []

@@ -212,7 +212,7 @@ async def test_a_connection_that_broke_is_made_anew(
     ids = await two_assets(case_assets)
     path, params = position_reads(case_assets, ids[0])["position.read"]
     await case_assets.court.get(path, params=params)
-    with psycopg.connect(settings.database_url.get_secret_value(), autocommit=True) as connection:
+    with psycopg.connect(settings.database.url.get_secret_value(), autocommit=True) as connection:
         ended = connection.execute(
             "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
             " WHERE application_name = 'leasetrace trail' AND datname = current_database()"

@@ -420,7 +420,7 @@ async def test_a_month_that_has_begun_in_the_default_partition_stays_there_and_k
 ) -> None:
     begun, month = "2027-05-03T00:00:00Z", date(2027, 5, 1)
     configure_logging("WARNING")
-    with psycopg.connect(own_settings.database_url.get_secret_value(), autocommit=True) as other:
+    with psycopg.connect(own_settings.database.url.get_secret_value(), autocommit=True) as other:
         other.execute("SET ROLE leasetrace_service")
         other.execute("SELECT trail_append(%s::jsonb)", (told(role="worker", at=begun),))
         with other.transaction():  # a long look at the trail

@@ -11,7 +11,6 @@ from threading import Thread
 
 import psycopg
 import pytest
-from pydantic import SecretStr
 from rich.console import Console
 
 from app.assets import service as assets
@@ -34,6 +33,7 @@ from app.localdb.cluster import ClusterUrls
 from app.worker.jobs import JOBS
 from app.worker.loop import JobContext
 from tests.factories.constants import NOW
+from tests.factories.settings import changed, settings_for
 
 _CONFIG = """
 [req]
@@ -124,7 +124,7 @@ def authority(tmp_path: Path) -> Iterator[Authority]:
 @pytest.fixture
 async def kept_settings(own_urls: ClusterUrls) -> Settings:
     """Settings of the database of this test alone; its trail has three entries."""
-    settings = Settings(database_url=SecretStr(own_urls.app_url), log_level="WARNING")
+    settings = settings_for(own_urls.app_url, log={"level": "WARNING"})
     database = Database(settings)
     async with TrailWriter(database) as writer:
         await writer.write([Entry(Note("x.y", asset_ids=(n,)), Author(1, "auditor"), NOW) for n in range(3)])
@@ -153,7 +153,7 @@ async def test_the_worker_keeps_the_head_once_a_day_in_a_folder_and_by_a_stamp(
 ) -> None:
     folder = tmp_path / "anchors"
     folder.mkdir()
-    settings = kept_settings.model_copy(update={"anchor_dir": folder, "tsa_url": authority.url})
+    settings = changed(kept_settings, audit={"anchor_dir": folder, "tsa_url": authority.url})
     clock = FixedClock(NOW)
     head = await read_head(kept_settings)
     for later in (timedelta(0), timedelta(hours=5), timedelta(days=1)):
@@ -179,7 +179,7 @@ async def test_without_settings_nothing_is_kept_and_nobody_asked(
 async def test_a_tail_that_was_cut_shows_against_the_stamp(
     kept_settings: Settings, own_urls: ClusterUrls, authority: Authority
 ) -> None:
-    await run_job(kept_settings.model_copy(update={"tsa_url": authority.url}), FixedClock(NOW))
+    await run_job(changed(kept_settings, audit={"tsa_url": authority.url}), FixedClock(NOW))
     with psycopg.connect(own_urls.owner_url) as connection:
         connection.execute("ALTER TABLE trail DISABLE TRIGGER USER")
         connection.execute("DELETE FROM trail WHERE trail_no > 1")
@@ -191,7 +191,7 @@ async def test_a_tail_that_was_cut_shows_against_the_stamp(
 async def test_a_stamp_of_somebody_else_or_on_something_else_is_refused(
     kept_settings: Settings, own_urls: ClusterUrls, authority: Authority, tmp_path: Path
 ) -> None:
-    await run_job(kept_settings.model_copy(update={"tsa_url": authority.url}), FixedClock(NOW))
+    await run_job(changed(kept_settings, audit={"tsa_url": authority.url}), FixedClock(NOW))
     other = tmp_path / "other"
     other.mkdir()
     make_certificates(other, "Others")

@@ -24,7 +24,7 @@ def test_the_service_takes_the_given_time_for_the_present_until_it_is_stopped(
 ) -> None:
     for name, path in (("LOCAL", tmp_path), ("_STATE", tmp_path / "service.json"), ("LOG", tmp_path / "service.log")):
         monkeypatch.setattr(background_service, name, path)
-    environ = {**os.environ, "DATABASE_URL": own_settings.database_url.get_secret_value()}
+    environ = {**os.environ, "DATABASE_URL": own_settings.database.url.get_secret_value()}
     address = background_service.start(environ, free_port(), ("--now", MOMENT.isoformat()))
     try:
         key = asyncio.run(make_key(own_settings, FixedClock(MOMENT), Role.PLATFORM_ADMINISTRATOR, name="demo"))

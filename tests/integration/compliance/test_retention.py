@@ -20,6 +20,7 @@ from tests.factories.cases import open_case
 from tests.factories.constants import CHANGNING, DAY, NOW, PUDONG
 from tests.factories.fleets import LessorFleet
 from tests.factories.jobs import JobRunner
+from tests.factories.settings import changed
 
 HANGZHOU = (120.1551, 30.2741)
 YEAR = 366 * DAY
@@ -102,7 +103,7 @@ async def test_an_emptied_body_is_no_fault_of_the_chain(
     await fleet.truck("d")
     await fleet.post(("d", 10, CHANGNING))
     await fleet.post(("d", 9, CHANGNING))
-    keep = surroundings.core.settings.model_copy(update={"retention_raw_days": 1})
+    keep = changed(surroundings.core.settings, retention={"raw_days": 1})
     (job,) = (job for job in JOBS if job.name == "retention")
     await job.run(replace(surroundings, core=replace(surroundings.core, settings=keep)), NOW + timedelta(days=3))
     assert bodies(owner_db) == [False, False]
@@ -272,7 +273,7 @@ async def test_zero_days_keep_for_ever(
     await fleet.post(("d", 3 * DAY, CHANGNING), ("d", 10, CHANGNING))
     owner_db.execute("UPDATE daily_position SET day = day - 6 * 366")
     grow_old(owner_db)
-    keep = surroundings.core.settings.model_copy(update={f"retention_{kind}_days": 0})
+    keep = changed(surroundings.core.settings, retention={f"{kind}_days": 0})
     (job,) = (job for job in JOBS if job.name == "retention")
     await job.run(replace(surroundings, core=replace(surroundings.core, settings=keep)), NOW)
     gone = {r["class"] for r in owner_db.rows("SELECT class FROM retention_log")}

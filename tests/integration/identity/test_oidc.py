@@ -13,7 +13,6 @@ import httpx
 import pytest
 import typer
 from fastapi import FastAPI
-from pydantic import SecretStr
 from sqlalchemy import text
 from typer.testing import CliRunner, Result
 
@@ -43,6 +42,7 @@ from tests.factories.oidc import (
     real_provider,
     served,
 )
+from tests.factories.settings import change_during_test, changed, settings_for
 
 
 class Office:
@@ -97,18 +97,20 @@ def office_of_module(settings: Settings, urls: ClusterUrls) -> Iterator[Office]:
     with listening() as on:
         home = f"http://127.0.0.1:{on.getsockname()[1]}"
         with real_provider(f"{home}/v1/session/oidc/callback") as provider:
-            ours = Settings(
-                database_url=SecretStr(urls.app_url),
-                log_level="CRITICAL",
-                secret_keys=SecretStr(new_key()),
-                public_url=home,
-                oidc_issuer=provider.issuer,
-                oidc_client_id=CLIENT_ID,
-                oidc_client_secret=SecretStr(CLIENT_SECRET),
-                oidc_name="沪院统一认证",
-                oidc_allow_private=True,
-                session_cookie_over_http=True,
-                sign_in_attempts_per_minute=10_000,
+            ours = settings_for(
+                urls.app_url,
+                log={"level": "CRITICAL"},
+                encryption={"secret_keys": new_key()},
+                http={"public_url": home},
+                oidc={
+                    "issuer": provider.issuer,
+                    "client_id": CLIENT_ID,
+                    "client_secret": CLIENT_SECRET,
+                    "name": "沪院统一认证",
+                    "allow_private": True,
+                },
+                session={"cookie_over_http": True},
+                auth_throttle={"sign_in_attempts_per_minute": 10_000},
             )
             clock = FixedClock(SystemClock().now())
             application = create_app(ours, clock)
@@ -303,8 +305,8 @@ async def test_an_answer_counts_only_in_the_browser_that_began(office: Office, b
 async def test_a_cookie_that_was_changed_is_no_attempt(office: Office, browser: OidcBrowser) -> None:
     back = browser.back(browser.begin())
     ((name, sealed),) = [(n, v) for n, v in browser.cookies.items() if n.startswith("leasetrace_oidc_")]
-    for changed in (sealed[:-4] + "AAAA", "A" * 200, "not base64!", "", sealed.swapcase()):
-        answer = get_with(back, {name: changed})
+    for other in (sealed[:-4] + "AAAA", "A" * 200, "not base64!", "", sealed.swapcase()):
+        answer = get_with(back, {name: other})
         assert code_of(answer) == LOST
 
 
@@ -439,16 +441,16 @@ async def test_the_page_learns_how_one_can_sign_in(office: Office, client: httpx
         assert code_of(await client.get(path)) == (404, "oidc_not_set_up")
 
 
-async def _without(settings: Settings, **changed: Any) -> httpx.Response:
-    """Begin to sign in at a service with other settings."""
-    basis: dict[str, Any] = {
-        "database_url": settings.database_url,
-        "secret_keys": SecretStr(new_key()),
-        "public_url": "https://leasetrace.example",
-        "oidc_client_id": CLIENT_ID,
-        "log_level": "CRITICAL",
-    }
-    application = create_app(Settings(**(basis | changed)))
+async def _without(settings: Settings, issuer: str) -> httpx.Response:
+    """Begin to sign in at a service with another issuer."""
+    other = changed(
+        settings,
+        encryption={"secret_keys": new_key()},
+        http={"public_url": "https://leasetrace.example"},
+        oidc={"issuer": issuer, "client_id": CLIENT_ID, "allow_private": True},
+        log={"level": "CRITICAL"},
+    )
+    application = create_app(other)
     transport = httpx.ASGITransport(application, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="https://leasetrace.example") as client:
         return await client.get("/v1/session/oidc")
@@ -457,7 +459,7 @@ async def _without(settings: Settings, **changed: Any) -> httpx.Response:
 async def test_a_provider_that_is_down_is_told(settings: Settings) -> None:
     with listening() as nobody:  # bound, and nobody accepts
         port = nobody.getsockname()[1]
-        answer = await _without(settings, oidc_issuer=f"http://127.0.0.1:{port}", oidc_allow_private=True)
+        answer = await _without(settings, f"http://127.0.0.1:{port}")
     assert code_of(answer) == (503, "oidc_unavailable")
     assert "does not answer" in answer.json()["detail"]
     assert str(port) not in answer.text
@@ -478,14 +480,14 @@ async def test_a_name_that_leads_inside_is_not_called(office: Office, monkeypatc
 
 async def test_a_document_of_another_issuer_is_not_taken(settings: Settings, office: Office) -> None:
     by_name = office.provider.issuer.replace("127.0.0.1", "localhost")
-    assert code_of(await _without(settings, oidc_issuer=by_name, oidc_allow_private=True)) == (
+    assert code_of(await _without(settings, by_name)) == (
         503,
         "oidc_unavailable",
     )
 
 
 async def test_a_cookie_asks_for_tls_where_people_come_by_tls(settings: Settings, office: Office) -> None:
-    answer = await _without(settings, oidc_issuer=office.provider.issuer, oidc_allow_private=True)
+    answer = await _without(settings, office.provider.issuer)
     assert answer.status_code == 303
     assert "; Secure" in answer.headers["set-cookie"]
 
@@ -559,7 +561,8 @@ async def test_an_address_that_tries_too_often_is_paused(
 ) -> None:
     office.provider.next("p-1")
     back = browser.back(browser.begin())
-    monkeypatch.setattr(context_of(office.application).settings, "sign_in_attempts_per_minute", 2)
+    running = context_of(office.application).settings
+    change_during_test(monkeypatch, running, auth_throttle={"sign_in_attempts_per_minute": 2})
     codes = [code_of(browser.client.get(back.replace("code=", "code=x"))) for _ in range(3)]
     assert codes == [DOES_NOT_HOLD, DOES_NOT_HOLD, (429, "sign_in_paused")]
     assert len(office.provider.asked()) == 2

@@ -10,7 +10,6 @@ import httpx
 import pytest
 from argon2 import PasswordHasher
 from fastapi import FastAPI
-from pydantic import SecretStr
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from app.access.domain import Role
@@ -23,6 +22,7 @@ from app.main import create_app
 from tests.api import Principals, problem_fields, services
 from tests.factories.constants import NOW
 from tests.factories.people import CHEAP_HASHER, PASSWORD, People, with_cheap_hashes
+from tests.factories.settings import change_during_test, changed, settings_for
 from tests.factories.trail import Trail
 
 SECRET = totp.make_secret()
@@ -65,7 +65,7 @@ async def test_a_cookie_goes_without_tls_only_at_loopback_and_only_where_a_setti
     people: People, secret_settings: Settings, clock: FixedClock
 ) -> None:
     await people.account("zhang")
-    lax = with_cheap_hashes(create_app(secret_settings.model_copy(update={"session_cookie_over_http": True}), clock))
+    lax = with_cheap_hashes(create_app(changed(secret_settings, session={"cookie_over_http": True}), clock))
     async with lax.router.lifespan_context(lax):
         for application, url, wanted in (
             (lax, "http://localhost:8000", PLAIN_COOKIE),
@@ -225,7 +225,7 @@ async def test_no_connection_to_the_database_waits_for_a_hash(
 async def test_sessions_that_never_were_are_counted_and_those_that_are_over_are_not(
     people: People, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(people.context.settings, "failures_per_minute", 5)
+    change_during_test(monkeypatch, people.context.settings, auth_throttle={"failures_per_minute": 5})
     transport = httpx.ASGITransport(people.application, raise_app_exceptions=False, client=("192.0.2.44", 1))
 
     async def asked(token: str | None = None, **headers: str) -> int:
@@ -309,7 +309,7 @@ async def test_an_address_has_so_many_attempts_a_minute_and_others_are_not_hinde
 ) -> None:
     await people.account("zhang")
     strict = with_cheap_hashes(
-        create_app(secret_settings.model_copy(update={"sign_in_attempts_per_minute": 3}), clock)
+        create_app(changed(secret_settings, auth_throttle={"sign_in_attempts_per_minute": 3}), clock)
     )
     async with strict.router.lifespan_context(strict):
         one, other = await people.browser(strict), await people.browser(strict)
@@ -603,4 +603,4 @@ async def test_what_was_typed_is_not_in_the_answer(people: People) -> None:
 
 
 def test_secrets_do_not_show_in_settings() -> None:
-    assert "s3cret" not in repr(Settings(database_url=SecretStr("postgresql://x:s3cret@y/z")))
+    assert "s3cret" not in repr(settings_for("postgresql://x:s3cret@y/z"))

@@ -10,7 +10,6 @@ from typing import Any
 import psycopg
 import pytest
 from fastapi import FastAPI
-from pydantic import SecretStr
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from app.core.encryption import new_key
@@ -21,6 +20,7 @@ from app.localdb.cluster import ClusterUrls
 from tests.api import Principals, services
 from tests.factories.aemp import BEARER, CLIENT_ID, KEY, SECRET, AempPolling, Maker, RecordingIngest, machine
 from tests.factories.constants import NOW
+from tests.factories.settings import changed
 
 LATER = NOW + timedelta(minutes=16)
 
@@ -475,9 +475,7 @@ async def test_a_poll_without_end_is_ended(
 
 async def test_a_host_inside_our_network_is_not_called(polling: AempPolling, maker: Maker) -> None:
     await polling.register(maker)
-    careful = replace(
-        polling.context, settings=polling.context.settings.model_copy(update={"aemp_allow_private": False})
-    )
+    careful = replace(polling.context, settings=changed(polling.context.settings, aemp={"allow_private": False}))
     await poll_due(careful, RecordingIngest(), NOW)
     assert (maker.asked, maker.token_requests) == ([], [])
     assert "not public" in (await polling.source())["last_error"]
@@ -507,7 +505,7 @@ async def test_with_another_key_the_error_is_clear_and_with_both_the_secret_is_s
     polling: AempPolling, maker: Maker, urls: ClusterUrls
 ) -> None:
     def keyed(keys: str) -> Any:
-        where = polling.context.settings.model_copy(update={"secret_keys": SecretStr(keys)})
+        where = changed(polling.context.settings, encryption={"secret_keys": keys})
         return replace(polling.context, settings=where)
 
     await polling.register(maker)

@@ -10,7 +10,6 @@ import httpx
 import psycopg
 import pytest
 from fastapi import FastAPI
-from pydantic import SecretStr
 
 from app.core.clock import FixedClock
 from app.core.encryption import new_key
@@ -22,6 +21,7 @@ from tests.database import AS_SERVICE
 from tests.factories.constants import CHANGNING, NOW
 from tests.factories.devices import make_feed
 from tests.factories.pings import DEVICE, ping
+from tests.factories.settings import change_during_test
 
 TIME = round(NOW.timestamp())
 LON, LAT = CHANGNING
@@ -31,7 +31,7 @@ QUERY = f"id={DEVICE}&lat={LAT}&lon={LON}&timestamp={TIME - 300}"
 @pytest.fixture(autouse=True)
 def secret_keys(application: FastAPI, monkeypatch: pytest.MonkeyPatch) -> None:
     """The service can keep secrets, and remembers nothing about feeds."""
-    monkeypatch.setattr(context_of(application).settings, "secret_keys", SecretStr(new_key()))
+    change_during_test(monkeypatch, context_of(application).settings, encryption={"secret_keys": new_key()})
     monkeypatch.setattr(services(application).ingest.senders, "_known", TtlCache(0))
 
 
@@ -165,7 +165,7 @@ async def test_without_a_key_to_keep_secrets_none_is_made_and_none_is_skipped(
     secret: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(context_of(application).settings, "secret_keys", None)
+    change_during_test(monkeypatch, context_of(application).settings, encryption={"secret_keys": None})
     assert (await lessor.client.post(f"/v1/feeds/{feed_id}/hmac-secret")).status_code == 503
     body = body_of(ping(5))
     for headers in (signed(secret, body), {}):

@@ -19,6 +19,7 @@ from app.telemetry.domain import RejectCode, Rejection
 from app.telemetry.formats.ping_row import Decoded, PingRow
 from tests.api import ApiUser, Principals, context_of, services
 from tests.factories.constants import NOW
+from tests.factories.settings import changed
 
 CHANGNING = (121.4241, 31.2205)
 
@@ -104,12 +105,12 @@ async def test_bytes_are_bounded_too_and_batches_of_rejected_rows_count(
     application: FastAPI, writer_lessor: ApiUser
 ) -> None:
     context = context_of(application)
-    tight = replace(context, settings=context.settings.model_copy(update={"writer_queue_bytes": 250}))
+    tight = replace(context, settings=changed(context.settings, writer={"queue_bytes": 250}))
     large = replace(batch(writer_lessor, row(0)), body=b"x" * 100)
     async with GroupWriter(tight, services(application).locators) as writer:
         answers = await asyncio.gather(*(writer.submit(large) for _ in range(5)), return_exceptions=True)
         assert [isinstance(a, AppError) for a in answers] == [False] * 3 + [True] * 2
-    narrow = replace(context, settings=context.settings.model_copy(update={"writer_queue_rows": 3}))
+    narrow = replace(context, settings=changed(context.settings, writer={"queue_rows": 3}))
     rejections = tuple(Rejection(i, RejectCode.MALFORMED, None, "row: no object") for i in range(3))
     useless = replace(large, decoded=Decoded([], [], rejections, 3))
     async with GroupWriter(narrow, services(application).locators) as writer:
@@ -121,7 +122,7 @@ async def test_past_the_bound_of_the_queue_a_batch_is_refused_and_after_closing_
     application: FastAPI, writer_lessor: ApiUser
 ) -> None:
     context = context_of(application)
-    tight = replace(context, settings=context.settings.model_copy(update={"writer_queue_rows": 3}))
+    tight = replace(context, settings=changed(context.settings, writer={"queue_rows": 3}))
     async with GroupWriter(tight, services(application).locators) as writer:
         batches = [batch(writer_lessor, row(n % 5, n + 1)) for n in range(6)]
         answers = await asyncio.gather(*map(writer.submit, batches), return_exceptions=True)

@@ -9,13 +9,11 @@ import psycopg
 import pytest
 import shapely
 from psycopg import sql
-from pydantic import SecretStr
 from pyogrio import raw
 
 from app.core.db.database import SERVICE, Database
 from app.core.geo.datum import CoordSystem, everywhere, from_wgs84
 from app.core.geo.geodesy import FloatArray
-from app.core.settings import Settings
 from app.jurisdictions import service
 from app.jurisdictions.errors import BoundariesNotLoaded, DatumMismatch
 from app.jurisdictions.loading import queries
@@ -28,6 +26,7 @@ from app.jurisdictions.service import (
     load_boundary_file,
 )
 from app.localdb.cluster import ClusterUrls
+from tests.factories.settings import settings_for
 
 NOW = datetime(2026, 11, 23, 17, 0, tzinfo=UTC)
 """Already the 24th in Shanghai."""
@@ -50,7 +49,7 @@ def one(urls: ClusterUrls, statement: str) -> tuple[object, ...]:
 
 @pytest.fixture
 async def database(empty: ClusterUrls) -> AsyncIterator[Database]:
-    opened = Database(Settings(database_url=SecretStr(empty.app_url)))
+    opened = Database(settings_for(empty.app_url))
     yield opened
     await opened.close()
 

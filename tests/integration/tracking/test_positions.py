@@ -15,6 +15,7 @@ from app.main import create_app
 from app.tracking.service import positions_as_of
 from tests.api import ApiUser, Principals
 from tests.factories.constants import NOW
+from tests.factories.settings import changed
 
 CHANGNING = (121.4241, 31.2205)
 PUDONG = (121.5440, 31.2210)
@@ -190,7 +191,7 @@ async def test_more_readers_than_connections_wait_for_the_boundaries_and_not_for
     lessor = await principals.lessor()
     asset_id = await registered(lessor, "gnss")
     await post(lessor, ("gnss", 5, CHANGNING, {}))
-    application = create_app(settings.model_copy(update={"pool_size": 1}), clock)
+    application = create_app(changed(settings, database={"pool_size": 1}), clock)
     transport = httpx.ASGITransport(application, raise_app_exceptions=False)
     async with (
         application.router.lifespan_context(application),

@@ -5,10 +5,10 @@ import sys
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import SecretStr, ValidationError
+from pydantic import ValidationError
 
 from app.core.encryption import Encryptor, NoSecretKey, SecretUnreadable, parse_keys
-from app.core.settings import Settings
+from tests.factories.settings import settings_for
 
 OLD, NEW = "A" * 43, "B" * 42 + "A"  # the names of tests are the same in every worker
 ROW = "aemp_source:7"
@@ -79,16 +79,13 @@ def test_what_is_no_key_is_refused_without_being_repeated(text: str) -> None:
 
 
 def test_a_bad_key_stops_the_service_at_the_start_and_is_not_shown() -> None:
-    with pytest.raises(ValidationError, match="secret_keys") as told:
-        Settings(
-            database_url=SecretStr("postgresql://nobody@127.0.0.1:1/none"), secret_keys=SecretStr("my-passphrase")
-        )
+    with pytest.raises(ValidationError, match=r"encryption\.secret_keys") as told:
+        settings_for(encryption={"secret_keys": "my-passphrase"})
     assert "my-passphrase" not in str(told.value)
 
 
 def test_an_empty_setting_is_no_key() -> None:
-    where = SecretStr("postgresql://nobody@127.0.0.1:1/none")
-    assert Settings(database_url=where, secret_keys=SecretStr(" ")).secret_keys is None
+    assert settings_for(encryption={"secret_keys": " "}).encryption.secret_keys is None
 
 
 def test_the_command_line_prints_a_key(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,27 +3,25 @@
 from typing import Any, cast
 
 import pytest
-from pydantic import SecretStr
 from starlette.applications import Starlette
 from starlette.requests import HTTPConnection
 
 from app.core.context import Context
 from app.core.errors import NotAuthenticated, TooManyRequests
-from app.core.settings import Settings
 from app.core.web.client_address import Clients
 from app.core.web.parameters import CoreServices
 from app.identity.auth_throttle import AuthThrottle
 from app.identity.errors import SignInPaused
 from app.identity.sessions.service import SessionUnknown
+from tests.factories.settings import settings_for
 
 
 class Door:
     """Asks a guard, at a time that the test sets."""
 
     def __init__(self, **limits: int) -> None:
-        settings = Settings(database_url=SecretStr("postgresql://nobody@127.0.0.1/none"))
         self.now_s = 1000.0
-        self.guard = AuthThrottle(settings.model_copy(update=limits), lambda: self.now_s)
+        self.guard = AuthThrottle(settings_for(auth_throttle=limits), lambda: self.now_s)
         self.application = Starlette()
         self.application.state.services = CoreServices(context=cast("Context", None), clients=Clients(()))
         self.asked: list[str] = []

@@ -10,13 +10,14 @@ import pytest
 from authlib.oidc.core.util import create_half_hash
 from joserfc import jwk, jwt
 from joserfc.jws import JWSRegistry
-from pydantic import SecretStr, ValidationError
+from pydantic import ValidationError
 
 from app.core.encryption import new_key
 from app.core.errors import InvalidInput
 from app.core.settings import Settings
 from app.identity.oidc.domain import Flow, Registration, begin_flow, claimed_by, local_path, registration_of
 from app.identity.oidc.id_tokens import TokenRefused, UnknownKey, check_id_token, keys_of
+from tests.factories.settings import NO_DATABASE
 
 NOW = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
 FLOW = begin_flow("/", NOW - timedelta(minutes=1))
@@ -215,40 +216,42 @@ def test_keys_that_cannot_sign_are_passed_over() -> None:
     assert keys_of([weak, shared, for_encryption, {"kty": "unheard of"}, {"kty": "RSA"}, {}]) == ()
 
 
-def _settings(**given: Any) -> Settings:
-    basis: dict[str, Any] = {
-        "oidc_issuer": OURS.issuer,
-        "oidc_client_id": "leasetrace",
-        "public_url": "https://leasetrace.example/",
-        "secret_keys": SecretStr(new_key()),
+def _settings(**given: str) -> Settings:
+    """Settings of an environment with a provider."""
+    basis = {
+        "LEASETRACE_OIDC_ISSUER": OURS.issuer,
+        "LEASETRACE_OIDC_CLIENT_ID": "leasetrace",
+        "LEASETRACE_PUBLIC_URL": "https://leasetrace.example/",
+        "LEASETRACE_SECRET_KEYS": new_key(),
     }
-    return Settings(database_url=SecretStr("postgresql://nobody@127.0.0.1:1/none"), **(basis | given))
+    return Settings.from_environment(basis | given, database_url=NO_DATABASE)
 
 
 def test_a_provider_is_set_up_whole_or_not_at_all() -> None:
-    ours = registration_of(_settings(oidc_scopes="email openid"))
+    ours = registration_of(_settings(LEASETRACE_OIDC_SCOPES="email openid"))
     assert ours is not None
     assert (ours.issuer, ours.scope) == (OURS.issuer, "openid email")
     assert ours.redirect_uri == OURS.redirect_uri
     assert ours.secure
-    assert registration_of(_settings(oidc_issuer="")) is None
-    for missing in ("oidc_client_id", "public_url", "secret_keys"):
+    assert registration_of(_settings(LEASETRACE_OIDC_ISSUER="")) is None
+    for missing in ("LEASETRACE_OIDC_CLIENT_ID", "LEASETRACE_PUBLIC_URL", "LEASETRACE_SECRET_KEYS"):
         with pytest.raises(ValidationError, match=missing):
-            _settings(**{missing: None})
+            _settings(**{missing: ""})
 
 
 @pytest.mark.parametrize(
     "issuer", ["http://id.example", "https://10.0.0.1", "https://localhost", "https://id.example?a=b", "id.example"]
 )
 def test_a_provider_is_at_a_public_address_and_speaks_tls(issuer: str) -> None:
-    with pytest.raises(ValidationError, match="oidc_issuer"):
-        _settings(oidc_issuer=issuer)
+    with pytest.raises(ValidationError, match="LEASETRACE_OIDC_ISSUER"):
+        _settings(LEASETRACE_OIDC_ISSUER=issuer)
     if issuer == "https://10.0.0.1":
-        assert _settings(oidc_issuer=issuer, oidc_allow_private=True).oidc_issuer == issuer
+        ours = _settings(LEASETRACE_OIDC_ISSUER=issuer, LEASETRACE_OIDC_ALLOW_PRIVATE="true")
+        assert ours.oidc.issuer == issuer
 
 
 def test_the_secret_is_not_in_what_may_be_logged() -> None:
-    assert "s3cret" not in repr(registration_of(_settings(oidc_client_secret=SecretStr("s3cret"))))
+    assert "s3cret" not in repr(registration_of(_settings(LEASETRACE_OIDC_CLIENT_SECRET="s3cret")))
 
 
 def test_a_flow_is_what_it_was_after_it_was_written_down() -> None:

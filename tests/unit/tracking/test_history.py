@@ -6,15 +6,14 @@ from dataclasses import replace
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import SecretStr
 
-from app.core.settings import Settings
+from app.core.settings import TrackingSettings
 from app.telemetry.domain import BLOCKING, E7, Doubt
 from app.tracking.history.judge import Past, judge_history
 from app.tracking.live.last_known import LastKnownPositions, Moves
 from app.tracking.speed_gate import SpeedGate
 
-SETTINGS = Settings(database_url=SecretStr("postgresql://nobody@127.0.0.1:1/none"))
+SETTINGS = TrackingSettings()
 REACH = SpeedGate.of(SETTINGS)
 MINUTE_US = 60_000_000
 CHANGNING, PUDONG, BEIJING, NANJING = (121.4241, 31.2205), (121.544, 31.221), (116.3974, 39.9093), (118.78, 32.06)

@@ -6,13 +6,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import SecretStr
 
-from app.core.settings import Settings
+from app.core.settings import TrackingSettings
 from app.telemetry.domain import E7, NO_TIME_US, Doubt
 from app.tracking.live.last_known import NO_ASSET, LastKnown, LastKnownPositions, Moves, slack_of
 
-SETTINGS = Settings(database_url=SecretStr("postgresql://nobody@nowhere/none"))
+SETTINGS = TrackingSettings()
 SHANGHAI, SUZHOU, URUMQI = (121.4241, 31.2205), (120.6196, 31.2990), (87.6168, 43.8256)
 MINUTE = 60_000_000
 T0 = 1_800_000_000_000_000

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pydantic import SecretStr
 
-from app.core.settings import Settings
+from app.core.settings import TrackingSettings
 from app.telemetry.domain import E7, Doubt
 from app.tracking.live.last_known import LastKnownPositions, Moves
 
@@ -28,7 +27,7 @@ def test_fewer_than_one_in_a_thousand_real_fixes_are_doubted() -> None:
     lon_e7, lat_e7 = (
         np.rint(np.array([float(row[axis]) for row in rows]) * E7).astype(np.int32) for axis in ("lon", "lat")
     )
-    settings = Settings(database_url=SecretStr("postgresql://nobody@nowhere/none"))
+    settings = TrackingSettings()
     order = np.lexsort((fixed_us, device))
     moves = Moves(
         device_id=device[order],

@@ -4,25 +4,24 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from pydantic import SecretStr
 
 from app.core.clock import FixedClock
 from app.core.context import Context
 from app.core.db.database import Database
 from app.core.metrics import Metrics
-from app.core.settings import Settings
 from app.ingest.service import Ingest
 from app.jurisdictions.service import LocatorProvider
 from app.worker import loop
 from app.worker.jobs import JOBS
 from app.worker.loop import Job, JobContext, Worker, in_background
+from tests.factories.settings import settings_for
 
 NOW = datetime(2026, 11, 23, 4, tzinfo=UTC)
 
 
 @pytest.fixture
 def unconnected_surroundings() -> JobContext:
-    settings = Settings(database_url=SecretStr("postgresql://nobody@127.0.0.1:1/none"))
+    settings = settings_for()
     database = Database(settings)
     context, locators = Context(settings, FixedClock(NOW), database, Metrics()), LocatorProvider(database)
     return JobContext(context, locators, Ingest(context, locators))
