@@ -13,8 +13,9 @@ from tests.factories.pings import ping
 
 
 @pytest.fixture
-def senders(application: FastAPI, monkeypatch: pytest.MonkeyPatch) -> FeedLimits:
+async def senders(application: FastAPI, monkeypatch: pytest.MonkeyPatch) -> FeedLimits:
     """Those of the application; keys without a feed have 3 requests and 5 rows a second, with twice that at once."""
+    await services(application).locators.current()  # loaded by the first batch, it would take as long as a refill
     found = services(application).ingest.senders
     monkeypatch.setattr(found, "_without_feed", replace(found._without_feed, rows_per_s=5, requests_per_s=3))
     return found
