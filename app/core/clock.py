@@ -1,21 +1,20 @@
-"""The time, as a value that can be handed in: nothing else in the application reads the system's clock."""
+"""The clock as a dependency: no other module of the application reads the system's clock."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
-"""The zone in which "night", "day" and a clerk's dates are meant; storage and the wire are UTC."""
+"""Time zone of "night", "day" and dates that clerks enter; storage and the API use UTC."""
 
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-"""The Unix epoch."""
 MICROSECOND = timedelta(microseconds=1)
-"""The resolution of the database's timestamps."""
+"""Resolution of PostgreSQL timestamps."""
 
 
 def in_shanghai(at: datetime) -> datetime:
-    """Return a moment in the zone of a clerk's dates; one at either end of the calendar stays there."""
+    """Convert an aware moment to Shanghai time; where that overflows (year 9999), only relabel it."""
     try:
         return at.astimezone(SHANGHAI)
     except OverflowError:
@@ -23,7 +22,7 @@ def in_shanghai(at: datetime) -> datetime:
 
 
 class Clock(Protocol):
-    """Tells the time."""
+    """Source of the present moment."""
 
     def now(self) -> datetime:
         """Return the present moment, aware, UTC."""
@@ -39,7 +38,7 @@ class SystemClock:
 
 
 class FixedClock:
-    """A clock that stands still until it is moved, for tests and for replays."""
+    """A clock that moves only when it is set, for tests and replays."""
 
     def __init__(self, at: datetime) -> None:
         if at.tzinfo is None:
@@ -48,9 +47,9 @@ class FixedClock:
         self._at = at.astimezone(UTC)
 
     def now(self) -> datetime:
-        """Return the moment that the clock was set to, aware, UTC."""
+        """Return the moment that was set, aware, UTC."""
         return self._at
 
     def set(self, at: datetime) -> None:
-        """Move the clock to another aware moment."""
+        """Set the clock to an aware moment."""
         self._at = at.astimezone(UTC)

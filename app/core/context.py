@@ -10,7 +10,7 @@ from app.core.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What one running application consists of; made once by ``app.main.create_app``."""
+    """Shared objects of one running application; created once by ``app.main.create_app``."""
 
     settings: Settings
     clock: Clock

@@ -1,11 +1,10 @@
-"""Secrets for other systems, kept encrypted: what we need again in clear to sign in elsewhere on a lessor's behalf.
+"""Encryption of credentials for other systems, which are needed in clear to sign in there for a lessor.
 
-Our own keys are stored as hashes (``app.access``); a client secret of a maker's interface has to be sent, so it is
-sealed with AES-256-GCM under a key that is in the settings and not in the database. A sealed secret is bound to its
-row by associated data: copied into another row it cannot be opened.
+Our own keys are stored as hashes (``app.identity``). A client secret of an AEMP interface has to be sent, so it is
+encrypted with AES-256-GCM under a key from the settings that is not in the database. Associated data bind it to its
+row: copied to another row it cannot be decrypted.
 
-Layout of a sealed secret: version (1 byte, 1), key id (4 bytes), nonce (12 bytes), ciphertext with its tag (16
-bytes).
+Layout: version (1 byte, value 1), key id (4 bytes), nonce (12 bytes), ciphertext with its tag (16 bytes).
 
 References:
     NIST SP 800-38D (GCM, 96-bit random nonces: at most 2**32 secrets a key).
@@ -32,7 +31,7 @@ _RETRY_AFTER_S: Final = 3600  # a person has to set something
 
 
 class NoSecretKey(Unavailable):
-    """No key is set, so no secret can be sealed or opened; an operator sets one."""
+    """No encryption key is configured; an operator must set one."""
 
     code = "no_secret_key"
     title = "This service is not set up to keep secrets"
@@ -46,7 +45,7 @@ class NoSecretKey(Unavailable):
 
 
 class SecretUnreadable(Unavailable):
-    """A sealed secret cannot be opened with the keys at hand: set the key that sealed it, or send the secret anew."""
+    """No configured key decrypts this secret: configure the key that encrypted it, or submit the secret again."""
 
     code = "secret_unreadable"
     title = "A stored secret cannot be opened"
@@ -56,7 +55,7 @@ class SecretUnreadable(Unavailable):
 
 
 def new_key() -> str:
-    """Return a new key as ``LEASETRACE_SECRET_KEYS`` takes it: 256 random bits, base64 for URLs, unpadded."""
+    """Return a new key as ``LEASETRACE_SECRET_KEYS`` takes it: 256 random bits, base64url, unpadded."""
     return base64.urlsafe_b64encode(secrets.token_bytes(KEY_BYTES)).rstrip(b"=").decode()
 
 
@@ -64,7 +63,7 @@ def parse_keys(text: str) -> tuple[bytes, ...]:
     """Return the keys of a comma-separated list, in its order.
 
     Raises:
-        ValueError: There is none, or one is not 32 bytes in base64 for URLs; the message holds no key.
+        ValueError: The list is empty, or a key is not 32 bytes in base64url; the message holds no key.
     """
     parts = [part.strip() for part in text.split(",") if part.strip()]
     keys: list[bytes] = []
@@ -84,10 +83,10 @@ def parse_keys(text: str) -> tuple[bytes, ...]:
 
 
 class Encryptor:
-    """Seals and opens secrets.
+    """Encrypts and decrypts secrets.
 
     Args:
-        keys: The first seals, all open; a key is retired once nothing is sealed with it any more.
+        keys: The first encrypts, all decrypt. Remove a key once no secret is encrypted with it.
     """
 
     def __init__(self, keys: tuple[bytes, ...]) -> None:
@@ -96,31 +95,26 @@ class Encryptor:
 
     @classmethod
     def of(cls, keys: str | None) -> Self:
-        """Make one from the text of the setting.
-
-        Raises:
-            NoSecretKey: There is none.
-        """
+        """Create one from the text of the setting. Raises ``NoSecretKey`` where it is empty."""
         if not keys:
             raise NoSecretKey
         return cls(parse_keys(keys))
 
     def seal(self, secret: str, bound_to: str) -> bytes:
-        """Return a secret encrypted; the same secret sealed twice looks different.
+        """Encrypt a secret under a random nonce.
 
         Args:
-            secret: What to keep.
-            bound_to: The row that it belongs to, for example ``aemp_source:12``; it is needed again to open it.
+            bound_to: The row that it belongs to, for example ``aemp_source:12``; decryption needs the same text.
         """
         nonce = secrets.token_bytes(_NONCE_BYTES)
         head = _VERSION + self._first + nonce
         return head + self._ciphers[self._first].encrypt(nonce, secret.encode(), _bound(head, bound_to))
 
     def open(self, sealed: bytes, bound_to: str) -> str:
-        """Return a secret in clear.
+        """Decrypt a secret.
 
         Raises:
-            SecretUnreadable: No key at hand sealed it, it was sealed for another row, or its bytes were changed.
+            SecretUnreadable: No configured key fits, it belongs to another row, or its bytes were changed.
         """
         head, ciphertext = sealed[:_HEAD], sealed[_HEAD:]
         if not ciphertext or head[:1] != _VERSION:
@@ -134,7 +128,7 @@ class Encryptor:
             raise SecretUnreadable("its bytes were changed, or it belongs to another row") from None
 
     def is_outdated(self, sealed: bytes) -> bool:
-        """Tell whether a secret was sealed with another key than the first, so that it should be sealed anew."""
+        """Tell whether a secret was encrypted with another key than the first and should be encrypted again."""
         return sealed[1 : 1 + _ID_BYTES] != self._first
 
 

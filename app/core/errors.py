@@ -1,34 +1,34 @@
-"""What can go wrong, told without HTTP: ``app.api.problems`` maps each class to a status.
+"""Application errors, independent of HTTP: ``app.api.problems`` maps each class to a status.
 
 The tree::
 
     AppError
-    ├── MalformedRequest       the bytes are not what they claim to be
-    ├── InvalidInput           a field has a value that cannot be
+    ├── MalformedRequest       the body is not valid JSON, gzip or UTF-8
+    ├── InvalidInput           a field has an invalid value
     ├── NotAuthenticated       no valid key
-    ├── NotPermitted           a valid key that may not do this
+    ├── NotPermitted           a valid key without the permission
     │   └── PurposeRequired    a court reads positions without naming its case
-    ├── NotFound               does not exist, or is out of sight: the same answer
+    ├── NotFound               does not exist or is not visible: the same answer
     ├── Conflict               contradicts what is stored
-    ├── TooSlow                the request, or the rest of it, did not come in time
-    ├── TooLarge               over a limit of size
-    ├── AddressTooLong         the path with its query is over its limit
+    ├── TooSlow                the request or its body did not arrive in time
+    ├── TooLarge               over a size limit
+    ├── AddressTooLong         path and query are over their limit
     ├── HeadTooLarge           the headers are over their limits
-    ├── UnsupportedMedia       a content type or encoding that is not spoken
-    ├── WrongHost              asked for a host whose requests are not answered here
-    ├── TooManyRequests        faster than its limit: later
-    └── Unavailable            for now: try again
+    ├── UnsupportedMedia       unsupported content type or encoding
+    ├── WrongHost              the Host header is not allowed
+    ├── TooManyRequests        over a rate limit: retry later
+    └── Unavailable            temporarily: retry
 """
 
 from typing import ClassVar
 
 
 class AppError(Exception):
-    """Something the caller can understand and mostly mend.
+    """Base of all errors that a caller can understand and mostly correct.
 
     Args:
         detail: One sentence for a person: what is wrong and what is expected.
-        field: The parameter, column or member that is at fault, where there is one.
+        field: The parameter, column or member at fault, if there is one.
     """
 
     code: ClassVar[str] = "error"
@@ -41,14 +41,14 @@ class AppError(Exception):
 
 
 class MalformedRequest(AppError):
-    """The bytes are not what they claim to be: broken JSON, truncated gzip, invalid UTF-8."""
+    """The body is broken JSON, truncated gzip or invalid UTF-8."""
 
     code = "malformed"
     title = "The request cannot be read"
 
 
 class InvalidInput(AppError):
-    """A field has a value that cannot be; ``field`` names it."""
+    """A field has an invalid value; ``field`` names it."""
 
     code = "invalid_input"
     title = "A value cannot be accepted"
@@ -62,82 +62,77 @@ class NotAuthenticated(AppError):
 
 
 class NotPermitted(AppError):
-    """The key is valid, but its holder may not do this."""
+    """The key is valid but lacks the permission."""
 
     code = "not_permitted"
     title = "This key may not do that"
 
 
 class PurposeRequired(NotPermitted):
-    """A court reads positions and has not said for which case: add ``case=``."""
+    """A court reads positions without stating the case: add ``case=``."""
 
     code = "purpose_required"
     title = "Name the case for which positions are read"
 
 
 class NotFound(AppError):
-    """It does not exist, or is out of the caller's sight; the answer is the same."""
+    """It does not exist, or the caller may not see it; the answer is the same."""
 
     code = "not_found"
     title = "Not found"
 
 
 class Conflict(AppError):
-    """It contradicts what is stored: a number already taken, a binding that overlaps another."""
+    """It contradicts what is stored: a number already taken, an overlapping binding."""
 
     code = "conflict"
     title = "This contradicts what is stored"
 
 
 class TooLarge(AppError):
-    """Over a limit of size."""
+    """Over a size limit."""
 
     code = "too_large"
     title = "The request is too large"
 
 
 class TooSlow(AppError):
-    """The request, or the rest of its body, did not come in time; the connection is closed."""
+    """The request or its body did not arrive in time; the connection is closed."""
 
     code = "too_slow"
     title = "The request did not come in time"
 
 
 class AddressTooLong(AppError):
-    """The path with its query is over its limit."""
+    """Path and query are over their limit."""
 
     code = "address_too_long"
     title = "The address is too long"
 
 
 class HeadTooLarge(AppError):
-    """The headers are too many or too large."""
+    """There are too many headers, or they are too large."""
 
     code = "head_too_large"
     title = "The headers are too large"
 
 
 class WrongHost(AppError):
-    """The ``Host`` is not one whose requests are answered here."""
+    """The ``Host`` header is not an allowed one."""
 
     code = "wrong_host"
     title = "Another host is asked for"
 
 
 class UnsupportedMedia(AppError):
-    """A content type or content encoding that is not spoken here."""
+    """An unsupported content type or content encoding."""
 
     code = "unsupported_media"
     title = "This content type is not understood"
 
 
 class TooManyRequests(AppError):
-    """The sender is faster than its limit; the same request may be sent again, later.
-
-    Args:
-        detail: One sentence for a person.
-        retry_after_s: Seconds after which it is taken.
-    """
+    """The sender is over its rate limit; it may send the same request again after ``retry_after_s`` seconds."""
 
     code = "too_many_requests"
     title = "Too fast"
@@ -148,12 +143,7 @@ class TooManyRequests(AppError):
 
 
 class Unavailable(AppError):
-    """Not now: the database is away, or a queue is full; the same request may be sent again.
-
-    Args:
-        detail: One sentence for a person.
-        retry_after_s: Seconds after which it is worth trying again.
-    """
+    """The database is unavailable or a queue is full; retry after ``retry_after_s`` seconds."""
 
     code = "unavailable"
     title = "Not available for the moment"

@@ -1,4 +1,4 @@
-"""Logs as JSON lines; they hold a request id and a route's template, never a coordinate, a query string or a key."""
+"""JSON log lines. They hold a request id and a route's template, never a coordinate, a query string or a key."""
 
 import logging
 import sys
@@ -10,18 +10,18 @@ _frames = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
 
 
 def _where_it_broke(exc_info: structlog.typing.ExcInfo) -> list[dict[str, Any]]:
-    """Return types and lines of an exception and its causes, without locals and messages.
+    """Return types and lines of an exception and its causes, without local variables and messages.
 
-    Both hold what a request sent: a driver's message quotes the row with its coordinates, a frame holds the key.
+    Both can hold request data: a driver's message quotes the row with its coordinates, a frame holds the key.
     """
     return [{"type": one["exc_type"], "frames": one["frames"]} for one in _frames(exc_info)]
 
 
 def configure_logging(level: str) -> None:
-    """Send structlog's and the standard library's lines to standard error, one JSON object a line.
+    """Write log records of structlog and the standard library to standard error, one JSON object a line.
 
     Args:
-        level: Least severity: DEBUG, INFO, WARNING, ERROR.
+        level: Minimum severity: DEBUG, INFO, WARNING, ERROR.
     """
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,

@@ -1,10 +1,10 @@
-"""What the service counts about itself, for Prometheus; no label ever holds a coordinate, a key or a name."""
+"""Prometheus metrics; no label ever holds a coordinate, a key or a name."""
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 
 class Metrics:
-    """The counters of one application; each has a registry of its own, so that tests can make several."""
+    """The metrics of one application; each instance has its own registry, so that tests can create several."""
 
     def __init__(self) -> None:
         self._children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
@@ -52,7 +52,7 @@ class Metrics:
         )
 
     def count_request(self, method: str, route: str, status: int, seconds: float) -> None:
-        """Count an answered request; looking up the labels anew each time would cost more than the counting."""
+        """Count an answered request; label lookups are cached because they cost more than the counting."""
         children = self._children.get((method, route, status))
         if children is None:
             children = self._children[method, route, status] = (

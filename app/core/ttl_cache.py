@@ -1,4 +1,4 @@
-"""Answers that are asked for thousands of times a second and seldom change: each is remembered for a moment."""
+"""Asynchronous cache with a time to live, for values read thousands of times a second that seldom change."""
 
 import asyncio
 import time
@@ -11,11 +11,10 @@ _PRUNE_AT: Final = 1000
 
 
 class TtlCache(Generic[Key, Value]):
-    """Remembers answers for a while; whoever asks at once shares one question. No error is kept.
+    """Caches results; concurrent callers of a key share one call. Errors are not cached.
 
     Args:
-        for_s: How long, seconds: so much later a change counts at the latest. Where that depends on something, a
-            function that tells it at each use.
+        for_s: Time to live in seconds, or a function that returns it at each use.
     """
 
     def __init__(self, for_s: float | Callable[[], float]) -> None:
@@ -26,7 +25,7 @@ class TtlCache(Generic[Key, Value]):
         self._prune_at = _PRUNE_AT
 
     async def of(self, key: Key, ask: Callable[[], Awaitable[Value]]) -> Value:
-        """Return the answer for a key, asked for now if none is remembered; raises what ``ask`` raises."""
+        """Return the cached value of a key, or await ``ask``; raises what ``ask`` raises."""
         known = self._known.get(key)
         if known is not None and known[0] + self._for_s() > time.monotonic():
             return known[1]
@@ -37,11 +36,7 @@ class TtlCache(Generic[Key, Value]):
         return await asyncio.shield(asking)
 
     def forget(self, which: Callable[[Value], bool] | None = None) -> None:
-        """Forget the answers that a change made wrong, or all; what is being asked at this moment is not kept either.
-
-        Args:
-            which: Tells of an answer whether it is to be forgotten.
-        """
+        """Drop the values for which ``which`` is true, or all; results of calls in progress are not cached either."""
         self._forgettings += 1
         self._asking.clear()  # whoever asks from now on does not share a question from before the change
         if which is None:

@@ -1,8 +1,8 @@
-"""The database: one engine a process, two kinds of session, and what violations mean.
+"""The database engine, its sessions, and row-level security for each transaction.
 
-A request has one transaction; it is committed before the answer is sent (``access.http`` declares the dependencies
-with ``scope="function"``). A read transaction is READ ONLY in the database too. The role that connects may do
-nothing: every transaction says as whom it looks (``RowSecurity``), and row-level security shows it that one's rows.
+A request has one transaction; it is committed before the answer is sent (``identity.dependencies`` declares the
+dependencies with ``scope="function"``). Read transactions are READ ONLY in PostgreSQL too. The role that connects has
+no rights of its own: every transaction sets a role and parameters (``RowSecurity``), and policies filter the rows.
 """
 
 from collections.abc import AsyncIterator, Iterable
@@ -24,7 +24,7 @@ from app.core.db.roles import SERVICE_ROLE
 from app.core.settings import Settings
 
 WGS84_SRID: Final = 4326
-"""Every stored geometry is in WGS-84, longitude first, degrees."""
+"""SRID of every stored geometry: WGS-84, longitude first, degrees."""
 _CUT_OFF: Final = {
     "connect_timeout": 5,
     "keepalives_idle": 10,
@@ -32,26 +32,26 @@ _CUT_OFF: Final = {
     "keepalives_count": 3,
     "tcp_user_timeout": 30_000,
 }
-"""A database that is cut off without a word is noticed within half a minute."""
+"""A lost network connection is detected within 30 s."""
 _IDLE_MS: Final = 60_000
-"""A transaction of a request that stands still so long is ended, with its locks: more than a slow sender may pause
-(``body_pause_s``). From the entries in the trail to the commit it is 5 s: ``trail_append`` says so itself."""
+"""A request's transaction that is idle for longer is ended and its locks are released. Longer than a slow sender may
+pause (``body_pause_s``). From the audit entries to the commit the limit is 5 s, set by ``trail_append``."""
 _DIRECT_IDLE_MS: Final = 300_000
 """The same for background work, which computes for seconds between two statements."""
 
 
 @dataclass(frozen=True, slots=True)
 class RowSecurity:
-    """As whom a transaction looks: a role of PostgreSQL, and what its policies compare rows with.
+    """The PostgreSQL role of a transaction and the parameters that its policies compare rows with.
 
     Attributes:
-        role: One of ``SIGHT_ROLES``.
-        lessor_ids: Whose rows are in sight, for a lessor and for the writer of pings.
-        grantee_kind: ``court`` or ``principal``, to whom grants are given; ``auditor``: the whole trail is shown.
-        grantee_id: The court or the principal.
-        lower_courts: Courts whose own cases are in sight too.
-        case_id: The case that is the purpose; positions are shown to a grantee for that one only.
-        at: The moment of looking, aware; grants are dated.
+        role: One of ``ROW_SECURITY_ROLES``.
+        lessor_ids: Lessors whose rows are visible, for a lessor and for the writer of pings.
+        grantee_kind: ``court`` or ``principal``: the kind of a grant's holder; ``auditor``: sees the whole audit
+            trail.
+        lower_courts: Courts whose own cases are visible too.
+        case_id: The stated purpose; a grantee sees positions of this case only.
+        at: The moment at which grants must be valid, aware.
     """
 
     role: str
@@ -63,7 +63,7 @@ class RowSecurity:
     at: datetime | None = None
 
     def settings(self) -> dict[str, str]:
-        """Return the settings of the transaction, by name; the role comes last, since it may set nothing else."""
+        """Return the transaction's settings by name. The role comes last: after it nothing else may be set."""
         told = {
             "lessor_ids": _array(self.lessor_ids),
             "grantee_kind": self.grantee_kind,
@@ -80,11 +80,11 @@ def _array(ids: tuple[int, ...]) -> str:
 
 
 SERVICE: Final = RowSecurity(SERVICE_ROLE)
-"""The service itself: sign-in, background work, the command line of whoever runs it. Never a request's."""
+"""The service role, for sign-in, background work and the command line. Requests never run as this role."""
 
 
 class Base(MappedAsDataclass, DeclarativeBase, kw_only=True):
-    """The parent of every table class; constraint names are fixed, so that a violation can be told by its name."""
+    """Base of every table class; fixed constraint names let a violation be identified by name."""
 
     type_annotation_map: ClassVar[dict[Any, Any]] = {str: Text()}
     metadata = MetaData(
@@ -99,21 +99,17 @@ class Base(MappedAsDataclass, DeclarativeBase, kw_only=True):
 
 
 def sqlalchemy_url(url: str) -> str:
-    """Return a plain ``postgresql://`` URL in the form that selects psycopg 3 in SQLAlchemy."""
+    """Return a ``postgresql://`` URL in the form that selects psycopg 3 in SQLAlchemy."""
     return f"postgresql+psycopg://{url.partition('://')[2]}"
 
 
 def libpq_url(url: str) -> str:
-    """Return a database URL in the plain form that psycopg and PostgreSQL's own tools take."""
+    """Return a database URL in the form that psycopg and libpq take."""
     return f"postgresql://{url.partition('://')[2]}"
 
 
 class Database:
-    """The process's connections, opened when first used.
-
-    Args:
-        settings: Where to connect, pool size, timeouts.
-    """
+    """The connection pool of the process; connections open on first use."""
 
     def __init__(self, settings: Settings) -> None:
         self.url = settings.database.url.get_secret_value()
@@ -135,11 +131,7 @@ class Database:
 
     @asynccontextmanager
     async def reading(self, row_security: RowSecurity) -> AsyncIterator[AsyncSession]:
-        """Open a transaction that can only read, with one snapshot for all its statements.
-
-        Args:
-            row_security: As whom it looks.
-        """
+        """Open a READ ONLY transaction with one snapshot for all statements (REPEATABLE READ)."""
         async with self._sessions() as session, session.begin():
             await session.connection(
                 execution_options={"postgresql_readonly": True, "isolation_level": "REPEATABLE READ"}
@@ -149,24 +141,20 @@ class Database:
 
     @asynccontextmanager
     async def writing(self, row_security: RowSecurity) -> AsyncIterator[AsyncSession]:
-        """Open a transaction that is committed at the end of the block, or rolled back on any error.
-
-        Args:
-            row_security: As whom it looks.
-        """
+        """Open a transaction that commits at the end of the block and rolls back on any error."""
         async with self._sessions() as session, session.begin():
             await apply_row_security(session, row_security)
             yield session
 
     @asynccontextmanager
     async def direct(self, name: str, *, statement_timeout_s: int) -> AsyncIterator[psycopg.AsyncConnection]:
-        """Open a connection of its own, as the service itself, without pool and ORM, for background work.
+        """Open a connection as the service role, outside the pool and the ORM, for background work.
 
-        It is in autocommit: work that belongs together stands in ``connection.transaction()``.
+        It is in autocommit; use ``connection.transaction()`` for statements that belong together.
 
         Args:
-            name: What the server shows as the application's name.
-            statement_timeout_s: A statement that takes longer is cancelled.
+            name: ``application_name`` as the server shows it.
+            statement_timeout_s: A longer statement is cancelled.
         """
         options = f"-c statement_timeout={statement_timeout_s * 1000} -c timezone=UTC -c jit=off"
         connection = await psycopg.AsyncConnection.connect(
@@ -180,7 +168,7 @@ class Database:
             yield connection
 
     async def close(self) -> None:
-        """Close every pooled connection."""
+        """Close the pool."""
         await self.engine.dispose()
 
 
@@ -192,7 +180,7 @@ _ROLE: Final = "leasetrace.role"
 
 
 async def apply_row_security(session: AsyncSession, row_security: RowSecurity) -> None:
-    """Say as whom a session looks, until its transaction ends; one statement."""
+    """Set role and parameters until the transaction ends; one statement."""
     told = row_security.settings()
     await session.execute(_SET, {"names": list(told), "values": list(told.values())})
     session.info[_ROLE] = row_security.role
@@ -205,10 +193,9 @@ async def _take_role(session: AsyncSession, role: str) -> None:
 
 @asynccontextmanager
 async def as_service(session: AsyncSession) -> AsyncIterator[None]:
-    """Let a session look as the service itself for as long as the block lasts.
+    """Run the block's statements as the service role, for those that the principal's own role cannot run.
 
-    For the few statements that a principal's own sight cannot make: to recognise what was offered, to write a grant.
-    What comes out of the block is for the caller to choose with care.
+    For example: check a credential, write a grant. The caller decides what the principal may learn from the result.
     """
     before: str = session.info[_ROLE]
     await session.flush()
@@ -226,23 +213,18 @@ async def as_service(session: AsyncSession) -> AsyncIterator[None]:
 
 
 async def apply_writer_row_security(connection: psycopg.AsyncConnection, lessor_ids: Iterable[int]) -> None:
-    """Say whose rows the writer of pings may touch until its transaction ends; its connection has the role."""
+    """Set the lessors whose rows the ping writer may touch until its transaction ends."""
     told = _array(tuple(lessor_ids))
     await connection.execute("SELECT set_config('leasetrace.lessor_ids', %s, true)", (told,))
 
 
 def violated_constraint(error: IntegrityError) -> str | None:
-    """Return the name of the constraint that a statement violated, where the database told it."""
+    """Return the name of the violated constraint; None where the database does not say it."""
     cause = error.orig
     return cause.diag.constraint_name if isinstance(cause, psycopg.Error) else None
 
 
 @cache
 def sql_file(package: str, name: str) -> str:
-    """Return the text of a named ``.sql`` file that stands beside a room's ``queries``.
-
-    Args:
-        package: The room's package, for example ``app.distribution``.
-        name: The file's name with its ending.
-    """
+    """Return the text of a ``.sql`` file of a package (``app.distribution``); ``name`` includes the suffix."""
     return files(package).joinpath(name).read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Bring the schema up to date, as the owner; which role may do what stands in the migrations."""
+"""Run schema migrations as the owner; the migrations define what each role may do."""
 
 from pathlib import Path
 from typing import Final, Literal
@@ -14,7 +14,7 @@ from app.core.db.roles import ROW_SECURITY_ROLES
 from app.core.errors import Unavailable
 
 SQL: Final = ROOT / "migrations" / "sql"
-"""Functions, views and policies as they are in force, a file each: ``README.md`` there says how they are run."""
+"""Functions, views and policies in force, one file each; see ``README.md`` there."""
 Kind = Literal["functions", "views", "policies"]
 
 _POLICIES: Final = text("SELECT polname FROM pg_policy WHERE polrelid = to_regclass(:table)")
@@ -24,16 +24,15 @@ _SEQUENCES: Final = text("""
 
 
 class RolesMissing(Unavailable):
-    """The server lacks the roles that policies are written for, or the application's role is no member of them."""
+    """The server lacks the roles of the policies, or the application's role is not a member of them."""
 
 
 def migrate(owner_url: str, app_url: str, *, revision: str = "head") -> None:
     """Run the migrations as the owner.
 
     Args:
-        owner_url: Where the owner connects.
-        app_url: Where the application connects; only the name of its role is read, and looked at.
-        revision: Where to; ``base`` takes everything back.
+        app_url: The application's URL; only the name of its role is read, to check its memberships.
+        revision: The target; ``base`` reverts everything.
     """
     config = alembic_config()
     config.attributes["owner_url"] = owner_url
@@ -60,14 +59,12 @@ def _check_roles(owner_url: str, application: str | None) -> None:
 
 
 def run_sql(connection: Connection, kind: Kind, *names: str) -> None:
-    """Run files of ``migrations/sql``, for revisions: each says how its object is in force from now on.
+    """Run files of ``migrations/sql`` from a revision.
 
-    The policies and grants of a table are removed first, so that its file need not be able to run twice.
+    A table's policies and grants are removed first, so that its file need not be repeatable.
 
     Args:
-        connection: The migration's.
-        kind: The folder.
-        names: The files, without ``.sql``: the name of a function, of a view, or of the table of the policies.
+        names: Files without ``.sql``: the name of a function or a view, or of the table that the policies are on.
     """
     for name in names:
         if kind == "policies":
@@ -76,12 +73,12 @@ def run_sql(connection: Connection, kind: Kind, *names: str) -> None:
 
 
 def execute_file(connection: Connection, path: Path) -> None:
-    """Execute a file of SQL statements, as it is: neither ``:`` nor ``%`` marks a parameter."""
+    """Execute a file of SQL statements as it is: neither ``:`` nor ``%`` marks a parameter."""
     connection.exec_driver_sql(path.read_text(encoding="utf-8"), execution_options={"no_parameters": True})
 
 
 def clear_policies(connection: Connection, table: str) -> None:
-    """Drop a table's policies, and revoke the roles' rights on it and on its columns' sequences."""
+    """Drop a table's policies, and revoke the roles' rights on the table and its columns' sequences."""
     quote = connection.dialect.identifier_preparer.quote
     where = {"table": f"public.{quote(table)}"}
     for policy in connection.execute(_POLICIES, where).scalars().all():

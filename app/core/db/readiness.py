@@ -1,4 +1,4 @@
-"""What the database must be before the service may work on it."""
+"""Checks of the database that must pass before the service is ready."""
 
 from functools import cache
 from pathlib import Path
@@ -13,11 +13,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.core.db.roles import ROW_SECURITY_ROLES
 
 ROOT = Path(__file__).resolve().parents[3]
-"""The checkout (or the image's application folder): ``alembic.ini`` and ``migrations`` stand there."""
+"""The checkout, or the image's application folder; it holds ``alembic.ini`` and ``migrations``."""
 
 
 class Check(BaseModel):
-    """One thing that must hold."""
+    """One check and its result."""
 
     name: str
     ok: bool
@@ -25,13 +25,13 @@ class Check(BaseModel):
 
 
 def alembic_config() -> Config:
-    """Return Alembic's configuration of this project."""
+    """Return the project's Alembic configuration."""
     return Config(ROOT / "alembic.ini")
 
 
 @cache
 def newest_revision() -> str:
-    """Return the schema's revision that this code was written for."""
+    """Return the schema revision that this code expects."""
     head = ScriptDirectory.from_config(alembic_config()).get_current_head()
     return head or "none"
 
@@ -50,10 +50,10 @@ _ROLE: Final = text("""
            EXISTS (SELECT FROM pg_roles g WHERE g.rolname = ANY(:roles)
                    AND (g.rolsuper OR g.rolbypassrls OR g.rolcreaterole OR g.rolreplication
                         OR g.rolcanlogin)) AS strong""")
-"""Membership counts, not only what is inherited: a member takes the role when it likes. On PostgreSQL 15 CREATEROLE
-makes itself a member of any role but a superuser."""
+"""Membership counts without inheritance too: a member can SET ROLE. On PostgreSQL 15, CREATEROLE can join any
+role."""
 _SERVER_ROLES: Final = ("pg_execute_server_program", "pg_read_server_files", "pg_write_server_files")
-"""Whoever has one of these reads or writes the server's own files."""
+"""Members of these roles read or write files of the server."""
 _UNPROTECTED: Final = text("""
     SELECT c.relname FROM pg_class c
     WHERE c.relnamespace = 'public'::regnamespace
@@ -66,11 +66,11 @@ _UNPROTECTED: Final = text("""
                 WHERE o.option_name = 'security_invoker'), false)
            OR EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid AND 0 = ANY (p.polroles)))
     ORDER BY 1""")
-"""Tables without row-level security or with a policy for everybody, and views that look with their owner's eyes."""
+"""Tables without row-level security or with a policy for PUBLIC, and views without ``security_invoker``."""
 
 
 async def check_database(session: AsyncSession) -> list[Check]:
-    """Return whether the schema is this code's, and whether the application's role is as weak as it must be."""
+    """Check that the schema is the expected one and that the application's role has no more rights than it needs."""
     there = await session.scalar(text("SELECT to_regclass('public.alembic_version') IS NOT NULL"))
     found = await session.scalar(text("SELECT version_num FROM alembic_version")) if there else None
     head = newest_revision()

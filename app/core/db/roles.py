@@ -1,4 +1,4 @@
-"""The roles of PostgreSQL that policies are written for; importable without any package."""
+"""The PostgreSQL roles that policies are written for; imports the standard library only."""
 
 from typing import Final
 
@@ -9,16 +9,13 @@ ADMINISTRATOR_ROLE: Final = "leasetrace_administrator"
 WRITER_ROLE: Final = "leasetrace_writer"
 SERVICE_ROLE: Final = "leasetrace_service"
 ROW_SECURITY_ROLES: Final = (LESSOR_ROLE, GRANTEE_ROLE, AUDITOR_ROLE, ADMINISTRATOR_ROLE, WRITER_ROLE, SERVICE_ROLE)
-"""The application's role is a member of all and inherits from none: it takes one for the time of a transaction."""
+"""The application's role is a member of each without inheritance: it uses SET LOCAL ROLE in each transaction."""
 
 
 def roles_sql(application: str) -> str:
-    """Return what a superuser runs once for a server: the roles, and the membership of the application's role.
+    """Return SQL for a superuser to run once for each server: the roles, and the application role's memberships.
 
-    It may be run again at any time.
-
-    Args:
-        application: The role that the application connects with; it must be there.
+    It can be run again at any time. The role ``application`` must exist.
     """
     name = '"' + application.replace('"', '""') + '"'
     literal = "'" + application.replace("'", "''") + "'"

@@ -1,12 +1,11 @@
-"""The four coordinate systems that pings arrive in, and the way from each to WGS-84.
+"""Conversion between WGS-84 and the coordinate systems of pings.
 
-GCJ-02 is WGS-84 with a smooth shift of up to 714 m that is applied inside mainland China only; BD-09 adds a
-second one on top of it. The official algorithm is secret. What stands here is the formula published with the
-first open implementations and used by all of them: the true error against the official one is not proven. The
-way there and back is exact to better than 1 mm (measured 1e-8 m).
+GCJ-02 is WGS-84 with a smooth shift of up to 714 m, applied inside mainland China only; BD-09 adds a second shift.
+The official algorithm is secret. This is the formula of the first open implementations, which all others use; its
+error against the official one is not proven. The round trip is exact to better than 1 mm (measured 1e-8 m).
 
-Where "inside" is, this module does not know: every function takes a callable, ``app.jurisdictions`` has one made
-from the loaded provinces. All coordinates are degrees, longitude first, float64 arrays of one shape ``(n,)``.
+Every function takes a callable that says where "inside" is; ``app.jurisdictions`` builds one from the provinces. All
+coordinates are degrees, longitude first, float64 arrays of one shape ``(n,)``.
 """
 
 from collections.abc import Callable
@@ -17,7 +16,7 @@ import numpy as np
 from app.core.geo.geodesy import BoolArray, FloatArray
 
 TRANSFORM_VERSION = "gcj02-published-1"
-"""Names the formulas below. It stands on every converted row and changes whenever a result could change."""
+"""Version of the formulas below, stored with every converted row; changes whenever a result could change."""
 
 Inside = Callable[[FloatArray, FloatArray], BoolArray]
 """``inside(lon, lat)``: for WGS-84 points, whether GCJ-02 is shifted there."""
@@ -38,25 +37,20 @@ class CoordSystem(StrEnum):
 
 
 def everywhere(lon: FloatArray, lat: FloatArray) -> BoolArray:
-    """Say that every point is inside, for callers that know it (a boundary layer of the mainland)."""
+    """An ``Inside`` for callers whose points are all inside (a boundary layer of the mainland)."""
     return np.ones(np.broadcast(lon, lat).shape, dtype=np.bool_)
 
 
 def to_wgs84(lon: FloatArray, lat: FloatArray, system: CoordSystem, inside: Inside) -> tuple[FloatArray, FloatArray]:
-    """Turn coordinates of one system into WGS-84.
+    """Convert coordinates of one system to WGS-84, longitude first, degrees.
 
-    A GCJ-02 position counts as shifted when the point that it would come from is inside; otherwise it is
-    returned as it is. A position outside, but within 714 m of the outline, cannot be told from a shifted one
-    and is read as shifted: such feeds come from mainland equipment.
+    A GCJ-02 position counts as shifted when the WGS-84 point that it would come from is inside; otherwise it is
+    returned unchanged. A position outside, but within 714 m of the outline, cannot be told from a shifted one and
+    counts as shifted: such feeds come from mainland equipment.
 
     Args:
-        lon: Longitudes in ``system``, degrees.
-        lat: Latitudes in ``system``, degrees.
-        system: What the numbers are. CGCS2000 equals WGS-84 at the accuracy of a fix.
+        system: The system of ``lon`` and ``lat``. CGCS2000 equals WGS-84 at the accuracy of a fix.
         inside: Where the shift is applied; takes WGS-84.
-
-    Returns:
-        WGS-84 longitudes and latitudes, degrees.
     """
     if system in {CoordSystem.WGS84, CoordSystem.CGCS2000}:
         return lon, lat
@@ -70,17 +64,7 @@ def to_wgs84(lon: FloatArray, lat: FloatArray, system: CoordSystem, inside: Insi
 def from_wgs84(
     lon: FloatArray, lat: FloatArray, system: CoordSystem, inside: Inside
 ) -> tuple[FloatArray, FloatArray]:
-    """Turn WGS-84 into coordinates of one system: for links to map applications and for test data.
-
-    Args:
-        lon: WGS-84 longitudes, degrees.
-        lat: WGS-84 latitudes, degrees.
-        system: The system wanted.
-        inside: Where the shift is applied; takes WGS-84.
-
-    Returns:
-        Longitudes and latitudes in ``system``, degrees.
-    """
+    """Convert WGS-84 to ``system``, longitude first, degrees: for links to map applications and for test data."""
     if system in {CoordSystem.WGS84, CoordSystem.CGCS2000}:
         return lon, lat
     d_lon, d_lat = _shift(lon, lat)
@@ -90,7 +74,7 @@ def from_wgs84(
 
 
 def _shift(lon: FloatArray, lat: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Degrees that GCJ-02 adds to WGS-84 at a point."""
+    """Return the degrees that GCJ-02 adds to WGS-84 at a point."""
     x, y = lon - 105.0, lat - 35.0
     root, pi = np.sqrt(np.abs(x)), np.pi
     common = (20.0 * np.sin(6.0 * pi * x) + 20.0 * np.sin(2.0 * pi * x)) * 2.0 / 3.0
@@ -109,7 +93,7 @@ def _shift(lon: FloatArray, lat: FloatArray) -> tuple[FloatArray, FloatArray]:
 
 
 def _unshift(lon: FloatArray, lat: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Find the WGS-84 point whose shift leads here: the shift changes slowly, so repeating it converges."""
+    """Invert ``_shift`` by fixed-point iteration; it converges because the shift changes slowly."""
     back_lon, back_lat = lon, lat
     for _ in range(_ITERATIONS):
         d_lon, d_lat = _shift(back_lon, back_lat)

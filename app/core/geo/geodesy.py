@@ -1,4 +1,4 @@
-"""Distances and directions on the earth, vectorised and pure.
+"""Distances and directions on the earth, vectorised.
 
 Every function takes longitude before latitude, in degrees (WGS-84), as scalars or NumPy arrays that broadcast
 together, and works in float64.
@@ -18,53 +18,34 @@ _ECCENTRICITY_SQUARED = 6.694_379_990_141_3e-3
 
 
 def distance_m(lon1: ArrayLike, lat1: ArrayLike, lon2: ArrayLike, lat2: ArrayLike) -> FloatArray:
-    """Measure the great-circle distance between points (haversine).
-
-    Args:
-        lon1: Longitude of the first points, degrees.
-        lat1: Latitude of the first points, degrees.
-        lon2: Longitude of the second points, degrees.
-        lat2: Latitude of the second points, degrees.
-
-    Returns:
-        Metres on a sphere of the mean radius; within 0.56 % of the distance on the ellipsoid.
-    """
+    """Return the great-circle distance (haversine) in metres; within 0.56 % of the ellipsoid's distance."""
     lam1, phi1, lam2, phi2 = (np.radians(np.asarray(v, dtype=np.float64)) for v in (lon1, lat1, lon2, lat2))
     half = np.sin((phi2 - phi1) / 2) ** 2 + np.cos(phi1) * np.cos(phi2) * np.sin((lam2 - lam1) / 2) ** 2
     return np.asarray(2 * EARTH_RADIUS_M * np.arcsin(np.sqrt(np.clip(half, 0.0, 1.0))))
 
 
 def unit_vectors(lon: ArrayLike, lat: ArrayLike) -> FloatArray:
-    """Turn points into unit vectors from the earth's centre.
+    """Convert points to unit vectors, shape ``(..., 3)``: x towards (0, 0), y towards (90, 0), z to the north pole.
 
-    The chord between two of them grows with their distance, so a tree on these vectors finds neighbours
-    across any meridian.
-
-    Returns:
-        Array of shape ``(..., 3)``: x towards (0, 0), y towards (90, 0), z towards the north pole.
+    The chord between two vectors grows with the distance, so a tree on them finds neighbours across any meridian.
     """
     lam, phi = np.radians(np.asarray(lon, dtype=np.float64)), np.radians(np.asarray(lat, dtype=np.float64))
     return np.stack(np.broadcast_arrays(np.cos(phi) * np.cos(lam), np.cos(phi) * np.sin(lam), np.sin(phi)), axis=-1)
 
 
 def chord_for_distance(distance_m: ArrayLike) -> FloatArray:
-    """Turn great-circle metres into the length of the chord between two unit vectors (0 to 2)."""
+    """Convert great-circle metres to the length of the chord between two unit vectors (0 to 2)."""
     return np.asarray(2 * np.sin(np.asarray(distance_m, dtype=np.float64) / (2 * EARTH_RADIUS_M)))
 
 
 def destination(
     lon: ArrayLike, lat: ArrayLike, bearing_deg: ArrayLike, distance_m: ArrayLike
 ) -> tuple[FloatArray, FloatArray]:
-    """Walk from points along a great circle.
+    """Return the end of a great-circle path: longitude in [-180, 180) and latitude, degrees.
 
     Args:
-        lon: Longitude of the start, degrees.
-        lat: Latitude of the start, degrees.
         bearing_deg: Direction at the start, degrees clockwise from north.
-        distance_m: Length of the way, metres on the mean sphere.
-
-    Returns:
-        Longitude in [-180, 180) and latitude of the ends, degrees.
+        distance_m: Length of the path, metres on the mean sphere.
     """
     lam, phi, bearing = (np.radians(np.asarray(v, dtype=np.float64)) for v in (lon, lat, bearing_deg))
     delta = np.asarray(distance_m, dtype=np.float64) / EARTH_RADIUS_M
@@ -75,16 +56,9 @@ def destination(
 
 
 def metres_per_degree(lat: ArrayLike) -> tuple[FloatArray, FloatArray]:
-    """Measure one degree of longitude and of latitude on the WGS-84 ellipsoid.
+    """Return metres per degree east and north on the WGS-84 ellipsoid at a latitude.
 
-    Multiplying small differences of coordinates by these, taken at the middle latitude, gives east and north
-    metres that are right to a centimetre over 5 km.
-
-    Args:
-        lat: Latitude, degrees.
-
-    Returns:
-        Metres per degree east and metres per degree north.
+    Taken at the middle latitude, they convert small differences to metres that are right to 1 cm over 5 km.
     """
     phi = np.radians(np.asarray(lat, dtype=np.float64))
     w2 = 1.0 - _ECCENTRICITY_SQUARED * np.sin(phi) ** 2

@@ -1,1 +1,4 @@
-"""Limits on what one client may do: token buckets and failure counters."""
+"""Rate limits.
+
+token_bucket: token buckets in the memory of each process
+"""

@@ -1,18 +1,18 @@
-"""How fast a sender may be: token buckets, in each process by itself."""
+"""Rate limits by token bucket, in the memory of each process."""
 
 import math
 from collections import OrderedDict
 from typing import Final
 
 BURST_S: Final = 2.0
-"""What was not used in this time may be used at once, seconds."""
+"""Default capacity of a bucket, seconds of its rate."""
 
 
 class Bucket:
-    """Counts what one sender takes; full at the beginning.
+    """A token bucket; full at the beginning.
 
     Args:
-        burst_s: What was not used in this time may be used at once, seconds.
+        burst_s: Capacity, seconds of the rate.
     """
 
     __slots__ = ("_at_s", "_burst_s", "_tokens")
@@ -23,22 +23,21 @@ class Bucket:
         self._tokens = math.inf
 
     def wait_s(self, n: int, per_s: float, now_s: float) -> float:
-        """Return after how many seconds ``take`` would take ``n``; 0.0 where it would now."""
+        """Return the seconds after which ``take`` would succeed; 0.0 if it would now."""
         full = per_s * self._burst_s
         self._tokens = tokens = min(self._tokens + (now_s - self._at_s) * per_s, full)
         self._at_s = now_s
         return max(min(n, full) - tokens, 0.0) / per_s
 
     def take(self, n: int, per_s: float, now_s: float) -> float:
-        """Take ``n`` if so many are there; more than a full bucket holds are lent when it is full.
+        """Take ``n`` tokens; a full bucket also grants a larger ``n`` and goes negative.
 
         Args:
-            n: How many rows or requests.
-            per_s: The rate; it may change from call to call.
-            now_s: Seconds of a clock that never goes back.
+            per_s: The rate, tokens a second; it may change from call to call.
+            now_s: Seconds of a monotonic clock.
 
         Returns:
-            0.0, or nothing was taken and this is after how many seconds it is worth trying again.
+            0.0 on success; otherwise nothing is taken, and this is the time in seconds until a retry can succeed.
         """
         wait_s = self.wait_s(n, per_s, now_s)
         if not wait_s:
@@ -47,12 +46,7 @@ class Bucket:
 
 
 class KeyedBuckets:
-    """A bucket for each key. Memory is bounded: past ``capacity`` the key that took longest ago is forgotten.
-
-    Args:
-        burst_s: As of ``Bucket``.
-        capacity: How many keys are kept.
-    """
+    """One bucket for each key. Memory is bounded: above ``capacity`` keys the least recently used key is dropped."""
 
     def __init__(self, burst_s: float = BURST_S, capacity: int = 20_000) -> None:
         self._burst_s = burst_s
@@ -63,12 +57,12 @@ class KeyedBuckets:
         return len(self._buckets)
 
     def wait_s(self, key: str, per_s: float, now_s: float) -> float:
-        """Return after how many seconds a key may take one; 0.0 where it may now."""
+        """Return the seconds after which a key may take one token; 0.0 if it may now."""
         bucket = self._buckets.get(key)
         return bucket.wait_s(1, per_s, now_s) if bucket else 0.0
 
     def take(self, key: str, per_s: float, now_s: float) -> float:
-        """Take one for a key, as ``Bucket.take`` does."""
+        """Take one token for a key, as ``Bucket.take`` does."""
         bucket = self._buckets.setdefault(key, Bucket(self._burst_s))
         self._buckets.move_to_end(key)
         if len(self._buckets) > self._capacity:

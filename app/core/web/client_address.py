@@ -1,12 +1,12 @@
-"""Where a request comes from: the address of the client, also behind proxies that are named in the settings.
+"""The client's IP address, also behind trusted proxies.
 
-A forwarded header says what its sender wants. Only what a trusted proxy wrote is believed: the chain is read from its
+A forwarded header is under its sender's control. Only entries of trusted proxies count: the chain is read from its
 right end, and the first address that is not a trusted proxy's is the client's. Without trusted proxies (the default)
-forwarded headers mean nothing, and the peer of the connection is the client.
+forwarded headers are ignored, and the peer of the connection is the client.
 
 References:
-    RFC 7239, section 8.1 (who may be believed). ``X-Forwarded-For`` and ``X-Forwarded-Proto`` are read, ``Forwarded``
-    is not: the proxies in use write the former.
+    RFC 7239, section 8.1 (trust). ``X-Forwarded-For`` and ``X-Forwarded-Proto`` are read, ``Forwarded`` is not: the
+    proxies in use write the former.
 """
 
 import ipaddress
@@ -18,7 +18,7 @@ IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 LOOPBACK: Final[tuple[IpNetwork, ...]] = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
 UNKNOWN: Final = "unknown"
-"""The limit key of whoever has no address, such as the peer of a Unix socket."""
+"""The rate limit key of a client without an address, such as the peer of a Unix socket."""
 _MOST_HOPS: Final = 50
 _V6_LIMIT_PREFIX: Final = 64
 _FORWARDING: Final = frozenset({b"forwarded", b"x-forwarded-for", b"x-real-ip", b"via"})
@@ -28,15 +28,15 @@ def parse_networks(text: str) -> tuple[IpNetwork, ...]:
     """Return the networks of a comma-separated list such as ``10.0.0.0/8, ::1``.
 
     Raises:
-        ValueError: One of them is none, or has bits set behind its prefix.
+        ValueError: An entry is not a network, or has host bits set.
     """
     return tuple(ipaddress.ip_network(one.strip()) for one in text.split(",") if one.strip())
 
 
 def parse_address(text: str) -> IpAddress | None:
-    """Return an address as peers and proxies write it: bare, with a port, in brackets; None for anything else.
+    """Parse an address as peers and proxies write it: bare, with a port, in brackets; None for anything else.
 
-    An IPv4 address in the clothes of IPv6 (``::ffff:…``) is returned as what it is; a zone (``%eth0``) is left out.
+    An IPv4-mapped IPv6 address (``::ffff:…``) is returned as IPv4; a zone (``%eth0``) is dropped.
     """
     text = text.strip().strip('"')
     if text.startswith("["):
@@ -52,7 +52,7 @@ def parse_address(text: str) -> IpAddress | None:
 
 
 def limit_key(address: IpAddress | None) -> str:
-    """Return by what a client is counted: IPv4 by address, IPv6 by /64, since one household is given a whole one."""
+    """Return the rate limit key of a client: the IPv4 address or the IPv6 /64, which one household gets whole."""
     if address is None:
         return UNKNOWN
     if isinstance(address, ipaddress.IPv4Address):
@@ -61,16 +61,16 @@ def limit_key(address: IpAddress | None) -> str:
 
 
 class Clients:
-    """Tells who sent a request.
+    """Determines the client of a request.
 
     Args:
-        trusted: The networks of the proxies whose forwarded headers are believed.
+        trusted: Networks of the proxies whose forwarded headers are trusted.
     """
 
     def __init__(self, trusted: Iterable[IpNetwork]) -> None:
         self._trusted = tuple(trusted)
         self.has_proxies = bool(self._trusted)
-        """Whether any proxy is trusted; without one a scope says all there is to say."""
+        """Whether any proxy is trusted; without one the ASGI scope's peer is the client."""
 
     def _trusts(self, address: IpAddress) -> bool:
         return within(address, self._trusted)
@@ -78,7 +78,7 @@ class Clients:
     def address(self, scope: Mapping[str, Any]) -> IpAddress | None:
         """Return the client's address; None where the connection has none.
 
-        Where a trusted proxy forwarded something that is no address, the nearest hop that is known is returned.
+        Where a trusted proxy forwarded an invalid address, the nearest known hop is returned.
         """
         peer = scope.get("client")
         nearest = parse_address(peer[0]) if peer else None
@@ -94,7 +94,7 @@ class Clients:
         return nearest
 
     def scheme(self, scope: Mapping[str, Any]) -> str:
-        """Return ``https`` or ``http``: as a trusted proxy says, otherwise that of the connection."""
+        """Return ``https`` or ``http``, as a trusted proxy says, otherwise that of the connection."""
         peer = scope.get("client")
         nearest = parse_address(peer[0]) if peer else None
         if nearest is not None and self._trusts(nearest):
@@ -105,10 +105,10 @@ class Clients:
         return str(scope.get("scheme", "http"))
 
     def comes_from(self, scope: Mapping[str, Any], networks: Iterable[IpNetwork]) -> bool:
-        """Tell whether a client is in one of some networks, such as those that may watch the service.
+        """Tell whether a client is in one of some networks, for example those that may read the metrics.
 
-        What an unknown proxy passed on is not from where that proxy stands: a proxy on this machine that nobody named
-        as trusted would otherwise make every stranger a neighbour.
+        A request with forwarded headers from an untrusted proxy is never inside. Otherwise a proxy on this machine
+        that is not configured as trusted would make every client local.
         """
         peer = scope.get("client")
         nearest = parse_address(peer[0]) if peer else None
@@ -126,6 +126,6 @@ def within(address: IpAddress, networks: Iterable[IpNetwork]) -> bool:
 
 
 def _forwarded_for(scope: Mapping[str, Any]) -> list[str]:
-    """Return the chain of ``X-Forwarded-For``, all its headers as one list; only its right end is looked at."""
+    """Return the addresses of all ``X-Forwarded-For`` headers as one list; only its right end is used."""
     values = [value.decode("latin-1") for name, value in scope["headers"] if name == b"x-forwarded-for"]
     return ",".join(values).rsplit(",", _MOST_HOPS)[-_MOST_HOPS:] if values else []

@@ -1,7 +1,7 @@
-"""HTTP client for calls to other systems: limits of size and time, guarded addresses, failures in fixed words.
+"""HTTP client for calls to other systems: size and time limits, address checks, fixed error texts.
 
-Requests go out through ``core.outbound``: only to public addresses unless a setting allows others. Redirects are not
-followed, cookies are not kept, and proxies of the environment are not used.
+Requests go through ``core.web.outbound``: only to public addresses unless a setting allows others. It follows no
+redirects, keeps no cookies and ignores proxy variables of the environment.
 
 References:
     RFC 6749, sections 2.3.1 (client password), 4.1.3 (authorization code) and 4.4 (client credentials); RFC 9110,
@@ -25,7 +25,7 @@ from authlib.oauth2.rfc6749.parameters import prepare_token_request
 from app.core.web.outbound import AddressRefused, PinnedTransport
 
 LONGEST_WAIT: Final = timedelta(hours=24)
-"""A longer ``Retry-After`` counts as this."""
+"""Upper limit of an accepted ``Retry-After``."""
 
 _OK: Final = frozenset({200})
 _GZIP_WINDOW: Final = 31  # zlib's number for "a gzip header, largest window"
@@ -40,12 +40,12 @@ _REASONS: Final[Mapping[int, str]] = {
 
 
 class CallFailed(Exception):
-    """A call to another system failed. The reason holds no secret, no address and nothing of the answer's body.
+    """A call to another system failed. The reason holds no secret, no address and nothing of the response body.
 
     Args:
-        reason: A short sentence, with the status where there is one.
-        retry_after: The wait that the answer asked for; None where it asked for none.
-        status: Of the answer; None where there was none.
+        reason: A short sentence, with the status if there is one.
+        retry_after: The requested wait; None without one.
+        status: The response's status; None without a response.
     """
 
     def __init__(self, reason: str, *, retry_after: timedelta | None = None, status: int | None = None) -> None:
@@ -57,13 +57,7 @@ class CallFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer that was read whole.
-
-    Attributes:
-        status: Its status code.
-        content_type: Lower case, without parameters.
-        body: Unpacked.
-    """
+    """A complete response; ``content_type`` is lower case without parameters, ``body`` is decompressed."""
 
     status: int
     content_type: str
@@ -71,15 +65,15 @@ class Answer:
 
 
 class HttpClient(httpx.AsyncClient):
-    """Calls other systems; an asynchronous context manager that keeps connections while it is open.
+    """Calls other systems; an asynchronous context manager that keeps connections alive while it is open.
 
     Args:
         allow_private: Allow addresses that are not public.
         connect_s: Limit of the time to connect, seconds.
-        idle_s: Limit of the time between two pieces of an answer, seconds.
-        total_s: Limit of a whole call, however slowly its answer drips, seconds.
-        max_bytes: Limit of an answer's body, packed and unpacked.
-        verify: How certificates are checked; by httpx's usual authorities when left out.
+        idle_s: Limit of the time between two pieces of a response, seconds.
+        total_s: Limit of a whole call, seconds.
+        max_bytes: Limit of a response body, compressed and decompressed.
+        verify: The TLS context; None uses httpx's default authorities.
     """
 
     def __init__(
@@ -110,17 +104,16 @@ class HttpClient(httpx.AsyncClient):
         content: str | bytes | None = None,
         accepted: frozenset[int] = _OK,
     ) -> Answer:
-        """Send a GET, or with a content a POST, and read the answer.
+        """Send a GET, or a POST if there is content, and read the response.
 
         Args:
-            what: Begins the reason of a failure.
-            url: A setting, or an address that ``outbound.check_url`` has passed.
-            headers: Added to ours, or in place of them.
-            content: The request's body.
-            accepted: Statuses that are returned; any other is a failure, and its body is not read.
+            what: Start of the failure's reason.
+            url: A setting, or an address that ``outbound.check_url`` accepted.
+            headers: Added to the default headers, or replace them.
+            accepted: Statuses that are returned; for any other the body is not read.
 
         Raises:
-            CallFailed: The address is refused, there is no answer in time, or it is not as expected.
+            CallFailed: The address is refused, there is no response in time, or it is not as expected.
         """
         self.cookies.clear()
         try:
@@ -144,7 +137,7 @@ class HttpClient(httpx.AsyncClient):
 
 
 async def _read_limited(what: str, response: httpx.Response, max_bytes: int) -> bytes:
-    """Return an answer's body, unpacked, never holding much more than the limit."""
+    """Return the decompressed body, holding little more than the limit in memory."""
     encoding = response.headers.get("content-encoding", "").strip().lower()
     if encoding not in {"", "identity", "gzip"}:
         raise CallFailed(f"{what}: the answer is packed, but not with gzip")
@@ -174,9 +167,9 @@ def _refused(what: str, response: httpx.Response) -> CallFailed:
 
 
 def _retry_after(response: httpx.Response) -> timedelta | None:
-    """Return the wait that an answer asks for; None where it asks for none, or not in a way that is understood.
+    """Return the wait that a response asks for; None where there is no valid ``Retry-After``.
 
-    A date is taken relative to the answer's own ``Date``, so that neither clock need be right.
+    A date is taken relative to the response's own ``Date``, so that neither clock need be right.
     """
     text = response.headers.get("retry-after", "").strip()
     if text.isascii() and text.isdigit():
@@ -202,7 +195,6 @@ def token_request(
 
     Args:
         grant_type: ``client_credentials`` or ``authorization_code``.
-        client_id: As whom we are registered there.
         client_secret: None for a public client.
         secret_in_body: Send the secret in the body instead of the ``Authorization`` header.
         parameters: Of the grant; None and empty ones are left out.

@@ -1,9 +1,8 @@
-"""Calling other systems at addresses that somebody else named: never into our own network.
+"""SSRF protection for calls to addresses that users enter, such as a lessor's AEMP interface.
 
-A lessor names the address of a maker's interface. Without a check that would be a way to reach what only this machine
-can reach (cloud metadata, the database, an administration page). So: HTTPS only, no credentials in the address, and
-every request looks the host up, refuses it when ANY of its addresses is not public, and connects to the very address
-that was looked at. A name that changes its answer between check and connection gains nothing.
+Without it a user could reach what only this machine can reach (cloud metadata, the database, an administration page).
+Only HTTPS is allowed, without credentials in the address. Every request resolves the host, refuses it when ANY of its
+addresses is not public, and connects to the checked address itself. DNS rebinding therefore has no effect.
 
 References:
     RFC 6890 and its registries (special-purpose addresses), through ``ipaddress``.
@@ -23,7 +22,7 @@ MAX_URL: Final = 500
 _MAX_PORT: Final = 65_535
 _DEFAULT_PORTS: Final = {"https": 443, "http": 80}
 _UNICAST_V6: Final = ipaddress.IPv6Network("2000::/3")
-"""All that was ever given out; NAT64, mapped, compatible and site-local addresses are outside."""
+"""All global unicast addresses; NAT64, mapped, compatible and site-local addresses are outside."""
 _SPECIAL_V6: Final = tuple(
     ipaddress.IPv6Network(net)
     for net in (
@@ -44,16 +43,16 @@ _SPECIAL_V4: Final = tuple(
         "192.175.48.0/24",  # AS112
     )
 )
-"""What the ``ipaddress`` of this Python takes for public, or of another might."""
+"""Networks that this or another Python version's ``ipaddress`` counts as public."""
 _PRIVATE_NAMES: Final = ("localhost", ".localhost", ".local", ".internal", ".home.arpa")
 
 
 class AddressRefused(httpx.ConnectError):
-    """The host is at an address that is not public; nothing was sent."""
+    """The host resolves to an address that is not public; nothing was sent."""
 
 
 def is_public(address: IpAddress) -> bool:
-    """Tell whether an address belongs to the public internet: not private, loopback, link-local or any other kind."""
+    """Tell whether an address is public: not private, loopback, link-local or otherwise special."""
     if isinstance(address, ipaddress.IPv4Address):
         special = any(address in network for network in _SPECIAL_V4)
     elif address.ipv4_mapped is not None:
@@ -64,14 +63,13 @@ def is_public(address: IpAddress) -> bool:
 
 
 def check_url(text: str, *, allow_private: bool) -> str:
-    """Return an address in its normal form, without a slash at its end, if it may be called.
+    """Return a permitted URL in normal form, without a slash at its end.
 
     Args:
-        text: What somebody wrote.
-        allow_private: Let addresses be private, and plain HTTP on loopback.
+        allow_private: Allow private addresses, and plain HTTP to the loopback address.
 
     Raises:
-        ValueError: It may not be called; the message says why and does not repeat the address.
+        ValueError: The URL is not permitted; the message says why and does not repeat it.
     """
     try:
         url = httpx.URL(text)
@@ -87,7 +85,7 @@ def check_url(text: str, *, allow_private: bool) -> str:
 
 
 def _refusal(text: str, url: httpx.URL, *, allow_private: bool) -> str | None:
-    """Return the first reason why an address may not be called."""
+    """Return the first reason to refuse an address; None where it is permitted."""
     plain_http = url.scheme == "http" and allow_private and _is_loopback(url.host)
     reasons = {
         f"expected an address of at most {MAX_URL} characters without spaces": (
@@ -123,7 +121,7 @@ def _names_private(host: str) -> bool:
 
 
 def same_origin(one: httpx.URL, other: httpx.URL) -> bool:
-    """Tell whether two addresses have the same scheme, host and port: only then may the same secret go to both."""
+    """Tell whether two URLs have the same scheme, host and port: only then may the same secret go to both."""
     return _origin(one) == _origin(other)
 
 
@@ -132,14 +130,14 @@ def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
 
 
 class PinnedTransport(httpx.AsyncBaseTransport):
-    """Connects to the address that it looked up and checked itself; the certificate is checked against the name.
+    """Connects to the address that it resolved and checked itself; the certificate is checked against the host name.
 
-    Each host has connections of its own: two hosts at one address never share one. Proxies of the environment are not
-    used.
+    Each host has its own connections: two hosts at one address never share one. Proxy variables of the environment
+    are ignored.
 
     Args:
         allow_private: Allow addresses that are not public.
-        verify: How certificates are checked; by httpx's usual authorities when left out.
+        verify: The TLS context; None uses httpx's default authorities.
     """
 
     def __init__(self, *, allow_private: bool, verify: ssl.SSLContext | None = None) -> None:
@@ -148,11 +146,11 @@ class PinnedTransport(httpx.AsyncBaseTransport):
         self._hosts: dict[str, httpx.AsyncBaseTransport] = {}
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request to the address of its host.
+        """Send a request to the checked address of its host.
 
         Raises:
             AddressRefused: One of the host's addresses is not public.
-            httpx.ConnectError: The host has no address, or does not answer there.
+            httpx.ConnectError: The host has no address, or the connection fails.
         """
         name = request.url.raw_host.decode("ascii").strip("[]")
         address = await self._address_of(name, request.url.port or _DEFAULT_PORTS[request.url.scheme])

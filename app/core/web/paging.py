@@ -1,4 +1,4 @@
-"""Keyset pages: a page begins after the last key of the one before, and the token says only that key."""
+"""Keyset pages: a page begins after the last key of the previous page; the token encodes that key."""
 
 import base64
 import binascii
@@ -13,7 +13,7 @@ from app.core.web.schema_types import MAX_ID, ResponseModel
 
 MAX_LIMIT = 1000
 BIG_KEY = 2**53 - 1
-"""The greatest key of a list whose keys are PostgreSQL bigints, such as the trail: JSON carries it exactly."""
+"""Greatest key of a list with bigint keys, such as the audit trail: JSON carries it exactly."""
 Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT, description="Rows on a page.")]
 After = Annotated[
     str | None,
@@ -28,11 +28,11 @@ class Page(ResponseModel, Generic[Row]):
 
     items: list[Row]
     next: str | None
-    """Token for the page that follows; null on the last one."""
+    """Token for the next page; null on the last one."""
 
 
 def encode_key(*parts: int) -> str:
-    """Return the opaque token for a page that begins after a key."""
+    """Return the opaque token of a page that begins after a key."""
     return base64.urlsafe_b64encode(json.dumps(parts).encode()).decode().rstrip("=")
 
 
@@ -40,8 +40,7 @@ def decode_key(token: str, biggest: Sequence[int]) -> tuple[int, ...]:
     """Return the key that a page begins after.
 
     Args:
-        token: What ``encode_key`` made.
-        biggest: Of each number of the key, how far from zero it can be.
+        biggest: Greatest absolute value of each part of the key.
 
     Raises:
         InvalidInput: The token was not made by this service for this list.
@@ -59,11 +58,10 @@ def decode_key(token: str, biggest: Sequence[int]) -> tuple[int, ...]:
 
 
 def decode_token(token: str | None, biggest: int = MAX_ID) -> int:
-    """Return the id that a page begins after, 0 for the first page.
+    """Return the id that a page begins after, 0 for the first page (token None).
 
     Args:
-        token: What ``encode_key`` made; None for the first page.
-        biggest: The greatest key that the list can have; ``BIG_KEY`` where keys are bigints.
+        biggest: Greatest key of the list; ``BIG_KEY`` for bigint keys.
 
     Raises:
         InvalidInput: The token was not made by this service for this list.
@@ -79,6 +77,6 @@ def _refused() -> InvalidInput:
 
 
 def page_of(rows: Sequence[Row], limit: int, key: Callable[[Row], int]) -> Page[Row]:
-    """Return a page from up to ``limit + 1`` rows in key order; the extra row only tells that more follow."""
+    """Return a page from up to ``limit + 1`` rows in key order; the extra row shows that another page follows."""
     items = list(rows[:limit])
     return Page(items=items, next=encode_key(key(items[-1])) if len(rows) > limit else None)

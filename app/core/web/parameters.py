@@ -1,4 +1,4 @@
-"""What routers share: the application's context, and parameters with one meaning everywhere."""
+"""Dependencies and parameter types that all routers share."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,7 +17,7 @@ from app.core.web.client_address import Clients, IpAddress, limit_key
 class CoreServices:
     """This room's part of ``application.state.services``.
 
-    Each room that keeps an object for as long as the application runs extends this class with a frozen dataclass.
+    A room that keeps objects for the lifetime of the application extends this class with a frozen dataclass;
     ``app.api.services.Services`` inherits all of them.
     """
 
@@ -29,7 +29,7 @@ RoomServices = TypeVar("RoomServices", bound=CoreServices)
 
 
 def services_of(application: Starlette, part: type[RoomServices]) -> RoomServices:
-    """Return the services of an application as the part that one room declares.
+    """Return an application's services as the part that one room declares.
 
     Raises:
         TypeError: The application was not made by ``app.main.create_app``.
@@ -47,17 +47,16 @@ def context(request: Request) -> Context:
 
 
 def client_address(connection: HTTPConnection) -> IpAddress | None:
-    """Return the address of the client that made a request: for limits and for the log, never for trust."""
+    """Return the client's address: for rate limits and the log, never for trust."""
     return services_of(connection.app, CoreServices).clients.address(connection.scope)
 
 
 def client_key(connection: HTTPConnection) -> str:
-    """Return the key by which limits count a request's client; see ``limit_key``."""
+    """Return the rate limit key of a request's client; see ``limit_key``."""
     return limit_key(client_address(connection))
 
 
 InContext = Annotated[Context, Depends(context)]
-"""The application's context, as a parameter of a route."""
 
 
 def _to_utc(value: datetime) -> datetime:
@@ -69,12 +68,12 @@ def _to_utc(value: datetime) -> datetime:
 
 
 Moment = Annotated[AwareDatetime, AfterValidator(_to_utc)]
-"""A time with an offset on the wire, UTC inside."""
+"""A time with an offset in requests, converted to UTC."""
 
 EARLIEST: Final = datetime(1990, 1, 1, tzinfo=UTC)
-"""Nothing that is kept or asked for here happened before: no tracker was on any asset."""
+"""Lower limit of times in requests: earlier positions do not exist."""
 LATEST: Final = datetime(2100, 1, 1, tzinfo=UTC)
-"""What people set ends by then; who means "for ever" leaves an end out."""
+"""Upper limit of times in requests; omit an end for "no end"."""
 
 
 def _settable(value: datetime) -> datetime:
@@ -85,7 +84,7 @@ def _settable(value: datetime) -> datetime:
 
 
 SetMoment = Annotated[Moment, AfterValidator(_settable)]
-"""A moment that people set, from 1990 until 2100: far enough from the ends of the calendar to reckon with."""
+"""A moment from 1990 to 2100, so that arithmetic with it cannot overflow."""
 
 Longitude = Annotated[float, Query(ge=-180, le=180, allow_inf_nan=False, description="Degrees, WGS-84.")]
 Latitude = Annotated[float, Query(ge=-90, le=90, allow_inf_nan=False, description="Degrees, WGS-84.")]

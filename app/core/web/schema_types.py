@@ -1,4 +1,4 @@
-"""What wire types of every room are made of: text, days, ids, and the parents of what comes in and what goes out."""
+"""Field types and base classes of request and response models."""
 
 import re
 from datetime import date, timedelta
@@ -39,25 +39,25 @@ PLAIN: Final[tuple[Any, ...]] = (
     AfterValidator(_plain),
     Field(json_schema_extra={"pattern": r"^[^\x00-\x1f\x7f-\x9f]+$"}),
 )
-"""One line, without control characters (PostgreSQL could not even store NUL); for text of another length."""
+"""One line without control characters (PostgreSQL cannot store NUL); for text of another length than ``Text``."""
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), *PLAIN]
 """One line of text, at most 200 characters."""
 
 WHOLE: Final = AfterValidator(_whole)
-"""Secret text that can be written as UTF-8, as pydantic sees to by itself where text is not secret."""
+"""Secret text without lone surrogates; pydantic checks this itself for text that is not secret."""
 
 Day = Annotated[date, BeforeValidator(_written)]
-"""A day, written as YYYY-MM-DD and in no other way."""
+"""A date; only YYYY-MM-DD is accepted."""
 
 Id = Annotated[int, Field(strict=True, ge=1, le=MAX_ID)]
-"""An id in a body."""
+"""An id in a request body."""
 
 Key = Annotated[int, Field(ge=1, le=MAX_ID)]
 """An id in a path or a query."""
 
 Duration = Annotated[timedelta, Field(ge=timedelta(0), le=timedelta(days=36_500))]
-"""A duration, ISO 8601, for example P7D or PT12H; a hundred years at most."""
+"""A duration, ISO 8601, for example P7D or PT12H; at most 100 years."""
 
 
 class RequestModel(BaseModel):
@@ -67,9 +67,9 @@ class RequestModel(BaseModel):
 
 
 class ResponseModel(BaseModel):
-    """Base of every answer; can be read from an object with the same attributes. Names of subclasses end in ``Out``.
+    """Base of every response; accepts objects with the same attributes. Names of subclasses end in ``Out``.
 
-    A small type that only names another thing inside an answer ends in ``Ref``.
+    A small type that only references another thing inside a response ends in ``Ref``.
     """
 
     model_config = ConfigDict(from_attributes=True, frozen=True)

@@ -1,4 +1,4 @@
-"""HTML pages from Jinja2 templates that are package data, and the Content-Security-Policy that fits their style."""
+"""HTML pages from Jinja2 templates that are package data, and the Content-Security-Policy for their style."""
 
 import base64
 import hashlib
@@ -10,13 +10,9 @@ HTML: Final = "text/html; charset=utf-8"
 
 
 def templates_of(package: str) -> Environment:
-    """Return the templates in a package's folder ``templates``.
+    """Return the environment for the folder ``templates`` of a package, for example ``app.distribution``.
 
-    Every value is escaped, whatever the ending of the file's name. A name without a value raises
-    ``jinja2.UndefinedError``.
-
-    Args:
-        package: For example ``app.distribution``.
+    Every value is escaped, whatever the file's suffix. A missing value raises ``jinja2.UndefinedError``.
     """
     return Environment(
         loader=PackageLoader(package),
@@ -29,13 +25,13 @@ def templates_of(package: str) -> Environment:
 
 
 def style_policy(style: str) -> str:
-    """Return a Content-Security-Policy: one inline style, forms to this origin, and nothing else.
+    """Return a Content-Security-Policy that allows one inline style and forms to this origin only.
 
     References:
         Content Security Policy Level 3, section 8.4 (hashes instead of 'unsafe-inline').
 
     Args:
-        style: The text of the ``style`` element, character by character.
+        style: The exact text of the ``style`` element.
     """
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     allowed = f"style-src 'sha256-{digest}'; form-action 'self'"
