@@ -1,7 +1,7 @@
-"""Failed attempts at one login's password or one share's PIN, counted in a table; all SQL about them.
+"""Failed attempts at a login's password or a share's PIN, counted in a table; all SQL about them.
 
-An attempt is counted as a failure before it is judged, and taken back if it was right: of many at the same moment no
-more are judged than the waits permit. The wait after a failure doubles.
+An attempt counts as a failure before it is checked, and the count is reverted on success: concurrent attempts
+cannot exceed the limit. The wait after a failure doubles.
 """
 
 from dataclasses import dataclass
@@ -20,13 +20,13 @@ _MOST_DOUBLINGS: Final = 10
 
 @dataclass(frozen=True, slots=True)
 class Counter:
-    """Where the failures of one kind are counted.
+    """The table and columns that count one kind of failure.
 
     Attributes:
-        key: The column that names the login or the share.
+        key: The column that identifies the login or the share.
         failures: The column that counts.
         wait_until: The column of the end of the wait; NULL without one.
-        first_wait: The failure that is followed by a wait of a second; each further one by twice the wait before.
+        first_wait: The number of the first failure with a wait (1 s); each further one doubles it.
         longest_wait_s: The longest wait, seconds.
     """
 
@@ -37,7 +37,7 @@ class Counter:
     longest_wait_s: int
 
     def is_free(self, now: datetime) -> ColumnElement[bool]:
-        """Return the condition under which no wait lasts."""
+        """Return the condition that no wait is in progress."""
         return or_(self.wait_until.is_(None), self.wait_until <= now)
 
 
@@ -48,25 +48,25 @@ LOGINS: Final = Counter(
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """What came of counting an attempt.
+    """The result of counting an attempt.
 
     Attributes:
-        counted: Whether it was counted, and is to be judged.
-        wait_until: The end of the wait: of the one that follows if it is wrong, or of the one that lasts.
+        counted: Whether it was counted and must be checked.
+        wait_until: The end of the wait in progress, or of the one that follows if the attempt fails.
     """
 
     counted: bool
     wait_until: datetime | None
 
     def wait_s(self, now: datetime) -> int:
-        """Return how long to wait, seconds; 0 where no wait lasts."""
+        """Return the remaining wait in seconds; 0 without one."""
         return ceil((self.wait_until - now).total_seconds()) if self.wait_until and self.wait_until > now else 0
 
 
 async def count(
     session: AsyncSession, counter: Counter, key: bytes | int, now: datetime, *conditions: ColumnElement[bool]
 ) -> Attempt:
-    """Count an attempt, unless a wait lasts or a condition does not hold."""
+    """Count an attempt, unless a wait is in progress or a condition does not hold."""
     failures = counter.failures + 1
     doublings = func.least(func.greatest(failures - counter.first_wait, 0), _MOST_DOUBLINGS)
     wait_s = func.least(func.power(2.0, doublings), counter.longest_wait_s)
@@ -89,7 +89,7 @@ async def count(
 
 
 async def take_back(session: AsyncSession, counter: Counter, key: bytes | int, attempt: Attempt) -> None:
-    """Count an attempt no longer, since it was right; failures before it still count."""
+    """Revert the count of a successful attempt; earlier failures still count."""
     own_wait = counter.wait_until == attempt.wait_until
     await session.execute(
         update(counter.key.class_)

@@ -1,4 +1,4 @@
-"""Throttling by client address, in this process's memory: refused keys, unknown sessions, attempts to sign in."""
+"""Rate limits by client address, in this process's memory: refused keys, unknown sessions, sign-in attempts."""
 
 import hashlib
 import math
@@ -21,16 +21,16 @@ Found = TypeVar("Found")
 
 
 class AuthThrottle:
-    """Counts by client address, with a token bucket for each kind and address; a full bucket lasts a minute.
+    """Counts by client address, one token bucket for each kind and address; a full one holds a minute's tokens.
 
-    Keys from an address that sent too many refused ones are not looked up until its bucket fills again. One that was
-    valid here before is looked up all the same: a gateway with one wrong device behind it goes on.
-    Sessions are counted apart, and of them only such as never were: neither a wrong device nor people whose sessions
-    are over shut out the others of a court. Of sign-ins each attempt counts, also one that succeeds.
+    Keys from an address that sent too many invalid ones are not checked until its bucket refills. A key that was
+    valid here before is checked all the same: one misconfigured device does not block the others behind its gateway.
+    Sessions are counted separately, and only unknown ones: expired sessions do not block other people of a court.
+    Every sign-in attempt counts, also a successful one.
 
     Args:
         settings: ``failures_per_minute`` and ``sign_in_attempts_per_minute``, read at each request.
-        now_s: Seconds of a clock that never goes back.
+        now_s: Seconds of a monotonic clock.
     """
 
     def __init__(self, settings: Settings, now_s: Callable[[], float] = time.monotonic) -> None:
@@ -46,16 +46,14 @@ class AuthThrottle:
         ask: Callable[[], Awaitable[Found]],
         counted: type[NotAuthenticated] = NotAuthenticated,
     ) -> Found:
-        """Return whose a key or a session is, as ``ask`` says; raises what it raises, and counts refusals.
+        """Return the result of ``ask``, which checks a credential; raises what it raises, and counts refusals.
 
         Args:
-            connection: With which request it was sent.
-            secret: What was sent; without one nothing is counted.
-            ask: Looks it up.
-            counted: Which refusals count; those of each kind are counted apart.
+            secret: The credential; without one nothing is counted.
+            counted: The class of refusals that counts; each class has its own bucket.
 
         Raises:
-            TooManyRequests: Its address sent too many that were refused.
+            TooManyRequests: The client address sent too many refused credentials.
         """
         if not secret:
             return await ask()  # nothing was tried: a page whose person has signed out asks like this
@@ -82,11 +80,7 @@ class AuthThrottle:
         return found
 
     def count_sign_in(self, connection: HTTPConnection) -> None:
-        """Count an attempt to sign in, with a password or through an institution.
-
-        Raises:
-            SignInPaused: Too many from its address.
-        """
+        """Count a sign-in attempt of any method. Raises ``SignInPaused`` after too many from the client's address."""
         per_s = self._settings.auth_throttle.sign_in_attempts_per_minute / _MINUTE_S
         wait_s = self._buckets.take(_key("sign-in", connection), per_s, self._now_s())
         if wait_s:

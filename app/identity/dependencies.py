@@ -1,7 +1,6 @@
-"""Who makes a request, as parameters of a route: principal, visibility, and the session that shows it its rows.
+"""FastAPI dependencies of routes: principal, visibility, and a database session with row-level security.
 
-A route says what one must be permitted to do; without a valid key or session, or without the permission, nothing is
-answered.
+A route states its permission. A request without a valid key or session, or without the permission, is refused.
 """
 
 from collections.abc import AsyncIterator
@@ -25,24 +24,24 @@ from app.identity.sessions.cookies import COOKIE, must_be_ours, session_token
 from app.identity.sessions.service import SESSION_REFUSED, SessionUnknown
 
 bearer = HTTPBearer(auto_error=False, description="A key: `Authorization: Bearer lt_…`.")
-"""How a key is sent, for the document of the API."""
+"""The key's header in the OpenAPI document."""
 cookie = APIKeyCookie(
     name=COOKIE, auto_error=False, description="The session of a person: `POST /v1/session` sets it."
 )
-"""How a session is sent, for the document of the API."""
+"""The session's cookie in the OpenAPI document."""
 
 
 def bearer_key(request: Request) -> str | None:
-    """Return the key that a request carries in its ``Authorization`` header, or None."""
+    """Return the key of the ``Authorization`` header, or None."""
     scheme, _, key = request.headers.get("authorization", "").partition(" ")
     return key.strip() if scheme.lower() == "bearer" and key.strip() else None
 
 
 async def key_holder(request: Request, key: str | None) -> Principal:
-    """Return who holds a key that a request carries; every entrance with keys asks here.
+    """Return the holder of a request's key; all ways in which keys are sent use this.
 
     Raises:
-        NotAuthenticated: There is none, or it is not in force.
+        NotAuthenticated: There is no key, or it is not valid.
         TooManyRequests: Too many keys from this address were refused.
     """
     services = identity_services(request)
@@ -60,12 +59,12 @@ async def _signed_in(request: Request, token: str) -> ActiveSession:
 
 
 async def signed_in_of(request: Request, _document: Annotated[str | None, Depends(cookie)]) -> ActiveSession:
-    """Return the session of this request, whatever its person must still do: for routes about the session itself.
+    """Return the session of this request, even with pending sign-in steps: for routes about the session itself.
 
     Raises:
-        NotAuthenticated: There is none in force.
-        CrossSite: It would change something and does not come from our own page.
-        TooManyRequests: Too many sessions that never were came from this address.
+        NotAuthenticated: There is no valid session.
+        CrossSite: A changing request that does not come from our own page.
+        TooManyRequests: Too many unknown sessions came from this address.
     """
     token = session_token(request)
     if token is None or bearer_key(request) is not None:
@@ -74,7 +73,7 @@ async def signed_in_of(request: Request, _document: Annotated[str | None, Depend
 
 
 InSession = Annotated[ActiveSession, Depends(signed_in_of)]
-"""Somebody who has signed in, with something to do first or not."""
+"""The session of a signed-in person, with or without pending steps."""
 
 
 async def principal_of(
@@ -82,13 +81,13 @@ async def principal_of(
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
     _document: Annotated[str | None, Depends(cookie)],
 ) -> Principal:
-    """Return who makes this request, by its key or its session; the reason of a refusal is never told.
+    """Return the principal by its key or session; a refusal does not say its reason.
 
     Raises:
-        NotAuthenticated: There is neither a valid key nor a session in force, or there are both.
-        CrossSite: It came with a session, would change something and does not come from our own page.
-        SignInIncomplete: The person must do something else first.
-        TooManyRequests: Too many keys from this address were refused, or sessions that never were.
+        NotAuthenticated: There is no valid key or session, or there are both.
+        CrossSite: A changing request with a session that does not come from our own page.
+        SignInIncomplete: The person has pending sign-in steps.
+        TooManyRequests: Too many refused keys or unknown sessions came from this address.
     """
     token = session_token(request)
     if token is None or credentials is not None:
@@ -104,25 +103,17 @@ async def principal_of(
 
 
 AnyPrincipal = Annotated[Principal, Depends(principal_of)]
-"""Anybody with a valid key or session; what it may do is still to be asked."""
+"""Any authenticated principal; its permissions are not yet checked."""
 
 
 class May:
-    """A dependency that lets in who may do something and refuses the rest.
-
-    Args:
-        permission: What one must be permitted to do.
-    """
+    """A dependency that requires a permission."""
 
     def __init__(self, permission: Permission) -> None:
         self.permission = permission
 
     def __call__(self, principal: AnyPrincipal) -> Principal:
-        """Return the principal if it may.
-
-        Raises:
-            NotPermitted: It may not.
-        """
+        """Return the principal. Raises ``NotPermitted`` without the permission."""
         if not principal.may(self.permission):
             if principal.post_only:
                 raise NotPermitted("This key can only post pings.")
@@ -132,10 +123,10 @@ class May:
 
 
 async def write_trail(request: Request, session: AsyncSession, principal: Principal, context: Context) -> None:
-    """Write what was noted in a session that only read, and return when it is committed.
+    """Write the audit notes of a READ ONLY session, and return when they are committed.
 
     Raises:
-        Unavailable: It could not be written; nothing may be answered.
+        Unavailable: They could not be written; the request must not be answered.
     """
     writer = identity_services(request).trail
     await writer.write(entries_of(session, author_of(principal), context.clock, request.state.request_id))
@@ -154,30 +145,22 @@ async def _writing(request: Request, principal: AnyPrincipal, context: InContext
 
 
 ReadSession = Annotated[AsyncSession, Depends(_reading, scope="function")]
-"""A READ ONLY transaction that sees what the principal sees of registers, ended before the answer is sent.
+"""A READ ONLY transaction with the principal's row-level security, ended before the response is sent.
 
-What was noted in it for the trail is committed then, too: no trail, no answer."""
+Its audit notes are committed at the same point: without the audit entry there is no response."""
 
 WriteSession = Annotated[AsyncSession, Depends(_writing, scope="function")]
-"""A transaction with the principal's sight, committed before the answer is sent: what fails then is no 201.
+"""A transaction with the principal's row-level security, committed before the response is sent.
 
-What was noted in it for the trail is its last statement: a change and its entry are one."""
+Its last statement writes its audit notes, so that a change and its audit entry commit together."""
 
 
 class VisibilityFor:
-    """A dependency that returns what somebody who may do something sees of registers.
-
-    Args:
-        permission: What one must be permitted to do.
-    """
+    """A dependency that requires a permission and returns the principal's visibility of registers."""
 
     def __init__(self, permission: Permission) -> None:
         self._may = May(permission)
 
     def __call__(self, principal: AnyPrincipal) -> Visibility:
-        """Return the visibility that every read of a register takes.
-
-        Raises:
-            NotPermitted: The principal may not.
-        """
+        """Return the visibility. Raises ``NotPermitted`` without the permission."""
         return Visibility(self._may(principal))

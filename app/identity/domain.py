@@ -11,14 +11,14 @@ from app.access.domain import Principal
 
 
 class SignInMethod(StrEnum):
-    """How a person proved who it is."""
+    """How a person was authenticated."""
 
     PASSWORD = "password"  # noqa: S105 # nosec B105 a word, not a secret
     OIDC = "oidc"
 
 
 class SignInStep(StrEnum):
-    """What a person that has signed in must still do before anything else is answered, in this order."""
+    """What a signed-in person must complete before any other request, in this order."""
 
     PASSWORD = "password"  # noqa: S105 # nosec B105 a word, not a secret
     TOTP = "totp"
@@ -29,14 +29,9 @@ class ActiveSession:
     """A session of a person.
 
     Attributes:
-        session_id: Its row.
-        principal: Who it is.
-        name: What it is called.
-        method: How it signed in.
-        created_at: When it signed in, UTC.
-        last_seen_at: When it was last seen, to the minute, UTC.
-        expires_at: When the session ends in any case, UTC.
-        pending: What must be done before anything else is answered.
+        last_seen_at: Last use, to the minute, UTC.
+        expires_at: The end of the session in any case, UTC.
+        pending: Steps to complete before any other request.
     """
 
     session_id: int
@@ -49,7 +44,7 @@ class ActiveSession:
     pending: tuple[SignInStep, ...] = ()
 
     def is_over(self, now: datetime, idle_after: timedelta) -> bool:
-        """Tell whether it has ended by itself: too old, or unused for too long."""
+        """Tell whether it has expired or was unused for too long."""
         return now >= self.expires_at or now >= self.last_seen_at + idle_after
 
 
@@ -64,12 +59,12 @@ SECRET_BYTES: Final = 32
 
 @dataclass(frozen=True, slots=True)
 class NewKey:
-    """A key at the only moment when its secret is known."""
+    """A new API key; only here is its text known."""
 
     prefix: str
     secret_sha256: bytes
     text: str
-    """What its holder sends: ``lt_<prefix>_<secret>``."""
+    """The key as its holder sends it: ``lt_<prefix>_<secret>``."""
 
 
 def make_key() -> NewKey:
@@ -79,12 +74,12 @@ def make_key() -> NewKey:
 
 
 def hash_secret(secret: str) -> bytes:
-    """Return the SHA-256 of a key's secret; a slow hash would protect guessable secrets, these are random."""
+    """Return the SHA-256 of a key's secret; a slow hash is not needed for random secrets."""
     return hashlib.sha256(secret.encode()).digest()
 
 
 def split_key(text: str) -> tuple[str, str] | None:
-    """Return prefix and secret of a key as it was sent, or None when it has not the form of one."""
+    """Return prefix and secret of a key's text; None where it is not formed like a key."""
     mark, _, rest = text.partition("_")
     prefix, _, secret = rest.partition("_")
     well_formed = mark == KEY_MARK and len(prefix) == 2 * PREFIX_BYTES and len(secret) == 2 * SECRET_BYTES

@@ -1,4 +1,4 @@
-"""What can go wrong with signing in and with looking after people and keys."""
+"""Errors of sign-in and of account and key administration."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ from app.identity.domain import SignInStep
 
 
 class SignInRefused(NotAuthenticated):
-    """Login and password do not belong together, or nobody may sign in so; the answer never says which."""
+    """Wrong login or password, or the account may not sign in; the answer never says which."""
 
     code = "sign_in_refused"
     title = "Signing in was refused"
@@ -17,7 +17,7 @@ class SignInRefused(NotAuthenticated):
 
 
 class TotpRequired(NotAuthenticated):
-    """The password was right; a code of the authenticator is needed too."""
+    """The password is right; a TOTP code is required too."""
 
     code = "totp_required"
     title = "A code is needed too"
@@ -37,11 +37,7 @@ class TotpRefused(NotAuthenticated):
 
 
 class SignInPaused(TooManyRequests):
-    """There were too many failures for this login, or attempts from this address: later.
-
-    Args:
-        retry_after_s: Seconds after which an attempt is looked at again.
-    """
+    """Too many failures for this login, or attempts from this address; retry after ``retry_after_s`` seconds."""
 
     code = "sign_in_paused"
     title = "Too many attempts to sign in"
@@ -51,11 +47,7 @@ class SignInPaused(TooManyRequests):
 
 
 class SignInIncomplete(NotPermitted):
-    """Somebody has signed in but must do something first.
-
-    Args:
-        pending: What is to be done.
-    """
+    """A signed-in person must complete the ``pending`` steps first."""
 
     code = "sign_in_incomplete"
     title = "Something is to be done first"
@@ -69,7 +61,7 @@ class SignInIncomplete(NotPermitted):
 
 
 class CrossSite(NotPermitted):
-    """A request that changes something came with a session's cookie but not from our own page."""
+    """A changing request carries a session cookie but does not come from our own page."""
 
     code = "csrf_refused"
     title = "This request does not come from our page"

@@ -1,6 +1,6 @@
-"""Dependencies of routes that read positions: the case that is the purpose, the visibility, and an audited session.
+"""Dependencies of routes that read positions: case, visibility, and an audited session.
 
-The case is named in one of three ways; ``PositionRead`` makes the same two dependencies for each.
+``PositionRead`` builds visibility and session for each of three ways to name the case.
 """
 
 from collections.abc import AsyncIterator, Callable
@@ -23,19 +23,19 @@ MayReadPositions = Annotated[Principal, Depends(May(Permission.POSITIONS_READ))]
 
 
 class NothingNoted(RuntimeError):
-    """Positions were read without a note for the trail: a programming error, answered with 500."""
+    """Positions were read without an audit note: a programming error, answered with 500."""
 
 
 class PositionRead:
-    """The dependencies of a route that reads positions, for one way of naming the case.
+    """The dependencies of a route that reads positions, for one way to name the case.
 
     Args:
-        case_of: A dependency that returns the case, or None where none is named.
+        case_of: A dependency that returns the case, or None if none is named.
 
     Attributes:
-        visibility: A dependency that returns what the principal may see of positions, with the case.
-        session: A dependency that opens a READ ONLY transaction which sees these positions. The route must note
-            what was read (``trail.note``), else the answer is not sent (``NothingNoted``).
+        visibility: A dependency that returns the principal's visibility of positions, with the case.
+        session: A dependency that opens a READ ONLY transaction with access to these positions. The route must note
+            what was read (``notes.note``), else it fails with ``NothingNoted``.
     """
 
     def __init__(self, case_of: Callable[..., int | None]) -> None:
@@ -70,7 +70,8 @@ def _case_if_named(
 
     Raises:
         PurposeRequired: A court, a dispatcher or a crew has not named the case.
-        InvalidInput: A lessor has named one: no rule checks it, so the trail would carry an unchecked purpose.
+        InvalidInput: A lessor has named one: it cannot be checked, so the audit trail would hold an unchecked
+            purpose.
     """
     if case is not None and principal.kind not in _NEED_PURPOSE:
         raise InvalidInput("case: leave it out, a lessor reads its own positions for no case", field="case")
@@ -94,14 +95,14 @@ _IN_PATH: Final = PositionRead(_case_of_path)
 _IN_QUERY: Final = PositionRead(_case_of_query)
 
 PositionVisibility = Annotated[Visibility, Depends(_OPTIONAL.visibility)]
-"""The visibility that a read of positions takes, with the case of ``?case=``; lessors name none."""
+"""Visibility of positions for the case of ``?case=``; lessors name none."""
 PositionSession = Annotated[AsyncSession, Depends(_OPTIONAL.session, scope="function")]
 """See ``PositionRead.session``."""
 
 CasePositionVisibility = Annotated[Visibility, Depends(_IN_PATH.visibility)]
-"""The same where the path names the case."""
+"""The same with the case in the path."""
 CasePositionSession = Annotated[AsyncSession, Depends(_IN_PATH.session, scope="function")]
-"""The same where the path names the case."""
+"""The same with the case in the path."""
 
 NamedCaseVisibility = Annotated[Visibility, Depends(_IN_QUERY.visibility)]
 """The same where every principal must name the case in the query."""

@@ -1,8 +1,8 @@
-"""Word from the database of what ends somebody's way in: one connection a process that listens.
+"""Subscribes to LISTEN/NOTIFY: tells this process when a key, session or account is revoked.
 
-What a process remembers may be old only while it is sure to hear of changes. So it asks the connection for a sign of
-life several times a second; a notification that was sent before the answer has come in before it. Without an answer
-the process stops trusting what it remembers by itself, well within a second.
+Cached credentials may be used only while notifications arrive. The listener therefore sends a query several times
+a second; a notification sent before the query's answer arrives before it. Without an answer the listener reports
+within a second that it no longer receives notifications.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from app.core.db.database import Database
 CHANNEL: Final = "leasetrace_access"
 _PAUSE_S: Final = 0.25
 _TRUSTED_S: Final = 0.8
-"""So long after a sign of life was asked for and given, changes are sure to have been heard."""
+"""Time after a successful query, from its start, for which notifications count as received."""
 _SIGN_OF_LIFE_S: Final = 3
 _FIRST_REST_S: Final = 0.1
 _LONGEST_REST_S: Final = 5.0
@@ -27,12 +27,11 @@ _log = structlog.get_logger("leasetrace.access")
 
 
 class RevocationListener:
-    """Listens until it is cancelled, and connects again when the connection is lost.
+    """Runs until it is cancelled, and reconnects when the connection is lost.
 
     Args:
-        database: Where changes are told.
-        changed: Called with each word: the table, a colon, the id of the row.
-        begun: Called when listening begins: whatever was remembered before may be wrong.
+        changed: Called with each payload: the table, a colon, the id of the row.
+        begun: Called when listening begins: everything cached before may be outdated.
     """
 
     def __init__(self, database: Database, changed: Callable[[str], None], begun: Callable[[], None]) -> None:
@@ -43,11 +42,11 @@ class RevocationListener:
 
     @property
     def hears(self) -> bool:
-        """Whether every change up to a fraction of a second ago has been heard."""
+        """Whether every notification up to a fraction of a second ago has been received."""
         return time.monotonic() < self._trusted_until_s
 
     async def run(self) -> None:
-        """Listen; returns only by being cancelled."""
+        """Listen until cancelled."""
         rest_s = _FIRST_REST_S
         while True:
             try:
@@ -79,7 +78,7 @@ class RevocationListener:
 
 
 async def stopped(task: "asyncio.Task[None]") -> None:
-    """Cancel a task that runs for ever, and wait until it has ended."""
+    """Cancel a task, and wait until it has ended."""
     task.cancel()
     with suppress(asyncio.CancelledError):
         await task

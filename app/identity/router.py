@@ -1,4 +1,4 @@
-"""Who comes in, over HTTP: sessions of people, people, keys."""
+"""All routes of this room."""
 
 from fastapi import APIRouter
 

@@ -1,4 +1,4 @@
-"""What this room takes and answers over HTTP."""
+"""Request and response models of this room."""
 
 from datetime import datetime
 from typing import Annotated, Final
@@ -12,31 +12,31 @@ from app.identity.domain import SignInMethod, SignInStep
 
 _MAX_TYPED: Final = 512
 Login = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100), *PLAIN]
-"""What somebody types to say who it is; case and width of letters do not matter."""
+"""The login name; case and full or half width do not matter."""
 Password = Annotated[SecretStr, Field(min_length=1, max_length=_MAX_TYPED), WHOLE]
 Code = Annotated[str, StringConstraints(strip_whitespace=True, min_length=6, max_length=40), *PLAIN]
 """Six digits of an authenticator, or a recovery code."""
 Secret = Annotated[str, Field(repr=False)]
-"""Text that is answered once; the ``repr`` of its model leaves it out, so a log line cannot hold it."""
+"""Text that is returned only once; left out of the model's ``repr``, so that it cannot appear in a log."""
 Prefix = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{12}$")]
-"""The middle part of a key, by which it is named."""
+"""The middle part of a key, which identifies it."""
 
 
 class CredentialsIn(RequestModel):
-    """What somebody signs in with."""
+    """Login and password of a person, and a code if the account has an authenticator."""
 
     login: Login
     password: Password
     totp: Code | None = None
-    """The code that the authenticator shows, or a recovery code; for accounts that have an authenticator."""
+    """The code of the authenticator, or a recovery code; for accounts that have an authenticator."""
 
 
 class SessionOut(ResponseModel):
-    """Who is asking."""
+    """The authenticated person or key."""
 
     principal_id: int
     name: str | None
-    """What a person is called; null for a key."""
+    """A person's name; null for a key."""
     role: Role
     court_id: int | None
     lessor_id: int | None
@@ -44,56 +44,56 @@ class SessionOut(ResponseModel):
     method: SignInMethod | None
     """How a person signed in; null for a key."""
     pending: list[SignInStep]
-    """What must be done before anything else is answered: `password` (choose one), `totp` (enrol one)."""
+    """Steps to complete before any other request: `password` (choose one), `totp` (enrol one)."""
     signed_in_at: datetime | None
     idle_after_s: int | None
-    """So long unused the session ends, seconds; null for a key."""
+    """Seconds without use after which the session ends; null for a key."""
     expires_at: datetime | None
-    """When the session ends whatever is done; null for a key."""
+    """When the session ends in any case; null for a key."""
     csrf_token: str | None
-    """Goes into the header `X-CSRF-Token` of every request that changes something; null for a key."""
+    """Send it in the header `X-CSRF-Token` of every changing request; null for a key."""
 
 
 class InstitutionOut(ResponseModel):
-    """The provider through which people of an institution sign in."""
+    """The OpenID provider of an institution."""
 
     name: str
-    """What people call it."""
+    """Its name for people."""
     start: str
-    """Where a page sends the browser; `return_to=` says where it comes back to."""
+    """The path that starts the sign-in; `return_to=` is the path to open afterwards."""
 
 
 class SignInOptionsOut(ResponseModel):
-    """How one can sign in here."""
+    """The available sign-in methods."""
 
     password: bool
-    """With a login and a password; always."""
+    """Login and password; always true."""
     institution: InstitutionOut | None
-    """Through an institution; null where none is set up."""
+    """The institution's provider; null where none is configured."""
 
 
 class PasswordChangeIn(RequestModel):
-    """Another password for oneself."""
+    """A change of one's own password."""
 
     old_password: Password
     new_password: Password
-    """12 to 128 characters, not the login and not one of the commonest."""
+    """12 to 128 characters, not the login and not one of the most common."""
 
 
 class TotpEnrolmentIn(RequestModel):
-    """Begin to enrol an authenticator."""
+    """The start of an authenticator's enrolment."""
 
     password: Password | None = None
-    """Needed unless enrolling is all that the session can do."""
+    """Required unless enrolment is a pending step of the session."""
 
 
 class TotpEnrolmentOut(ResponseModel):
-    """The secret of an authenticator, told only now."""
+    """The secret of a new authenticator, returned only once."""
 
     otpauth_uri: Secret
     """For a QR code."""
     secret: Secret
-    """The same to be typed, base32."""
+    """The same for manual entry, base32."""
 
 
 class TotpCodeIn(RequestModel):
@@ -103,20 +103,20 @@ class TotpCodeIn(RequestModel):
 
 
 class RenewedSessionOut(ResponseModel):
-    """The session has another cookie, and with it another token against cross-site requests."""
+    """The session's new CSRF token; its cookie has changed too."""
 
     csrf_token: str
 
 
 class TotpEnrolledOut(RenewedSessionOut):
-    """An authenticator is in use."""
+    """The authenticator is active."""
 
     recovery_codes: Annotated[list[str], Field(repr=False)]
-    """Each stands in once for the authenticator; told only now."""
+    """Each replaces a TOTP code once; returned only once."""
 
 
 class PersonIn(RequestModel):
-    """An account to be made."""
+    """An account to create."""
 
     login: Login
     name: Text
@@ -126,16 +126,16 @@ class PersonIn(RequestModel):
 
 
 class PersonChangeIn(RequestModel):
-    """What is to be changed of an account."""
+    """Changes to an account; omitted members stay."""
 
     name: Text | None = None
     role: Role | None = None
-    """Another of the same kind; every session of the person ends."""
+    """Another role of the same kind; every session of the person ends."""
     disabled: bool | None = None
 
 
 class PersonOut(ResponseModel):
-    """Somebody who signs in."""
+    """The account of a person."""
 
     principal_id: int
     login: str
@@ -146,7 +146,7 @@ class PersonOut(ResponseModel):
     totp_enrolled: bool
     must_change_password: bool
     password_until: datetime | None
-    """Until when a one-time password can be used."""
+    """The end of a one-time password's validity."""
     last_sign_in_at: datetime | None
     disabled_at: datetime | None
     locked_until: datetime | None
@@ -158,11 +158,12 @@ class ChangedPersonOut(PersonOut):
     """An account after a change."""
 
     keys_made: list[str]
-    """Prefixes of the keys in force that the person made: they stay in force when it is shut out, revoke them too."""
+    """Prefixes of valid keys that the person created: they stay valid when the account is disabled, revoke them
+    too."""
 
 
 class OneTimePasswordOut(ResponseModel):
-    """A one-time password, told only now; it has to be changed at the first sign-in."""
+    """A one-time password, returned only once; it must be changed at the first sign-in."""
 
     password: Secret
     until: datetime
@@ -172,30 +173,30 @@ class NewPersonOut(PersonOut):
     """A new account, with its one-time password."""
 
     password: Secret
-    """Told only now; it has to be changed at the first sign-in."""
+    """Returned only once; it must be changed at the first sign-in."""
 
 
 class KeyIn(RequestModel):
-    """A key to be made."""
+    """A key to create."""
 
     role: Role
     holder: Text
-    """What its holder is called, for example the system that will send it; its keys belong together."""
+    """The holder's name, for example the system that will send the key; keys with the same holder belong together."""
     label: Text
     """What the key is for."""
     court_id: Id | None = None
     lessor_id: Id | None = None
     scopes: Annotated[list[Permission], Field(min_length=1, max_length=len(Permission))] | None = None
-    """What the key is narrowed to; all that the role may when left out."""
+    """The permissions of the key; all of the role's when omitted."""
     feed_id: Id | None = None
     expires_at: SetMoment | None = None
 
 
 class KeyRotationIn(RequestModel):
-    """How a key is rotated."""
+    """How to rotate a key."""
 
     overlap: Duration | None = None
-    """So long both keys are in force; seven days when left out."""
+    """How long both keys are valid; seven days when omitted."""
 
 
 class KeyOut(ResponseModel):
@@ -215,13 +216,13 @@ class KeyOut(ResponseModel):
     last_used_at: datetime | None
     revoked_at: datetime | None
     rotated_at: datetime | None
-    """Since then another key opens the same, and this one ends after the overlap."""
+    """When a new key replaced this one, which ends after the overlap."""
     made_by: int | None
-    """The principal that made it; where that was done with a key, whoever made that one. Null: the command line."""
+    """The principal that created it; if a key created it, that key's creator. Null: the command line."""
 
 
 class NewKeyOut(KeyOut):
     """A new key, with its text."""
 
     key: Secret
-    """What its holder sends: `Authorization: Bearer lt_…`; told only now."""
+    """The key to send: `Authorization: Bearer lt_…`; returned only once."""

@@ -1,4 +1,4 @@
-"""What the application keeps for this room while it runs."""
+"""Objects of this room that live as long as the application."""
 
 from dataclasses import dataclass
 
@@ -14,11 +14,7 @@ from app.identity.sessions.sign_in import SignInService
 
 @dataclass(frozen=True, kw_only=True)
 class IdentityServices(CoreServices):
-    """This room's part of ``application.state.services``.
-
-    Attributes:
-        oidc: None where the settings name no OpenID provider.
-    """
+    """This room's part of ``application.state.services``; ``oidc`` is None without an OpenID provider."""
 
     credential_cache: CredentialCache
     auth_throttle: AuthThrottle
@@ -28,5 +24,5 @@ class IdentityServices(CoreServices):
 
 
 def identity_services(connection: HTTPConnection) -> IdentityServices:
-    """Return the services of this room, from the application that serves a request."""
+    """Return this room's services from the application that serves a request."""
     return services_of(connection.app, IdentityServices)

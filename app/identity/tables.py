@@ -17,7 +17,7 @@ from app.core.db.database import Base
 
 
 class ApiKeyRow(Base):
-    """A key, without its secret."""
+    """An API key, without its secret."""
 
     __tablename__ = "api_key"
 
@@ -37,7 +37,7 @@ class ApiKeyRow(Base):
 
 
 class AccountRow(Base):
-    """How a person signs in; what it is called stands with its principal."""
+    """The account of a person; the name is in ``principal``."""
 
     __tablename__ = "account"
 
@@ -58,7 +58,7 @@ class AccountRow(Base):
 
 
 class SessionRow(Base):
-    """That a person has signed in, until it ends; without the token."""
+    """A session of a person, without its token."""
 
     __tablename__ = "session"
 
@@ -74,7 +74,7 @@ class SessionRow(Base):
 
 
 class SignInFailureRow(Base):
-    """How often a login, whether anybody has it or not, was tried in vain since it last succeeded."""
+    """The number of failed sign-ins of a login since the last success, whether or not the account exists."""
 
     __tablename__ = "sign_in_failure"
 
@@ -85,7 +85,7 @@ class SignInFailureRow(Base):
 
 
 class PersonIdentityRow(Base):
-    """Who somebody is at an institution's OpenID provider; the subject is the provider's, and never changes."""
+    """The subject of a person at an OpenID provider."""
 
     __tablename__ = "person_identity"
     __table_args__ = (UniqueConstraint("issuer", "subject"),)
@@ -100,7 +100,7 @@ class PersonIdentityRow(Base):
 
 
 class AwaitedIdentityRow(Base):
-    """By which name at the provider somebody will be known at the first sign-in; it is gone after that."""
+    """The name that identifies a person at the first sign-in with a provider; deleted by it."""
 
     __tablename__ = "awaited_identity"
     __table_args__ = (UniqueConstraint("issuer", "login"),)

@@ -1,4 +1,4 @@
-"""Keys and sessions that were checked a moment ago: the same one may come thousands of times a second."""
+"""Cache of valid keys and sessions: the same one can come thousands of times a second."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -25,21 +25,18 @@ from app.identity.sessions import queries as session_queries
 from app.identity.sessions.service import authenticate_session, token_digest
 
 REMEMBERED_S: Final = 0.5
-"""Where the process is not listening for changes, one counts everywhere after this, seconds."""
+"""Time to live in seconds while the process does not receive revocations; they take effect after this at the
+latest."""
 REMEMBERED_LISTENING_S: Final = 30.0
-"""So long something is remembered while the process hears of every change."""
+"""Time to live in seconds while the process receives every revocation."""
 SEEN_EVERY: Final = timedelta(minutes=1)
-"""So exactly it is kept when a session or a key was used last."""
+"""Resolution of the stored time of last use."""
 _WRITE_USES_S: Final = 30.0
 _log = structlog.get_logger("leasetrace.access")
 
 
 class CredentialCache:
-    """Remembers whose a valid key or session is; refusals are not remembered, and time is looked at at each use.
-
-    Args:
-        context: The application's.
-    """
+    """Caches valid keys and sessions. Refusals are not cached; expiry is checked at each use."""
 
     def __init__(self, context: Context) -> None:
         self._database = context.database
@@ -51,11 +48,7 @@ class CredentialCache:
         self._uses: dict[int, datetime] = {}
 
     async def principal(self, key_text: str | None) -> Principal:
-        """Return who holds a key.
-
-        Raises:
-            NotAuthenticated: There is no key, or it is not in force; the answer never says which.
-        """
+        """Return a key's holder. Raises ``NotAuthenticated`` without a valid key; the answer never says why."""
         if key_text is None or split_key(key_text) is None:
             raise NotAuthenticated(KEY_REFUSED)
         digest = hash_secret(key_text)  # the key itself is not kept
@@ -68,10 +61,10 @@ class CredentialCache:
         return found.principal
 
     async def signed_in(self, token: str) -> ActiveSession:
-        """Return the session that a token belongs to, and note once a minute that it is in use.
+        """Return the session of a token, and record once a minute that it is in use.
 
         Raises:
-            NotAuthenticated: It is not in force; the answer never says why.
+            NotAuthenticated: It is not valid; the answer never says why.
         """
         digest, now = token_digest(token), self._clock.now()
         found = await self._sessions.of(digest, lambda: self._ask_session(token))
@@ -83,19 +76,20 @@ class CredentialCache:
         return found
 
     def forget(self) -> None:
-        """Forget everything that was remembered."""
+        """Drop everything."""
         self._keys.forget()
         self._sessions.forget()
 
     def forget_principal(self, principal_id: int) -> None:
-        """Forget what is remembered of a principal: its keys and its sessions."""
+        """Drop the keys and sessions of a principal."""
         self._keys.forget(lambda one: one.principal.principal_id == principal_id)
         self._forget_sessions(lambda one: one.principal.principal_id == principal_id)
 
     def forget_after(self, session: AsyncSession, *, principal_id: int) -> None:
-        """Forget what is remembered of a principal as soon as a transaction is committed.
+        """Drop the keys and sessions of a principal when a transaction commits.
 
-        Other processes hear of it from the database; in this one it counts before the request is answered.
+        Other processes receive the database's notification; in this process it applies before the request is
+        answered.
         """
 
         def forget(*_: object) -> None:
@@ -105,7 +99,7 @@ class CredentialCache:
 
     @asynccontextmanager
     async def kept(self) -> AsyncIterator[None]:
-        """Listen for changes, and write when keys were used last, while the block lasts."""
+        """Listen for revocations, and write times of last use of keys, while the block runs."""
         tasks = [
             asyncio.create_task(self._listener.run(), name="access-listener"),
             asyncio.create_task(self._write_uses(), name="access-uses"),
@@ -118,7 +112,7 @@ class CredentialCache:
             await self._try_to_write_uses()
 
     async def write_uses(self) -> None:
-        """Write when keys were used last, all in one statement."""
+        """Write the times of last use of keys, in one statement."""
         uses, self._uses = self._uses, {}
         if not uses:
             return
@@ -131,7 +125,7 @@ class CredentialCache:
 
     @property
     def hears(self) -> bool:
-        """Whether this process hears of changes, so that it may remember for longer."""
+        """Whether this process receives every revocation."""
         return self._listener.hears
 
     def _remembered_s(self) -> float:

@@ -1,4 +1,4 @@
-"""SQL that checks a key or a principal."""
+"""SQL that checks keys and principals."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,13 +26,7 @@ from app.identity.tables import AccountRow, ApiKeyRow
 
 @dataclass(frozen=True, slots=True)
 class FoundKey:
-    """A key that is in force.
-
-    Attributes:
-        secret_sha256: Of its secret.
-        principal: Whose it is, with what the key opens.
-        expires_at: When it ends by itself, UTC.
-    """
+    """A valid key; ``expires_at`` is UTC."""
 
     secret_sha256: bytes
     principal: Principal
@@ -40,7 +34,7 @@ class FoundKey:
 
 
 async def find_key(session: AsyncSession, prefix: str, now: datetime) -> FoundKey | None:
-    """Return the key of a prefix if it is in force."""
+    """Return the key of a prefix if it is valid."""
     row = (
         await session.execute(
             select(ApiKeyRow, PrincipalRow, lower_courts())
@@ -74,13 +68,11 @@ async def find_key(session: AsyncSession, prefix: str, now: datetime) -> FoundKe
 async def principal_in_force(
     session: AsyncSession, principal_id: int, api_key_id: int | None, now: datetime
 ) -> Principal | None:
-    """Return a principal as it is now, outside of a request of its own; None when it may not come in any more.
+    """Return the current state of a principal outside its own request; None when it may no longer sign in.
 
     Args:
-        session: A transaction of the service itself.
-        principal_id: Who.
-        api_key_id: The key with which it came in when it asked for what is done now; it must still be in force.
-        now: The present.
+        session: A transaction of the service role.
+        api_key_id: The key that it used when it asked for this work; the key must still be valid.
     """
     row = (
         await session.execute(
@@ -118,9 +110,9 @@ async def principal_in_force(
 async def principal_named(
     session: AsyncSession, role: Role, name: str, subject_id: int | None
 ) -> PrincipalRow | None:
-    """Return the first principal in a role of a court or lessor (or of none) with this name that is no person.
+    """Return the first principal by role, name and court or lessor (or none) that is not a person.
 
-    No key opens somebody's account, and no key of one lessor another's.
+    A key therefore never opens a person's account, nor another lessor's data.
     """
     persons = select(AccountRow.principal_id).where(AccountRow.principal_id == PrincipalRow.principal_id)
     return (
@@ -139,7 +131,7 @@ async def principal_named(
 
 
 async def note_uses(session: AsyncSession, uses: Mapping[int, datetime]) -> None:
-    """Keep when keys were used last; a later moment that is kept already stays."""
+    """Record when keys were last used; a later stored time is kept."""
     ids, moments = cast(list(uses), ARRAY(Integer)), cast(list(uses.values()), ARRAY(DateTime(timezone=True)))
     used = func.unnest(ids, moments).table_valued("api_key_id", "at", name="used").render_derived()
     await session.execute(

@@ -1,4 +1,4 @@
-"""Use cases of credentials: create a key, check a key, find the principal behind a name."""
+"""Creates and checks API keys."""
 
 import hmac
 from collections.abc import Collection
@@ -18,15 +18,10 @@ KEY_REFUSED = "Send a valid key as `Authorization: Bearer lt_…`; this one is m
 
 
 async def authenticate(session: AsyncSession, key_text: str | None, clock: Clock) -> credential_queries.FoundKey:
-    """Return the key and whose it is.
-
-    Args:
-        session: A transaction of the service itself.
-        key_text: What was sent.
-        clock: The time.
+    """Return a valid key with its holder; ``session`` has the service role.
 
     Raises:
-        NotAuthenticated: There is no key, or it is not in force; the answer never says which.
+        NotAuthenticated: There is no key, or it is not valid; the answer never says which.
     """
     parts = split_key(key_text) if key_text else None
     if parts is None:
@@ -41,7 +36,7 @@ async def authenticate(session: AsyncSession, key_text: str | None, clock: Clock
 async def principal_for(
     session: AsyncSession, role: Role, name: str, clock: Clock, *, subject_id: int | None = None
 ) -> int:
-    """Return the principal of this role, name and court or lessor, made now if there is none yet."""
+    """Return the principal of this role, name and court or lessor; creates it if there is none."""
     row = await credential_queries.principal_named(session, role, name, subject_id)
     if row is not None:
         return row.principal_id
@@ -59,10 +54,11 @@ async def create_key(
     scopes: Collection[Permission] | None = None,
     made_by: int | None = None,
 ) -> str:
-    """Create a key and return its text, which is stored nowhere and shown only now.
+    """Create a key and return its text, which is not stored.
 
-    ``scopes`` narrow it to some of what its holder's role may; without them it opens all of that. ``made_by`` is
-    the principal that made it; None for whoever runs the service.
+    Args:
+        scopes: Some of the permissions of the holder's role; None grants all of them.
+        made_by: The principal that created it; None for the command line.
     """
     key = make_key()
     session.add(
@@ -85,12 +81,10 @@ async def create_key(
 async def principal_in_force(
     session: AsyncSession, principal_id: int, api_key_id: int | None, now: datetime
 ) -> Principal | None:
-    """Return a principal outside of a request of its own; None when it may no longer sign in.
+    """Return the current state of a principal outside its own request; None when it may no longer sign in.
 
     Args:
         session: A transaction of the service role.
-        principal_id: The principal.
-        api_key_id: The key that it used when it asked for this work; the key must still be in force.
-        now: The present, aware.
+        api_key_id: The key that it used when it asked for this work; the key must still be valid.
     """
     return await credential_queries.principal_in_force(session, principal_id, api_key_id, now)

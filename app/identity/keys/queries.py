@@ -1,4 +1,4 @@
-"""All SQL about keys as things to be looked after; how one is recognised stands in ``queries``."""
+"""SQL of key administration; ``credential_queries`` checks keys."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -18,7 +18,7 @@ _FEED: Final = table("feed_holder", column("feed_id", Integer), column("lessor_i
 async def keys(
     session: AsyncSession, lessor_id: int | None, after: int, limit: int
 ) -> Sequence[Row[ApiKeyRow, PrincipalRow]]:
-    """Return one row more than a page of keys, of a lessor or of all, in the order of their making."""
+    """Return up to ``limit + 1`` keys, of a lessor or of all, in order of creation."""
     query = (
         select(ApiKeyRow, PrincipalRow)
         .join(PrincipalRow, PrincipalRow.principal_id == ApiKeyRow.principal_id)
@@ -48,12 +48,12 @@ async def locked_key(session: AsyncSession, prefix: str) -> tuple[ApiKeyRow, Pri
 
 
 async def key_by_id(session: AsyncSession, api_key_id: int) -> ApiKeyRow | None:
-    """Return a key."""
+    """Return a key by its id."""
     return await session.get(ApiKeyRow, api_key_id)
 
 
 async def made_in_force(session: AsyncSession, principal_id: int, now: datetime) -> Sequence[str]:
-    """Return the prefixes of the keys that somebody made and that are in force, in the order of their making."""
+    """Return the prefixes of the valid keys that a principal created, in order of creation."""
     key = ApiKeyRow
     found = select(key.prefix).where(
         key.made_by == principal_id, key.revoked_at.is_(None), or_(key.expires_at.is_(None), key.expires_at > now)
@@ -62,7 +62,7 @@ async def made_in_force(session: AsyncSession, principal_id: int, now: datetime)
 
 
 async def end_key(session: AsyncSession, api_key_id: int, now: datetime, at: datetime) -> None:
-    """Let a key that is rotated now end at a moment, unless it ends earlier."""
+    """Mark a key as rotated and set its end, unless it ends earlier."""
     key = ApiKeyRow
     await session.execute(
         update(key)
@@ -72,6 +72,6 @@ async def end_key(session: AsyncSession, api_key_id: int, now: datetime, at: dat
 
 
 async def lessor_of_feed(session: AsyncSession, feed_id: int) -> int | None:
-    """Return whose a feed is; None where there is none."""
+    """Return the lessor of a feed; None where there is no such feed."""
     lessor_id: int | None = await session.scalar(select(_FEED.c.lessor_id).where(_FEED.c.feed_id == feed_id))
     return lessor_id

@@ -1,4 +1,4 @@
-"""Looking after keys over HTTP."""
+"""Routes of key administration."""
 
 from typing import Annotated
 
@@ -22,17 +22,17 @@ MayWriteKeys = Annotated[Principal, Depends(May(Permission.KEYS_WRITE))]
 async def list_keys(
     session: ReadSession, principal: MayWriteKeys, limit: Limit = 100, after: After = None
 ) -> Page[KeyOut]:
-    """List keys in the order of their making, ended ones too; a lessor's manager sees its lessor's."""
+    """List keys in order of creation, including ended ones; a lessor's manager sees its lessor's keys."""
     async with as_service(session):
         return await keys.list_keys(session, principal, decode_token(after), limit)
 
 
 @router.post("/keys", status_code=201, summary="Make a key")
 async def create_key(session: WriteSession, context: InContext, body: KeyIn, principal: MayWriteKeys) -> NewKeyOut:
-    """Make a lessor's key; its text is told this once.
+    """Create a lessor's key; its text is returned only once.
 
-    Keys of courts, dispatchers and crews are made at the command line only. A narrowed key makes none that opens more
-    than itself, and one that ends none that ends later.
+    Keys of courts, dispatchers and crews are created at the command line only. A key with scopes creates only keys
+    with no more scopes; a key that ends creates only keys that end no later.
     """
     async with as_service(session):
         return await keys.make_key(session, principal, body, context.clock)
@@ -47,7 +47,7 @@ async def rotate_key(
     body: KeyRotationIn,
     principal: MayWriteKeys,
 ) -> NewKeyOut:
-    """Make a key that opens the same for the same holder; the old one ends after the overlap. Once for each key."""
+    """Replace a key by one with the same permissions; the old one ends after the overlap. Once for each key."""
     overlap = keys.OVERLAP if body.overlap is None else body.overlap
     async with as_service(session):
         made = await keys.rotate_key(session, principal, prefix, overlap, context.clock)
@@ -59,7 +59,7 @@ async def rotate_key(
 async def revoke_key(
     request: Request, session: WriteSession, context: InContext, prefix: Prefix, principal: MayWriteKeys
 ) -> None:
-    """End a key at once, everywhere."""
+    """Revoke a key; it takes effect at once in every process."""
     async with as_service(session):
         holder_id = await keys.revoke_key(session, principal, prefix, context.clock)
     identity_services(request).credential_cache.forget_after(session, principal_id=holder_id)

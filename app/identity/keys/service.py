@@ -1,9 +1,8 @@
-"""Looking after keys: made, listed, rotated with an overlap, revoked.
+"""Key administration: create, list, rotate with an overlap, revoke.
 
-A platform administrator looks after all, a lessor's manager after its lessor's. Over HTTP only lessors' keys are made
-and rotated: those of a court, a dispatcher or a crew would open positions without the second factor that their people
-need, so whoever runs the machine makes them. A narrowed key makes no wider one, and one that ends makes none that
-ends later.
+A platform administrator manages all keys, a lessor's manager its lessor's keys. HTTP creates and rotates only
+lessors' keys: a key of a court, a dispatcher or a crew would open positions without a second factor, so these are
+created at the command line. A key with scopes creates none with more; a key that ends creates none that ends later.
 """
 
 from datetime import datetime, timedelta
@@ -26,35 +25,30 @@ from app.identity.tables import ApiKeyRow
 
 OVERLAP: Final = timedelta(days=7)
 _LONGEST: Final = timedelta(days=36_500)
-"""No key that is rotated lasts longer."""
+"""Longest life of a rotated key."""
 _NO_KEY: Final = "There is no such key."
 
 
 def lessor_scope(principal: Principal) -> int | None:
-    """Return the lessor whose keys are in a principal's sight; None where all are."""
+    """Return the lessor whose keys a principal manages; None for all."""
     return principal.subject_id if principal.kind is PrincipalKind.LESSOR else None
 
 
 async def list_keys(session: AsyncSession, principal: Principal, after: int, limit: int) -> Page[KeyOut]:
-    """Return a page of the keys in sight, ended ones too, in the order in which they were made."""
+    """Return a page of the visible keys, including ended ones, in order of creation."""
     rows = await queries.keys(session, lessor_scope(principal), after, limit)
     following = encode_key(rows[limit - 1][0].api_key_id) if len(rows) > limit else None
     return Page(items=[_described(*row) for row in rows[:limit]], next=following)
 
 
 async def make_key(session: AsyncSession, principal: Principal, wanted: KeyIn, clock: Clock) -> NewKeyOut:
-    """Make a key.
-
-    Args:
-        session: A transaction of the service itself.
-        principal: Who makes it.
-        wanted: The key.
-        clock: The time.
+    """Create a key; ``session`` has the service role.
 
     Raises:
-        InvalidInput: Scopes that the role does not have, an end that is past, no lessor, another's feed.
-        NotFound: There is no such lessor in sight.
-        NotPermitted: No key is made here for the role, or it would open more than the principal's own, or longer.
+        InvalidInput: Scopes outside the role, a past end, no lessor, or another lessor's feed.
+        NotFound: There is no such lessor, or it is not visible.
+        NotPermitted: Keys of this role are not created here, or it would have more scopes or last longer than the
+            principal's own.
     """
     subject_id = await _subject_for(session, principal, wanted)
     scopes = None if wanted.scopes is None else frozenset(wanted.scopes)
@@ -90,22 +84,18 @@ async def rotate_key(
     *,
     of_every_role: bool = False,
 ) -> NewKeyOut:
-    """Make a key that opens the same for the same holder, and let the old one end after the overlap.
+    """Create a key with the same permissions for the same holder, and end the old one after the overlap.
 
-    The new one lasts as long from now on as the old one did from its making, no longer than a key that rotates it.
+    The new key has the same lifetime from now on as the old one had, limited by the end of the key that rotates it.
 
     Args:
-        session: A transaction of the service itself.
-        principal: Who rotates it.
-        prefix: Of the old key.
-        overlap: So long both are in force.
-        clock: The time.
-        of_every_role: Whether keys of courts, dispatchers and crews are rotated too: at the command line.
+        session: A transaction of the service role.
+        of_every_role: Also rotate keys of courts, dispatchers and crews: at the command line.
 
     Raises:
-        NotFound: Out of sight.
-        Conflict: The old one is not in force any more, or was rotated already.
-        NotPermitted: The new one would open more than the principal's own key, or is not a lessor's.
+        NotFound: The key is not visible.
+        Conflict: The old key is no longer valid, or was rotated already.
+        NotPermitted: It would have more scopes than the principal's own key, or is not a lessor's.
     """
     old, holder = await _is_visible(session, principal, prefix)
     now = clock.now()
@@ -135,18 +125,14 @@ async def rotate_key(
 
 
 async def revoke_key(session: AsyncSession, principal: Principal, prefix: str, clock: Clock) -> int:
-    """End a key at once, and return whose it was; one that was revoked stays so.
-
-    Raises:
-        NotFound: Out of sight.
-    """
+    """Revoke a key, and return its holder's id; repeatable. Raises ``NotFound`` if the key is not visible."""
     key, holder = await _is_visible(session, principal, prefix)
     await _revoke(session, key, clock)
     return holder.principal_id
 
 
 async def revoke_made_by(session: AsyncSession, principal_id: int, clock: Clock) -> list[str]:
-    """End at once every key in force that somebody made, and return their prefixes; for the command line."""
+    """Revoke every valid key that a principal created, and return their prefixes; for the command line."""
     prefixes = await keys_made_by(session, principal_id, clock.now())
     for prefix in prefixes:
         found = await queries.locked_key(session, prefix)
@@ -163,16 +149,12 @@ async def _revoke(session: AsyncSession, key: ApiKeyRow, clock: Clock) -> None:
 
 
 async def keys_made_by(session: AsyncSession, principal_id: int, now: datetime) -> list[str]:
-    """Return the prefixes of the keys in force that somebody made; they outlive its account."""
+    """Return the prefixes of valid keys that a person created; they stay valid when the account is disabled."""
     return list(await queries.made_in_force(session, principal_id, now))
 
 
 def check_scopes(role: Role, scopes: frozenset[Permission] | None) -> None:
-    """Refuse scopes that a role does not have: the key would open less than it says.
-
-    Raises:
-        InvalidInput: There is such a scope, or none at all.
-    """
+    """Raise ``InvalidInput`` for an empty set of scopes, or one that the role does not have."""
     if scopes is None:
         return
     foreign = scopes - PERMISSIONS[role]
@@ -197,7 +179,7 @@ def _must_be_lessors(role: Role) -> None:
 
 
 async def _maker(session: AsyncSession, principal: Principal) -> tuple[int | None, datetime | None]:
-    """Return who answers for a key that a principal makes, and when it must have ended; None: nobody, never."""
+    """Return the creator to record for a principal's new key, and its latest end; None where there is none."""
     if principal.principal_id == 0:  # whoever runs the service
         return None, None
     own = None if principal.api_key_id is None else await queries.key_by_id(session, principal.api_key_id)

@@ -1,4 +1,4 @@
-"""The client of an institution's OpenID provider: what it says of itself, its keys, codes turned into claims.
+"""Client of an OpenID provider: discovery, signing keys, exchange of codes for claims.
 
 References:
     OpenID Connect Discovery 1.0, section 4; RFC 6749, sections 4.1.3 and 5; RFC 7517, section 5.
@@ -28,13 +28,13 @@ from app.identity.oidc.id_tokens import TokenRefused, UnknownKey, check_id_token
 
 MAX_ANSWER_BYTES: Final = 256 * 1024
 REMEMBERED_S: Final = 3600.0
-"""What a provider says of itself, and its keys, are asked for again after this, seconds."""
+"""Time to live of the provider's metadata and keys, seconds."""
 
 KEYS_APART_S: Final = 30.0
-"""A token with an unknown key makes us ask for the keys at most so often, seconds."""
+"""Shortest time between two key requests for unknown key ids, seconds."""
 
 FAILURE_REMEMBERED_S: Final = 3.0
-"""After a provider has not answered, people are told so at once for so long, seconds."""
+"""After a failed call to the provider, further sign-ins fail at once for this time, seconds."""
 
 _OK: Final = frozenset({200})
 _BAD_REQUEST: Final = 400
@@ -68,11 +68,11 @@ class _TokenError(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class Redeemed:
-    """What a code was good for.
+    """The result of exchanging a code.
 
     Attributes:
-        claimed: Who has signed in, by the ID token.
-        access_token: Opens the provider's page about that person, for a moment.
+        claimed: The identity in the ID token.
+        access_token: For the provider's userinfo endpoint.
     """
 
     claimed: Claimed
@@ -80,12 +80,10 @@ class Redeemed:
 
 
 class OidcProvider:
-    """The provider of one institution; one for a process, since it remembers keys.
+    """The provider of one institution; one instance for each process, since it caches metadata and keys.
 
     Args:
-        registration: As whom we are known there.
-        clock: The time, for tokens.
-        monotonic: Seconds of a clock that never goes back, for what is remembered.
+        monotonic: Seconds of a monotonic clock, for the cache.
     """
 
     def __init__(
@@ -100,11 +98,7 @@ class OidcProvider:
         self._failed: tuple[float, str] | None = None
 
     async def authorization_url(self, flow: Flow) -> str:
-        """Return where the browser goes to sign in.
-
-        Raises:
-            OidcUnavailable: The provider does not say where.
-        """
+        """Return the URL that starts a sign-in. Raises ``OidcUnavailable`` where the provider's metadata has none."""
         discovery = await self._discovery()
         url = prepare_grant_uri(
             discovery.authorization_endpoint,
@@ -120,22 +114,22 @@ class OidcProvider:
         return str(url)
 
     async def check_sender(self, iss: str | None) -> None:
-        """Refuse an answer that says it comes from another provider (RFC 9207).
+        """Check the issuer in an authorization response (RFC 9207).
 
         Raises:
-            OidcAnswerRefused: It does, or does not say whence though this provider always does.
-            OidcUnavailable: The provider does not say whether it does.
+            OidcAnswerRefused: It is another one, or is missing though this provider always sends it.
+            OidcUnavailable: The provider's metadata is not available.
         """
         said = (await self._discovery()).authorization_response_iss_parameter_supported
         if iss != self.registration.issuer and (said or iss is not None):
             _refuse("the answer names another issuer, or none")
 
     async def redeem(self, code: str, flow: Flow) -> Redeemed:
-        """Turn a code into who has signed in.
+        """Exchange a code for the identity of the person.
 
         Raises:
-            OidcAnswerRefused: The code or the ID token does not hold.
-            OidcUnavailable: The provider does not answer, or does not know us.
+            OidcAnswerRefused: The code or the ID token is not valid.
+            OidcUnavailable: The provider does not answer, or does not accept our registration.
         """
         discovery = await self._discovery()
         tokens = await self._tokens(discovery, code, flow)
@@ -146,10 +140,10 @@ class OidcProvider:
         return Redeemed(claimed, tokens.access_token)
 
     async def about(self, redeemed: Redeemed) -> Claimed:
-        """Return what the provider's page about a person says: many ID tokens hold no names.
+        """Return the claims of the userinfo endpoint: many ID tokens hold no names.
 
         Raises:
-            OidcAnswerRefused: The page is about somebody else.
+            OidcAnswerRefused: They are about another subject.
             OidcUnavailable: The provider does not answer.
         """
         url = (await self._discovery()).userinfo_endpoint
@@ -183,7 +177,7 @@ class OidcProvider:
         return _decoded("token", answer, _Tokens)
 
     async def _checked(self, discovery: _Discovery, tokens: _Tokens, flow: Flow) -> dict[str, object]:
-        """Check the ID token; where its key is unknown, once more with keys that were asked for a moment ago."""
+        """Check the ID token; for an unknown key, fetch the keys once and check again."""
         for attempt in ("kept", "fresh"):
             keys = await self._keys_of(discovery, fresh=attempt == "fresh")
             try:
@@ -216,7 +210,7 @@ class OidcProvider:
             return self._keys[1]
 
     async def _unless_it_just_failed(self, ask: Callable[[], Awaitable[Decoded]]) -> Decoded:
-        """Ask, but not while a failure is fresh: whoever waited for the same answer is not kept waiting once more."""
+        """Await ``ask``, but fail at once shortly after a failure, so that callers do not all wait for it."""
         if self._failed is not None and self._monotonic() < self._failed[0] + FAILURE_REMEMBERED_S:
             raise OidcUnavailable(self._failed[1])
         try:
@@ -250,7 +244,7 @@ class OidcProvider:
     async def _called(
         self, what: str, url: str, headers: dict[str, str] | None = None, content: str | None = None
     ) -> Answer:
-        """Return an answer, which must be 200; to a POST, which is what has a content, also 400."""
+        """Return a response with status 200; 400 is accepted too for a POST, which is a call with content."""
         async with HttpClient(
             allow_private=self.registration.allow_private,
             connect_s=5,

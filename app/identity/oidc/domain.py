@@ -1,8 +1,8 @@
-"""Signing in through an institution's OpenID provider: what is agreed with it and with the browser; pure.
+"""The OpenID Connect authorization code flow: registration, state of a sign-in, claims.
 
 References:
-    OpenID Connect Core 1.0, section 3.1 (authorization code flow); RFC 7636 (PKCE); RFC 9700, section 2.1 (what a
-    client must do: PKCE, state bound to the browser, exact redirect address, no open redirects).
+    OpenID Connect Core 1.0, section 3.1 (authorization code flow); RFC 7636 (PKCE); RFC 9700, section 2.1 (client
+    duties: PKCE, state bound to the browser, exact redirect address, no open redirects).
 """
 
 import secrets
@@ -19,26 +19,24 @@ from app.core.settings import Settings
 
 CALLBACK_PATH: Final = "/v1/session/oidc/callback"
 FLOW_LIFE: Final = timedelta(minutes=10)
-"""So long somebody may take to sign in at the provider."""
+"""Longest time between the redirect to the provider and the callback."""
 
 MAX_PATH: Final = 500
 _ABOUT_THE_PERSON: Final = 300
-"""An e-mail address or a user name is not longer."""
+"""Longest e-mail address or user name, characters."""
 
 
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """As whom this service is known at the provider of the one institution whose people sign in here.
+    """This service's registration at the institution's provider.
 
     Attributes:
-        issuer: The provider, letter by letter as it calls itself.
-        client_id: The service there.
-        client_secret: Its secret; None for a public client.
-        scope: What is asked for.
-        name: What people call the provider.
-        redirect_uri: Where the provider sends the browser back to.
-        ca_file: Authorities that may vouch for it besides the public ones.
-        allow_private: Whether it may be at a private address.
+        issuer: The provider's issuer identifier, exactly as in its metadata.
+        client_secret: None for a public client.
+        name: The provider's name for people.
+        redirect_uri: The callback address.
+        ca_file: Certificate authorities to trust besides the public ones.
+        allow_private: Whether it may have a private address.
     """
 
     issuer: str
@@ -52,12 +50,12 @@ class Registration:
 
     @property
     def secure(self) -> bool:
-        """Whether browsers reach the service by TLS, so that a cookie may ask for it."""
+        """Whether browsers reach the service by TLS, so that cookies can be marked Secure."""
         return self.redirect_uri.startswith("https://")
 
 
 def registration_of(settings: Settings) -> Registration | None:
-    """Return the registration that the settings name; None where they name no provider."""
+    """Return the registration from the settings; None where they name no provider."""
     if settings.oidc.issuer is None or settings.oidc.client_id is None or settings.http.public_url is None:
         return None
     secret = settings.oidc.client_secret
@@ -75,15 +73,15 @@ def registration_of(settings: Settings) -> Registration | None:
 
 
 class Flow(msgspec.Struct, frozen=True, kw_only=True):
-    """One attempt to sign in, as the browser holds it, sealed, while it is at the provider.
+    """One sign-in in progress; the browser holds it encrypted in a cookie.
 
     Attributes:
-        state: Tells this attempt from others of the same browser; the provider gives it back.
-        nonce: Stands in the ID token that answers this attempt, and in no other.
-        verifier: Proves to the provider that whoever redeems the code began the attempt (PKCE).
-        return_to: The local path where the person wanted to be.
+        state: Identifies this sign-in among others of the same browser; the provider returns it.
+        nonce: The ID token of this sign-in must contain it.
+        verifier: The PKCE code verifier.
+        return_to: The local path to open afterwards.
         begun_at: When it began, UTC.
-        replaces: The SHA-256, in hexadecimal digits, of the token of the session that the browser had, if any.
+        replaces: SHA-256 (hexadecimal) of the token of the browser's earlier session, if any.
     """
 
     state: str
@@ -94,12 +92,12 @@ class Flow(msgspec.Struct, frozen=True, kw_only=True):
     replaces: str = ""
 
     def is_over(self, now: datetime) -> bool:
-        """Tell whether it began too long ago (or, where a clock was put back, has not begun yet)."""
+        """Tell whether it is too old, or begins in the future because a clock was set back."""
         return not self.begun_at <= now < self.begun_at + FLOW_LIFE
 
 
 def begin_flow(return_to: str, now: datetime, replaces: str = "") -> Flow:
-    """Return a new attempt; its three secrets have 256 random bits each."""
+    """Return a new flow; state, nonce and verifier have 256 random bits each."""
     return Flow(
         state=secrets.token_urlsafe(32),
         nonce=secrets.token_urlsafe(32),
@@ -111,13 +109,10 @@ def begin_flow(return_to: str, now: datetime, replaces: str = "") -> Flow:
 
 
 def local_path(text: str) -> str:
-    r"""Return a path of this service that a browser may be sent to, as it was given.
+    r"""Return a path of this service that is safe as a redirect target, unchanged.
 
-    Browsers take ``//host``, ``/\host`` and such with tabs in between for other hosts, so only printable ASCII that
-    begins with one slash passes; what else stands in an address is percent-encoded by whoever makes it.
-
-    Raises:
-        InvalidInput: It is anything else.
+    Browsers take ``//host``, ``/\host`` and variants with tabs for other hosts. Only printable ASCII that begins with
+    one slash is accepted; other characters must be percent-encoded. Raises ``InvalidInput``: it is anything else.
     """
     plain = text.isascii() and text.isprintable() and " " not in text and "\\" not in text
     if not plain or not text.startswith("/") or text.startswith("//") or len(text) > MAX_PATH:
@@ -127,12 +122,12 @@ def local_path(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """Who the provider says has signed in: nothing but its names; what somebody may do is never taken from there.
+    """The identity that the provider asserts. Roles and permissions are never read from the provider.
 
     Attributes:
-        subject: The provider's own name for the person, which never changes.
-        email: Its address, where the provider says that it is verified.
-        username: Its user name at the provider.
+        subject: The provider's permanent identifier of the person.
+        email: The e-mail address, if the provider says that it is verified.
+        username: The user name at the provider.
     """
 
     subject: str
@@ -141,23 +136,23 @@ class Claimed:
 
     @property
     def logins(self) -> tuple[str, ...]:
-        """What an administrator may have written down for the first sign-in: see ``awaited_login``."""
+        """Names that an administrator may have entered for the first sign-in: see ``awaited_login``."""
         email = awaited_login(self.email) if self.email and "@" in self.email else None
         username = awaited_login(self.username) if self.username and "@" not in self.username else None
         return tuple(login for login in (email, username) if login)
 
 
 def awaited_login(text: str) -> str:
-    """Return an e-mail address or a user name in the form in which both sides are compared.
+    """Return an e-mail address or user name in the form in which both sides are compared.
 
-    One with an ``@`` is compared with verified addresses only: at many providers people choose their user name
-    themselves, and could choose somebody's address.
+    A name with ``@`` is compared with verified addresses only: many providers let people choose their user name, so
+    it could be another person's address.
     """
     return unicodedata.normalize("NFKC", text.strip()).casefold()
 
 
 def claimed_by(claims: dict[str, object]) -> Claimed | None:
-    """Return who somebody is by the claims of an ID token or of the provider's page about a person."""
+    """Return the identity in the claims of an ID token or a userinfo response; None without a valid subject."""
     subject = claims.get("sub")
     if not isinstance(subject, str) or not 0 < len(subject) <= 255:  # noqa: PLR2004 OpenID Connect Core, section 2
         return None

@@ -1,10 +1,10 @@
-"""What can go wrong when somebody signs in through an institution's OpenID provider."""
+"""Errors of sign-in through an OpenID provider."""
 
 from app.core.errors import NotAuthenticated, NotFound, NotPermitted, Unavailable
 
 
 class OidcNotSetUp(NotFound):
-    """No provider is named in the settings."""
+    """The settings name no provider."""
 
     code = "oidc_not_set_up"
     title = "There is no sign-in through an institution here"
@@ -14,7 +14,7 @@ class OidcNotSetUp(NotFound):
 
 
 class OidcFlowLost(NotAuthenticated):
-    """The answer of the provider belongs to no sign-in that this browser began a short while ago."""
+    """The response belongs to no recent sign-in of this browser."""
 
     code = "oidc_flow_lost"
     title = "Begin to sign in again"
@@ -24,7 +24,7 @@ class OidcFlowLost(NotAuthenticated):
 
 
 class OidcAnswerRefused(NotAuthenticated):
-    """What the provider said does not hold; the log says why."""
+    """The provider's response is not valid; the log says why."""
 
     code = "oidc_answer_refused"
     title = "The answer of your institution does not hold"
@@ -37,18 +37,14 @@ class OidcAnswerRefused(NotAuthenticated):
 
 
 class OidcRefused(NotPermitted):
-    """The provider refused, the person said no to it, or the person is nobody here; nothing tells which account."""
+    """The provider or the person declined, or the person has no account; the answer does not say which."""
 
     code = "oidc_refused"
     title = "Signing in was refused"
 
 
 class OidcUnavailable(Unavailable):
-    """The provider does not answer, or says something that no provider says.
-
-    Args:
-        why: For the log, without anything secret.
-    """
+    """The provider does not answer, or violates the protocol; ``why`` is for the log and holds no secret."""
 
     code = "oidc_unavailable"
     title = "The sign-in of your institution does not answer"

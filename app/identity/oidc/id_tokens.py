@@ -1,4 +1,4 @@
-"""ID tokens: what makes one good. Signatures are judged by joserfc, claims by Authlib; pure.
+"""Validation of ID tokens: signatures by joserfc, claims by Authlib; no I/O.
 
 References:
     OpenID Connect Core 1.0, sections 2 and 3.1.3.7 (ID token validation), 3.1.3.8 (at_hash); RFC 8725 (algorithms).
@@ -16,25 +16,25 @@ from joserfc.jws import JWSRegistry
 from app.identity.oidc.domain import Flow, Registration
 
 ALGORITHMS: Final = tuple(f"{kind}{bits}" for kind in ("RS", "PS", "ES") for bits in (256, 384, 512))
-"""Asymmetric ones only: with a symmetric one whoever knows the client's secret could sign in as anybody."""
+"""Asymmetric algorithms only: with a symmetric one, anyone who knows the client secret could forge tokens."""
 
 SKEW: Final = timedelta(seconds=60)
-"""By so much the provider's clock and ours may differ."""
+"""Tolerated difference between the provider's clock and ours."""
 
 _KEY_TYPES: Final = frozenset({"RSA", "EC"})
 _RSA_BITS: Final = 2048
 
 
 class TokenRefused(Exception):
-    """An ID token does not hold; the message says why and repeats nothing of it."""
+    """An ID token is not valid; the message says why and repeats none of its content."""
 
 
 class UnknownKey(TokenRefused):
-    """It was signed with a key that is not among the keys at hand: the provider may have changed them."""
+    """It was signed with a key that is not known: the provider may have rotated its keys."""
 
 
 def keys_of(entries: list[dict[str, Any]]) -> tuple[jwk.Key, ...]:
-    """Return the keys of a provider that can sign ID tokens; others are passed over (RFC 7517, section 5)."""
+    """Return the provider's keys that can sign ID tokens; others are ignored (RFC 7517, section 5)."""
     keys = []
     for entry in entries:
         if entry.get("kty") in _KEY_TYPES and entry.get("use", "sig") == "sig" and _is_strong(entry):
@@ -46,7 +46,7 @@ def keys_of(entries: list[dict[str, Any]]) -> tuple[jwk.Key, ...]:
 
 
 def _is_strong(entry: dict[str, Any]) -> bool:
-    """Tell whether an RSA key has 2048 bits or more, as RFC 7518 asks (section 3.3)."""
+    """Tell whether an RSA key has 2048 bits or more (RFC 7518, section 3.3)."""
     modulus = entry.get("n", "")
     return entry.get("kty") != "RSA" or (isinstance(modulus, str) and len(modulus) * 6 >= _RSA_BITS)
 
@@ -59,19 +59,17 @@ def check_id_token(
     registration: Registration,
     now: datetime,
 ) -> dict[str, object]:
-    """Return the claims of an ID token that answers an attempt to sign in.
+    """Return the claims of the ID token of a sign-in.
 
     Args:
-        id_token: As the provider sent it.
-        access_token: What came with it; ``at_hash`` is compared with it where the token has one.
-        keys: The provider's.
-        flow: The attempt; the token must carry its nonce and be no older.
-        registration: Whose token it must be, and for whom.
+        access_token: Compared with ``at_hash`` if the token has one.
+        flow: The sign-in; the token must carry its nonce and not be older.
+        registration: Gives the expected issuer and audience.
         now: The time, aware.
 
     Raises:
-        UnknownKey: Signed with a key that is not at hand.
-        TokenRefused: Anything else does not hold: algorithm, signature, ``iss``, ``aud``, ``azp``, ``exp``, ``iat``,
+        UnknownKey: Signed with an unknown key.
+        TokenRefused: Anything else is not valid: algorithm, signature, ``iss``, ``aud``, ``azp``, ``exp``, ``iat``,
             ``nbf``, ``nonce``, ``at_hash``.
     """
     token = _signed(id_token, keys)

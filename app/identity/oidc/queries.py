@@ -1,4 +1,4 @@
-"""All SQL about who somebody is at an institution's provider."""
+"""SQL of identities at an OpenID provider."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -11,7 +11,7 @@ from app.identity.tables import AwaitedIdentityRow, PersonIdentityRow
 
 
 async def find_identity(session: AsyncSession, issuer: str, subject: str) -> int | None:
-    """Return the principal that a subject of an issuer is."""
+    """Return the principal linked to a subject of an issuer."""
     found = select(PersonIdentityRow.principal_id).where(
         PersonIdentityRow.issuer == issuer, PersonIdentityRow.subject == subject
     )
@@ -19,13 +19,13 @@ async def find_identity(session: AsyncSession, issuer: str, subject: str) -> int
 
 
 async def somebody_is_awaited(session: AsyncSession, issuer: str) -> bool:
-    """Tell whether anybody is to be recognised at the first sign-in."""
+    """Tell whether any account still awaits its first sign-in with this issuer."""
     found = select(AwaitedIdentityRow.principal_id).where(AwaitedIdentityRow.issuer == issuer).limit(1)
     return (await session.scalar(found)) is not None
 
 
 async def awaited(session: AsyncSession, issuer: str, logins: Sequence[str]) -> list[int]:
-    """Return the principals that are awaited by one of some names, locked until the transaction ends."""
+    """Return the principals that await one of some names, locked until the transaction ends."""
     found = (
         select(AwaitedIdentityRow.principal_id)
         .where(AwaitedIdentityRow.issuer == issuer, AwaitedIdentityRow.login == func.any(list(logins)))
@@ -35,7 +35,7 @@ async def awaited(session: AsyncSession, issuer: str, logins: Sequence[str]) -> 
 
 
 async def put_identity(session: AsyncSession, principal_id: int, issuer: str, subject: str, now: datetime) -> None:
-    """Record which subject of an issuer a principal is, instead of an earlier one; nobody is awaited for it then."""
+    """Link a principal to a subject of an issuer, replacing an earlier link and an awaited name."""
     values = {"subject": subject, "created_at": now, "last_used_at": None}
     await session.execute(
         insert(PersonIdentityRow)
@@ -46,7 +46,7 @@ async def put_identity(session: AsyncSession, principal_id: int, issuer: str, su
 
 
 async def put_awaited(session: AsyncSession, principal_id: int, issuer: str, login: str, now: datetime) -> None:
-    """Record by which name a principal will be known, instead of an earlier one."""
+    """Record the name of a principal's first sign-in, replacing an earlier one."""
     values = {"login": login, "created_at": now}
     await session.execute(
         insert(AwaitedIdentityRow)
@@ -56,7 +56,7 @@ async def put_awaited(session: AsyncSession, principal_id: int, issuer: str, log
 
 
 async def drop_identity(session: AsyncSession, principal_id: int, issuer: str) -> bool:
-    """Forget who a principal is at an issuer, and by which name it is awaited; tell whether anything was known."""
+    """Remove a principal's link and awaited name at an issuer; tell whether there was one."""
     gone = delete(PersonIdentityRow).where(
         PersonIdentityRow.principal_id == principal_id, PersonIdentityRow.issuer == issuer
     )
@@ -72,12 +72,12 @@ async def _drop_awaited(session: AsyncSession, principal_id: int, issuer: str) -
 
 
 async def is_linked(session: AsyncSession, principal_id: int, issuer: str) -> bool:
-    """Tell whether it is known which subject of an issuer a principal is."""
+    """Tell whether a principal is linked to a subject of an issuer."""
     return (await session.get(PersonIdentityRow, (principal_id, issuer))) is not None
 
 
 async def identity_used(session: AsyncSession, principal_id: int, issuer: str, now: datetime) -> None:
-    """Note that somebody signed in by a provider."""
+    """Record when a person signed in with a provider."""
     await session.execute(
         update(PersonIdentityRow)
         .where(PersonIdentityRow.principal_id == principal_id, PersonIdentityRow.issuer == issuer)

@@ -1,4 +1,4 @@
-"""Signing in through an institution's OpenID provider: to it, and back from it."""
+"""Routes of sign-in through an OpenID provider."""
 
 from typing import Annotated
 
@@ -23,11 +23,7 @@ _TEMPLATES = templates_of("app.identity.oidc")
 
 
 def provider_of(request: Request) -> OidcProvider:
-    """Return the provider that the application which serves this request knows.
-
-    Raises:
-        OidcNotSetUp: It knows none.
-    """
+    """Return the application's provider. Raises ``OidcNotSetUp`` without one."""
     provider = identity_services(request).oidc
     if provider is None:
         raise OidcNotSetUp
@@ -36,7 +32,7 @@ def provider_of(request: Request) -> OidcProvider:
 
 @router.get("/session/ways", summary="How can one sign in here?")
 async def sign_in_ways(request: Request) -> SignInOptionsOut:
-    """Return the ways to sign in, for the page that offers them; anybody may ask."""
+    """Return the available sign-in methods, without authentication."""
     provider = identity_services(request).oidc
     institution = None if provider is None else InstitutionOut(name=provider.registration.name, start=COOKIE_PATH)
     return SignInOptionsOut(password=True, institution=institution)
@@ -56,10 +52,10 @@ async def begin_oidc_sign_in(
         str, Query(max_length=2000, description="A path of this service, to be at afterwards.", examples=["/"])
     ] = "/",
 ) -> Response:
-    """Send a browser to the provider of the institution; it comes back to the callback within ten minutes.
+    """Redirect to the institution's provider; it must redirect to the callback within ten minutes.
 
-    What has to be remembered meanwhile is in a cookie, sealed, that only the callback is sent. A session that the
-    browser still has ends when the new one begins.
+    The sign-in's state is in an encrypted cookie that only the callback receives. A session that the browser still
+    has ends when the new one begins.
     """
     provider = provider_of(request)
     begun = await begin(provider, context, return_to, session_token(request))
@@ -93,10 +89,10 @@ async def finish_oidc_sign_in(
     iss: Annotated[str | None, Query(max_length=500)] = None,
     error: Annotated[str | None, Query(max_length=200)] = None,
 ) -> Response:
-    """Check what the provider says, open a session and go on to where the person wanted to be.
+    """Check the provider's response, open a session and continue to the requested path.
 
-    The browser arrives from another site, so it would keep the session's cookie (``SameSite=Strict``) back from a
-    redirect: a page of ours goes on instead.
+    The request comes from another site, so the browser would withhold the session's ``SameSite=Strict`` cookie after
+    a redirect. The response is therefore a page that continues by itself.
     """
     provider = provider_of(request)
     cookie = flow_cookie(state)

@@ -1,7 +1,7 @@
-"""Use cases: signing in through an institution's provider, and saying who somebody is there.
+"""Sign-in through an OpenID provider, and linking of accounts to identities there.
 
-Nobody gets an account by signing in, and nothing that the provider says about roles is read: an administrator made
-the account before, and either named the provider's subject or the name by which it will be known once.
+Signing in creates no account, and the provider's roles are not read. An administrator creates the account first and
+enters the provider's subject, or the name that identifies the person at the first sign-in.
 """
 
 import base64
@@ -33,10 +33,10 @@ from app.identity.sessions import queries as session_queries
 from app.identity.sessions.service import SessionTokens, open_session, token_digest
 
 FLOW_COOKIE: Final = "leasetrace_oidc_"
-"""The cookie of an attempt is named after its state, so that two tabs do not disturb each other."""
+"""Prefix of the flow's cookie; the state follows, so that two tabs do not interfere."""
 
 MAX_FLOWS: Final = 5
-"""A browser that has begun so many attempts and ended none begins with a clean slate."""
+"""A browser with this many unfinished sign-ins has all their cookies deleted."""
 
 _STATE: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 _BOUND_TO: Final = "oidc_flow"
@@ -46,12 +46,12 @@ _log = structlog.get_logger("leasetrace.oidc")
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """An attempt that has begun.
+    """A started sign-in.
 
     Attributes:
-        url: Where the browser goes, at the provider.
-        cookie: The name of the attempt's cookie.
-        sealed: What the cookie carries.
+        url: Where to redirect the browser.
+        cookie: The name of the flow's cookie.
+        sealed: The cookie's value.
     """
 
     url: str
@@ -61,15 +61,7 @@ class Begun:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """What the browser brings back from the provider.
-
-    Attributes:
-        state: Which attempt it is about.
-        code: What the provider gives for a person that has signed in.
-        error: What it gives otherwise.
-        iss: Which provider it says it is.
-        sealed: The attempt's cookie.
-    """
+    """The provider's authorization response, with the cookie of the flow (``sealed``)."""
 
     state: str | None
     code: str | None = field(repr=False)
@@ -80,29 +72,27 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class Arrived:
-    """A person that has signed in."""
+    """A completed sign-in."""
 
     opened: SessionTokens
     return_to: str
 
 
 def flow_cookie(state: str | None) -> str | None:
-    """Return the name of the cookie of the attempt with a state; None for what is no state of ours."""
+    """Return the cookie's name for a state; None for a state that is not ours."""
     return FLOW_COOKIE + state[:8] if state is not None and _STATE.fullmatch(state) else None
 
 
 async def begin(provider: OidcProvider, context: Context, return_to: str, token: str | None) -> Begun:
-    """Begin an attempt to sign in.
+    """Start a sign-in.
 
     Args:
-        provider: Where.
-        context: The application's.
-        return_to: Where on this service the person wants to be afterwards.
-        token: Of the session that the browser still has, if any; it ends with the attempt. The callback is not told
-            it, since browsers keep it back there.
+        return_to: The local path to open afterwards.
+        token: Of the browser's current session, if any; it ends with this sign-in. The callback does not receive it,
+            since browsers withhold its cookie there.
 
     Raises:
-        InvalidInput: That is not a path of this service.
+        InvalidInput: ``return_to`` is not a path of this service.
         OidcUnavailable: The provider does not answer.
     """
     replaces = token_digest(token).hex() if token else ""
@@ -114,18 +104,12 @@ async def begin(provider: OidcProvider, context: Context, return_to: str, token:
 
 
 async def finish(provider: OidcProvider, context: Context, answered: Answered, user_agent: str | None) -> Arrived:
-    """End an attempt: check everything, recognise the person, open a session.
-
-    Args:
-        provider: Where.
-        context: The application's.
-        answered: What the browser brings.
-        user_agent: What it calls itself.
+    """Complete a sign-in: check the response, identify the person, open a session.
 
     Raises:
-        OidcFlowLost: The answer belongs to no attempt of this browser, or to one that began too long ago.
-        OidcAnswerRefused: The code or the ID token does not hold.
-        OidcRefused: The provider refused, or the person is nobody here or shut out; the answer never says which.
+        OidcFlowLost: The response belongs to no sign-in of this browser, or to one that is too old.
+        OidcAnswerRefused: The code or the ID token is not valid.
+        OidcRefused: The provider refused, or the person has no active account; the answer never says which.
         OidcUnavailable: The provider does not answer.
     """
     flow = _flow_of(answered, context)
@@ -176,7 +160,7 @@ def _refused_there(error: str | None) -> OidcRefused:
 
 
 async def _logins(provider: OidcProvider, redeemed: Redeemed) -> tuple[str, ...]:
-    """Return the names that the ID token and the provider's page about the person say."""
+    """Return the names in the ID token and the userinfo response."""
     page = await provider.about(redeemed)
     return tuple(dict.fromkeys((*redeemed.claimed.logins, *page.logins)))
 
@@ -184,7 +168,7 @@ async def _logins(provider: OidcProvider, redeemed: Redeemed) -> tuple[str, ...]
 async def _recognised(
     session: AsyncSession, issuer: str, claimed: Claimed, logins: tuple[str, ...], clock: Clock
 ) -> int | None:
-    """Return who has signed in; None for whoever is nobody here, or shut out."""
+    """Return the principal of the person; None without an active account."""
     known = await queries.find_identity(session, issuer, claimed.subject)
     awaited = await _awaited(session, issuer, logins) if known is None else None
     if known is None and awaited is None:  # another tab of the same person may have been faster
@@ -203,17 +187,13 @@ async def _recognised(
 
 
 async def _awaited(session: AsyncSession, issuer: str, logins: tuple[str, ...]) -> int | None:
-    """Return whom one of some names belongs to; nobody where they belong to two."""
+    """Return the principal that awaits one of the names; None where they belong to two."""
     found = await queries.awaited(session, issuer, logins) if logins else []
     return found[0] if len(found) == 1 else None
 
 
 async def principal_of_login(session: AsyncSession, login: str) -> int:
-    """Return the principal of a login, as it is typed.
-
-    Raises:
-        NotFound: Nobody has it.
-    """
+    """Return the principal of a login as entered. Raises ``NotFound`` if no account has it."""
     account = await people_queries.account_by_login(session, normalise_login(login))
     if account is None:
         raise NotFound("There is no account with this login.")
@@ -223,19 +203,16 @@ async def principal_of_login(session: AsyncSession, login: str) -> int:
 async def link(
     session: AsyncSession, principal_id: int, issuer: str, clock: Clock, *, subject: str | None, awaits: str | None
 ) -> None:
-    """Say who somebody with an account is at a provider, in place of what was said before.
+    """Link an account to an identity at a provider, replacing an earlier link.
 
     Args:
-        session: A transaction of the service itself.
-        principal_id: Who it is here.
-        issuer: The provider.
-        clock: The time.
-        subject: The provider's own name for the person; or else
-        awaits: the verified e-mail address, or the user name, by which it will be known once.
+        session: A transaction of the service role.
+        subject: The provider's permanent identifier of the person; or else
+        awaits: the verified e-mail address or user name that identifies the first sign-in.
 
     Raises:
-        InvalidInput: Neither is given, or both, or one that cannot be.
-        Conflict: It belongs to somebody else, or a name is given for somebody whose subject is known.
+        InvalidInput: Neither is given, or both, or one is not valid.
+        Conflict: It belongs to another account, or a name is given for an account that is linked already.
     """
     if (subject is None) == (awaits is None):
         raise InvalidInput("subject: give the provider's subject, or the name that is awaited", field="subject")
@@ -262,7 +239,7 @@ async def _await(session: AsyncSession, principal_id: int, issuer: str, login: s
 
 
 async def unlink(session: AsyncSession, principal_id: int, issuer: str) -> bool:
-    """Forget who somebody is at a provider; tell whether anything was known. Sessions that are open go on."""
+    """Remove an account's link to a provider; tell whether there was one. Open sessions continue."""
     known = await queries.drop_identity(session, principal_id, issuer)
     if known:
         note(session, Note("identity.unlink", detail=f"principal {principal_id}"))

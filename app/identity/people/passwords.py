@@ -1,7 +1,7 @@
-"""Passwords: what a good one is, and argon2id at the library's recommended cost.
+"""Passwords: rules for new ones, and argon2id at the library's recommended cost.
 
 References:
-    NIST SP 800-63B, 3.1.1 (length and a list of common ones instead of rules of composition); RFC 9106 (argon2).
+    NIST SP 800-63B, 3.1.1 (length and a blocklist instead of composition rules); RFC 9106 (argon2).
 """
 
 import asyncio
@@ -23,11 +23,11 @@ from app.core.errors import InvalidInput, Unavailable
 MIN_LENGTH: Final = 12
 MAX_LENGTH: Final = 128
 _AT_ONCE: Final = 2
-"""So many passwords are hashed at a time: each takes 64 MiB and a core; the others wait."""
+"""Passwords hashed at a time: each takes 64 MiB and a core."""
 _MOST_WAITING: Final = 16
-"""So many wait, about a second at the recommended cost; whoever comes then is told to come again."""
+"""Length of the queue, about a second at the recommended cost; further requests are refused."""
 _ONE_TIME_LETTERS: Final = "abcdefghijkmnpqrstuvwxyz23456789"
-"""None that is taken for another when it is read aloud: 5 bits each."""
+"""Without characters that are confused when read aloud: 5 bits each."""
 _ONE_TIME_GROUPS: Final = 4
 _DECORATION: Final = "0123456789!@#$%&*+-_.,?"
 
@@ -46,16 +46,16 @@ COMMON: Final = frozenset(
     zxcvbnmasdfghjkl leasetrace123 leasetrace1234 leasetraceleasetrace
     """.split()  # noqa: SIM905 a list of sixty lines would say no more
 )
-"""The commonest of those that are long enough, casefolded."""
+"""The most common passwords that are long enough, casefolded."""
 
 
 def normalise_login(login: str) -> str:
-    """Return a login as it is stored and compared: NFKC, without blanks around it, casefolded."""
+    """Return a login as it is stored and compared: NFKC, stripped, casefolded."""
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", login).strip().casefold())
 
 
 def login_digest(login: str) -> bytes:
-    """Return the SHA-256 of a normalised login, under which failures are counted whether anybody has it or not."""
+    """Return the SHA-256 of a normalised login, the key of its failure count, whether or not the account exists."""
     return hashlib.sha256(login.encode()).digest()
 
 
@@ -64,15 +64,14 @@ def _normalise(password: str) -> str:
 
 
 def check_new_password(password: str, login: str, *, field: str = "password") -> None:
-    """Check a password that somebody has chosen.
+    """Check the rules for a new password.
 
     Args:
-        password: What was chosen.
-        login: Whose it is to be, normalised.
-        field: What the password is called where it came in.
+        login: The account's login, normalised.
+        field: The request's field, for the error.
 
     Raises:
-        InvalidInput: It is too short or too long, holds the login, or is among the commonest.
+        InvalidInput: It is too short or too long, contains the login, or is among the most common.
     """
     chosen = _normalise(password)
     if not MIN_LENGTH <= len(chosen) <= MAX_LENGTH:
@@ -92,22 +91,17 @@ def make_one_time_password() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What came of comparing a password with a hash.
-
-    Attributes:
-        right: Whether it is the one.
-        new_hash: A fresh hash where the stored one was made at another cost than today's.
-    """
+    """The result of a password check; ``new_hash`` is set if the stored hash has an outdated cost."""
 
     right: bool
     new_hash: str | None = None
 
 
 class Passwords:
-    """Hashes and compares in threads of its own, so that nothing else waits, and no more than a few for it.
+    """Hashes and verifies passwords in its own small thread pool, with a bounded queue.
 
     Args:
-        hasher: The cost; the library's recommendation when left out.
+        hasher: The cost; None uses the library's recommendation.
     """
 
     def __init__(self, hasher: PasswordHasher | None = None) -> None:
@@ -118,10 +112,10 @@ class Passwords:
 
     @contextmanager
     def turn(self) -> Iterator[None]:
-        """Keep a place in the queue while the block lasts; taken before anything is counted or locked.
+        """Hold a place in the queue while the block runs; enter it before counting an attempt or locking a row.
 
         Raises:
-            Unavailable: Too many wait already; nothing was done.
+            Unavailable: The queue is full; nothing was done.
         """
         if self._turns >= _AT_ONCE + _MOST_WAITING:
             raise Unavailable("Too many passwords are being checked; send the same request again.", retry_after_s=2)
@@ -132,24 +126,20 @@ class Passwords:
             self._turns -= 1
 
     async def hash(self, password: str) -> str:
-        """Return the hash to be stored; hold no transaction meanwhile, for it may have to wait.
-
-        Raises:
-            Unavailable: Too many wait already.
-        """
+        """Return the hash to store. May wait: hold no transaction. Raises ``Unavailable`` if the queue is full."""
         with self.turn():
             return await asyncio.get_running_loop().run_in_executor(
                 self._threads, self._hasher.hash, _normalise(password)
             )
 
     async def verify(self, stored: str | None, password: str) -> Verdict:
-        """Compare, in a ``turn`` of the caller's; where there is no hash, the same is done against nobody's: no."""
+        """Verify a password within the caller's ``turn``; without a hash, use a dummy hash and return no match."""
         return await asyncio.get_running_loop().run_in_executor(
             self._threads, self._verify, stored, _normalise(password)
         )
 
     def close(self) -> None:
-        """Let the threads end."""
+        """Stop the thread pool."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _verify(self, stored: str | None, password: str) -> Verdict:
@@ -164,7 +154,7 @@ class Passwords:
 
 
 def _nobodys_hash(hasher: PasswordHasher) -> str:
-    """Return a hash that no password has, at the cost of the others."""
+    """Return a dummy hash that no password matches, at the current cost."""
     salt, digest = (
         base64.b64encode(secrets.token_bytes(n)).rstrip(b"=").decode() for n in (hasher.salt_len, hasher.hash_len)
     )

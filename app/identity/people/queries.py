@@ -1,4 +1,4 @@
-"""All SQL about accounts."""
+"""SQL of accounts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,12 +20,7 @@ _SUBJECT: Final = table(
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Whose accounts are in sight.
-
-    Attributes:
-        roles: Of these roles only.
-        subject_id: Of this court or lessor only; of all where None.
-    """
+    """The accounts that an administrator manages; ``subject_id`` None means those of all courts and lessors."""
 
     roles: frozenset[Role]
     subject_id: int | None = None
@@ -53,7 +48,7 @@ async def locked_account(session: AsyncSession, principal_id: int) -> Person | N
 
 
 async def spend_step(session: AsyncSession, principal_id: int, step: int) -> bool:
-    """Mark the code of a step as spent, with all before it; tell whether it was not yet."""
+    """Mark a TOTP step and all earlier ones as used; tell whether it was unused."""
     account = AccountRow
     spent = (
         update(account)
@@ -66,7 +61,7 @@ async def spend_step(session: AsyncSession, principal_id: int, step: int) -> boo
 
 
 async def spend_recovery_code(session: AsyncSession, principal_id: int, digest: bytes) -> bool:
-    """Strike out a recovery code; tell whether it was there."""
+    """Delete a recovery code; tell whether it existed."""
     account = AccountRow
     spent = (
         update(account)
@@ -81,7 +76,7 @@ async def spend_recovery_code(session: AsyncSession, principal_id: int, digest: 
 async def people(
     session: AsyncSession, scope: Scope, after: int, limit: int, now: datetime
 ) -> Sequence[Row[AccountRow, PrincipalRow, datetime | None]]:
-    """Return one row more than a page of accounts in sight, by their ids, with until when each is locked."""
+    """Return up to ``limit + 1`` accounts in scope, by id, with the end of each lock."""
     failure = SignInFailureRow
     locked = (
         select(failure.locked_until)
@@ -103,13 +98,13 @@ async def people(
 
 
 async def subject_exists(session: AsyncSession, kind: str, subject_id: int) -> bool:
-    """Tell whether a court or a lessor exists."""
+    """Tell whether a court or lessor exists."""
     found = select(_SUBJECT.c.subject_id).where(_SUBJECT.c.kind == kind, _SUBJECT.c.subject_id == subject_id)
     return (await session.scalar(found)) is not None
 
 
 async def subject_code(session: AsyncSession, kind: str, subject_id: int | None) -> str | None:
-    """Return the code of a court or a lessor."""
+    """Return the code of a court or lessor."""
     found = select(_SUBJECT.c.code).where(_SUBJECT.c.kind == kind, _SUBJECT.c.subject_id == subject_id)
     code: str | None = await session.scalar(found)
     return code

@@ -1,4 +1,4 @@
-"""Looking after people over HTTP."""
+"""Routes of account administration."""
 
 from typing import Annotated
 
@@ -28,23 +28,19 @@ MayWritePeople = Annotated[Principal, Depends(May(Permission.PEOPLE_WRITE))]
 
 
 async def first_password(request: Request, context: InContext, _may: MayWritePeople) -> people.FirstPassword:
-    """Return a one-time password and its hash; for whoever looks after people only.
-
-    Raises:
-        Unavailable: Too many wait for their hashes.
-    """
+    """Return a one-time password with its hash. Raises ``Unavailable`` if the hashing queue is full."""
     return await people.one_time_password(identity_services(request).sign_in.passwords, context.clock)
 
 
 FirstPassword = Annotated[people.FirstPassword, Depends(first_password)]
-"""Named before the session of a route: no transaction waits for a hash."""
+"""Declare before the database session of a route: no transaction waits for a hash."""
 
 
 @router.get("/people", summary="List people")
 async def list_people(
     session: ReadSession, context: InContext, principal: MayWritePeople, limit: Limit = 100, after: After = None
 ) -> Page[PersonOut]:
-    """List the people that one looks after, in the order in which their accounts were made."""
+    """List the accounts that the caller manages, in order of creation."""
     async with as_service(session):
         rows = await people.list_people(session, principal, decode_token(after), limit, context.clock.now())
     return page_of(rows, limit, lambda row: row.principal_id)
@@ -54,7 +50,7 @@ async def list_people(
 async def create_person(
     first: FirstPassword, session: WriteSession, context: InContext, body: PersonIn, principal: MayWritePeople
 ) -> NewPersonOut:
-    """Make an account; its one-time password is told this once and has to be changed at the first sign-in."""
+    """Create an account; its one-time password is returned only once and must be changed at the first sign-in."""
     wanted = people.NewPerson(
         body.login, body.name, body.role, people.subject_of(body.role, body.court_id, body.lessor_id)
     )
@@ -73,7 +69,7 @@ async def change_person(
     body: PersonChangeIn,
     principal: MayWritePeople,
 ) -> ChangedPersonOut:
-    """Rename somebody, shut it out, let it in again, or give it another role; all but the name ends its sessions."""
+    """Rename, disable, re-enable or change the role of an account; all but the name ends its sessions."""
     async with as_service(session):
         changed = await people.change_person(session, principal, principal_id, body, context.clock)
         made = await keys_made_by(session, principal_id, context.clock.now())
@@ -90,7 +86,7 @@ async def reset_password(
     principal_id: Key,
     principal: MayWritePeople,
 ) -> OneTimePasswordOut:
-    """Replace somebody's password by one that is told this once; its sessions end, a lock after failures too."""
+    """Set a one-time password, returned only once; sessions end, and a lock after failures is lifted."""
     async with as_service(session):
         await people.reset_password(session, principal, principal_id, first, context.clock)
     identity_services(request).credential_cache.forget_after(session, principal_id=principal_id)
@@ -102,7 +98,7 @@ async def reset_password(
 async def reset_totp(
     request: Request, session: WriteSession, context: InContext, principal_id: Key, principal: MayWritePeople
 ) -> None:
-    """Forget somebody's authenticator and recovery codes; its sessions end."""
+    """Remove the authenticator and recovery codes of an account; its sessions end."""
     async with as_service(session):
         await people.reset_totp(session, principal, principal_id, context.clock)
     identity_services(request).credential_cache.forget_after(session, principal_id=principal_id)

@@ -1,4 +1,4 @@
-"""What somebody who has signed in does about its own account: another password, an authenticator."""
+"""A signed-in person's own account: change the password, enrol an authenticator."""
 
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
@@ -23,23 +23,17 @@ from app.identity.tables import AccountRow
 
 @dataclass(frozen=True, slots=True)
 class Enrolled:
-    """An authenticator that is in use from now on.
-
-    Attributes:
-        opened: The session's new token.
-        recovery_codes: Each stands in once for the authenticator; shown only now.
-    """
+    """A confirmed authenticator; each recovery code replaces a TOTP code once, and is shown only now."""
 
     opened: SessionTokens
     recovery_codes: list[str] = field(repr=False)
 
 
 class SelfService:
-    """The account of somebody who has signed in.
+    """The account of a signed-in person.
 
     Args:
-        context: The application's.
-        door: Compares passwords, and counts failures.
+        door: Checks passwords and counts failures.
         who: The session.
     """
 
@@ -49,13 +43,13 @@ class SelfService:
         self._who = who
 
     async def change_password(self, old: str, new: str) -> SessionTokens:
-        """Replace the password; other sessions end, this one gets another token.
+        """Replace the password; other sessions end, this one gets a new token.
 
         Raises:
-            SignInRefused: The old one is not right.
-            SignInPaused: It was wrong too often.
-            InvalidInput: The new one is not good enough, or is the old one.
-            NotFound: Somebody else keeps the password: an identity provider.
+            SignInRefused: The old password is wrong.
+            SignInPaused: There were too many failures.
+            InvalidInput: The new password violates the rules, or equals the old one.
+            NotFound: The account has no password: an identity provider signs the person in.
         """
         login = (await self._account()).login
         stored = await self._door.check_password(login, old)
@@ -74,15 +68,15 @@ class SelfService:
             return await self._renewed(session)
 
     async def begin_totp(self, password: str | None) -> TotpEnrolmentOut:
-        """Make the secret of an authenticator; it counts once a code of it was given.
+        """Create a TOTP secret; it becomes active after a first code is confirmed.
 
         Args:
-            password: Needed unless enrolling is what the session was opened for.
+            password: Required unless enrolment is a pending step of the session.
 
         Raises:
-            Conflict: There is an authenticator already.
-            SignInRefused: The password is not right.
-            NoSecretKey: The service has no key to keep the secret with.
+            Conflict: There is an active authenticator already.
+            SignInRefused: The password is wrong.
+            NoSecretKey: The service has no key to encrypt the secret.
         """
         account = await self._account()
         encryptor = self._context.settings.encryption.encryptor()
@@ -99,11 +93,11 @@ class SelfService:
         return TotpEnrolmentOut(otpauth_uri=totp.otpauth_uri(secret, account.login), secret=secret)
 
     async def confirm_totp(self, code: str) -> Enrolled:
-        """Take the authenticator into use; other sessions end, this one gets another token.
+        """Activate the authenticator; other sessions end, this one gets a new token.
 
         Raises:
-            Conflict: None was begun, or there is one already.
-            TotpRefused: The code is not its.
+            Conflict: None was begun, or one is active already.
+            TotpRefused: The code is wrong.
         """
         async with self._writing() as session:
             account = await self._locked(session)

@@ -1,7 +1,7 @@
-"""Looking after people: their accounts, one-time passwords, lost authenticators.
+"""Account administration: accounts, one-time passwords, reset of authenticators.
 
-A court's administrator looks after officers and administrators of its own court, a platform administrator after
-everybody. Whoever is out of sight does not exist. Nobody changes its own account here: another one does it.
+A court's administrator manages officers and administrators of its own court, a platform administrator all accounts.
+Other accounts are not visible. Administrators cannot change their own account here.
 """
 
 from collections.abc import Sequence
@@ -34,19 +34,12 @@ from app.identity.sessions.service import end_sessions
 from app.identity.tables import AccountRow
 
 ONE_TIME_FOR: Final = timedelta(days=7)
-"""So long a one-time password can be used."""
+"""Validity of a one-time password."""
 
 
 @dataclass(frozen=True, slots=True)
 class NewPerson:
-    """An account that is to be made.
-
-    Attributes:
-        login: What it will type.
-        name: What it is called.
-        role: What it does.
-        subject_id: The court or the lessor that it acts for; for an administrator of a court its own when left out.
-    """
+    """An account to create; a court administrator's ``subject_id`` defaults to its own court."""
 
     login: str
     name: str
@@ -56,11 +49,11 @@ class NewPerson:
 
 @dataclass(frozen=True, slots=True)
 class FirstPassword:
-    """A password that an account is to get, hashed before there is a transaction that would wait for it.
+    """A hashed password for an account, computed before a transaction would have to wait for it.
 
     Attributes:
         stored: Its hash.
-        given: The one-time password; None where the person has chosen.
+        given: The one-time password; None if the person chose the password.
     """
 
     stored: str = field(repr=False)
@@ -68,16 +61,16 @@ class FirstPassword:
 
 
 def scope_of(principal: Principal) -> queries.Scope:
-    """Return whose accounts a principal looks after."""
+    """Return the accounts that a principal manages."""
     roles = ADMINISTERED_BY.get(principal.role, frozenset())
     return queries.Scope(roles, principal.subject_id if principal.kind is PrincipalKind.COURT else None)
 
 
 def subject_of(role: Role, court_id: int | None, lessor_id: int | None) -> int | None:
-    """Return the court or the lessor that was named for somebody in a role; None where none was.
+    """Return the court or lessor named for a role; None without one.
 
     Raises:
-        InvalidInput: One was named for which the role does not act.
+        InvalidInput: The role does not act for the kind that was named.
     """
     named = {PrincipalKind.COURT: court_id, PrincipalKind.LESSOR: lessor_id}
     for kind, subject_id in named.items():
@@ -88,10 +81,10 @@ def subject_of(role: Role, court_id: int | None, lessor_id: int | None) -> int |
 
 
 def must_not_widen(principal: Principal, role: Role) -> None:
-    """Refuse that a narrowed key makes, or opens, a way in to more than it has itself.
+    """Prevent a key with scopes from granting more than it has.
 
     Raises:
-        NotPermitted: The key is narrowed, and the role may something that the key may not.
+        NotPermitted: The role has a permission that the key lacks.
     """
     narrowed = principal.permissions != PERMISSIONS[principal.role]
     if narrowed and not PERMISSIONS[role] <= principal.permissions:
@@ -101,27 +94,23 @@ def must_not_widen(principal: Principal, role: Role) -> None:
 async def list_people(
     session: AsyncSession, principal: Principal, after: int, limit: int, now: datetime
 ) -> list[PersonOut]:
-    """Return one more than a page of the people that somebody looks after, in the order of their ids."""
+    """Return up to ``limit + 1`` accounts that a principal manages, by id."""
     rows = await queries.people(session, scope_of(principal), after, limit, now)
     return [_person(account, holder, locked) for account, holder, locked in rows]
 
 
 async def one_time_password(passwords: Passwords, clock: Clock) -> FirstPassword:
-    """Make a one-time password.
-
-    Raises:
-        Unavailable: Too many wait for their hashes.
-    """
+    """Create a one-time password. Raises ``Unavailable`` if the hashing queue is full."""
     given = OneTimePasswordOut(password=make_one_time_password(), until=clock.now() + ONE_TIME_FOR)
     return FirstPassword(await passwords.hash(given.password), given)
 
 
 async def chosen_password(passwords: Passwords, login: str, password: str) -> FirstPassword:
-    """Return what somebody with a login has chosen itself, at the command line.
+    """Hash a password chosen at the command line.
 
     Raises:
-        InvalidInput: It is not good enough.
-        Unavailable: Too many wait for their hashes.
+        InvalidInput: It violates the rules.
+        Unavailable: The hashing queue is full.
     """
     check_new_password(password, normalise_login(login))
     return FirstPassword(await passwords.hash(password))
@@ -130,19 +119,12 @@ async def chosen_password(passwords: Passwords, login: str, password: str) -> Fi
 async def create_person(
     session: AsyncSession, principal: Principal, wanted: NewPerson, password: FirstPassword, clock: Clock
 ) -> PersonOut:
-    """Make an account, with the password with which its person signs in first.
-
-    Args:
-        session: A transaction of the service itself.
-        principal: Who makes it.
-        wanted: The account.
-        password: The one of its first sign-in.
-        clock: The time.
+    """Create an account with its first password; ``session`` has the service role.
 
     Raises:
-        InvalidInput: The role is a machine's, or the court or lessor is missing.
-        NotPermitted: The role is not the principal's to give.
-        NotFound: There is no such court or lessor in sight.
+        InvalidInput: The role is not for people, or the court or lessor is missing.
+        NotPermitted: The principal may not assign the role.
+        NotFound: There is no such court or lessor, or it is not visible.
         Conflict: The login is taken.
     """
     subject_id = await _subject_for(session, principal, wanted)
@@ -171,11 +153,11 @@ async def create_person(
 async def change_person(
     session: AsyncSession, principal: Principal, principal_id: int, change: PersonChangeIn, clock: Clock
 ) -> PersonOut:
-    """Rename, shut out, let in again, or give another role of the same kind; a new role ends every session.
+    """Rename, disable, re-enable, or assign another role of the same kind, which ends every session.
 
     Raises:
-        NotFound: Out of sight.
-        NotPermitted: It is one's own account, or the role is not the principal's to give.
+        NotFound: The account is not visible.
+        NotPermitted: It is the principal's own account, or it may not assign the role.
         InvalidInput: The role is of another kind.
     """
     account, holder = await _is_visible(session, principal, principal_id)
@@ -204,11 +186,11 @@ async def change_person(
 async def reset_password(
     session: AsyncSession, principal: Principal, principal_id: int, password: FirstPassword, clock: Clock
 ) -> None:
-    """Give somebody a one-time password, end its sessions, and lift the lock after failures.
+    """Set a one-time password, end the account's sessions, and lift the lock after failures.
 
     Raises:
-        NotFound: Out of sight.
-        NotPermitted: It is one's own account.
+        NotFound: The account is not visible.
+        NotPermitted: It is the principal's own account.
     """
     account, _ = await _is_visible(session, principal, principal_id)
     _must_be_another(principal, principal_id)
@@ -221,11 +203,11 @@ async def reset_password(
 
 
 async def reset_totp(session: AsyncSession, principal: Principal, principal_id: int, clock: Clock) -> None:
-    """Forget somebody's authenticator, and end its sessions; where its role needs one, it enrols another.
+    """Remove the authenticator and end the account's sessions; a role that needs one must enrol again.
 
     Raises:
-        NotFound: Out of sight.
-        NotPermitted: It is one's own account.
+        NotFound: The account is not visible.
+        NotPermitted: It is the principal's own account.
     """
     account, _ = await _is_visible(session, principal, principal_id)
     _must_be_another(principal, principal_id)
@@ -236,11 +218,7 @@ async def reset_totp(session: AsyncSession, principal: Principal, principal_id: 
 
 
 async def person_with_login(session: AsyncSession, login: str) -> int:
-    """Return the id of the person that has a login; for the command line.
-
-    Raises:
-        NotFound: Nobody has it.
-    """
+    """Return the principal of a login, for the command line. Raises ``NotFound`` if no account has it."""
     account = await queries.account_by_login(session, normalise_login(login))
     if account is None:
         raise NotFound(f"nobody has the login {login!r}", field="login")
@@ -248,7 +226,7 @@ async def person_with_login(session: AsyncSession, login: str) -> int:
 
 
 async def subject_codes(session: AsyncSession, holders: Sequence[tuple[Role, int | None]]) -> list[str]:
-    """Return for each role and subject the code of the court or lessor; empty where there is none."""
+    """Return the code of the court or lessor of each role and subject; empty where there is none."""
     return [await queries.subject_code(session, role.kind, subject_id) or "" for role, subject_id in holders]
 
 
@@ -290,10 +268,10 @@ async def _subject_for(session: AsyncSession, principal: Principal, wanted: NewP
 
 
 async def existing_subject(session: AsyncSession, kind: PrincipalKind, subject_id: int | None) -> int:
-    """Return the id of a court or a lessor that must exist.
+    """Return the id of an existing court or lessor.
 
     Raises:
-        InvalidInput: None was named.
+        InvalidInput: No id was given.
         NotFound: There is none with this id.
     """
     field = f"{kind}_id"

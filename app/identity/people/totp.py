@@ -1,4 +1,4 @@
-"""Codes of an authenticator (TOTP, RFC 6238): six digits of HMAC-SHA1 over steps of 30 s, as every app makes them."""
+"""TOTP codes (RFC 6238): six digits of HMAC-SHA1 over steps of 30 s, the default of authenticator apps."""
 
 import base64
 import hashlib
@@ -24,7 +24,7 @@ def make_secret() -> str:
 
 
 def step_at(at: datetime) -> int:
-    """Return the number of the step that a moment lies in."""
+    """Return the number of the 30 s step of a moment."""
     return int(at.timestamp()) // STEP_S
 
 
@@ -37,10 +37,7 @@ def code_of(secret: str, step: int) -> str:
 
 
 def matching_step(secret: str, code: str, at: datetime) -> int | None:
-    """Return the step whose code this is: that of the moment, or the one before or after; None where it is none's.
-
-    The time that it takes does not depend on the code.
-    """
+    """Return the current, previous or next step if the code is its code; None otherwise. Constant time."""
     found = None
     for step in range(step_at(at) - _TOLERATED_STEPS, step_at(at) + _TOLERATED_STEPS + 1):
         if hmac.compare_digest(code_of(secret, step).encode(), code.encode()):
@@ -49,17 +46,17 @@ def matching_step(secret: str, code: str, at: datetime) -> int | None:
 
 
 def otpauth_uri(secret: str, login: str) -> str:
-    """Return what an authenticator reads as a QR code."""
+    """Return the ``otpauth://`` URI for a QR code."""
     told = {"secret": secret, "issuer": ISSUER, "algorithm": "SHA1", "digits": DIGITS, "period": STEP_S}
     return f"otpauth://totp/{quote(ISSUER)}:{quote(login)}?{urlencode(told)}"
 
 
 def make_recovery_codes() -> list[str]:
-    """Return codes of 80 random bits, each of which stands in once for the authenticator."""
+    """Return codes of 80 random bits; each replaces a TOTP code once."""
     codes = (base64.b32encode(secrets.token_bytes(_RECOVERY_BYTES)).decode().lower() for _ in range(RECOVERY_CODES))
     return ["-".join(code[i : i + 4] for i in range(0, 16, 4)) for code in codes]
 
 
 def recovery_digest(code: str) -> bytes:
-    """Return what is stored of a recovery code; hyphens, blanks and case do not matter."""
+    """Return the stored digest of a recovery code; hyphens, blanks and case do not matter."""
     return hashlib.sha256("".join(code.split()).replace("-", "").lower().encode()).digest()

@@ -1,4 +1,4 @@
-"""The cookie of a session, and how it is told whether a request comes from our own page."""
+"""The session cookie, and protection against cross-site requests."""
 
 import hmac
 from typing import Final
@@ -11,7 +11,7 @@ from app.identity.errors import CrossSite
 from app.identity.sessions.service import csrf_of
 
 COOKIE: Final = "__Host-leasetrace"
-"""The prefix makes browsers take it over TLS only, for this host only, for every path."""
+"""Browsers accept the prefix ``__Host-`` only over TLS, for this host and path ``/``."""
 PLAIN_COOKIE: Final = "leasetrace"
 CSRF_HEADER: Final = "X-CSRF-Token"
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -20,18 +20,18 @@ _OWN: Final = frozenset({"same-origin", "none"})
 
 
 def _is_plain(request: Request) -> bool:
-    """Tell whether the cookie goes without TLS: development at loopback, and only where a setting says so."""
+    """Tell whether the cookie is sent without TLS: for development on loopback, only if a setting allows it."""
     allowed = context(request).settings.session.cookie_over_http
     return allowed and request.url.scheme == "http" and request.url.hostname in _LOOPBACK
 
 
 def session_token(request: Request) -> str | None:
-    """Return the token of the session that a request's cookie carries, or None."""
+    """Return the session token of a request's cookie, or None."""
     return request.cookies.get(PLAIN_COOKIE if _is_plain(request) else COOKIE) or None
 
 
 def set_session_cookie(response: Response, request: Request, token: str) -> None:
-    """Let the browser keep a session's token until it is closed, or the session has ended."""
+    """Set the session cookie; the browser keeps it until it is closed."""
     plain = _is_plain(request)
     response.set_cookie(
         PLAIN_COOKIE if plain else COOKIE, token, path="/", secure=not plain, httponly=True, samesite="strict"
@@ -39,7 +39,7 @@ def set_session_cookie(response: Response, request: Request, token: str) -> None
 
 
 def drop_session_cookie(response: Response, request: Request) -> None:
-    """Let the browser forget the session's token."""
+    """Delete the session cookie."""
     plain = _is_plain(request)
     response.delete_cookie(
         PLAIN_COOKIE if plain else COOKIE, path="/", secure=not plain, httponly=True, samesite="strict"
@@ -47,11 +47,7 @@ def drop_session_cookie(response: Response, request: Request) -> None:
 
 
 def must_be_same_origin(request: Request) -> None:
-    """Let a request through that a browser says comes from our own page, or that no browser sends.
-
-    Raises:
-        CrossSite: It comes from another site.
-    """
+    """Raise ``CrossSite`` if a browser says that the request comes from another site; other clients pass."""
     site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
     own = site in _OWN if site is not None else origin is None or _host_of(origin) == request.headers.get("host")
     if not own:
@@ -66,7 +62,7 @@ def _host_of(origin: str) -> str:
 
 
 def must_be_ours(request: Request, token: str) -> None:
-    """Let a request with a session's cookie through if it changes nothing, or says the session's token besides.
+    """Check a changing request with a session cookie; reading requests pass.
 
     Raises:
         CrossSite: It comes from another site, or the header ``X-CSRF-Token`` is missing or wrong.

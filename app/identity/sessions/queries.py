@@ -1,4 +1,4 @@
-"""All SQL about sessions and attempts to sign in."""
+"""SQL of sessions and sign-in failures."""
 
 from datetime import datetime, timedelta
 from typing import Final
@@ -16,16 +16,16 @@ from app.identity.domain import ActiveSession, SignInMethod, SignInStep
 from app.identity.tables import AccountRow, SessionRow, SignInFailureRow
 
 FAILURES_COUNT_FOR: Final = timedelta(days=1)
-"""After a day without one, failures are counted anew."""
+"""A day after the last failure the count begins again."""
 
 
 async def session_exists(session: AsyncSession, token_sha256: bytes) -> bool:
-    """Tell whether there is, or was, a session with a token, however it ended."""
+    """Tell whether a session with this token exists, ended or not."""
     return bool(await session.scalar(select(exists().where(SessionRow.token_sha256 == token_sha256))))
 
 
 async def find_session(session: AsyncSession, token_sha256: bytes) -> ActiveSession | None:
-    """Return the session of a token if it was not ended and its person not shut out; its age is not looked at."""
+    """Return the session of a token unless it was revoked or its person disabled; its age is not checked."""
     row = (
         await session.execute(
             select(SessionRow, PrincipalRow, AccountRow, lower_courts())
@@ -74,7 +74,7 @@ def _pending(method: SignInMethod, role: Role, account: AccountRow | None) -> tu
 
 
 async def touch_session(session: AsyncSession, session_id: int, now: datetime, unless_after: datetime) -> None:
-    """Note that a session was used, unless that was noted after a moment already."""
+    """Record the use of a session, unless a use after ``unless_after`` is recorded."""
     await session.execute(
         update(SessionRow)
         .where(SessionRow.session_id == session_id, SessionRow.last_seen_at <= unless_after)
@@ -90,19 +90,19 @@ async def set_token(session: AsyncSession, session_id: int, token_sha256: bytes)
 
 
 async def revoke_session(session: AsyncSession, session_id: int, now: datetime) -> None:
-    """End a session that has not ended."""
+    """Revoke a session that has not ended."""
     ended = update(SessionRow).where(SessionRow.session_id == session_id, SessionRow.revoked_at.is_(None))
     await session.execute(ended.values(revoked_at=now))
 
 
 async def revoke_token(session: AsyncSession, token_sha256: bytes, now: datetime) -> None:
-    """End the session of a token, if it has not ended."""
+    """Revoke the session of a token, if it has not ended."""
     ended = update(SessionRow).where(SessionRow.token_sha256 == token_sha256, SessionRow.revoked_at.is_(None))
     await session.execute(ended.values(revoked_at=now))
 
 
 async def revoke_sessions(session: AsyncSession, principal_id: int, now: datetime, but: int | None) -> None:
-    """End the sessions of a person, save one."""
+    """Revoke the sessions of a person, except one."""
     ended = update(SessionRow).where(SessionRow.principal_id == principal_id, SessionRow.revoked_at.is_(None))
     if but is not None:
         ended = ended.where(SessionRow.session_id != but)
@@ -110,13 +110,13 @@ async def revoke_sessions(session: AsyncSession, principal_id: int, now: datetim
 
 
 async def delete_sessions(session: AsyncSession, before: datetime) -> int:
-    """Delete sessions whose time was over before a moment, and return how many."""
+    """Delete sessions that ended before a moment, and return their number."""
     gone = delete(SessionRow).where(SessionRow.expires_at < before).returning(SessionRow.session_id)
     return len((await session.scalars(gone)).all())
 
 
 async def begin_counting(session: AsyncSession, login_sha256: bytes, now: datetime) -> None:
-    """Make the row in which the failures of a login are counted; those of the day before count no longer."""
+    """Insert the failure count of a login; a count older than a day begins again."""
     row = SignInFailureRow
     old = row.last_at <= now - FAILURES_COUNT_FOR
     await session.execute(
@@ -131,14 +131,14 @@ async def begin_counting(session: AsyncSession, login_sha256: bytes, now: dateti
 
 
 async def locked_until(session: AsyncSession, login_sha256: bytes) -> datetime | None:
-    """Return until when a login is locked, if it is."""
+    """Return the end of a login's lock, if it is locked."""
     return await session.scalar(
         select(SignInFailureRow.locked_until).where(SignInFailureRow.login_sha256 == login_sha256)
     )
 
 
 async def clear_failures(session: AsyncSession, login_sha256: bytes) -> None:
-    """Forget the failures of a login: somebody has signed in, or an administrator has given a new password."""
+    """Reset the failure count of a login, after a sign-in or a new password."""
     await session.execute(delete(SignInFailureRow).where(SignInFailureRow.login_sha256 == login_sha256))
 
 

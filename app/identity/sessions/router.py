@@ -1,4 +1,4 @@
-"""Signing in and out over HTTP, and one's own password and authenticator."""
+"""Routes of sign-in, sign-out, and one's own password and authenticator."""
 
 from typing import Annotated, Any, Final
 
@@ -28,11 +28,11 @@ from app.identity.sessions.sign_in import ClientInfo, Credentials
 
 router = APIRouter()
 PAUSED: Final[dict[int | str, dict[str, Any]]] = {429: {}}
-"""Too many attempts; ``app.api.openapi`` tells what is answered."""
+"""Too many attempts; ``app.api.openapi`` adds the response."""
 
 
 def self_service_of(request: Request, context: InContext, who: InSession) -> SelfService:
-    """Return the account of whoever makes this request."""
+    """Return the account of the signed-in person."""
     return SelfService(context, identity_services(request).sign_in, who)
 
 
@@ -41,10 +41,10 @@ Own = Annotated[SelfService, Depends(self_service_of)]
 
 @router.post("/session", status_code=201, summary="Sign in", responses=PAUSED)
 async def sign_in(request: Request, response: Response, context: InContext, body: CredentialsIn) -> SessionOut:
-    """Sign in with login and password, and a code where the account has an authenticator; the answer sets the cookie.
+    """Sign in with login and password, and a code if the account has an authenticator; sets the session cookie.
 
-    401 `totp_required`: the password is right, send the same with `totp`. What `pending` names must be done before
-    anything else is answered. A session that the browser still had ends.
+    401 `totp_required`: the password is right, send the same with `totp`. Complete the steps in `pending` before any
+    other request. A session that the browser still had ends.
     """
     must_be_same_origin(request)
     given = Credentials(body.login, body.password.get_secret_value(), body.totp)
@@ -64,7 +64,7 @@ async def read_session(
     _key: Annotated[object, Depends(bearer)],
     _cookie: Annotated[str | None, Depends(cookie)],
 ) -> SessionOut:
-    """Tell who is signed in, or whose key was sent: role, court or lessor, permissions, and until when."""
+    """Return the caller of this request, by session or key: role, court or lessor, permissions, and expiry."""
     if (key := bearer_key(request)) is not None:
         request.state.principal = principal = await key_holder(request, key)
         return _of_key(principal)
@@ -74,7 +74,7 @@ async def read_session(
 
 @router.delete("/session", status_code=204, summary="Sign out")
 async def sign_out(request: Request, response: Response, context: InContext, who: InSession) -> None:
-    """End the session at once, everywhere."""
+    """End the session; it takes effect at once in every process."""
     async with writing_as(context.database, author_of(who.principal), context.clock) as session:
         await end_session(session, who.session_id, context.clock.now())
         note(session, Note("session.end", detail=f"principal {who.principal.principal_id}"))
@@ -86,14 +86,14 @@ async def sign_out(request: Request, response: Response, context: InContext, who
 async def change_password(
     request: Request, response: Response, who: InSession, account: Own, body: PasswordChangeIn
 ) -> RenewedSessionOut:
-    """Replace the password; every other session ends, and this one gets another cookie."""
+    """Replace the password; every other session ends, and this one gets a new cookie."""
     opened = await account.change_password(body.old_password.get_secret_value(), body.new_password.get_secret_value())
     return _renewed(request, response, who, opened)
 
 
 @router.post("/session/totp", summary="Begin to enrol an authenticator", responses=PAUSED)
 async def begin_totp(account: Own, body: TotpEnrolmentIn) -> TotpEnrolmentOut:
-    """Tell the secret of an authenticator, this once; it counts after its first code was confirmed."""
+    """Return the secret of a new authenticator, only once; it becomes active after its first code is confirmed."""
     return await account.begin_totp(body.password.get_secret_value() if body.password else None)
 
 
@@ -101,7 +101,7 @@ async def begin_totp(account: Own, body: TotpEnrolmentIn) -> TotpEnrolmentOut:
 async def confirm_totp(
     request: Request, response: Response, who: InSession, account: Own, body: TotpCodeIn
 ) -> TotpEnrolledOut:
-    """Take the authenticator into use by its first code; tells recovery codes, this once."""
+    """Activate the authenticator with its first code; returns recovery codes, only once."""
     enrolled = await account.confirm_totp(body.code)
     renewed = _renewed(request, response, who, enrolled.opened)
     return TotpEnrolledOut(csrf_token=renewed.csrf_token, recovery_codes=enrolled.recovery_codes)

@@ -1,7 +1,7 @@
-"""Sessions of people that have signed in, by whatever method: opened, found, rotated, ended.
+"""Sessions of signed-in people: open, find, rotate, end.
 
-A session's token is in the person's cookie only; here stands its SHA-256. The token against cross-site requests
-follows from it, so that it is bound to the session and stored nowhere.
+Only the person's cookie holds a session's token; the table holds its SHA-256. The CSRF token is derived from the
+session token, so it is bound to the session and not stored.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ SESSION_REFUSED: Final = "You are not signed in, or no longer: sign in (POST /v1
 
 
 class SessionUnknown(NotAuthenticated):
-    """There never was a session with this token, or it is long forgotten; answered like one that is over."""
+    """No session with this token is stored; answered like an expired one."""
 
     def __init__(self) -> None:
         super().__init__(SESSION_REFUSED)
@@ -32,11 +32,11 @@ class SessionUnknown(NotAuthenticated):
 
 @dataclass(frozen=True, slots=True)
 class SessionTokens:
-    """A session at the only moment when its token is known.
+    """The tokens of a session, known only when it is opened or rotated.
 
     Attributes:
-        token: What its cookie carries.
-        csrf: What goes into the header ``X-CSRF-Token`` of requests that change something.
+        token: The cookie's value.
+        csrf: For the header ``X-CSRF-Token`` of changing requests.
     """
 
     token: str
@@ -44,12 +44,12 @@ class SessionTokens:
 
 
 def token_digest(token: str) -> bytes:
-    """Return the SHA-256 that is stored of a random token: of a session, or of the link of a share."""
+    """Return the stored SHA-256 of a random token: of a session, or of a share's link."""
     return hashlib.sha256(token.encode()).digest()
 
 
 def csrf_of(token: str) -> str:
-    """Return the token against cross-site requests of a session."""
+    """Return a session's CSRF token."""
     return hmac.new(token.encode(), b"leasetrace csrf", hashlib.sha256).hexdigest()
 
 
@@ -61,14 +61,11 @@ async def open_session(
     *,
     user_agent: str | None = None,
 ) -> SessionTokens:
-    """Open a session for a person whose identity was just proved; the last step of every way to sign in.
+    """Open a session for an authenticated person; the last step of every sign-in method.
 
     Args:
-        session: A transaction of the service itself.
-        principal_id: Who it is.
-        context: The application's.
-        method: How it was proved: ``password`` or ``oidc``.
-        user_agent: What the browser calls itself; a digest of it is kept.
+        session: A transaction of the service role.
+        user_agent: The browser's; only a digest is stored.
     """
     now, opened = context.clock.now(), _new()
     session.add(
@@ -87,7 +84,7 @@ async def open_session(
 
 
 async def rotate_session(session: AsyncSession, session_id: int) -> SessionTokens:
-    """Give a session another token, since what it opens has changed; the old one ends at once, the hours run on."""
+    """Replace the token of a session after its permissions changed; the old token ends at once, the expiry stays."""
     opened = _new()
     await queries.set_token(session, session_id, token_digest(opened.token))
     return opened
@@ -101,17 +98,11 @@ def _new() -> SessionTokens:
 async def authenticate_session(
     session: AsyncSession, token: str, now: datetime, idle_after: timedelta
 ) -> ActiveSession:
-    """Return the session that a token belongs to.
-
-    Args:
-        session: A transaction of the service itself.
-        token: What the cookie carried.
-        now: The time.
-        idle_after: So long unused a session ends.
+    """Return the session of a token; ``session`` has the service role.
 
     Raises:
-        SessionUnknown: There never was one.
-        NotAuthenticated: It is over; the answer never says which of both.
+        SessionUnknown: No such session is stored.
+        NotAuthenticated: It has ended; the answer never says which of both.
     """
     digest = token_digest(token)
     found = await queries.find_session(session, digest)
@@ -128,20 +119,20 @@ async def end_session(session: AsyncSession, session_id: int, now: datetime) -> 
 
 
 async def end_session_of(session: AsyncSession, token: str, now: datetime) -> None:
-    """End the session of a token, if it is one."""
+    """End the session of a token, if there is one."""
     await queries.revoke_token(session, token_digest(token), now)
 
 
 async def end_sessions(session: AsyncSession, principal_id: int, now: datetime, *, but: int | None = None) -> None:
-    """End every session of a person, or every other one than ``but``."""
+    """End every session of a person except ``but``."""
     await queries.revoke_sessions(session, principal_id, now, but)
 
 
 async def forget_ended(session: AsyncSession, now: datetime, kept_days: int) -> int:
-    """Delete sessions that ended so many days ago (0: none), and failures of sign-ins older than a day.
+    """Delete sessions that ended ``kept_days`` ago (0: none), and sign-in failures older than a day.
 
     Returns:
-        How many sessions were deleted.
+        The number of deleted sessions.
     """
     await queries.delete_failures(session, now - queries.FAILURES_COUNT_FOR)
     return await queries.delete_sessions(session, now - timedelta(days=kept_days)) if kept_days else 0

@@ -1,8 +1,8 @@
-"""Signing in with a login, a password and the code of an authenticator.
+"""Sign-in with login, password and TOTP code.
 
-Whether a login exists is not told: an attempt is counted by the digest of what was typed, before it is judged; a
-login that nobody has costs the same statements and the same argon2id as a wrong password. An attempt has two short
-transactions with the slow hash between them, so that no connection waits for it.
+An attempt does not reveal whether a login exists. It is counted by the digest of the entered login before it is
+checked, and an unknown login costs the same statements and the same argon2id as a wrong password. An attempt uses
+two short transactions with the slow hash between them, so that no connection waits for it.
 """
 
 from collections.abc import AsyncIterator
@@ -34,13 +34,7 @@ _SHOWN_BYTES: Final = 8
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What somebody signs in with.
-
-    Attributes:
-        login: As it was typed.
-        password: As it was typed.
-        code: Six digits of the authenticator, or a recovery code; None where none was given.
-    """
+    """Credentials as entered; ``code`` is a TOTP code or a recovery code."""
 
     login: str
     password: str = field(repr=False)
@@ -49,12 +43,7 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class ClientInfo:
-    """Where an attempt comes from.
-
-    Attributes:
-        user_agent: What the browser calls itself.
-        token: Of the session that the browser still has, if any; it ends.
-    """
+    """The client of an attempt; ``token`` is of the browser's current session, which ends."""
 
     user_agent: str | None = None
     token: str | None = field(default=None, repr=False)
@@ -62,7 +51,7 @@ class ClientInfo:
 
 @dataclass(frozen=True, slots=True)
 class _Begun:
-    """An attempt that was counted and is to be judged."""
+    """An attempt that was counted and must be checked."""
 
     digest: bytes
     attempt: Attempt
@@ -71,37 +60,28 @@ class _Begun:
 
     @property
     def words(self) -> str:
-        """Who it is, for the trail; of a login that nobody has, a digest only."""
+        """The person for the audit trail; for an unknown login a digest only."""
         if self.principal_id is not None:
             return f"principal {self.principal_id}"
         return f"login sha256 {self.digest[:_SHOWN_BYTES].hex()}"
 
 
 class SignInService:
-    """The door for people, of one process.
-
-    Args:
-        context: The application's.
-        passwords: Hashes and compares.
-    """
+    """Sign-in of people; one instance for each process."""
 
     def __init__(self, context: Context, passwords: Passwords) -> None:
         self._context = context
         self.passwords = passwords
 
     async def open(self, given: Credentials, client_info: ClientInfo) -> SessionTokens:
-        """Open a session, or refuse.
-
-        Args:
-            given: What somebody signs in with.
-            client_info: Where it comes from.
+        """Check credentials and open a session.
 
         Raises:
             SignInPaused: Too many failures for the login.
-            SignInRefused: Login and password do not belong together, or the account is shut; the same answer.
+            SignInRefused: Wrong login or password, or the account is disabled; the same answer.
             TotpRequired: The password is right, and the account has an authenticator.
-            TotpRefused: The code is wrong or spent.
-            Unavailable: Too many passwords wait to be compared; the login's attempt was not counted.
+            TotpRefused: The code is wrong or used.
+            Unavailable: The hashing queue is full; the attempt was not counted.
         """
         with self.passwords.turn():
             begun = await self._begin(normalise_login(given.login))
@@ -114,12 +94,12 @@ class SignInService:
         return outcome
 
     async def check_password(self, login: str, password: str) -> str:
-        """Check the password of somebody who has signed in, counted like an attempt to sign in; return its hash.
+        """Check the password of a signed-in person, counted like a sign-in attempt; return its hash.
 
         Raises:
             SignInPaused: Too many failures.
-            SignInRefused: It is not right.
-            Unavailable: Too many passwords wait to be compared.
+            SignInRefused: It is wrong.
+            Unavailable: The hashing queue is full.
         """
         with self.passwords.turn():
             begun = await self._begin(login)
@@ -137,7 +117,7 @@ class SignInService:
 
     @asynccontextmanager
     async def _noting(self, begun: _Begun) -> AsyncIterator[None]:
-        """Note a failure, whatever it is: an attempt that was counted leaves its note even where we broke."""
+        """Write an audit note for any failure, even for an internal error: the attempt was counted."""
         try:
             yield
         except Exception as error:
@@ -210,11 +190,11 @@ class SignInService:
 
 
 def totp_bound_to(principal_id: int) -> str:
-    """Return what the sealed secret of an authenticator is bound to."""
+    """Return the row that an encrypted TOTP secret is bound to."""
     return f"account:{principal_id}:totp"
 
 
 def _is_open(account: AccountRow, begun: _Begun, now: datetime) -> bool:
-    """Tell whether an account lets its person in: the hash is the compared one, and nothing is shut or expired."""
+    """Tell whether an account may sign in: same hash as checked, not disabled, password not expired."""
     in_time = account.password_until is None or account.password_until > now
     return account.password_hash == begun.password_hash and account.disabled_at is None and in_time
