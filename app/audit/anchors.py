@@ -1,6 +1,6 @@
-"""Heads of the trail that are kept elsewhere: a cut tail, or a trail written anew, shows only against one.
+"""Heads of the audit trail in files outside the database: they reveal a truncated or rewritten trail.
 
-An anchor is a line of text: when it was written, and ``NUMBER:SHA256`` of the head.
+An anchor is a line of text: the time of writing, and ``NUMBER:SHA256`` of the head.
 """
 
 import os
@@ -13,12 +13,12 @@ from app.core.errors import InvalidInput
 
 
 def line_of(head: Head, at: datetime) -> str:
-    """Return an anchor as a line, without its end."""
+    """Return an anchor as a line without its line end."""
     return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ} {head}"
 
 
 def append_to(path: Path, head: Head, at: datetime) -> None:
-    """Append an anchor to a file, on the disk when this returns; the file is made if it is not there."""
+    """Append an anchor to a file, created if missing, and flush it to disk."""
     with path.open("a", encoding="ascii") as file:
         file.write(line_of(head, at) + "\n")
         file.flush()
@@ -26,16 +26,11 @@ def append_to(path: Path, head: Head, at: datetime) -> None:
 
 
 def write_day(folder: Path, head: Head, at: datetime) -> Path | None:
-    """Write the anchor of a day (UTC) as a file of its own, whole or not at all.
+    """Write the anchor of a day (UTC) as a file, atomically; None where this day has one already.
 
     Args:
-        folder: Where; best on another machine's disk. It must be there: a mount that is missing must not be replaced
-            by a folder of ours.
-        head: The head.
-        at: When, aware.
-
-    Returns:
-        The file, or None where this day has one already.
+        folder: Best on another machine's disk. It must exist: a missing mount must not be replaced by a local folder.
+        at: The time of writing, aware.
 
     Raises:
         OSError: It cannot be written.
@@ -67,7 +62,7 @@ def read_anchors(path: Path) -> Mapping[int, bytes]:
     """Return the anchors of a file, or of every ``.txt`` file of a folder, as links by number.
 
     Raises:
-        InvalidInput: A line is no anchor, or two contradict each other.
+        InvalidInput: A line is not an anchor, or two anchors contradict each other.
     """
     files = sorted(path.glob("*.txt")) if path.is_dir() else [path]
     return anchors_of(
@@ -76,10 +71,10 @@ def read_anchors(path: Path) -> Mapping[int, bytes]:
 
 
 def anchors_of(texts: Iterable[str]) -> Mapping[int, bytes]:
-    """Return anchors written as ``NUMBER:SHA256`` as links by number; those of an empty trail say nothing.
+    """Return anchors in the form ``NUMBER:SHA256`` as links by number, without those of an empty trail.
 
     Raises:
-        InvalidInput: One is no anchor, or two contradict each other.
+        InvalidInput: One is not an anchor, or two contradict each other.
     """
     anchors: dict[int, bytes] = {}
     for text in texts:

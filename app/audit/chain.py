@@ -1,10 +1,10 @@
-"""The chain of the trail: what its links are made of, and the walk that finds where it does not hold.
+"""The hash chain of the audit trail: its format, and verification.
 
-``link = sha256(link before | bytes of the entry)``; the first follows 32 zero bytes. The bytes of an entry are its
-fields, in the order of ``Link.fields``, each as its length in bytes (int32) and its content; an absent one is the
-length -1 alone. Numbers are int64, times int64 microseconds since 1970 in UTC, integers big-endian, text UTF-8. The
-first field is ``FORMAT``. The database computes the same in ``trail_append``; here it is computed anew from
-the columns.
+``link = sha256(previous link | bytes of the entry)``; the first follows 32 zero bytes. The bytes of an entry are its
+fields, in the order of ``Link.fields``: for each its length in bytes (int32), then its content; an absent field is
+the length -1 alone. Numbers are int64, times int64 microseconds since 1970 in UTC, integers big-endian, text UTF-8.
+The first field is ``FORMAT``. The database computes the same in ``trail_append``; verification computes it from the
+columns.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ FIRST_LINK: Final = bytes(32)
 FORMAT: Final = "leasetrace/trail/1"
 _ROWS_AT_ONCE: Final = 2_000
 _UNREADABLE: Final = (psycopg.DataError, ValueError, TypeError, OverflowError, struct.error)
-"""What comes of rows that ``trail_append`` would not have written."""
+"""Errors from rows that ``trail_append`` would not have written."""
 
 
 def _microseconds(column: str) -> sql.Composed:
@@ -51,7 +51,7 @@ _FIRST_MISCOUNTED: Final = """
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """One entry as it is stored, the names those of the columns; moments in microseconds since 1970, UTC."""
+    """One stored entry, named like the columns; times in microseconds since 1970, UTC."""
 
     trail_no: int
     at: int
@@ -73,7 +73,7 @@ class Link:
     link: bytes
 
     def fields(self) -> tuple[str | int | bytes | None, ...]:
-        """Return what is linked, in its order."""
+        """Return the hashed fields in order."""
         return (
             FORMAT,
             self.trail_no,
@@ -96,7 +96,7 @@ class Link:
         )
 
     def follows(self, before: bytes) -> bool:
-        """Tell whether the stored link is that of this entry after another's link."""
+        """Tell whether the stored link is the hash of this entry after ``before``."""
         return self.link == hashlib.sha256(before + b"".join(map(_field, self.fields()))).digest()
 
 
@@ -113,28 +113,24 @@ def _field(value: str | int | bytes | None) -> bytes:
 
 
 def digest_of(asset_ids: Sequence[int]) -> bytes:
-    """Return the SHA-256 under which a set of assets is kept: of the ids as int32, each once, in order."""
+    """Return the SHA-256 that identifies a set of assets: of the ids as int32, sorted, without duplicates."""
     ids = sorted(set(asset_ids))
     return hashlib.sha256(struct.pack(f">{len(ids)}i", *ids)).digest()
 
 
 class Head(NamedTuple):
-    """Up to where a trail leads: the number of an entry and its link."""
+    """The head of a trail: number and link of its newest entry."""
 
     trail_no: int
     link: bytes
 
     def __str__(self) -> str:
-        """Write it as it is kept elsewhere: ``NUMBER:SHA256``."""
+        """Return the form for anchors: ``NUMBER:SHA256``."""
         return f"{self.trail_no}:{self.link.hex()}"
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Return the head that was written as ``NUMBER:SHA256``.
-
-        Raises:
-            ValueError: It is none.
-        """
+        """Parse ``NUMBER:SHA256``. Raises ``ValueError`` for anything else."""
         number, colon, link = text.strip().partition(":")
         if not (colon and number.isascii() and number.isdigit() and len(link) == 2 * len(FIRST_LINK)):
             msg = f"{text!r} is no anchor: expected NUMBER:SHA256"
@@ -144,31 +140,26 @@ class Head(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class TrailFault:
-    """The first place at which the trail does not hold.
-
-    Attributes:
-        trail_no: The number of the entry.
-        reason: What is wrong, as a sentence.
-    """
+    """The first entry (``trail_no``) at which verification fails, with the reason as a sentence."""
 
     trail_no: int
     reason: str
 
 
 async def head_of(connection: AsyncConnection) -> Head:
-    """Return up to where the database says that the trail leads."""
+    """Return the head as the database stores it."""
     row = await (await connection.execute("SELECT trail_no, link FROM trail_head")).fetchone()
     return Head(row[0], bytes(row[1])) if row else Head(0, FIRST_LINK)
 
 
 async def walk(connection: AsyncConnection, anchors: Mapping[int, bytes]) -> AsyncIterator[Head | TrailFault]:
-    """Walk the trail from its beginning; yields a head now and then and at the end, or the first fault and no more.
+    """Verify the trail from its beginning; yields a head at intervals and at the end, or the first fault and stops.
 
     Memory does not grow with the trail.
 
     Args:
-        connection: In a transaction of one snapshot (REPEATABLE READ): entries are added meanwhile.
-        anchors: Links by number that were kept elsewhere.
+        connection: In a transaction with one snapshot (REPEATABLE READ): entries are added meanwhile.
+        anchors: Links by number from outside the database.
     """
     reached = Head(0, FIRST_LINK)
     try:
@@ -224,7 +215,7 @@ def _is_of(digest: bytes, asset_ids: Sequence[int]) -> bool:
 
 
 async def _set_fault(connection: AsyncConnection) -> TrailFault | None:
-    """Look at the sets of assets: each must have the digest that it is kept under, and none may be missing."""
+    """Check the sets of assets: each must match its digest, and none may be missing."""
     faults: list[TrailFault] = []
     changed: list[bytes] = []
     async with connection.cursor(name="sets") as cursor:

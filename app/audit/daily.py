@@ -1,4 +1,4 @@
-"""What the worker does for the trail: partitions ahead, and an anchor a day."""
+"""The worker's daily tasks for the audit trail: partitions and anchors."""
 
 import asyncio
 from datetime import datetime
@@ -15,16 +15,15 @@ _log = structlog.get_logger("leasetrace.trail")
 
 
 async def anchor(connection: AsyncConnection, settings: AuditSettings, now: datetime) -> None:
-    """Put the head where the settings say, once a day (UTC) each: into a folder, and before an authority.
+    """Store the head once a day (UTC) in ``anchor_dir`` and with the authority ``tsa_url``, where configured.
 
     Args:
-        connection: In autocommit, as the service itself.
-        settings: ``anchor_dir`` and ``tsa_url``.
+        connection: In autocommit, with the service role.
         now: The present, UTC.
 
     Raises:
         OSError: The folder cannot be written.
-        Unavailable: The authority gave no stamp.
+        Unavailable: The authority returned no time stamp.
     """
     if settings.anchor_dir is None and settings.tsa_url is None:
         return

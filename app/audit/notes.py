@@ -1,4 +1,4 @@
-"""The trail: what was looked at and done, noted while a request is served and written before it is answered."""
+"""Audit notes: what a request read or changed, noted in its session and written before the response is sent."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -15,15 +15,14 @@ _GRANTEES: Final = frozenset({PrincipalKind.COURT, PrincipalKind.DISPATCHER, Pri
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """One thing to be written into the trail; who, when and for which request is added when it is written.
+    """One note for the audit trail; author, time and request are added when it is written.
 
     Attributes:
-        action: What was done, for example ``position.read`` or ``case.close``: a thing, a dot, a verb.
-        case_id: For which case, if for one.
-        asset_ids: Which assets were looked at or changed.
-        window: From when until when, for a look at the past; None where a side is open.
-        results: How many rows were answered.
-        detail: What else must be known later, without anything secret: a name, an id, a digest.
+        action: What was done, for example ``position.read`` or ``case.close``: noun, dot, verb.
+        asset_ids: The assets that were read or changed.
+        window: Start and end of a history read; None for an open side.
+        results: The number of returned rows.
+        detail: Other facts for later, without secrets: a name, an id, a digest.
     """
 
     action: str
@@ -36,14 +35,12 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Author:
-    """Who did it, as the trail names them.
+    """The author of an entry.
 
     Attributes:
-        principal_id: The principal; 0 for whoever runs the service.
-        role: Its role, or ``command_line`` or ``worker``.
-        subject_id: The court or the lessor that it acts for.
-        api_key_id: The key that it came with.
-        session_id: The session of a person that has signed in.
+        principal_id: 0 for the operator of the service.
+        role: The principal's role, or ``command_line`` or ``worker``.
+        subject_id: The court or lessor that it acts for.
     """
 
     principal_id: int
@@ -54,19 +51,12 @@ class Author:
 
 
 COMMAND_LINE: Final = Author(0, "command_line")
-"""Whoever can reach the database and runs ``leasetrace``."""
+"""The operator who runs ``leasetrace`` with access to the database."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A note with who, when and for which request: what is written.
-
-    Attributes:
-        note: What was done.
-        author: Who did it.
-        at: When, by the application's clock, aware.
-        request_id: For which request; None outside of requests.
-    """
+    """A note with its author, time (aware) and request; ``request_id`` is None outside of requests."""
 
     note: Note
     author: Author
@@ -75,30 +65,30 @@ class Entry:
 
 
 def author_of(principal: Principal) -> Author:
-    """Return a principal as the trail names it."""
+    """Return a principal as an author."""
     return Author(
         principal.principal_id, principal.role, principal.subject_id, principal.api_key_id, principal.session_id
     )
 
 
 def note(session: AsyncSession, entry: Note) -> None:
-    """Note something for the trail; whoever opened the session writes it before anything is answered."""
+    """Add an audit note to a session; the code that opened the session writes it before the response is sent."""
     session.info.setdefault(_NOTES, []).append(entry)
 
 
 def note_for_grantee(session: AsyncSession, visibility: Visibility, entry: Note) -> None:
-    """Note a look at registers where somebody looks at the assets of others: a court, a dispatcher, a crew."""
+    """Note a read of registers by a court, a dispatcher or a crew, who read the assets of others."""
     if visibility.principal.kind in _GRANTEES:
         note(session, entry)
 
 
 def note_export(session: AsyncSession, action: str, detail: str) -> None:
-    """Say that what was noted last goes out as a file: its action becomes ``action``, with a digest in the detail."""
+    """Mark the last note as an export to a file: replace its action, and set a digest as its detail."""
     noted = notes_of(session)
     noted[-1] = replace(noted[-1], action=action, detail=detail)
 
 
 def notes_of(session: AsyncSession) -> list[Note]:
-    """Return what was noted in a session."""
+    """Return the notes of a session."""
     noted: list[Note] = session.info.get(_NOTES, [])
     return noted

@@ -1,4 +1,4 @@
-"""What is asked of the trail."""
+"""SQL that reads the audit trail."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,22 +12,19 @@ from app.access.domain import PrincipalKind, Role, Visibility
 from app.audit.tables import TrailAssetsRow, TrailRow
 
 MOST_ASSETS: Final = 1_000
-"""The assets of an entry are listed up to so many."""
+"""Larger sets of assets are not listed with their entry."""
 _COURT_ROLES: Final = [str(role) for role in Role if role.kind is PrincipalKind.COURT]
 
 
 @dataclass(frozen=True, slots=True)
 class TrailFilter:
-    """Which entries are wanted; what is None does not matter.
+    """Filter of entries; None does not filter.
 
     Attributes:
-        starts_at: First moment, aware.
-        ends_at: First moment after the window, aware.
-        principal_id: Who did it.
-        case_id: For which case.
-        asset_id: Which asset was among those looked at or changed.
-        action: What was done, whole.
-        request_id: In which request.
+        starts_at: Start of the window, inclusive, aware.
+        ends_at: End of the window, exclusive, aware.
+        asset_id: An asset among those that were read or changed.
+        action: The complete action.
     """
 
     starts_at: datetime | None = None
@@ -39,7 +36,7 @@ class TrailFilter:
     request_id: str | None = None
 
     def told(self) -> str:
-        """Return what is asked for in words, without the window."""
+        """Return the filter as text for the audit note, without the window."""
         named = (
             (name, getattr(self, name)) for name in ("principal_id", "case_id", "asset_id", "action", "request_id")
         )
@@ -52,14 +49,11 @@ TrailRows = Sequence[Row[TrailRow, list[int] | None]]
 async def entries(
     session: AsyncSession, visibility: Visibility, wanted: TrailFilter, after: int, limit: int
 ) -> TrailRows:
-    """Return entries in sight after a number, with their assets up to 1,000, one more than ``limit`` if so many.
+    """Return up to ``limit + 1`` visible entries after a number, with at most 1,000 assets each.
 
     Args:
-        session: A transaction of an auditor, a court's administrator, or the service itself.
-        visibility: Who looks: a court's administrator sees what its court's people did.
-        wanted: Which.
-        after: Entries with greater numbers.
-        limit: So many, and one more.
+        session: A transaction of an auditor, a court's administrator, or the service role.
+        visibility: A court's administrator sees entries of its court's people.
     """
     listed = case((TrailRow.asset_count <= MOST_ASSETS, TrailAssetsRow.asset_ids))
     query = (
@@ -74,7 +68,7 @@ async def entries(
 
 
 def _is_visible(visibility: Visibility) -> ColumnElement[bool]:
-    """The policy says the same; said here, an index serves it."""
+    """Return the same condition as the row security policy; stated here, it uses an index."""
     if visibility.court_id is None:
         return true()
     return and_(TrailRow.subject_id == visibility.court_id, TrailRow.role == func.any(_COURT_ROLES))

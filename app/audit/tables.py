@@ -1,4 +1,4 @@
-"""The tables of this room: the audit trail."""
+"""The tables of the audit trail."""
 
 from datetime import datetime
 
@@ -19,7 +19,7 @@ from app.core.db.database import Base
 
 
 class TrailRow(Base):
-    """One entry of the audit trail; written by the database's own function ``trail_append`` only."""
+    """One entry of the audit trail; only the SQL function ``trail_append`` writes it."""
 
     __tablename__ = "trail"
     __table_args__ = (
@@ -52,7 +52,7 @@ class TrailRow(Base):
 
 
 class TrailAssetsRow(Base):
-    """A set of assets that entries are about, once, under its digest."""
+    """A set of assets of entries, stored once by its digest."""
 
     __tablename__ = "trail_assets"
     __table_args__ = (Index(None, "asset_ids", postgresql_using="gin"),)
@@ -74,7 +74,7 @@ class TrailHeadRow(Base):
 
 
 class TrailAnchorRow(Base):
-    """A head of the trail that a time stamp authority has signed, with its answer."""
+    """A head of the trail with the response of a time stamp authority."""
 
     __tablename__ = "trail_anchor"
 

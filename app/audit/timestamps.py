@@ -1,7 +1,7 @@
-"""Time stamps on the head of the trail by an authority outside (RFC 3161).
+"""Time stamps of the audit trail's head from an external authority (RFC 3161).
 
-What is stamped is the text ``NUMBER:SHA256`` of the head. The answer is kept whole: with the authority's root
-certificate anybody can check it without us.
+The stamped text is ``NUMBER:SHA256`` of the head. The complete response is stored: the authority's root certificate
+is enough to verify it independently.
 
 References:
     RFC 3161, section 2.4 (request, response) and 3.4 (over HTTP).
@@ -39,13 +39,7 @@ _LAST: Final = "SELECT max(made_at) FROM trail_anchor"
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """A head with an authority's time stamp.
-
-    Attributes:
-        head: What was stamped.
-        token: The authority's answer, DER.
-        stamped_at: The authority's time, aware.
-    """
+    """A stamped head; ``token`` is the authority's response (DER), ``stamped_at`` the authority's time, aware."""
 
     head: Head
     token: bytes
@@ -53,10 +47,10 @@ class Stamp:
 
 
 def _read(head: Head, token: bytes) -> Stamp:
-    """Return a stamp if it is one on this head; whose it is remains to be checked.
+    """Parse a time stamp of this head, without verifying its signature.
 
     Raises:
-        ValueError: It is none.
+        ValueError: It is not a time stamp of this head.
     """
     answer: TimeStampResponse = decode_timestamp_response(token)
     if answer.status != _GRANTED:
@@ -69,14 +63,13 @@ def _read(head: Head, token: bytes) -> Stamp:
 
 
 async def stamp(head: Head, url: str) -> Stamp:
-    """Have a head stamped by an authority.
+    """Request a time stamp of a head.
 
     Args:
-        head: The head.
-        url: The authority; ``http://`` will do, for its answer is signed.
+        url: The authority; ``http://`` is allowed, since its response is signed.
 
     Raises:
-        Unavailable: It did not answer with a stamp on this head.
+        Unavailable: It did not return a time stamp of this head.
     """
     request = (
         TimestampRequestBuilder()
@@ -110,29 +103,18 @@ async def stamp(head: Head, url: str) -> Stamp:
 
 
 async def keep(connection: AsyncConnection, made: Stamp, authority: str, at: datetime) -> None:
-    """Keep a stamp.
-
-    Args:
-        connection: As the service itself.
-        made: The stamp.
-        authority: Whom we asked.
-        at: When, by our clock.
-    """
+    """Store a stamp, with the authority's URL and the time by our clock; the connection has the service role."""
     await connection.execute(_KEEP, (at, made.head.trail_no, made.head.link, authority, made.token))
 
 
 async def last_kept_at(connection: AsyncConnection) -> datetime | None:
-    """Return when the newest stamp was made, by our clock; None where there is none."""
+    """Return when the newest stamp was requested, by our clock; None without any."""
     row = await (await connection.execute(_LAST)).fetchone()
     return row[0] if row else None
 
 
 async def kept(connection: AsyncConnection) -> list[Stamp]:
-    """Return the stamps that are kept, the oldest first; each is on the head that stands beside it.
-
-    Raises:
-        InvalidInput: One is not.
-    """
+    """Return the stored stamps, oldest first. Raises ``InvalidInput`` if one is not of its head."""
     stamps = []
     for trail_no, link, token in await (await connection.execute(_KEPT)).fetchall():
         head = Head(trail_no, link)
@@ -144,10 +126,9 @@ async def kept(connection: AsyncConnection) -> list[Stamp]:
 
 
 def check_signatures(stamps: list[Stamp], roots: Path) -> None:
-    """Check that stamps are signed by an authority that one trusts.
+    """Verify that stamps are signed by a trusted authority.
 
     Args:
-        stamps: The stamps.
         roots: A file of root certificates, PEM.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Writing the trail: with a change in its own transaction, or for reads in groups, before anything is answered."""
+"""Appends notes to the audit trail: changes in their own transaction, reads in groups, both before the response."""
 
 import asyncio
 import json
@@ -28,11 +28,11 @@ _APPEND_DIRECTLY: Final = "SELECT trail_append(%s::jsonb)"
 _STATEMENT_TIMEOUT_S: Final = 10
 _GROUP_ENTRIES: Final = 500
 _MAX_WAITING: Final = 20_000
-"""Past so many waiting entries a read is refused with 503."""
+"""With more entries waiting, a read is refused with 503."""
 _WAIT_S: Final = 15.0
-"""So long a read waits for its entry; then it is refused with 503."""
+"""A read whose entry waits for longer is refused with 503, seconds."""
 _begun_elsewhere: Final[set[date]] = set()
-"""Months whose first entry fell into the default partition, where they stay: said once."""
+"""Months whose first entry is in the default partition and stays there: logged once."""
 _AWAY: Final = (psycopg.OperationalError, psycopg.InterfaceError, OSError)
 
 
@@ -60,7 +60,7 @@ def _told(entry: Entry) -> dict[str, object]:
 
 
 def _in_utc(at: datetime) -> str:
-    """Return a moment in UTC; one that is in year 0 or 10000 there is the first or the last one of ours."""
+    """Return a moment in UTC; an overflow to year 0 or 10000 gives the first or last moment of the calendar."""
     try:
         return at.astimezone(UTC).isoformat()
     except OverflowError:
@@ -68,7 +68,7 @@ def _in_utc(at: datetime) -> str:
 
 
 def _storable(words: str) -> str:
-    """Return text without what PostgreSQL cannot store: NUL and halves of surrogate pairs."""
+    """Replace what PostgreSQL cannot store: NUL and lone surrogates."""
     return words.replace("\0", "\N{REPLACEMENT CHARACTER}").encode(errors="replace").decode()
 
 
@@ -77,10 +77,10 @@ def _as_json(entries: Sequence[Entry]) -> str:
 
 
 async def append(session: AsyncSession, entries: Sequence[Entry]) -> None:
-    """Append entries in the transaction of a session; let nothing but the commit follow, for others wait for it.
+    """Append entries in a session's transaction; commit immediately afterwards, because other appends wait for it.
 
     Raises:
-        Unavailable: They cannot be written; the transaction is lost, and what it changed with it.
+        Unavailable: They cannot be written; the transaction and its changes are lost.
     """
     if entries:
         await session.flush()
@@ -92,14 +92,14 @@ async def append(session: AsyncSession, entries: Sequence[Entry]) -> None:
 
 
 def entries_of(session: AsyncSession, author: Author, clock: Clock, request_id: str | None = None) -> list[Entry]:
-    """Return what was noted in a session, as entries of an author at this moment."""
+    """Return the notes of a session as entries of an author, dated now."""
     now = clock.now()
     return [Entry(noted, author, now, request_id) for noted in notes_of(session)]
 
 
 @asynccontextmanager
 async def writing_as(database: Database, author: Author, clock: Clock) -> AsyncIterator[AsyncSession]:
-    """Open a transaction of the service itself that writes its notes too, in a request or outside of one."""
+    """Open a transaction with the service role that also writes its notes, in a request or outside of one."""
     async with database.writing(SERVICE) as session:
         yield session
         request_id = structlog.contextvars.get_contextvars().get("request_id")
@@ -113,14 +113,13 @@ class _Waiting:
 
 
 class TrailWriter:
-    """Writes the entries of this process's reads, group after group; an asynchronous context manager.
+    """Writes the entries of this process's reads in groups; an asynchronous context manager.
 
-    While one group is being committed the next gathers: many readers share a commit, and one alone does not wait.
-    Leaving it writes what still waits.
+    While one group commits, the next one collects: many reads share a commit, and a single one does not wait. Leaving
+    the context writes the remaining entries.
 
     Args:
-        database: Where the trail is.
-        gather_s: So long it waits for more entries before it begins a group, seconds.
+        gather_s: Time to collect entries before a group begins, seconds.
     """
 
     def __init__(self, database: Database, *, gather_s: float = 0.0) -> None:
@@ -136,14 +135,14 @@ class TrailWriter:
         self._months: set[date] = set()
 
     async def __aenter__(self) -> Self:
-        """Start writing; the connection is made when the first entry comes."""
+        """Start the writing task; it connects when the first entry arrives."""
         self._task = asyncio.create_task(self._work(), name="trail-writer")
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Write what still waits, then stop."""
+        """Write the remaining entries, then stop."""
         self._closing = True
         self._arrived.set()
         if self._task is not None:
@@ -151,10 +150,10 @@ class TrailWriter:
         await self._disconnect()
 
     async def write(self, entries: Sequence[Entry]) -> None:
-        """Return when the entries are committed. Nothing may be answered before.
+        """Return when the entries are committed; the response must not be sent before.
 
         Raises:
-            Unavailable: They could not be written, or too much is waiting: the read must not be answered.
+            Unavailable: They could not be written, or too many are waiting: the read must be refused.
         """
         if not entries:
             return
@@ -188,7 +187,7 @@ class TrailWriter:
             self._waiting -= size
 
     async def _write_or_refuse(self, group: Sequence[_Waiting]) -> None:
-        """Write a group; where one entry makes it fail, each alone. Whatever happens, the writer goes on."""
+        """Write a group; if it fails because of an entry, write each alone. Errors never stop the writing task."""
         if not group:
             return
         try:
@@ -256,11 +255,11 @@ class TrailWriter:
 
 
 async def ensure_month(connection: psycopg.AsyncConnection, month: date) -> bool:
-    """Make the partition of a month (UTC) if it is not there, and tell whether that was done now.
+    """Create the partition of a month (UTC) if it is missing; tell whether it was created now.
 
     Args:
-        connection: In autocommit, as the service itself.
-        month: Any day of it.
+        connection: In autocommit, with the service role.
+        month: Any day of the month.
     """
     try:
         cursor = await connection.execute("SELECT trail_partition_ensure(%s)", (month,))
@@ -279,12 +278,7 @@ async def ensure_month(connection: psycopg.AsyncConnection, month: date) -> bool
 
 
 async def ensure_partitions(connection: psycopg.AsyncConnection, now: datetime) -> None:
-    """Make the partitions of this month and the two that follow.
-
-    Args:
-        connection: In autocommit, as the service itself.
-        now: The present, UTC.
-    """
+    """Create the partitions of this month (UTC) and the next two; the connection as in ``ensure_month``."""
     for ahead in range(3):
         years, month = divmod(now.month - 1 + ahead, 12)
         await ensure_month(connection, date(now.year + years, month + 1, 1))
