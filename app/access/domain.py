@@ -1,4 +1,4 @@
-"""Who asks, and what follows from it; pure."""
+"""Principals, roles, permissions and visibility; no I/O."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -8,7 +8,7 @@ from app.core.errors import PurposeRequired
 
 
 class PrincipalKind(StrEnum):
-    """For whom somebody acts; what it may do is said by its role."""
+    """The kind of party that a principal acts for; its role defines its permissions."""
 
     LESSOR = "lessor"
     COURT = "court"
@@ -19,7 +19,7 @@ class PrincipalKind(StrEnum):
 
 
 class Role(StrEnum):
-    """What somebody does; ``app.access.roles`` says what each may."""
+    """The role of a principal; ``app.access.roles`` lists the permissions."""
 
     LESSOR_FEED = "lessor_feed"
     LESSOR_READER = "lessor_reader"
@@ -33,7 +33,7 @@ class Role(StrEnum):
 
     @property
     def kind(self) -> PrincipalKind:
-        """For whom somebody in this role acts."""
+        """The kind of party that this role acts for."""
         return _KINDS[self]
 
 
@@ -49,21 +49,21 @@ _KINDS: Final = {
     Role.PLATFORM_ADMINISTRATOR: PrincipalKind.ADMINISTRATOR,
 }
 KINDS_WITH_SUBJECT: Final = frozenset({PrincipalKind.LESSOR, PrincipalKind.COURT})
-"""Who acts for a lessor or a court, and so needs its id."""
+"""Kinds that need the id of a lessor or a court."""
 
 
 class Permission(StrEnum):
-    """One thing that somebody may do; also the scopes that a key can be narrowed to."""
+    """A permission; also the scopes of API keys."""
 
     PINGS_POST = "pings:post"
     RECEIPTS_READ = "receipts:read"
     PLACES_READ = "places:read"
-    """Courts, divisions, and in whose territory a point lies: nobody's secret, but not for strangers either."""
+    """Courts, divisions, and the territory of a point: not secret, but not for anonymous callers."""
     REGISTERS_READ = "registers:read"
     REGISTERS_WRITE = "registers:write"
     LESSORS_WRITE = "lessors:write"
     FLEET_READ = "fleet:read"
-    """A lessor's own: its entry, its devices, its depots."""
+    """A lessor's own entry, devices and depots."""
     FEEDS_READ = "feeds:read"
     FEEDS_WRITE = "feeds:write"
     POSITIONS_READ = "positions:read"
@@ -82,27 +82,25 @@ class Permission(StrEnum):
     SHARES_WRITE = "shares:write"
     TRANSFERS_WRITE = "transfers:write"
     SUBJECT_READ = "subject:read"
-    """What is stored of an asset or a lessee, and who looked."""
+    """What is stored of an asset or a lessee, and who read it."""
     TRAIL_READ = "trail:read"
     PEOPLE_WRITE = "people:write"
     SERVICE_READ = "service:read"
-    """What the service counts about itself, and the details of its readiness."""
+    """The service's metrics, and the details of its readiness."""
     KEYS_WRITE = "keys:write"
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who makes a request.
+    """The caller of a request.
 
     Attributes:
-        principal_id: Its row.
-        role: What it does.
         subject_id: The lessor or court that it acts for; None for others.
-        api_key_id: The key it came with; None for people, and for the command line of whoever runs the service.
-        feed_id: The lessor's feed that the key belongs to, if it does.
-        permissions: What it may: its role's permissions, or those of them that its key is narrowed to.
-        lower_courts: For a court, the courts below it, whose own cases it sees too.
-        session_id: The session of a person that has signed in; None with a key.
+        api_key_id: The key that it used; None for people and the command line.
+        feed_id: The lessor's feed that the key belongs to, if any.
+        permissions: Those of its role, restricted to the scopes of its key.
+        lower_courts: For a court, the courts below it, whose own cases are visible too.
+        session_id: The session of a signed-in person; None with a key.
     """
 
     principal_id: int
@@ -116,25 +114,24 @@ class Principal:
 
     @property
     def kind(self) -> PrincipalKind:
-        """For whom it acts."""
+        """The kind of party that it acts for."""
         return self.role.kind
 
     @property
     def post_only(self) -> bool:
-        """Whether it can do nothing but post pings; only such a key may stand in a URL."""
+        """Whether it can only post pings; only such a key may be part of a URL."""
         return self.permissions == {Permission.PINGS_POST}
 
     def may(self, permission: Permission) -> bool:
-        """Tell whether it may do something."""
+        """Tell whether it has a permission."""
         return permission in self.permissions
 
 
 @dataclass(frozen=True, slots=True)
 class Visibility:
-    """What a principal may see, taken by every read: to forget it is a type error.
+    """What a principal may see. Every read takes it as a parameter, so that the type checker finds a missing check.
 
     Attributes:
-        principal: Who looks.
         case_id: The case that a court or dispatcher stated as the purpose of reading positions, if any.
     """
 
@@ -143,32 +140,28 @@ class Visibility:
 
     @property
     def purpose(self) -> int:
-        """The case that was stated.
-
-        Raises:
-            PurposeRequired: None was.
-        """
+        """The stated case. Raises ``PurposeRequired`` without one."""
         if self.case_id is None:
             raise PurposeRequired("case: say for which case you read positions", field="case")
         return self.case_id
 
     @property
     def sees_everything(self) -> bool:
-        """An administrator runs the platform and sees registers of all."""
+        """Whether every register is visible: for an administrator of the platform."""
         return self.principal.kind is PrincipalKind.ADMINISTRATOR
 
     @property
     def lessor_id(self) -> int | None:
-        """The lessor whose own assets are in sight, for a lessor's key."""
+        """The lessor whose own assets are visible, for a lessor."""
         return self.principal.subject_id if self.principal.kind is PrincipalKind.LESSOR else None
 
     @property
     def court_id(self) -> int | None:
-        """The court whose cases are in sight, for a court's key."""
+        """The court whose cases are visible, for a court."""
         return self.principal.subject_id if self.principal.kind is PrincipalKind.COURT else None
 
     @property
     def courts(self) -> tuple[int, ...]:
-        """The courts whose own cases are in sight: that of a court's key and those below it; none for others."""
+        """The courts whose own cases are visible: a court and those below it; empty for others."""
         court_id = self.court_id
         return () if court_id is None else (court_id, *self.principal.lower_courts)

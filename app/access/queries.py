@@ -1,4 +1,4 @@
-"""All SQL of this room."""
+"""SQL of principals and grants."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
@@ -27,7 +27,7 @@ async def principal_name(session: AsyncSession, principal_id: int) -> str | None
 
 
 async def principal_exists(session: AsyncSession, principal_id: int, role: Role) -> bool:
-    """Tell whether a principal in this role exists."""
+    """Tell whether a principal with this role exists."""
     found = select(PrincipalRow.principal_id).where(
         PrincipalRow.principal_id == principal_id, PrincipalRow.role == role
     )
@@ -35,14 +35,14 @@ async def principal_exists(session: AsyncSession, principal_id: int, role: Role)
 
 
 async def insert_grants(session: AsyncSession, rows: Sequence[GrantRow]) -> None:
-    """Write grants in one statement."""
+    """Insert grants with one statement."""
     columns = [c.key for c in GrantRow.__table__.columns if c.key != "grant_id"]
     if rows:
         await session.execute(insert(GrantRow), [{c: getattr(row, c) for c in columns} for row in rows])
 
 
 async def in_open_case(session: AsyncSession, asset_id: int, at: datetime) -> bool:
-    """Tell whether the court of some case sees an asset at a moment."""
+    """Tell whether the court of any case may see an asset at a moment."""
     query = select(GrantRow.grant_id).where(
         GrantRow.asset_id == asset_id,
         GrantRow.ground == "case",
@@ -67,11 +67,14 @@ async def end_grants(
     ground: tuple[str, int] | None,
     at: datetime,
 ) -> None:
-    """End the grants of a case (of some of its assets, on one ground) at a moment; what ended earlier stays so.
+    """End grants of a case at a moment; grants that ended earlier do not change.
 
-    So end the case's grants that were handed on by one who has no right of its own left.
+    Also ends the case's delegated grants whose delegator has no valid grant of its own left. A grant that would begin
+    after ``at`` never becomes valid: its end is set to its beginning.
 
-    A grant that would begin later than ``at`` never opens: its end is put at its beginning.
+    Args:
+        asset_ids: Of these assets only; None for all.
+        ground: Kind and id of the ground; None for all.
     """
     grants = update(GrantRow).where(
         GrantRow.case_id == case_id, or_(GrantRow.valid_until.is_(None), GrantRow.valid_until > at)

@@ -1,7 +1,7 @@
-"""What each role may do, as one table: deny by default, so what is not named here is refused.
+"""The permissions of each role as one table: a permission that is not listed is denied.
 
-``docs/security.md`` shows the same table to readers; a test keeps both alike, and the matrix of
-``tests/integration/access`` says what every operation answers to every role.
+``docs/security.md`` shows the same table; a test compares both. The access matrix in ``tests/integration/access``
+states the response of every operation for every role.
 """
 
 from collections.abc import Mapping
@@ -90,23 +90,24 @@ PERMISSIONS: Final[Mapping[Role, frozenset[Permission]]] = {
         }
     ),
 }
-"""A platform administrator runs the registers and sees no position; an auditor sees the trail and no position."""
+"""A platform administrator manages registers and sees no positions; an auditor sees the audit trail and no
+positions."""
 
 TOTP_ROLES: Final = frozenset(
     {Role.ENFORCEMENT_OFFICER, Role.COURT_ADMINISTRATOR, Role.AUDITOR, Role.PLATFORM_ADMINISTRATOR}
 )
-"""Who has to give a code of an authenticator besides the password; others may."""
+"""Roles that require a TOTP code besides the password; it is optional for others."""
 
 ROLES_OF_PEOPLE: Final = frozenset(Role) - {Role.LESSOR_FEED}
-"""Whom an account can be made for; a feed is a machine and has a key."""
+"""Roles that an account can have; a feed is a machine and has a key."""
 
 ADMINISTERED_BY: Final[Mapping[Role, frozenset[Role]]] = {
     Role.COURT_ADMINISTRATOR: frozenset({Role.ENFORCEMENT_OFFICER, Role.COURT_ADMINISTRATOR}),
     Role.PLATFORM_ADMINISTRATOR: ROLES_OF_PEOPLE,
 }
-"""Whose accounts somebody may look after; a court's administrator only those of its own court."""
+"""The roles whose accounts a role manages; a court's administrator only those of its own court."""
 
 
 def permissions_of(role: Role, scopes: frozenset[Permission] | None = None) -> frozenset[Permission]:
-    """Return what a role may, or, where a key is narrowed to scopes, those of them that the role has."""
+    """Return the permissions of a role, restricted to scopes if there are any."""
     return PERMISSIONS[role] if scopes is None else PERMISSIONS[role] & scopes

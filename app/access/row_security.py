@@ -1,4 +1,4 @@
-"""As whom a principal's transactions look at the database."""
+"""Row-level security of a principal's transactions."""
 
 from datetime import datetime
 
@@ -8,11 +8,10 @@ from app.core.db.roles import ADMINISTRATOR_ROLE, AUDITOR_ROLE, GRANTEE_ROLE, LE
 
 
 def row_security_of(principal: Principal, at: datetime, case_id: int | None = None) -> RowSecurity:
-    """Return the sight of a principal: what row-level security shows it.
+    """Return the database role and parameters for a principal.
 
     Args:
-        principal: Who looks.
-        at: The moment of looking, aware.
+        at: The moment at which grants must be valid, aware.
         case_id: The case that is the purpose of reading positions, if one was named.
     """
     whose = principal.subject_id or 0

@@ -1,4 +1,4 @@
-"""Use cases of this room: who comes in, keys, grants; the rooms above write grants only through here."""
+"""Principals and grants; higher rooms write grants only through these functions."""
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
@@ -17,17 +17,10 @@ from app.core.errors import InvalidInput
 async def create_principal(
     session: AsyncSession, role: Role, name: str, clock: Clock, *, subject_id: int | None = None
 ) -> int:
-    """Create a principal and return its id; one that acts for a lessor or a court needs its ``subject_id``.
-
-    Args:
-        session: A transaction of the service itself.
-        role: What it does.
-        name: What it is called.
-        clock: The time.
-        subject_id: The lessor or the court.
+    """Create a principal and return its id; ``session`` has the service role.
 
     Raises:
-        InvalidInput: A lessor's or court's without its subject, or another one with a subject.
+        InvalidInput: ``subject_id`` is missing for a lessor or a court, or given for another kind.
     """
     if (subject_id is not None) != (role.kind in KINDS_WITH_SUBJECT):
         raise InvalidInput("subject_id: a lessor or a court needs one, nobody else has one", field="subject_id")
@@ -38,7 +31,7 @@ async def create_principal(
 
 
 async def name_of(session: AsyncSession, principal_id: int) -> str:
-    """Return what a principal is called; empty where there is no such one."""
+    """Return the name of a principal; empty if it does not exist."""
     async with as_service(session):
         return await queries.principal_name(session, principal_id) or ""
 
@@ -51,10 +44,12 @@ async def is_in_role(session: AsyncSession, principal_id: int, role: Role) -> bo
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """That someone may see an asset for a case, from when and (if known) until when, and on what ground.
+    """The right of a grantee to see an asset for a case.
 
-    ``ground_id`` is the entrustment, the assignment or the mission that is the ground; a case is named anyway.
-    ``through`` is, as kind and id of a grantee, whose own right is handed on: the grant holds while that one does.
+    Attributes:
+        ground: Why: ``case``, or the kind of what ``ground_id`` identifies.
+        ground_id: The entrustment, the assignment or the mission; None for a case.
+        through: Kind and id of the grantee whose own grant is delegated; this one ends with that one.
     """
 
     grantee_kind: str
@@ -69,7 +64,7 @@ class Grant:
 
 
 async def write_grants(session: AsyncSession, grants: Iterable[Grant], granted_by: Principal) -> None:
-    """Record grants, in the caller's transaction: a confirmation and its grant are one change."""
+    """Insert grants in the caller's transaction, so that a confirmation and its grant commit together."""
     rows = [
         GrantRow(
             grantee_kind=g.grantee_kind,
@@ -98,23 +93,19 @@ async def end_grants(
     asset_ids: list[int] | None = None,
     ground: tuple[str, int] | None = None,
 ) -> None:
-    """End what a case opened to anybody's sight, for some of its assets or for all, on one ground or on any.
-
-    What was handed on ends with the right of whoever handed it on.
+    """End grants of a case at a moment; delegated grants end with the grant of their delegator.
 
     Args:
-        session: A writing transaction.
-        case_id: The case.
-        at: From when on, aware.
-        asset_ids: Only of these assets.
-        ground: Only what rests on this: the ground and its id, for example ``("entrustment", 7)``.
+        at: The end, aware.
+        asset_ids: Of these assets only; None for all.
+        ground: Kind and id of the ground, for example ``("entrustment", 7)``; None for all.
     """
     async with as_service(session):
         await queries.end_grants(session, case_id, asset_ids, ground, at)
 
 
 async def in_open_case(session: AsyncSession, asset_id: int, at: datetime) -> bool:
-    """Tell whether an open case has confirmed an asset and not released it; whoever asks learns no more."""
+    """Tell whether an open case has confirmed an asset and not released it; the caller learns nothing else."""
     async with as_service(session):
         return await queries.in_open_case(session, asset_id, at)
 
@@ -122,5 +113,5 @@ async def in_open_case(session: AsyncSession, asset_id: int, at: datetime) -> bo
 async def visible_assets(
     session: AsyncSession, visibility: Visibility, asset_ids: Collection[int], at: datetime
 ) -> set[int]:
-    """Return those of some assets that grants open to a court or a dispatcher at a moment."""
+    """Return those of some assets that a court or a dispatcher may see at a moment."""
     return await queries.visible_assets(session, visibility, asset_ids, at)

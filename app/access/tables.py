@@ -1,4 +1,4 @@
-"""The tables of this room."""
+"""The tables of principals and grants."""
 
 from datetime import datetime
 
@@ -15,7 +15,7 @@ from app.core.db.database import Base
 
 
 class PrincipalRow(Base):
-    """Someone who may come in, and in which role."""
+    """A principal and its role."""
 
     __tablename__ = "principal"
 
@@ -27,7 +27,7 @@ class PrincipalRow(Base):
 
 
 class GrantRow(Base):
-    """Who may see which asset, for which case, on what ground, from when to when."""
+    """The right of a grantee to see an asset for a case, with ground and period."""
 
     __tablename__ = "access_grant"
     __table_args__ = (

@@ -1,4 +1,4 @@
-"""Conditions of visibility that every room adds to its own queries."""
+"""SQL conditions of visible assets for the queries of every room."""
 
 from datetime import datetime
 from typing import Final
@@ -21,11 +21,11 @@ from app.access.domain import PrincipalKind, Role, Visibility
 from app.access.tables import GrantRow, PrincipalRow
 
 _LOWER: Final = table("lower_court", column("court_id", Integer), column("lower_court_id", Integer))
-"""The view ``lower_court``: of each court, the courts below it."""
+"""The view ``lower_court``: the courts below each court."""
 
 
 def lower_courts() -> ColumnElement[list[int]]:
-    """Return the column of the courts below that of an officer; nothing for anybody else."""
+    """Return the array of courts below an officer's court; empty for other roles."""
     lower = select(_LOWER.c.lower_court_id).where(
         _LOWER.c.court_id == PrincipalRow.subject_id, PrincipalRow.role == Role.ENFORCEMENT_OFFICER
     )
@@ -46,13 +46,12 @@ def asset_is_visible(
     lessor_id: InstrumentedAttribute[int] | ColumnElement[int],
     at: datetime,
 ) -> ColumnElement[bool]:
-    """Return the condition under which a row about an asset is in sight: add it to every such query.
+    """Return the condition that a row about an asset is visible; every query of assets needs it.
 
     Args:
-        visibility: Who looks, and for which case.
-        asset_id: The column that says which asset the row is about.
-        lessor_id: The column that says whose asset it is.
-        at: The moment of looking; grants are dated.
+        asset_id: The column with the row's asset.
+        lessor_id: The column with the asset's lessor.
+        at: The moment at which grants must be valid, aware.
     """
     if visibility.sees_everything:
         return true()
@@ -63,10 +62,9 @@ def asset_is_visible(
 
 
 def _granted_assets(visibility: Visibility, at: datetime) -> Select[int]:
-    """Return the query of the assets that a court or a dispatcher may see at a moment.
+    """Return the query of the assets that a court or a dispatcher may see at a moment, restricted to a named case.
 
-    Where the visibility names a case, only through that case. Wrap it as ``asset_id = ANY(ARRAY(...))``: the form
-    that was measured at 1.1 ms for a case of 671 among a million assets.
+    Use it as ``asset_id = ANY(ARRAY(...))``: measured at 1.1 ms for a case of 671 among a million assets.
     """
     principal = visibility.principal
     if principal.kind is PrincipalKind.COURT:
