@@ -1,4 +1,4 @@
-"""The service in the background: started by ``demo``, found again by ``stop``; and whose process has a port."""
+"""The service as a background process: start it, stop it, and check which process listens on a port."""
 
 import contextlib
 import errno
@@ -30,7 +30,7 @@ _LISTENING: Final = "0A"  # TCP_LISTEN in /proc/net/tcp
 
 @contextlib.contextmanager
 def reserved_port() -> Iterator[int]:
-    """Keep a free TCP port of the loopback address for a service that is started, stopped and started again.
+    """Reserve a free TCP port of the loopback address for a service that is started and stopped repeatedly.
 
     The port is bound but not listened on: connections are refused until the service listens.
     """
@@ -41,7 +41,7 @@ def reserved_port() -> Iterator[int]:
 
 
 def check_port(host: str, port: int) -> None:
-    """Make sure that a service can listen on an address.
+    """Check that a service can listen on an address.
 
     Raises:
         AppError: Another process listens there, or the address is not one of this machine.
@@ -57,9 +57,9 @@ def check_port(host: str, port: int) -> None:
 
 
 def is_ready(pid: int, port: int) -> bool:
-    """Tell whether this very process listens on the port of the loopback address and answers that it is ready.
+    """Tell whether exactly this process listens on the port of the loopback address and answers that it is ready.
 
-    No other process is asked anything: while one listens on a port, no second one can.
+    No other process receives a request: while one listens on a port, no second one can.
     """
     if not _listens(pid, port):
         return False
@@ -85,15 +85,15 @@ def _listens(pid: int, port: int) -> bool:
 
 
 def start(environ: Mapping[str, str], port: int, options: Sequence[str] = ()) -> str:
-    """Start the service of this checkout in the background, wait until it is ready, and return its address.
+    """Start this checkout's service in the background, wait until it is ready, and return its URL.
 
     Args:
-        environ: The service's environment: where its database is, and its settings.
-        port: Of the loopback address.
-        options: More words for ``leasetrace serve``.
+        environ: The service's environment variables, with its settings and database.
+        port: A port of the loopback address.
+        options: Further arguments for ``leasetrace serve``.
 
     Raises:
-        AppError: The port is taken, or the service did not become ready; the end of its log is in the message.
+        AppError: The port is taken, or the service did not become ready; the message has the last line of its log.
     """
     check_port(LOOPBACK, port)
     LOCAL.mkdir(exist_ok=True)
@@ -120,7 +120,7 @@ def start(environ: Mapping[str, str], port: int, options: Sequence[str] = ()) ->
 
 
 def stop() -> bool:
-    """Stop the service that ``start`` started, in good order, and tell whether there was one."""
+    """Stop the service that ``start`` started, gracefully at first; tell whether there was one."""
     try:
         pid = int(json.loads(_STATE.read_text())["pid"])
     except FileNotFoundError:
@@ -145,7 +145,7 @@ def _reap(pid: int) -> None:
 
 
 def _is_ours(pid: int) -> bool:
-    """Tell whether a process is still the service of this checkout, and not another that got its number."""
+    """Tell whether a process is this checkout's service, not another one with a recycled process id."""
     try:
         words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
         return {b"app.cli.main", b"serve"} <= set(words) and Path(f"/proc/{pid}/cwd").resolve() == CHECKOUT

@@ -1,8 +1,8 @@
-"""The checkout's own PostgreSQL cluster, and throw-away ones for the test suite.
+"""The checkout's own PostgreSQL cluster, and temporary ones for tests and benchmarks.
 
-A cluster of ours listens on the loopback address only, on a port of its own, without a Unix socket (the path of a
-deep checkout exceeds the 107 bytes that a socket's may have), and takes nothing but scram passwords. Debian's own
-cluster is never touched. Why there is one at all: ``docs/decisions/0002-own-cluster.md``.
+Our clusters listen on the loopback address only, on their own port, and accept scram passwords only. They have no
+Unix socket: in a deep checkout its path exceeds the limit of 107 bytes. Debian's own cluster is never touched. The
+reasons for an own cluster: ``docs/decisions/0002-own-cluster.md``.
 """
 
 import fcntl
@@ -44,7 +44,7 @@ DURABLE_SETTINGS = _COMMON_SETTINGS | {
     "wal_compression": "on",
     "checkpoint_timeout": "15min",
 }
-"""For the demo and the service: two cores, a modest memory; fsync and synchronous_commit stay on, as by default."""
+"""For the demo and the service on two cores; fsync and synchronous_commit stay on, as by default."""
 
 THROWAWAY_SETTINGS = _COMMON_SETTINGS | {
     "shared_buffers": "256MB",
@@ -54,16 +54,16 @@ THROWAWAY_SETTINGS = _COMMON_SETTINGS | {
     "wal_level": "minimal",
     "max_wal_senders": "0",
 }
-"""For tests only: a crash of the machine may lose all of it."""
+"""For tests only: a crash of the machine can lose all data."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClusterUrls:
-    """Where to connect, ``postgresql://user:password@host:port/database`` without a driver's name.
+    """Connection URLs ``postgresql://user:password@host:port/database``, without a driver's name.
 
-    Args:
-        app_url: As the application's role, which is neither superuser nor owner nor exempt from row-level security.
-        owner_url: As the owner of the database, for migrations and boundary loads.
+    Attributes:
+        app_url: The application's role: no superuser, no owner, not exempt from row-level security.
+        owner_url: The database's owner, for migrations and boundary loads.
     """
 
     app_url: str = field(repr=False)
@@ -72,12 +72,12 @@ class ClusterUrls:
 
 @dataclass(frozen=True, slots=True)
 class ClusterStatus:
-    """What stands on the disk and what runs.
+    """The state of the cluster's files and server.
 
-    Args:
-        directory: The area that holds the data and the passwords.
+    Attributes:
+        directory: The directory of data and passwords.
         made: Whether set-up was completed.
-        port: The TCP port on which the server listens now, or None where it does not run.
+        port: The server's TCP port, or None if it does not run.
     """
 
     directory: Path
@@ -87,7 +87,7 @@ class ClusterStatus:
 
 @dataclass(frozen=True, slots=True)
 class _Secrets:
-    """What ``cluster.json`` holds; ``made`` tells a finished set-up from one that was interrupted."""
+    """The content of ``cluster.json``; ``made`` is false after an interrupted set-up."""
 
     checkout: str
     superuser_password: str
@@ -105,14 +105,14 @@ class _Secrets:
 
 
 def database_urls(environ: Mapping[str, str], root: Path = CHECKOUT) -> ClusterUrls:
-    """Return the database to use: the one that the environment names, or else the checkout's own, which is started.
+    """Return the database to use: the one in the environment, or else the checkout's own, which is started.
 
     Args:
-        environ: Environment variables; ``DATABASE_URL`` and ``DATABASE_OWNER_URL`` are read, an empty one is not set.
-        root: The checkout whose cluster is meant.
+        environ: ``DATABASE_URL`` and ``DATABASE_OWNER_URL`` are read; an empty one counts as not set.
+        root: The checkout.
 
     Raises:
-        ClusterError: One of the two variables is set without the other, or the own cluster cannot be started.
+        ClusterError: Only one of the two variables is set, or the own cluster cannot be started.
     """
     app_url, owner_url = environ.get("DATABASE_URL", ""), environ.get("DATABASE_OWNER_URL", "")
     if app_url and owner_url:
@@ -126,27 +126,20 @@ def database_urls(environ: Mapping[str, str], root: Path = CHECKOUT) -> ClusterU
 
 
 def service_url(environ: Mapping[str, str], root: Path = CHECKOUT) -> str:
-    """Return where the running service connects, as the application's role; it has no need of the owner's password.
-
-    ``DATABASE_URL`` alone is enough here; without it, as :func:`database_urls`.
-
-    Args:
-        environ: Environment variables.
-        root: The checkout whose cluster is meant.
+    """Return the URL of the running service; ``DATABASE_URL`` alone is enough, otherwise as ``database_urls``.
 
     Raises:
-        ClusterError: As :func:`database_urls`.
+        ClusterError: As ``database_urls``.
     """
     return environ.get("DATABASE_URL", "") or database_urls(environ, root).app_url
 
 
 @dataclass(frozen=True, slots=True)
 class LocalCluster:
-    """The cluster that belongs to one checkout; make it with :meth:`of_checkout`.
+    """The cluster of one checkout; create it with ``of_checkout``.
 
-    Args:
-        root: The checkout.
-        area: The directory that holds the passwords (``cluster.json``, mode 0600) and the data.
+    Attributes:
+        area: The directory of the data and of ``cluster.json`` (passwords, mode 0600).
     """
 
     root: Path
@@ -156,7 +149,7 @@ class LocalCluster:
     def of_checkout(cls, root: Path = CHECKOUT) -> "LocalCluster":
         """Return the cluster of a checkout: under its ``.local``, or for root under ``/var/lib/leasetrace``.
 
-        The server of root's cluster runs as ``postgres``, which a home directory of mode 0700 would keep out.
+        Root's server runs as ``postgres``, which cannot enter a home directory of mode 0700.
         """
         root = root.resolve()
         if os.geteuid() != 0:
@@ -165,12 +158,10 @@ class LocalCluster:
         return cls(root, _ROOT_AREA / f"{root.name}-{digest}")
 
     def ensure_running(self) -> ClusterUrls:
-        """Make the cluster unless it was made, start it unless it runs, and return where to connect.
+        """Create the cluster if it is missing, start it if it is stopped, and return its URLs.
 
-        A set-up that was interrupted is begun again; a cluster that was once complete is never made anew.
-
-        Raises:
-            ClusterError: PostgreSQL is not installed or does not start, or the area cannot be written.
+        An interrupted set-up is started again; a complete cluster is never created again. Raises ``ClusterError``:
+        postgreSQL is not installed or does not start, or the directory cannot be written.
         """
         with self._locked():
             instance = self._instance()
@@ -190,19 +181,19 @@ class LocalCluster:
             return stored.urls(port)
 
     def stop(self) -> None:
-        """Stop the server in good order; nothing happens where it does not run."""
+        """Stop the server gracefully, if it runs."""
         if self.area.exists():
             with self._locked():
                 self._instance().stop()
 
     def remove(self) -> None:
-        """Stop the server and delete the cluster with everything in it."""
+        """Stop the server and delete the cluster with all data."""
         if self.area.exists():
             self.stop()
             shutil.rmtree(self.area)
 
     def status(self) -> ClusterStatus:
-        """Return what stands on the disk and whether it runs; nothing is made or started."""
+        """Return the state of files and server, without creating or starting anything."""
         stored = self._load()
         if stored is None:
             return ClusterStatus(self.area, made=False, port=None)
@@ -216,7 +207,7 @@ class LocalCluster:
         return Instance(find_server(major), data, server_user())
 
     def _make(self, instance: Instance, interrupted: _Secrets | None) -> _Secrets:
-        """Set the cluster up from nothing, over the remains of an interrupted attempt."""
+        """Set up the cluster, replacing an interrupted attempt."""
         if instance.data.exists():
             if interrupted is None:
                 raise ClusterError(
@@ -241,7 +232,7 @@ class LocalCluster:
             raise ClusterError(f"{path} belongs to another user: run as that one") from error
 
     def _store(self, stored: _Secrets) -> None:
-        """Write ``cluster.json`` whole or not at all, so that a kill leaves the passwords readable."""
+        """Write ``cluster.json`` atomically, so that a kill leaves the passwords readable."""
         draft = self.area / "cluster.json.new"
         draft.touch(mode=0o600)
         draft.write_text(json.dumps(asdict(stored), indent=1) + "\n")
@@ -249,7 +240,7 @@ class LocalCluster:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        """Let one process at a time make, start or stop the cluster."""
+        """Hold the lock under which one process at a time creates, starts or stops the cluster."""
         try:
             for directory in (self.area.parent, self.area):
                 if not directory.exists():
@@ -265,14 +256,11 @@ class LocalCluster:
 
 @dataclass(frozen=True, slots=True)
 class Throwaway:
-    """A throw-away cluster as a server that can be stopped and started again.
+    """A temporary cluster whose server can be stopped and started again.
 
-    Args:
-        urls: Where to connect, as the two roles.
-        superuser_url: Where to connect as the superuser.
-        instance: The server; its data directory's parent belongs to it as well.
-        port: The TCP port on which it listens.
-        settings: With which it is started.
+    Attributes:
+        instance: The server; the parent of its data directory is deleted with the cluster.
+        settings: PostgreSQL parameters for each start.
     """
 
     urls: ClusterUrls
@@ -282,10 +270,10 @@ class Throwaway:
     settings: Mapping[str, str]
 
     def start(self) -> None:
-        """Start the server on its port unless it runs, and wait until it takes connections.
+        """Start the server on its port if it is stopped, and wait until it accepts connections.
 
         Raises:
-            ClusterError: It does not start, or somebody else took its port.
+            ClusterError: It does not start, or another process took its port.
         """
         if self.instance.port() is None and self.instance.start(self.port, self.settings) != self.port:
             raise ClusterError(f"port {self.port} of the throw-away cluster was taken by somebody else")
@@ -294,15 +282,14 @@ class Throwaway:
 
 @contextmanager
 def throwaway(directory: Path | None = None, *, durable: bool = False) -> Iterator[ClusterUrls]:
-    """Run a cluster for tests and benchmarks, and delete it at the end, however the end comes.
+    """Run a cluster for tests and benchmarks, and delete it at the end, even if this process is killed.
 
-    It does not wait for disks unless told to. Its owner role may create databases and flush them to disk, and every
-    database has PostGIS from the start.
+    Its owner role may create databases and run checkpoints, and every database has PostGIS from the start.
 
     Args:
-        directory: Where the cluster's own directory is made; by default a ram disk with room, or else the temporary
+        directory: Parent of the cluster's directory; by default a RAM disk with enough space, or else the temporary
             directory.
-        durable: Lie on a disk and wait for it at every commit, set up as the cluster of the service is.
+        durable: Use a disk and the service's settings, and wait for the disk at every commit.
 
     Raises:
         ClusterError: PostgreSQL is not installed or does not start, or its user cannot reach the directory.
@@ -316,18 +303,18 @@ def throwaway(directory: Path | None = None, *, durable: bool = False) -> Iterat
 def throwaway_server(
     directory: Path | None, settings: Mapping[str, str], *, durable: bool = True
 ) -> Iterator[Throwaway]:
-    """Run a cluster as :func:`throwaway` does, with settings of its own, for those who stop it and start it again.
+    """Run a cluster as ``throwaway`` does, with its own settings, for callers that stop and start the server.
 
-    A guard process waits for the end of a pipe that this process holds: it stops the server and deletes the files
-    when the context is left, and just as well when this process is killed.
+    A guard process waits for the end of a pipe that this process holds. It then stops the server and deletes the
+    files: when the context is left, and also when this process is killed.
 
     Args:
-        directory: Where the cluster's own directory is made; None is the temporary directory.
-        settings: Parameters of PostgreSQL.
+        directory: Parent of the cluster's directory; None is the temporary directory.
+        settings: PostgreSQL parameters.
         durable: Wait until the files of the new cluster are on the disk.
 
     Raises:
-        ClusterError: As :func:`throwaway`.
+        ClusterError: As ``throwaway``.
     """
     server, user = find_server(), server_user()
     area = Path(tempfile.mkdtemp(prefix="leasetrace-", dir=directory)).resolve()
@@ -353,7 +340,7 @@ def throwaway_server(
 
 
 def _roomy_directory() -> Path | None:
-    """The ram disk where there is one with room for a cluster, otherwise None, for the temporary directory."""
+    """Return a RAM disk with enough space for a cluster, or None."""
     roomy = os.access(_RAM_DISK, os.W_OK) and shutil.disk_usage(_RAM_DISK).free >= _RAM_DISK_FREE_BYTES
     return _RAM_DISK if roomy else None
 
@@ -371,7 +358,7 @@ def _set_up(
     durable: bool = True,
     owner_has_free_hand: bool = False,
 ) -> int:
-    """Initialise and start an instance, make the two roles and the database, and return the port."""
+    """Initialise and start an instance, create the roles and the database, and return the port."""
     instance.initialise(fresh.superuser_password, durable=durable)
     port = instance.start(None, settings)
     rights = "CREATEDB IN ROLE pg_checkpoint" if owner_has_free_hand else "NOCREATEDB"

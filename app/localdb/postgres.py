@@ -1,7 +1,7 @@
-"""An installed PostgreSQL and one server process of it: find, set up, start, ask, stop.
+"""An installed PostgreSQL, and one server process: find, initialise, start, query, stop.
 
-Only the standard library is imported, here and in :mod:`app.localdb.cluster`: ``.ci/prepare`` and ``make clean``
-use both with the system's Python, when there is no virtual environment yet or any more.
+This module and ``app.localdb.cluster`` import the standard library only: ``.ci/prepare`` and ``make clean`` use them
+with the system's Python, without a virtual environment.
 """
 
 import os
@@ -31,17 +31,12 @@ _PASSING = (
 
 
 class ClusterError(RuntimeError):
-    """The database cannot be had; the message is one line for the person at the terminal."""
+    """The database is not available; the message is one line for the person at the terminal."""
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """An installed PostgreSQL server that has PostGIS.
-
-    Args:
-        bindir: The directory of ``initdb``, ``pg_ctl``, ``pg_isready``, ``postgres`` and ``psql``.
-        version: Major and minor version of PostgreSQL.
-    """
+    """An installed PostgreSQL server with PostGIS; ``bindir`` holds ``initdb``, ``pg_ctl`` and other programs."""
 
     bindir: Path
     version: tuple[int, ...]
@@ -51,7 +46,7 @@ def find_server(major: int | None = None) -> Server:
     """Find the newest installed PostgreSQL 15 or later that has PostGIS 3.3 or later.
 
     Args:
-        major: The only major version wanted: that of a data directory, which no other can read.
+        major: The major version of a data directory, which no other version can read.
 
     Raises:
         ClusterError: There is none; the message names the packages.
@@ -67,7 +62,7 @@ def find_server(major: int | None = None) -> Server:
 
 
 def _candidates() -> list[Path]:
-    """The directories in which a ``pg_config`` may lie."""
+    """Return the directories that may contain ``pg_config``."""
     on_path = shutil.which("pg_config")
     return [
         *([Path(on_path).parent] if on_path else []),
@@ -77,7 +72,7 @@ def _candidates() -> list[Path]:
 
 
 def _server_at(bindir: Path) -> Server | None:
-    """The server that the ``pg_config`` in ``bindir`` describes, where it is complete and recent enough."""
+    """Return the server that ``pg_config`` in a directory describes, if it is complete and recent enough."""
     pg_config = bindir / "pg_config"
     if not os.access(pg_config, os.X_OK):
         return None
@@ -99,13 +94,10 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 
 def free_port(preferred: int | None = None) -> int:
-    """Return a TCP port of the loopback address on which nobody listens.
-
-    Args:
-        preferred: Kept where it is free, so that an address written down yesterday still works.
+    """Return a free TCP port of the loopback address; ``preferred`` if it is free, so that old URLs still work.
 
     Raises:
-        ClusterError: A hundred ports in a row were taken.
+        ClusterError: A hundred random ports were taken.
     """
     drawn = [_PORTS[secrets.randbelow(len(_PORTS))] for _ in range(100)]
     for port in drawn if preferred is None else [preferred, *drawn]:
@@ -120,10 +112,10 @@ def free_port(preferred: int | None = None) -> int:
 
 
 def server_user() -> pwd.struct_passwd | None:
-    """Return the user who runs the server: ``postgres`` where root asks, otherwise None, the caller.
+    """Return the user that runs the server: ``postgres`` for root, otherwise None for the caller.
 
     Raises:
-        ClusterError: Root asks, and there is no user ``postgres``.
+        ClusterError: The caller is root, and there is no user ``postgres``.
     """
     if os.geteuid() != 0:
         return None
@@ -136,18 +128,17 @@ def server_user() -> pwd.struct_passwd | None:
 
 
 def config_text(settings: Mapping[str, str]) -> str:
-    """Return the lines that stand in ``leasetrace.conf``, which the cluster's ``postgresql.conf`` includes."""
+    """Return the content of ``leasetrace.conf``, which the cluster's ``postgresql.conf`` includes."""
     return "".join(f"{name} = {value}\n" for name, value in settings.items())
 
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """One data directory and the server process on it.
+    """One data directory and its server process.
 
-    Args:
-        server: The programs to run.
+    Attributes:
         data: The data directory, absolute.
-        user: Who owns the directory and runs the programs; None is the caller.
+        user: The owner of the directory, who runs the programs; None is the caller.
     """
 
     server: Server
@@ -155,9 +146,9 @@ class Instance:
     user: pwd.struct_passwd | None
 
     def popen_options(self) -> dict[str, Any]:
-        """Return the keyword arguments of ``subprocess`` that give a child the right user and a clean surrounding.
+        """Return ``subprocess`` arguments that give a child the right user and a clean environment.
 
-        The caller's home and ``PG*`` variables would lead the programs elsewhere; a new session keeps Ctrl-C away.
+        The caller's home and ``PG*`` variables would misconfigure the programs; a new session keeps Ctrl-C away.
         """
         environment = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C.UTF-8", "TZ": "UTC"}
         options: dict[str, Any] = {"cwd": "/", "env": environment, "start_new_session": True}
@@ -166,7 +157,7 @@ class Instance:
         return options
 
     def initialise(self, password: str, *, durable: bool = True) -> None:
-        """Make the data directory, UTF-8 and passwords only, with a superuser named ``postgres``.
+        """Create the data directory (UTF-8, password authentication) with a superuser named ``postgres``.
 
         Args:
             password: The superuser's.
@@ -194,17 +185,14 @@ class Instance:
             conf.write("\ninclude = 'leasetrace.conf'\n")
 
     def start(self, preferred_port: int | None, settings: Mapping[str, str]) -> int:
-        """Start the server and wait until it answers.
+        """Start the server, wait until it accepts connections, and return its TCP port.
 
         Args:
-            preferred_port: Used unless somebody else listens there.
-            settings: Parameters of PostgreSQL, written anew with every start.
-
-        Returns:
-            The TCP port on which it listens.
+            preferred_port: Used if it is free.
+            settings: PostgreSQL parameters, written again at every start.
 
         Raises:
-            ClusterError: It did not start; the message ends with the server's own last word.
+            ClusterError: It did not start; the message ends with the server's last error.
         """
         self._write(self.data / "leasetrace.conf", config_text(settings))
         self._disown_recycled_pid()
@@ -238,12 +226,12 @@ class Instance:
         raise ClusterError(f"PostgreSQL did not start in {_STARTS} attempts: see {log}")
 
     def port(self) -> int | None:
-        """Return the TCP port of the server that runs on this data directory, or None where none runs."""
+        """Return the TCP port of the server that runs on this data directory, or None."""
         lock = self._lock_lines()
         return int(lock[_LOCK_PORT]) if lock and self._is_ours(int(lock[0])) else None
 
     def wait(self, port: int) -> None:
-        """Wait until a server that was found running takes connections: it may be recovering from a crash.
+        """Wait until a running server accepts connections: it may be recovering from a crash.
 
         Raises:
             ClusterError: It did not within five minutes.
@@ -256,12 +244,12 @@ class Instance:
         raise ClusterError(f"PostgreSQL does not answer on port {port}: see {self.data / 'server.log'}")
 
     def stop(self) -> None:
-        """Stop the server, which ends open transactions and writes everything to disk; nothing where none runs."""
+        """Stop the server, if it runs: open transactions are aborted, and everything is written to disk."""
         if self.port() is not None:
             self._run("pg_ctl", "stop", "-D", self.data, "-s", "-m", "fast", "-w", "-t", _START_TIMEOUT_S)
 
     def restart(self) -> None:
-        """Stop the server in good order, ending open transactions, and start it on its port with its settings.
+        """Restart the server with the same port and settings; open transactions are aborted.
 
         Raises:
             ClusterError: It did not stop or start.
@@ -270,7 +258,7 @@ class Instance:
         self._run("pg_ctl", "restart", "-D", self.data, "-l", log, "-s", "-m", "fast", "-w", "-t", _START_TIMEOUT_S)
 
     def ask(self, sql: str, *, port: int, password: str, database: str) -> str:
-        """Run statements as the superuser and return what ``psql`` prints, unaligned and without headings.
+        """Run statements as the superuser and return the output of ``psql``, unaligned and without headings.
 
         Raises:
             ClusterError: A statement failed.
@@ -287,7 +275,7 @@ class Instance:
         options: Mapping[str, Any] | None = None,
         stdin: str = "",
     ) -> str:
-        """Run one of PostgreSQL's programs to its end and return what it printed."""
+        """Run a PostgreSQL program to its end and return its output."""
         command = [str(self.server.bindir / program), *map(str, arguments)]
         done: subprocess.CompletedProcess[str] = subprocess.run(
             command, input=stdin, capture_output=True, text=True, check=False, **(options or self.popen_options())
@@ -305,7 +293,7 @@ class Instance:
             os.chown(path, self.user.pw_uid, self.user.pw_gid)
 
     def _lock_lines(self) -> list[str]:
-        """The lines of ``postmaster.pid``: process, directory, start, port, ...; none where there is no such file."""
+        """Return the lines of ``postmaster.pid`` (process id, directory, start, port, ...), or an empty list."""
         try:
             lines = (self.data / "postmaster.pid").read_text().splitlines()
         except FileNotFoundError:
@@ -313,7 +301,7 @@ class Instance:
         return lines if len(lines) > _LOCK_PORT else []
 
     def _is_ours(self, pid: int) -> bool:
-        """Whether the process is a server of this data directory, not one that got the number of a dead server."""
+        """Tell whether a process is the server of this data directory, not another one with a recycled process id."""
         if not Path("/proc/self").exists():  # not Linux: PostgreSQL's own, weaker test
             status = [str(self.server.bindir / "pg_ctl"), "status", "-s", "-D", str(self.data)]
             return not subprocess.run(status, capture_output=True, check=False, **self.popen_options()).returncode
@@ -323,10 +311,10 @@ class Instance:
             return False
 
     def _disown_recycled_pid(self) -> None:
-        """Let PostgreSQL see a dead server's lock file as stale when its process number now belongs to somebody else.
+        """Make PostgreSQL treat a dead server's lock file as stale when another process has its recycled id.
 
-        The rest of the file stays, since PostgreSQL finds lingering children of the dead server by it. Our own number
-        stands for a dead one: PostgreSQL passes over its grandparent's.
+        The rest of the file stays: PostgreSQL finds the dead server's remaining children by it. Our own process id
+        replaces the recycled one, because PostgreSQL ignores the id of its grandparent.
         """
         lock = self._lock_lines()
         if lock and not self._is_ours(int(lock[0])):
