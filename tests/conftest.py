@@ -51,8 +51,8 @@ def pytest_configure_node(node: Any) -> None:
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Give tests that share expensive fixtures to one worker; the others go one by one.
 
-    Together go the fault tests (they break the service that they share), each folder of unit tests (its layers and
-    fleets are made once), and each module with a fixture that lives as long as the module.
+    Together go the fault tests (they break the service that they share), the tests of benchmarks (one service), each
+    folder of unit tests (its layers and fleets are made once), and each module with a fixture of module scope.
     The marker ``xdist_group`` would say it, but xdist 3.8 sets it on a member that pytest 9.2 no longer reads.
     """
     from xdist.scheduler import LoadScopeScheduling
@@ -60,7 +60,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     class SharedFixturesTogether(LoadScopeScheduling):  # type: ignore[misc] # xdist has no types
         def _split_scope(self, nodeid: str) -> str:
             file = nodeid.partition("::")[0]
-            if file.startswith(("tests/faults/", "tests/unit/")):
+            if file.startswith(("tests/faults/", "tests/unit/", "tests/integration/benchmarks/")):
                 return file.rpartition("/")[0]
             return file if _has_module_fixture(config.rootpath / file) else nodeid
 

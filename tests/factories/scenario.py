@@ -27,6 +27,7 @@ from app.main import create_app
 from tests.api import ApiUser, Principals, context_of, services
 from tests.database import clone_of
 from tests.factories.constants import NOW
+from tests.factories.people import with_cheap_hashes
 from tests.factories.settings import settings_for
 
 BEGAN: Final = NOW - timedelta(days=3)
@@ -177,7 +178,7 @@ async def scenario_on(template: ClusterUrls, name: str) -> AsyncIterator[Scenari
     """
     clock = FixedClock(BEGAN)
     with clone_of(template, name) as urls:
-        application = create_app(settings_of(urls), clock)
+        application = with_cheap_hashes(create_app(settings_of(urls), clock))
         async with (
             aclosing_pool(application),
             application.router.lifespan_context(application),
