@@ -131,8 +131,7 @@ class Principal:
 class Visibility:
     """What a principal may see. Every read takes it as a parameter, so that the type checker finds a missing check.
 
-    Attributes:
-        case_id: The case that a court or dispatcher stated as the purpose of reading positions, if any.
+    ``case_id`` is the stated purpose of reading positions.
     """
 
     principal: Principal

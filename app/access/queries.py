@@ -71,10 +71,6 @@ async def end_grants(
 
     Also ends the case's delegated grants whose delegator has no valid grant of its own left. A grant that would begin
     after ``at`` never becomes valid: its end is set to its beginning.
-
-    Args:
-        asset_ids: Of these assets only; None for all.
-        ground: Kind and id of the ground; None for all.
     """
     grants = update(GrantRow).where(
         GrantRow.case_id == case_id, or_(GrantRow.valid_until.is_(None), GrantRow.valid_until > at)

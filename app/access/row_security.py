@@ -10,9 +10,7 @@ from app.core.db.roles import ADMINISTRATOR_ROLE, AUDITOR_ROLE, GRANTEE_ROLE, LE
 def row_security_of(principal: Principal, at: datetime, case_id: int | None = None) -> RowSecurity:
     """Return the database role and parameters for a principal.
 
-    Args:
-        at: The moment at which grants must be valid, aware.
-        case_id: The case that is the purpose of reading positions, if one was named.
+    Grants must be valid at the aware moment ``at``; ``case_id`` is the purpose of reading positions.
     """
     whose = principal.subject_id or 0
     match principal.kind:

@@ -17,11 +17,7 @@ from app.core.errors import InvalidInput
 async def create_principal(
     session: AsyncSession, role: Role, name: str, clock: Clock, *, subject_id: int | None = None
 ) -> int:
-    """Create a principal and return its id; ``session`` has the service role.
-
-    Raises:
-        InvalidInput: ``subject_id`` is missing for a lessor or a court, or given for another kind.
-    """
+    """Create a principal and return its id; only lessors and courts have a ``subject_id``, else ``InvalidInput``."""
     if (subject_id is not None) != (role.kind in KINDS_WITH_SUBJECT):
         raise InvalidInput("subject_id: a lessor or a court needs one, nobody else has one", field="subject_id")
     row = PrincipalRow(role=role, subject_id=subject_id, name=name, created_at=clock.now())
@@ -93,12 +89,9 @@ async def end_grants(
     asset_ids: list[int] | None = None,
     ground: tuple[str, int] | None = None,
 ) -> None:
-    """End grants of a case at a moment; delegated grants end with the grant of their delegator.
+    """End grants of a case at an aware moment; delegated grants end with the grant of their delegator.
 
-    Args:
-        at: The end, aware.
-        asset_ids: Of these assets only; None for all.
-        ground: Kind and id of the ground, for example ``("entrustment", 7)``; None for all.
+    Restricted to some assets and to one ground, for example ``("entrustment", 7)``, where given.
     """
     async with as_service(session):
         await queries.end_grants(session, case_id, asset_ids, ground, at)

@@ -46,12 +46,9 @@ def asset_is_visible(
     lessor_id: InstrumentedAttribute[int] | ColumnElement[int],
     at: datetime,
 ) -> ColumnElement[bool]:
-    """Return the condition that a row about an asset is visible; every query of assets needs it.
+    """Return the condition that a row about an asset is visible at a moment; every query of assets needs it.
 
-    Args:
-        asset_id: The column with the row's asset.
-        lessor_id: The column with the asset's lessor.
-        at: The moment at which grants must be valid, aware.
+    The columns hold the row's asset and that asset's lessor.
     """
     if visibility.sees_everything:
         return true()

@@ -28,12 +28,8 @@ def append_to(path: Path, head: Head, at: datetime) -> None:
 def write_day(folder: Path, head: Head, at: datetime) -> Path | None:
     """Write the anchor of a day (UTC) as a file, atomically; None where this day has one already.
 
-    Args:
-        folder: Best on another machine's disk. It must exist: a missing mount must not be replaced by a local folder.
-        at: The time of writing, aware.
-
-    Raises:
-        OSError: It cannot be written.
+    The folder is best on another machine's disk. It must exist, else ``OSError``: a missing mount must not be
+    replaced by a local folder.
     """
     file = folder / f"trail-{at.astimezone(UTC):%Y-%m-%d}.txt"
     if file.exists():
@@ -59,11 +55,7 @@ def _sync(folder: Path) -> None:
 
 
 def read_anchors(path: Path) -> Mapping[int, bytes]:
-    """Return the anchors of a file, or of every ``.txt`` file of a folder, as links by number.
-
-    Raises:
-        InvalidInput: A line is not an anchor, or two anchors contradict each other.
-    """
+    """Return the anchors of a file, or of a folder's ``.txt`` files, as links by number; errors as ``anchors_of``."""
     files = sorted(path.glob("*.txt")) if path.is_dir() else [path]
     return anchors_of(
         line.split()[-1] for file in files for line in file.read_text(encoding="utf-8").splitlines() if line.strip()
@@ -71,7 +63,7 @@ def read_anchors(path: Path) -> Mapping[int, bytes]:
 
 
 def anchors_of(texts: Iterable[str]) -> Mapping[int, bytes]:
-    """Return anchors in the form ``NUMBER:SHA256`` as links by number, without those of an empty trail.
+    """Return anchors ``NUMBER:SHA256`` as links by number, without those of an empty trail.
 
     Raises:
         InvalidInput: One is not an anchor, or two contradict each other.

@@ -155,11 +155,8 @@ async def head_of(connection: AsyncConnection) -> Head:
 async def walk(connection: AsyncConnection, anchors: Mapping[int, bytes]) -> AsyncIterator[Head | TrailFault]:
     """Verify the trail from its beginning; yields a head at intervals and at the end, or the first fault and stops.
 
-    Memory does not grow with the trail.
-
-    Args:
-        connection: In a transaction with one snapshot (REPEATABLE READ): entries are added meanwhile.
-        anchors: Links by number from outside the database.
+    Memory does not grow with the trail. The transaction needs one snapshot (REPEATABLE READ): entries are added
+    meanwhile. ``anchors`` are links by number from outside the database.
     """
     reached = Head(0, FIRST_LINK)
     try:

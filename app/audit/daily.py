@@ -17,13 +17,8 @@ _log = structlog.get_logger("leasetrace.trail")
 async def anchor(connection: AsyncConnection, settings: AuditSettings, now: datetime) -> None:
     """Store the head once a day (UTC) in ``anchor_dir`` and with the authority ``tsa_url``, where configured.
 
-    Args:
-        connection: In autocommit, with the service role.
-        now: The present, UTC.
-
-    Raises:
-        OSError: The folder cannot be written.
-        Unavailable: The authority returned no time stamp.
+    The connection is in autocommit, with the service role. Raises ``OSError`` if the folder cannot be written, and
+    ``Unavailable`` if the authority returned no time stamp.
     """
     if settings.anchor_dir is None and settings.tsa_url is None:
         return

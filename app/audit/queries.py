@@ -51,9 +51,8 @@ async def entries(
 ) -> TrailRows:
     """Return up to ``limit + 1`` visible entries after a number, with at most 1,000 assets each.
 
-    Args:
-        session: A transaction of an auditor, a court's administrator, or the service role.
-        visibility: A court's administrator sees entries of its court's people.
+    A court's administrator sees entries of its court's people; ``session`` is an auditor's, its or has the service
+    role.
     """
     listed = case((TrailRow.asset_count <= MOST_ASSETS, TrailAssetsRow.asset_ids))
     query = (

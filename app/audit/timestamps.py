@@ -47,11 +47,7 @@ class Stamp:
 
 
 def _read(head: Head, token: bytes) -> Stamp:
-    """Parse a time stamp of this head, without verifying its signature.
-
-    Raises:
-        ValueError: It is not a time stamp of this head.
-    """
+    """Parse a time stamp without verifying its signature; raises ``ValueError`` if it is not of this head."""
     answer: TimeStampResponse = decode_timestamp_response(token)
     if answer.status != _GRANTED:
         msg = f"the authority did not grant it (status {answer.status})"
@@ -63,13 +59,9 @@ def _read(head: Head, token: bytes) -> Stamp:
 
 
 async def stamp(head: Head, url: str) -> Stamp:
-    """Request a time stamp of a head.
+    """Request a time stamp of a head from the authority at ``url``.
 
-    Args:
-        url: The authority; ``http://`` is allowed, since its response is signed.
-
-    Raises:
-        Unavailable: It did not return a time stamp of this head.
+    Plain HTTP is allowed, since the response is signed. Raises ``Unavailable`` without a time stamp of this head.
     """
     request = (
         TimestampRequestBuilder()
@@ -126,10 +118,7 @@ async def kept(connection: AsyncConnection) -> list[Stamp]:
 
 
 def check_signatures(stamps: list[Stamp], roots: Path) -> None:
-    """Verify that stamps are signed by a trusted authority.
-
-    Args:
-        roots: A file of root certificates, PEM.
+    """Verify that stamps are signed by a trusted authority; ``roots`` is a file of root certificates, PEM.
 
     Raises:
         InvalidInput: One is not, or the file holds no certificate.

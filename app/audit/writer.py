@@ -77,7 +77,7 @@ def _as_json(entries: Sequence[Entry]) -> str:
 
 
 async def append(session: AsyncSession, entries: Sequence[Entry]) -> None:
-    """Append entries in a session's transaction; commit immediately afterwards, because other appends wait for it.
+    """Append entries as the transaction's last statement before its commit, because other appends wait for it.
 
     Raises:
         Unavailable: They cannot be written; the transaction and its changes are lost.
@@ -150,11 +150,7 @@ class TrailWriter:
         await self._disconnect()
 
     async def write(self, entries: Sequence[Entry]) -> None:
-        """Return when the entries are committed; the response must not be sent before.
-
-        Raises:
-            Unavailable: They could not be written, or too many are waiting: the read must be refused.
-        """
+        """Return when the entries are committed. If it raises ``Unavailable``, the read must be refused."""
         if not entries:
             return
         if self._closing or self._waiting >= _MAX_WAITING:
@@ -255,11 +251,9 @@ class TrailWriter:
 
 
 async def ensure_month(connection: psycopg.AsyncConnection, month: date) -> bool:
-    """Create the partition of a month (UTC) if it is missing; tell whether it was created now.
+    """Create the partition of a day's month (UTC) if it is missing; tell whether it was created now.
 
-    Args:
-        connection: In autocommit, with the service role.
-        month: Any day of the month.
+    The connection is in autocommit, with the service role.
     """
     try:
         cursor = await connection.execute("SELECT trail_partition_ensure(%s)", (month,))

@@ -60,11 +60,7 @@ def new_key() -> str:
 
 
 def parse_keys(text: str) -> tuple[bytes, ...]:
-    """Return the keys of a comma-separated list, in its order.
-
-    Raises:
-        ValueError: The list is empty, or a key is not 32 bytes in base64url; the message holds no key.
-    """
+    """Return the keys of a comma-separated list; raises ``ValueError`` if there is none or one is malformed."""
     parts = [part.strip() for part in text.split(",") if part.strip()]
     keys: list[bytes] = []
     for place, part in enumerate(parts, 1):
@@ -83,11 +79,7 @@ def parse_keys(text: str) -> tuple[bytes, ...]:
 
 
 class Encryptor:
-    """Encrypts and decrypts secrets.
-
-    Args:
-        keys: The first encrypts, all decrypt. Remove a key once no secret is encrypted with it.
-    """
+    """Encrypts and decrypts secrets. The first key encrypts, all decrypt; remove a key once no secret uses it."""
 
     def __init__(self, keys: tuple[bytes, ...]) -> None:
         self._ciphers: Mapping[bytes, AESGCM] = {_key_id(key): AESGCM(key) for key in keys}
@@ -111,11 +103,7 @@ class Encryptor:
         return head + self._ciphers[self._first].encrypt(nonce, secret.encode(), _bound(head, bound_to))
 
     def open(self, sealed: bytes, bound_to: str) -> str:
-        """Decrypt a secret.
-
-        Raises:
-            SecretUnreadable: No configured key fits, it belongs to another row, or its bytes were changed.
-        """
+        """Decrypt; raises ``SecretUnreadable`` if no key fits, or the binding or the bytes were changed."""
         head, ciphertext = sealed[:_HEAD], sealed[_HEAD:]
         if not ciphertext or head[:1] != _VERSION:
             raise SecretUnreadable("it is not in the form that this version writes")

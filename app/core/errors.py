@@ -26,9 +26,8 @@ from typing import ClassVar
 class AppError(Exception):
     """Base of all errors that a caller can understand and mostly correct.
 
-    Args:
-        detail: One sentence for a person: what is wrong and what is expected.
-        field: The parameter, column or member at fault, if there is one.
+    ``detail`` is one sentence for a person: what is wrong and what is expected. ``field`` is the parameter, column or
+    member at fault, if there is one.
     """
 
     code: ClassVar[str] = "error"

@@ -18,11 +18,7 @@ def _where_it_broke(exc_info: structlog.typing.ExcInfo) -> list[dict[str, Any]]:
 
 
 def configure_logging(level: str) -> None:
-    """Write log records of structlog and the standard library to standard error, one JSON object a line.
-
-    Args:
-        level: Minimum severity: DEBUG, INFO, WARNING, ERROR.
-    """
+    """Write log records of structlog and the standard library to standard error, one JSON object a line."""
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,

@@ -13,8 +13,7 @@ _PRUNE_AT: Final = 1000
 class TtlCache(Generic[Key, Value]):
     """Caches results; concurrent callers of a key share one call. Errors are not cached.
 
-    Args:
-        for_s: Time to live in seconds, or a function that returns it at each use.
+    The time to live is in seconds; a function is called at each use.
     """
 
     def __init__(self, for_s: float | Callable[[], float]) -> None:

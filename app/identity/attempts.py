@@ -48,11 +48,9 @@ LOGINS: Final = Counter(
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """The result of counting an attempt.
+    """The result of counting an attempt; only a ``counted`` one may be checked.
 
-    Attributes:
-        counted: Whether it was counted and must be checked.
-        wait_until: The end of the wait in progress, or of the one that follows if the attempt fails.
+    ``wait_until`` is the end of the wait in progress, or of the one that follows if the attempt fails.
     """
 
     counted: bool

@@ -1,6 +1,8 @@
 """FastAPI dependencies of routes: principal, visibility, and a database session with row-level security.
 
-A route states its permission. A request without a valid key or session, or without the permission, is refused.
+Their errors: ``NotAuthenticated`` without a valid key or session, ``TooManyRequests`` after too many refused ones
+from the client's address, ``CrossSite`` for a changing request with a session that does not come from our own page,
+``SignInIncomplete`` with pending sign-in steps, ``NotPermitted`` without the permission.
 """
 
 from collections.abc import AsyncIterator
@@ -38,12 +40,7 @@ def bearer_key(request: Request) -> str | None:
 
 
 async def key_holder(request: Request, key: str | None) -> Principal:
-    """Return the holder of a request's key; all ways in which keys are sent use this.
-
-    Raises:
-        NotAuthenticated: There is no key, or it is not valid.
-        TooManyRequests: Too many keys from this address were refused.
-    """
+    """Return the holder of a request's key; all ways in which keys are sent use this."""
     services = identity_services(request)
     return await services.auth_throttle.ask(request, key, lambda: services.credential_cache.principal(key))
 
@@ -59,13 +56,7 @@ async def _signed_in(request: Request, token: str) -> ActiveSession:
 
 
 async def signed_in_of(request: Request, _document: Annotated[str | None, Depends(cookie)]) -> ActiveSession:
-    """Return the session of this request, even with pending sign-in steps: for routes about the session itself.
-
-    Raises:
-        NotAuthenticated: There is no valid session.
-        CrossSite: A changing request that does not come from our own page.
-        TooManyRequests: Too many unknown sessions came from this address.
-    """
+    """Return the session of this request, even with pending sign-in steps: for routes about the session itself."""
     token = session_token(request)
     if token is None or bearer_key(request) is not None:
         raise NotAuthenticated(SESSION_REFUSED)
@@ -81,14 +72,7 @@ async def principal_of(
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
     _document: Annotated[str | None, Depends(cookie)],
 ) -> Principal:
-    """Return the principal by its key or session; a refusal does not say its reason.
-
-    Raises:
-        NotAuthenticated: There is no valid key or session, or there are both.
-        CrossSite: A changing request with a session that does not come from our own page.
-        SignInIncomplete: The person has pending sign-in steps.
-        TooManyRequests: Too many refused keys or unknown sessions came from this address.
-    """
+    """Return the principal by its key or session, never both; a refusal does not say its reason."""
     token = session_token(request)
     if token is None or credentials is not None:
         if token is not None:
@@ -113,7 +97,7 @@ class May:
         self.permission = permission
 
     def __call__(self, principal: AnyPrincipal) -> Principal:
-        """Return the principal. Raises ``NotPermitted`` without the permission."""
+        """Return the principal if it has the permission."""
         if not principal.may(self.permission):
             if principal.post_only:
                 raise NotPermitted("This key can only post pings.")
@@ -123,11 +107,7 @@ class May:
 
 
 async def write_trail(request: Request, session: AsyncSession, principal: Principal, context: Context) -> None:
-    """Write the audit notes of a READ ONLY session, and return when they are committed.
-
-    Raises:
-        Unavailable: They could not be written; the request must not be answered.
-    """
+    """Commit the audit notes of a READ ONLY session; if it raises ``Unavailable``, the request must be refused."""
     writer = identity_services(request).trail
     await writer.write(entries_of(session, author_of(principal), context.clock, request.state.request_id))
 
@@ -162,5 +142,5 @@ class VisibilityFor:
         self._may = May(permission)
 
     def __call__(self, principal: AnyPrincipal) -> Visibility:
-        """Return the visibility. Raises ``NotPermitted`` without the permission."""
+        """Return the visibility if the principal has the permission."""
         return Visibility(self._may(principal))

@@ -26,12 +26,9 @@ class SignInStep(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ActiveSession:
-    """A session of a person.
+    """A session of a person; times are UTC, ``last_seen_at`` to the minute, ``expires_at`` the latest end.
 
-    Attributes:
-        last_seen_at: Last use, to the minute, UTC.
-        expires_at: The end of the session in any case, UTC.
-        pending: Steps to complete before any other request.
+    ``pending`` are the steps to complete before any other request.
     """
 
     session_id: int

@@ -41,11 +41,7 @@ def reserved_port() -> Iterator[int]:
 
 
 def check_port(host: str, port: int) -> None:
-    """Check that a service can listen on an address.
-
-    Raises:
-        AppError: Another process listens there, or the address is not one of this machine.
-    """
+    """Raise ``AppError`` if another process listens on an address, or it is not one of this machine."""
     try:
         socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
     except OSError as error:
@@ -89,7 +85,6 @@ def start(environ: Mapping[str, str], port: int, options: Sequence[str] = ()) ->
 
     Args:
         environ: The service's environment variables, with its settings and database.
-        port: A port of the loopback address.
         options: Further arguments for ``leasetrace serve``.
 
     Raises:

@@ -72,13 +72,7 @@ class ClusterUrls:
 
 @dataclass(frozen=True, slots=True)
 class ClusterStatus:
-    """The state of the cluster's files and server.
-
-    Attributes:
-        directory: The directory of data and passwords.
-        made: Whether set-up was completed.
-        port: The server's TCP port, or None if it does not run.
-    """
+    """The directory of data and passwords, whether set-up was completed, and the port of a running server."""
 
     directory: Path
     made: bool
@@ -107,12 +101,7 @@ class _Secrets:
 def database_urls(environ: Mapping[str, str], root: Path = CHECKOUT) -> ClusterUrls:
     """Return the database to use: the one in the environment, or else the checkout's own, which is started.
 
-    Args:
-        environ: ``DATABASE_URL`` and ``DATABASE_OWNER_URL`` are read; an empty one counts as not set.
-        root: The checkout.
-
-    Raises:
-        ClusterError: Only one of the two variables is set, or the own cluster cannot be started.
+    ``DATABASE_URL`` and ``DATABASE_OWNER_URL`` go together; an empty one counts as not set.
     """
     app_url, owner_url = environ.get("DATABASE_URL", ""), environ.get("DATABASE_OWNER_URL", "")
     if app_url and owner_url:
@@ -126,21 +115,13 @@ def database_urls(environ: Mapping[str, str], root: Path = CHECKOUT) -> ClusterU
 
 
 def service_url(environ: Mapping[str, str], root: Path = CHECKOUT) -> str:
-    """Return the URL of the running service; ``DATABASE_URL`` alone is enough, otherwise as ``database_urls``.
-
-    Raises:
-        ClusterError: As ``database_urls``.
-    """
+    """Return the URL of the running service; ``DATABASE_URL`` alone is enough, otherwise as ``database_urls``."""
     return environ.get("DATABASE_URL", "") or database_urls(environ, root).app_url
 
 
 @dataclass(frozen=True, slots=True)
 class LocalCluster:
-    """The cluster of one checkout; create it with ``of_checkout``.
-
-    Attributes:
-        area: The directory of the data and of ``cluster.json`` (passwords, mode 0600).
-    """
+    """The cluster of one checkout; create it with ``of_checkout``. ``area`` holds the data and ``cluster.json``."""
 
     root: Path
     area: Path
@@ -160,8 +141,7 @@ class LocalCluster:
     def ensure_running(self) -> ClusterUrls:
         """Create the cluster if it is missing, start it if it is stopped, and return its URLs.
 
-        An interrupted set-up is started again; a complete cluster is never created again. Raises ``ClusterError``:
-        postgreSQL is not installed or does not start, or the directory cannot be written.
+        An interrupted set-up is started again; a complete cluster is never created again.
         """
         with self._locked():
             instance = self._instance()
@@ -256,12 +236,7 @@ class LocalCluster:
 
 @dataclass(frozen=True, slots=True)
 class Throwaway:
-    """A temporary cluster whose server can be stopped and started again.
-
-    Attributes:
-        instance: The server; the parent of its data directory is deleted with the cluster.
-        settings: PostgreSQL parameters for each start.
-    """
+    """A temporary cluster whose server can be stopped and started again, with its PostgreSQL parameters."""
 
     urls: ClusterUrls
     superuser_url: str = field(repr=False)
@@ -270,11 +245,7 @@ class Throwaway:
     settings: Mapping[str, str]
 
     def start(self) -> None:
-        """Start the server on its port if it is stopped, and wait until it accepts connections.
-
-        Raises:
-            ClusterError: It does not start, or another process took its port.
-        """
+        """Start the server on its port if it is stopped, and wait until it accepts connections."""
         if self.instance.port() is None and self.instance.start(self.port, self.settings) != self.port:
             raise ClusterError(f"port {self.port} of the throw-away cluster was taken by somebody else")
         self.instance.wait(self.port)
@@ -290,9 +261,6 @@ def throwaway(directory: Path | None = None, *, durable: bool = False) -> Iterat
         directory: Parent of the cluster's directory; by default a RAM disk with enough space, or else the temporary
             directory.
         durable: Use a disk and the service's settings, and wait for the disk at every commit.
-
-    Raises:
-        ClusterError: PostgreSQL is not installed or does not start, or its user cannot reach the directory.
     """
     parent = directory or (None if durable else _roomy_directory())
     with throwaway_server(parent, DURABLE_SETTINGS if durable else THROWAWAY_SETTINGS, durable=durable) as made:
@@ -303,18 +271,10 @@ def throwaway(directory: Path | None = None, *, durable: bool = False) -> Iterat
 def throwaway_server(
     directory: Path | None, settings: Mapping[str, str], *, durable: bool = True
 ) -> Iterator[Throwaway]:
-    """Run a cluster as ``throwaway`` does, with its own settings, for callers that stop and start the server.
+    """Run a cluster as ``throwaway`` does, with its own parameters, for callers that stop and start the server.
 
     A guard process waits for the end of a pipe that this process holds. It then stops the server and deletes the
     files: when the context is left, and also when this process is killed.
-
-    Args:
-        directory: Parent of the cluster's directory; None is the temporary directory.
-        settings: PostgreSQL parameters.
-        durable: Wait until the files of the new cluster are on the disk.
-
-    Raises:
-        ClusterError: As ``throwaway``.
     """
     server, user = find_server(), server_user()
     area = Path(tempfile.mkdtemp(prefix="leasetrace-", dir=directory)).resolve()
@@ -358,7 +318,6 @@ def _set_up(
     durable: bool = True,
     owner_has_free_hand: bool = False,
 ) -> int:
-    """Initialise and start an instance, create the roles and the database, and return the port."""
     instance.initialise(fresh.superuser_password, durable=durable)
     port = instance.start(None, settings)
     rights = "CREATEDB IN ROLE pg_checkpoint" if owner_has_free_hand else "NOCREATEDB"

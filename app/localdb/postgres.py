@@ -1,7 +1,7 @@
 """An installed PostgreSQL, and one server process: find, initialise, start, query, stop.
 
 This module and ``app.localdb.cluster`` import the standard library only: ``.ci/prepare`` and ``make clean`` use them
-with the system's Python, without a virtual environment.
+with the system's Python, without a virtual environment. Their functions raise ``ClusterError``.
 """
 
 import os
@@ -31,7 +31,7 @@ _PASSING = (
 
 
 class ClusterError(RuntimeError):
-    """The database is not available; the message is one line for the person at the terminal."""
+    """A PostgreSQL program failed or is missing; the message is one line for the person at the terminal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +43,7 @@ class Server:
 
 
 def find_server(major: int | None = None) -> Server:
-    """Find the newest installed PostgreSQL 15 or later that has PostGIS 3.3 or later.
-
-    Args:
-        major: The major version of a data directory, which no other version can read.
-
-    Raises:
-        ClusterError: There is none; the message names the packages.
-    """
+    """Find the newest installed PostgreSQL 15 or later with PostGIS 3.3 or later; ``major`` restricts the version."""
     servers = [server for bindir in _candidates() if (server := _server_at(bindir)) is not None]
     if major is not None:
         servers = [server for server in servers if server.version[0] == major]
@@ -94,11 +87,7 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 
 def free_port(preferred: int | None = None) -> int:
-    """Return a free TCP port of the loopback address; ``preferred`` if it is free, so that old URLs still work.
-
-    Raises:
-        ClusterError: A hundred random ports were taken.
-    """
+    """Return a free TCP port of the loopback address; ``preferred`` if it is free, so that old URLs still work."""
     drawn = [_PORTS[secrets.randbelow(len(_PORTS))] for _ in range(100)]
     for port in drawn if preferred is None else [preferred, *drawn]:
         with socket.socket() as probe:
@@ -112,11 +101,7 @@ def free_port(preferred: int | None = None) -> int:
 
 
 def server_user() -> pwd.struct_passwd | None:
-    """Return the user that runs the server: ``postgres`` for root, otherwise None for the caller.
-
-    Raises:
-        ClusterError: The caller is root, and there is no user ``postgres``.
-    """
+    """Return the user that runs the server: ``postgres`` for root, otherwise None for the caller."""
     if os.geteuid() != 0:
         return None
     try:
@@ -134,12 +119,7 @@ def config_text(settings: Mapping[str, str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """One data directory and its server process.
-
-    Attributes:
-        data: The data directory, absolute.
-        user: The owner of the directory, who runs the programs; None is the caller.
-    """
+    """One data directory (absolute) and its server process; ``user`` owns and runs it, None is the caller."""
 
     server: Server
     data: Path
@@ -160,11 +140,7 @@ class Instance:
         """Create the data directory (UTF-8, password authentication) with a superuser named ``postgres``.
 
         Args:
-            password: The superuser's.
             durable: Wait until the new files are on the disk.
-
-        Raises:
-            ClusterError: The server's user cannot reach the directory, or ``initdb`` failed.
         """
         self.data.mkdir(mode=0o700, parents=True)
         if self.user is not None:
@@ -187,12 +163,8 @@ class Instance:
     def start(self, preferred_port: int | None, settings: Mapping[str, str]) -> int:
         """Start the server, wait until it accepts connections, and return its TCP port.
 
-        Args:
-            preferred_port: Used if it is free.
-            settings: PostgreSQL parameters, written again at every start.
-
-        Raises:
-            ClusterError: It did not start; the message ends with the server's last error.
+        The preferred port is used if it is free. ``settings`` are PostgreSQL parameters, written at every start. The
+        error's message is the server's last error.
         """
         self._write(self.data / "leasetrace.conf", config_text(settings))
         self._disown_recycled_pid()
@@ -231,11 +203,7 @@ class Instance:
         return int(lock[_LOCK_PORT]) if lock and self._is_ours(int(lock[0])) else None
 
     def wait(self, port: int) -> None:
-        """Wait until a running server accepts connections: it may be recovering from a crash.
-
-        Raises:
-            ClusterError: It did not within five minutes.
-        """
+        """Wait up to five minutes until a running server accepts connections: it may be recovering from a crash."""
         question = [str(self.server.bindir / "pg_isready"), "-q", "-h", HOST, "-p", str(port)]
         for _ in range(_START_TIMEOUT_S):
             if not subprocess.run(question, check=False, **self.popen_options()).returncode:
@@ -249,20 +217,12 @@ class Instance:
             self._run("pg_ctl", "stop", "-D", self.data, "-s", "-m", "fast", "-w", "-t", _START_TIMEOUT_S)
 
     def restart(self) -> None:
-        """Restart the server with the same port and settings; open transactions are aborted.
-
-        Raises:
-            ClusterError: It did not stop or start.
-        """
+        """Restart the server with the same port and settings; open transactions are aborted."""
         log = self.data / "server.log"
         self._run("pg_ctl", "restart", "-D", self.data, "-l", log, "-s", "-m", "fast", "-w", "-t", _START_TIMEOUT_S)
 
     def ask(self, sql: str, *, port: int, password: str, database: str) -> str:
-        """Run statements as the superuser and return the output of ``psql``, unaligned and without headings.
-
-        Raises:
-            ClusterError: A statement failed.
-        """
+        """Run statements as the superuser and return the output of ``psql``, unaligned and without headings."""
         options = self.popen_options()
         options["env"] |= {"PGPASSWORD": password, "PGSSLMODE": "disable", "PGCONNECT_TIMEOUT": "10"}
         where = ["-h", HOST, "-p", port, "-U", "postgres", "-d", database]
@@ -275,7 +235,6 @@ class Instance:
         options: Mapping[str, Any] | None = None,
         stdin: str = "",
     ) -> str:
-        """Run a PostgreSQL program to its end and return its output."""
         command = [str(self.server.bindir / program), *map(str, arguments)]
         done: subprocess.CompletedProcess[str] = subprocess.run(
             command, input=stdin, capture_output=True, text=True, check=False, **(options or self.popen_options())

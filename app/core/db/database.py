@@ -150,11 +150,8 @@ class Database:
     async def direct(self, name: str, *, statement_timeout_s: int) -> AsyncIterator[psycopg.AsyncConnection]:
         """Open a connection as the service role, outside the pool and the ORM, for background work.
 
-        It is in autocommit; use ``connection.transaction()`` for statements that belong together.
-
-        Args:
-            name: ``application_name`` as the server shows it.
-            statement_timeout_s: A longer statement is cancelled.
+        It is in autocommit; use ``connection.transaction()`` for statements that belong together. ``name`` is the
+        server's ``application_name``.
         """
         options = f"-c statement_timeout={statement_timeout_s * 1000} -c timezone=UTC -c jit=off"
         connection = await psycopg.AsyncConnection.connect(

@@ -28,11 +28,9 @@ class RolesMissing(Unavailable):
 
 
 def migrate(owner_url: str, app_url: str, *, revision: str = "head") -> None:
-    """Run the migrations as the owner.
+    """Run the migrations as the owner to ``revision``; ``base`` reverts everything.
 
-    Args:
-        app_url: The application's URL; only the name of its role is read, to check its memberships.
-        revision: The target; ``base`` reverts everything.
+    Of ``app_url`` only the role's name is read, to check its memberships.
     """
     config = alembic_config()
     config.attributes["owner_url"] = owner_url
@@ -59,12 +57,9 @@ def _check_roles(owner_url: str, application: str | None) -> None:
 
 
 def run_sql(connection: Connection, kind: Kind, *names: str) -> None:
-    """Run files of ``migrations/sql`` from a revision.
+    """Run files of ``migrations/sql`` from a revision; ``names`` are without ``.sql``: functions, views or tables.
 
     A table's policies and grants are removed first, so that its file need not be repeatable.
-
-    Args:
-        names: Files without ``.sql``: the name of a function or a view, or of the table that the policies are on.
     """
     for name in names:
         if kind == "policies":

@@ -13,10 +13,7 @@ ROW_SECURITY_ROLES: Final = (LESSOR_ROLE, GRANTEE_ROLE, AUDITOR_ROLE, ADMINISTRA
 
 
 def roles_sql(application: str) -> str:
-    """Return SQL for a superuser to run once for each server: the roles, and the application role's memberships.
-
-    It can be run again at any time. The role ``application`` must exist.
-    """
+    """Return SQL for a superuser, repeatable: the roles, and memberships of the existing role ``application``."""
     name = '"' + application.replace('"', '""') + '"'
     literal = "'" + application.replace("'", "''") + "'"
     lines = [

@@ -42,15 +42,11 @@ def everywhere(lon: FloatArray, lat: FloatArray) -> BoolArray:
 
 
 def to_wgs84(lon: FloatArray, lat: FloatArray, system: CoordSystem, inside: Inside) -> tuple[FloatArray, FloatArray]:
-    """Convert coordinates of one system to WGS-84, longitude first, degrees.
+    """Convert coordinates of one system to WGS-84. CGCS2000 equals WGS-84 at the accuracy of a fix.
 
     A GCJ-02 position counts as shifted when the WGS-84 point that it would come from is inside; otherwise it is
     returned unchanged. A position outside, but within 714 m of the outline, cannot be told from a shifted one and
     counts as shifted: such feeds come from mainland equipment.
-
-    Args:
-        system: The system of ``lon`` and ``lat``. CGCS2000 equals WGS-84 at the accuracy of a fix.
-        inside: Where the shift is applied; takes WGS-84.
     """
     if system in {CoordSystem.WGS84, CoordSystem.CGCS2000}:
         return lon, lat

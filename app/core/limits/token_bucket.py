@@ -9,11 +9,7 @@ BURST_S: Final = 2.0
 
 
 class Bucket:
-    """A token bucket; full at the beginning.
-
-    Args:
-        burst_s: Capacity, seconds of the rate.
-    """
+    """A token bucket, full at the beginning; its capacity is ``burst_s`` seconds of the rate."""
 
     __slots__ = ("_at_s", "_burst_s", "_tokens")
 
@@ -30,14 +26,10 @@ class Bucket:
         return max(min(n, full) - tokens, 0.0) / per_s
 
     def take(self, n: int, per_s: float, now_s: float) -> float:
-        """Take ``n`` tokens; a full bucket also grants a larger ``n`` and goes negative.
+        """Take ``n`` tokens at ``per_s`` a second; a full bucket also grants a larger ``n`` and goes negative.
 
-        Args:
-            per_s: The rate, tokens a second; it may change from call to call.
-            now_s: Seconds of a monotonic clock.
-
-        Returns:
-            0.0 on success; otherwise nothing is taken, and this is the time in seconds until a retry can succeed.
+        Returns 0.0 on success; otherwise nothing is taken, and this is the time in seconds until a retry can succeed.
+        ``now_s`` is of a monotonic clock.
         """
         wait_s = self.wait_s(n, per_s, now_s)
         if not wait_s:

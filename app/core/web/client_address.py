@@ -25,11 +25,7 @@ _FORWARDING: Final = frozenset({b"forwarded", b"x-forwarded-for", b"x-real-ip", 
 
 
 def parse_networks(text: str) -> tuple[IpNetwork, ...]:
-    """Return the networks of a comma-separated list such as ``10.0.0.0/8, ::1``.
-
-    Raises:
-        ValueError: An entry is not a network, or has host bits set.
-    """
+    """Return the networks of a list such as ``10.0.0.0/8, ::1``; raises ``ValueError`` also for host bits."""
     return tuple(ipaddress.ip_network(one.strip()) for one in text.split(",") if one.strip())
 
 
@@ -61,11 +57,7 @@ def limit_key(address: IpAddress | None) -> str:
 
 
 class Clients:
-    """Determines the client of a request.
-
-    Args:
-        trusted: Networks of the proxies whose forwarded headers are trusted.
-    """
+    """Determines the client of a request; ``trusted`` are the networks of proxies whose headers are trusted."""
 
     def __init__(self, trusted: Iterable[IpNetwork]) -> None:
         self._trusted = tuple(trusted)

@@ -40,12 +40,9 @@ _REASONS: Final[Mapping[int, str]] = {
 
 
 class CallFailed(Exception):
-    """A call to another system failed. The reason holds no secret, no address and nothing of the response body.
+    """A call to another system failed; ``retry_after`` is the wait that the response asks for, if any.
 
-    Args:
-        reason: A short sentence, with the status if there is one.
-        retry_after: The requested wait; None without one.
-        status: The response's status; None without a response.
+    The reason holds no secret, no address and nothing of the response body.
     """
 
     def __init__(self, reason: str, *, retry_after: timedelta | None = None, status: int | None = None) -> None:
@@ -73,7 +70,6 @@ class HttpClient(httpx.AsyncClient):
         idle_s: Limit of the time between two pieces of a response, seconds.
         total_s: Limit of a whole call, seconds.
         max_bytes: Limit of a response body, compressed and decompressed.
-        verify: The TLS context; None uses httpx's default authorities.
     """
 
     def __init__(

@@ -132,12 +132,8 @@ def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
 class PinnedTransport(httpx.AsyncBaseTransport):
     """Connects to the address that it resolved and checked itself; the certificate is checked against the host name.
 
-    Each host has its own connections: two hosts at one address never share one. Proxy variables of the environment
-    are ignored.
-
-    Args:
-        allow_private: Allow addresses that are not public.
-        verify: The TLS context; None uses httpx's default authorities.
+    Each host has its own connections: two hosts at one address never share one. Proxy variables are ignored. Without
+    ``verify`` httpx's default authorities are trusted.
     """
 
     def __init__(self, *, allow_private: bool, verify: ssl.SSLContext | None = None) -> None:
@@ -146,12 +142,7 @@ class PinnedTransport(httpx.AsyncBaseTransport):
         self._hosts: dict[str, httpx.AsyncBaseTransport] = {}
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request to the checked address of its host.
-
-        Raises:
-            AddressRefused: One of the host's addresses is not public.
-            httpx.ConnectError: The host has no address, or the connection fails.
-        """
+        """Send a request; raises ``AddressRefused`` if any address of the host is not public."""
         name = request.url.raw_host.decode("ascii").strip("[]")
         address = await self._address_of(name, request.url.port or _DEFAULT_PORTS[request.url.scheme])
         pinned = httpx.Request(

@@ -37,10 +37,7 @@ def encode_key(*parts: int) -> str:
 
 
 def decode_key(token: str, biggest: Sequence[int]) -> tuple[int, ...]:
-    """Return the key that a page begins after.
-
-    Args:
-        biggest: Greatest absolute value of each part of the key.
+    """Return the key that a page begins after; ``biggest`` limits the absolute value of each of its parts.
 
     Raises:
         InvalidInput: The token was not made by this service for this list.
@@ -58,14 +55,7 @@ def decode_key(token: str, biggest: Sequence[int]) -> tuple[int, ...]:
 
 
 def decode_token(token: str | None, biggest: int = MAX_ID) -> int:
-    """Return the id that a page begins after, 0 for the first page (token None).
-
-    Args:
-        biggest: Greatest key of the list; ``BIG_KEY`` for bigint keys.
-
-    Raises:
-        InvalidInput: The token was not made by this service for this list.
-    """
+    """Return the id that a page begins after, 0 for the first page; ``biggest`` as in ``decode_key``."""
     key = 0 if token is None else decode_key(token, (biggest,))[0]
     if key < 0:
         raise _refused()

@@ -29,11 +29,7 @@ RoomServices = TypeVar("RoomServices", bound=CoreServices)
 
 
 def services_of(application: Starlette, part: type[RoomServices]) -> RoomServices:
-    """Return an application's services as the part that one room declares.
-
-    Raises:
-        TypeError: The application was not made by ``app.main.create_app``.
-    """
+    """Return an application's services as the part that one room declares; raises ``TypeError`` without it."""
     services = application.state.services
     if not isinstance(services, part):
         msg = f"the application's services lack {part.__name__}"

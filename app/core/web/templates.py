@@ -25,13 +25,10 @@ def templates_of(package: str) -> Environment:
 
 
 def style_policy(style: str) -> str:
-    """Return a Content-Security-Policy that allows one inline style and forms to this origin only.
+    """Return a Content-Security-Policy that allows one inline style (exact text) and forms to this origin only.
 
     References:
         Content Security Policy Level 3, section 8.4 (hashes instead of 'unsafe-inline').
-
-    Args:
-        style: The exact text of the ``style`` element.
     """
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     allowed = f"style-src 'sha256-{digest}'; form-action 'self'"

@@ -48,7 +48,7 @@ class CredentialCache:
         self._uses: dict[int, datetime] = {}
 
     async def principal(self, key_text: str | None) -> Principal:
-        """Return a key's holder. Raises ``NotAuthenticated`` without a valid key; the answer never says why."""
+        """Return a key's holder; raises ``NotAuthenticated`` without a valid key, without saying why."""
         if key_text is None or split_key(key_text) is None:
             raise NotAuthenticated(KEY_REFUSED)
         digest = hash_secret(key_text)  # the key itself is not kept
@@ -61,11 +61,7 @@ class CredentialCache:
         return found.principal
 
     async def signed_in(self, token: str) -> ActiveSession:
-        """Return the session of a token, and record once a minute that it is in use.
-
-        Raises:
-            NotAuthenticated: It is not valid; the answer never says why.
-        """
+        """Return a token's session, and record its use once a minute; raises ``NotAuthenticated``."""
         digest, now = token_digest(token), self._clock.now()
         found = await self._sessions.of(digest, lambda: self._ask_session(token))
         if found.is_over(now, self._idle_after):  # another process may have seen it since

@@ -68,12 +68,7 @@ async def find_key(session: AsyncSession, prefix: str, now: datetime) -> FoundKe
 async def principal_in_force(
     session: AsyncSession, principal_id: int, api_key_id: int | None, now: datetime
 ) -> Principal | None:
-    """Return the current state of a principal outside its own request; None when it may no longer sign in.
-
-    Args:
-        session: A transaction of the service role.
-        api_key_id: The key that it used when it asked for this work; the key must still be valid.
-    """
+    """Return the current state of a principal outside its own request; see ``credentials.principal_in_force``."""
     row = (
         await session.execute(
             select(PrincipalRow, ApiKeyRow, lower_courts())

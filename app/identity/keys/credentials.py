@@ -18,11 +18,7 @@ KEY_REFUSED = "Send a valid key as `Authorization: Bearer lt_…`; this one is m
 
 
 async def authenticate(session: AsyncSession, key_text: str | None, clock: Clock) -> credential_queries.FoundKey:
-    """Return a valid key with its holder; ``session`` has the service role.
-
-    Raises:
-        NotAuthenticated: There is no key, or it is not valid; the answer never says which.
-    """
+    """Return a valid key with its holder; raises ``NotAuthenticated`` without saying why. Needs the service role."""
     parts = split_key(key_text) if key_text else None
     if parts is None:
         raise NotAuthenticated(KEY_REFUSED)
@@ -83,8 +79,6 @@ async def principal_in_force(
 ) -> Principal | None:
     """Return the current state of a principal outside its own request; None when it may no longer sign in.
 
-    Args:
-        session: A transaction of the service role.
-        api_key_id: The key that it used when it asked for this work; the key must still be valid.
+    ``session`` has the service role. The key that it used when it asked for this work must still be valid.
     """
     return await credential_queries.principal_in_force(session, principal_id, api_key_id, now)

@@ -82,8 +82,8 @@ class Redeemed:
 class OidcProvider:
     """The provider of one institution; one instance for each process, since it caches metadata and keys.
 
-    Args:
-        monotonic: Seconds of a monotonic clock, for the cache.
+    Its methods raise ``OidcUnavailable`` if the provider does not answer or does not accept our registration, and
+    ``OidcAnswerRefused`` for a response that is not valid. ``monotonic`` returns seconds.
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class OidcProvider:
         self._failed: tuple[float, str] | None = None
 
     async def authorization_url(self, flow: Flow) -> str:
-        """Return the URL that starts a sign-in. Raises ``OidcUnavailable`` where the provider's metadata has none."""
+        """Return the URL that starts a sign-in."""
         discovery = await self._discovery()
         url = prepare_grant_uri(
             discovery.authorization_endpoint,
@@ -114,23 +114,13 @@ class OidcProvider:
         return str(url)
 
     async def check_sender(self, iss: str | None) -> None:
-        """Check the issuer in an authorization response (RFC 9207).
-
-        Raises:
-            OidcAnswerRefused: It is another one, or is missing though this provider always sends it.
-            OidcUnavailable: The provider's metadata is not available.
-        """
+        """Check the issuer in an authorization response (RFC 9207); required if this provider always sends it."""
         said = (await self._discovery()).authorization_response_iss_parameter_supported
         if iss != self.registration.issuer and (said or iss is not None):
             _refuse("the answer names another issuer, or none")
 
     async def redeem(self, code: str, flow: Flow) -> Redeemed:
-        """Exchange a code for the identity of the person.
-
-        Raises:
-            OidcAnswerRefused: The code or the ID token is not valid.
-            OidcUnavailable: The provider does not answer, or does not accept our registration.
-        """
+        """Exchange a code for the identity in the ID token."""
         discovery = await self._discovery()
         tokens = await self._tokens(discovery, code, flow)
         claims = await self._checked(discovery, tokens, flow)
@@ -140,12 +130,7 @@ class OidcProvider:
         return Redeemed(claimed, tokens.access_token)
 
     async def about(self, redeemed: Redeemed) -> Claimed:
-        """Return the claims of the userinfo endpoint: many ID tokens hold no names.
-
-        Raises:
-            OidcAnswerRefused: They are about another subject.
-            OidcUnavailable: The provider does not answer.
-        """
+        """Return the claims of the userinfo endpoint about the same subject: many ID tokens hold no names."""
         url = (await self._discovery()).userinfo_endpoint
         if url is None or redeemed.access_token is None:
             return redeemed.claimed

@@ -109,10 +109,10 @@ def begin_flow(return_to: str, now: datetime, replaces: str = "") -> Flow:
 
 
 def local_path(text: str) -> str:
-    r"""Return a path of this service that is safe as a redirect target, unchanged.
+    r"""Return a path of this service that is safe as a redirect target; raises ``InvalidInput`` for any other.
 
     Browsers take ``//host``, ``/\host`` and variants with tabs for other hosts. Only printable ASCII that begins with
-    one slash is accepted; other characters must be percent-encoded. Raises ``InvalidInput``: it is anything else.
+    one slash is accepted; other characters must be percent-encoded.
     """
     plain = text.isascii() and text.isprintable() and " " not in text and "\\" not in text
     if not plain or not text.startswith("/") or text.startswith("//") or len(text) > MAX_PATH:
@@ -127,7 +127,6 @@ class Claimed:
     Attributes:
         subject: The provider's permanent identifier of the person.
         email: The e-mail address, if the provider says that it is verified.
-        username: The user name at the provider.
     """
 
     subject: str

@@ -46,13 +46,7 @@ _log = structlog.get_logger("leasetrace.oidc")
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """A started sign-in.
-
-    Attributes:
-        url: Where to redirect the browser.
-        cookie: The name of the flow's cookie.
-        sealed: The cookie's value.
-    """
+    """A started sign-in: where to redirect the browser, and the flow's cookie with its encrypted value."""
 
     url: str
     cookie: str
@@ -84,12 +78,10 @@ def flow_cookie(state: str | None) -> str | None:
 
 
 async def begin(provider: OidcProvider, context: Context, return_to: str, token: str | None) -> Begun:
-    """Start a sign-in.
+    """Start a sign-in that ends at the local path ``return_to``.
 
-    Args:
-        return_to: The local path to open afterwards.
-        token: Of the browser's current session, if any; it ends with this sign-in. The callback does not receive it,
-            since browsers withhold its cookie there.
+    The browser's current session, by its ``token``, ends with this sign-in. The callback does not receive the token,
+    since browsers withhold its cookie there.
 
     Raises:
         InvalidInput: ``return_to`` is not a path of this service.

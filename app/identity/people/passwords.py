@@ -64,11 +64,7 @@ def _normalise(password: str) -> str:
 
 
 def check_new_password(password: str, login: str, *, field: str = "password") -> None:
-    """Check the rules for a new password.
-
-    Args:
-        login: The account's login, normalised.
-        field: The request's field, for the error.
+    """Check the rules for a new password; ``login`` is normalised, ``field`` is the request's field for the error.
 
     Raises:
         InvalidInput: It is too short or too long, contains the login, or is among the most common.
@@ -100,8 +96,8 @@ class Verdict:
 class Passwords:
     """Hashes and verifies passwords in its own small thread pool, with a bounded queue.
 
-    Args:
-        hasher: The cost; None uses the library's recommendation.
+    ``turn`` and ``hash`` raise ``Unavailable`` if the queue is full. The default cost is the library's
+    recommendation.
     """
 
     def __init__(self, hasher: PasswordHasher | None = None) -> None:
@@ -112,11 +108,7 @@ class Passwords:
 
     @contextmanager
     def turn(self) -> Iterator[None]:
-        """Hold a place in the queue while the block runs; enter it before counting an attempt or locking a row.
-
-        Raises:
-            Unavailable: The queue is full; nothing was done.
-        """
+        """Hold a place in the queue while the block runs; enter it before counting an attempt or locking a row."""
         if self._turns >= _AT_ONCE + _MOST_WAITING:
             raise Unavailable("Too many passwords are being checked; send the same request again.", retry_after_s=2)
         self._turns += 1
@@ -126,7 +118,7 @@ class Passwords:
             self._turns -= 1
 
     async def hash(self, password: str) -> str:
-        """Return the hash to store. May wait: hold no transaction. Raises ``Unavailable`` if the queue is full."""
+        """Return the hash to store. It may wait, so hold no transaction."""
         with self.turn():
             return await asyncio.get_running_loop().run_in_executor(
                 self._threads, self._hasher.hash, _normalise(password)

@@ -28,7 +28,7 @@ MayWritePeople = Annotated[Principal, Depends(May(Permission.PEOPLE_WRITE))]
 
 
 async def first_password(request: Request, context: InContext, _may: MayWritePeople) -> people.FirstPassword:
-    """Return a one-time password with its hash. Raises ``Unavailable`` if the hashing queue is full."""
+    """Return a one-time password with its hash."""
     return await people.one_time_password(identity_services(request).sign_in.passwords, context.clock)
 
 

@@ -30,12 +30,7 @@ class Enrolled:
 
 
 class SelfService:
-    """The account of a signed-in person.
-
-    Args:
-        door: Checks passwords and counts failures.
-        who: The session.
-    """
+    """The account of a signed-in person."""
 
     def __init__(self, context: Context, door: SignInService, who: ActiveSession) -> None:
         self._context = context
@@ -93,7 +88,7 @@ class SelfService:
         return TotpEnrolmentOut(otpauth_uri=totp.otpauth_uri(secret, account.login), secret=secret)
 
     async def confirm_totp(self, code: str) -> Enrolled:
-        """Activate the authenticator; other sessions end, this one gets a new token.
+        """Activate the authenticator with its first code; other sessions end, this one gets a new token.
 
         Raises:
             Conflict: None was begun, or one is active already.

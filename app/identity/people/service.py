@@ -1,7 +1,8 @@
 """Account administration: accounts, one-time passwords, reset of authenticators.
 
 A court's administrator manages officers and administrators of its own court, a platform administrator all accounts.
-Other accounts are not visible. Administrators cannot change their own account here.
+``NotFound`` is raised for an account that is not visible, ``NotPermitted`` for the principal's own account and for a
+role that it may not assign.
 """
 
 from collections.abc import Sequence
@@ -51,9 +52,7 @@ class NewPerson:
 class FirstPassword:
     """A hashed password for an account, computed before a transaction would have to wait for it.
 
-    Attributes:
-        stored: Its hash.
-        given: The one-time password; None if the person chose the password.
+    ``given`` is the one-time password; None if the person chose the password.
     """
 
     stored: str = field(repr=False)
@@ -67,11 +66,7 @@ def scope_of(principal: Principal) -> queries.Scope:
 
 
 def subject_of(role: Role, court_id: int | None, lessor_id: int | None) -> int | None:
-    """Return the court or lessor named for a role; None without one.
-
-    Raises:
-        InvalidInput: The role does not act for the kind that was named.
-    """
+    """Return the court or lessor named for a role, if any; raises ``InvalidInput`` for the other kind."""
     named = {PrincipalKind.COURT: court_id, PrincipalKind.LESSOR: lessor_id}
     for kind, subject_id in named.items():
         if subject_id is not None and kind is not role.kind:
@@ -81,11 +76,7 @@ def subject_of(role: Role, court_id: int | None, lessor_id: int | None) -> int |
 
 
 def must_not_widen(principal: Principal, role: Role) -> None:
-    """Prevent a key with scopes from granting more than it has.
-
-    Raises:
-        NotPermitted: The role has a permission that the key lacks.
-    """
+    """Raise ``NotPermitted`` if the role has a permission that a key with scopes lacks."""
     narrowed = principal.permissions != PERMISSIONS[principal.role]
     if narrowed and not PERMISSIONS[role] <= principal.permissions:
         raise NotPermitted("A narrowed key cannot open a way in to more than it has itself.")
@@ -100,18 +91,13 @@ async def list_people(
 
 
 async def one_time_password(passwords: Passwords, clock: Clock) -> FirstPassword:
-    """Create a one-time password. Raises ``Unavailable`` if the hashing queue is full."""
+    """Create a one-time password."""
     given = OneTimePasswordOut(password=make_one_time_password(), until=clock.now() + ONE_TIME_FOR)
     return FirstPassword(await passwords.hash(given.password), given)
 
 
 async def chosen_password(passwords: Passwords, login: str, password: str) -> FirstPassword:
-    """Hash a password chosen at the command line.
-
-    Raises:
-        InvalidInput: It violates the rules.
-        Unavailable: The hashing queue is full.
-    """
+    """Hash a password chosen at the command line; raises ``InvalidInput`` if it violates the rules."""
     check_new_password(password, normalise_login(login))
     return FirstPassword(await passwords.hash(password))
 
@@ -123,7 +109,6 @@ async def create_person(
 
     Raises:
         InvalidInput: The role is not for people, or the court or lessor is missing.
-        NotPermitted: The principal may not assign the role.
         NotFound: There is no such court or lessor, or it is not visible.
         Conflict: The login is taken.
     """
@@ -155,10 +140,7 @@ async def change_person(
 ) -> PersonOut:
     """Rename, disable, re-enable, or assign another role of the same kind, which ends every session.
 
-    Raises:
-        NotFound: The account is not visible.
-        NotPermitted: It is the principal's own account, or it may not assign the role.
-        InvalidInput: The role is of another kind.
+    Raises ``InvalidInput`` for a role of another kind.
     """
     account, holder = await _is_visible(session, principal, principal_id)
     now = clock.now()
@@ -186,12 +168,7 @@ async def change_person(
 async def reset_password(
     session: AsyncSession, principal: Principal, principal_id: int, password: FirstPassword, clock: Clock
 ) -> None:
-    """Set a one-time password, end the account's sessions, and lift the lock after failures.
-
-    Raises:
-        NotFound: The account is not visible.
-        NotPermitted: It is the principal's own account.
-    """
+    """Set a one-time password, end the account's sessions, and lift the lock after failures."""
     account, _ = await _is_visible(session, principal, principal_id)
     _must_be_another(principal, principal_id)
     account.password_hash = password.stored
@@ -203,12 +180,7 @@ async def reset_password(
 
 
 async def reset_totp(session: AsyncSession, principal: Principal, principal_id: int, clock: Clock) -> None:
-    """Remove the authenticator and end the account's sessions; a role that needs one must enrol again.
-
-    Raises:
-        NotFound: The account is not visible.
-        NotPermitted: It is the principal's own account.
-    """
+    """Remove the authenticator and end the account's sessions; a role that needs one must enrol again."""
     account, _ = await _is_visible(session, principal, principal_id)
     _must_be_another(principal, principal_id)
     account.totp_sealed = account.totp_pending = account.totp_last_step = None
@@ -268,12 +240,7 @@ async def _subject_for(session: AsyncSession, principal: Principal, wanted: NewP
 
 
 async def existing_subject(session: AsyncSession, kind: PrincipalKind, subject_id: int | None) -> int:
-    """Return the id of an existing court or lessor.
-
-    Raises:
-        InvalidInput: No id was given.
-        NotFound: There is none with this id.
-    """
+    """Return the id if there is such a court or lessor, else raise ``NotFound``; ``InvalidInput`` without an id."""
     field = f"{kind}_id"
     if subject_id is None:
         raise InvalidInput(f"{field}: say for which {kind}", field=field)

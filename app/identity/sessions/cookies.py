@@ -62,11 +62,7 @@ def _host_of(origin: str) -> str:
 
 
 def must_be_ours(request: Request, token: str) -> None:
-    """Check a changing request with a session cookie; reading requests pass.
-
-    Raises:
-        CrossSite: It comes from another site, or the header ``X-CSRF-Token`` is missing or wrong.
-    """
+    """Check origin and ``X-CSRF-Token`` of a changing request with a session cookie, else ``CrossSite``."""
     if request.method in _SAFE:
         return
     must_be_same_origin(request)

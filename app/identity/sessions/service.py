@@ -32,12 +32,7 @@ class SessionUnknown(NotAuthenticated):
 
 @dataclass(frozen=True, slots=True)
 class SessionTokens:
-    """The tokens of a session, known only when it is opened or rotated.
-
-    Attributes:
-        token: The cookie's value.
-        csrf: For the header ``X-CSRF-Token`` of changing requests.
-    """
+    """The tokens of a session, known only now; ``csrf`` is for the header ``X-CSRF-Token``."""
 
     token: str
     csrf: str
@@ -63,9 +58,7 @@ async def open_session(
 ) -> SessionTokens:
     """Open a session for an authenticated person; the last step of every sign-in method.
 
-    Args:
-        session: A transaction of the service role.
-        user_agent: The browser's; only a digest is stored.
+    ``session`` has the service role. Of the user agent only a digest is stored.
     """
     now, opened = context.clock.now(), _new()
     session.add(
@@ -131,8 +124,7 @@ async def end_sessions(session: AsyncSession, principal_id: int, now: datetime, 
 async def forget_ended(session: AsyncSession, now: datetime, kept_days: int) -> int:
     """Delete sessions that ended ``kept_days`` ago (0: none), and sign-in failures older than a day.
 
-    Returns:
-        The number of deleted sessions.
+    Returns the number of deleted sessions.
     """
     await queries.delete_failures(session, now - queries.FAILURES_COUNT_FOR)
     return await queries.delete_sessions(session, now - timedelta(days=kept_days)) if kept_days else 0

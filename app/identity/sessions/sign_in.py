@@ -94,13 +94,7 @@ class SignInService:
         return outcome
 
     async def check_password(self, login: str, password: str) -> str:
-        """Check the password of a signed-in person, counted like a sign-in attempt; return its hash.
-
-        Raises:
-            SignInPaused: Too many failures.
-            SignInRefused: It is wrong.
-            Unavailable: The hashing queue is full.
-        """
+        """Check the password of a signed-in person, counted and refused like a sign-in attempt; return its hash."""
         with self.passwords.turn():
             begun = await self._begin(login)
             async with self._noting(begun):
