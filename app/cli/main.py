@@ -20,14 +20,13 @@ from sqlalchemy.exc import DBAPIError
 
 from app.access.domain import Permission, Role
 from app.api.uvicorn_protocol import server_config
-from app.cli import identities, imports, key_care
+from app.cli import identities, imports, keys
 from app.cli.audit import audit_app
 from app.cli.batches import verify_batches
 from app.cli.compliance import print_report, print_retention
 from app.cli.exports import exports_app
 from app.cli.feeds import feeds_app
 from app.cli.interface import print_openapi
-from app.cli.keys import make_key
 from app.cli.users import users_app
 from app.core.clock import FixedClock, SystemClock
 from app.core.db.migration import migrate as migrate_schema
@@ -75,7 +74,7 @@ cli.add_typer(feeds_app, name="feeds")
 cli.add_typer(exports_app, name="exports")
 cli.add_typer(audit_app, name="audit")
 cli.command("openapi")(print_openapi)
-key_care.add_to(keys_app)
+keys.add_to(keys_app)
 console = Console(highlight=False, width=None if sys.stdout.isatty() else 118)
 
 
@@ -286,7 +285,7 @@ def keys_create(
     settings = settings_for(urls().app_url)
     lifetime = None if days is None else timedelta(days=days)
     key = asyncio.run(
-        make_key(
+        keys.make_key(
             settings,
             SystemClock(),
             kind,

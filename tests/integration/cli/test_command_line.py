@@ -5,7 +5,7 @@ import re
 import pytest
 
 from app.access.domain import Role
-from app.cli.key_care import duration
+from app.cli.keys import duration
 from tests.api import Principals
 from tests.factories.commands import Command
 from tests.factories.people import People
