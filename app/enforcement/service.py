@@ -144,6 +144,21 @@ async def case_to_change(
     return row
 
 
+async def keep_case_open(session: AsyncSession, case_id: int) -> None:
+    """Keep others from closing or changing a case until the transaction ends.
+
+    The caller has checked that the case is visible. Every change of a case locks the case first, so until then no
+    measure is lifted and no entrustment withdrawn either.
+
+    Raises:
+        Conflict: The case is closed.
+    """
+    async with as_service(session):
+        closed_on = await queries.keep_case(session, case_id)
+    if closed_on is not None:
+        raise Conflict(f"The case was closed on {closed_on}.")
+
+
 async def change_case(
     session: AsyncSession, visibility: Visibility, case_id: int, changes: Mapping[str, Any], now: datetime
 ) -> CaseOut:

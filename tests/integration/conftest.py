@@ -10,9 +10,12 @@ from app.core.encryption import new_key
 from app.core.settings import Settings
 from app.localdb.cluster import ClusterUrls
 from app.main import create_app
-from tests.api import Principals, context_of
+from tests.api import Principals, UserView, context_of
 from tests.factories.aemp import KEY, AempPolling, Maker, running_maker
+from tests.factories.case_access import CaseAccess
+from tests.factories.cases import Case, CaseAssets
 from tests.factories.commands import Command, run_command_line
+from tests.factories.constants import CHANGNING
 from tests.factories.devices import make_feed
 from tests.factories.people import People, with_cheap_hashes
 from tests.factories.scenario import Scenario, scenario_on
@@ -92,3 +95,12 @@ async def polling(polling_principals: Principals) -> AempPolling:
     """That application, with a lessor and a feed."""
     application, owner = polling_principals.application, await polling_principals.lessor()
     return AempPolling(application, context_of(application), owner, await make_feed(owner, "makers"))
+
+
+@pytest.fixture
+async def case_access(case: Case, principals: Principals, clock: FixedClock, application: FastAPI) -> CaseAccess:
+    """A case with one asset in Changning, those who may see it, and the ways in which that ends."""
+    case_assets = CaseAssets(case)
+    (asset_id,) = await case_assets.add(1)
+    await case_assets.heard([asset_id], CHANGNING)
+    return CaseAccess(case_assets, asset_id, principals, clock, UserView(application))

@@ -1,6 +1,6 @@
-"""What a case lends to others for a while: to dispatchers, to other courts, and to crews the stops of a mission.
+"""Planning assignments and entrustments: what a case opens to dispatchers and other courts for a period.
 
-All of it ends by itself: at its end, with the case, and for an asset with its release.
+Each ends at its end, with the case, and for an asset with its release.
 """
 
 from collections.abc import Sequence
@@ -12,8 +12,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.access import service as access
 from app.access.domain import PrincipalKind, Role, Visibility
 from app.audit.notes import Note, note
-from app.core.clock import MICROSECOND
-from app.core.db.database import as_service
 from app.core.errors import Conflict, InvalidInput, NotFound, NotPermitted
 from app.enforcement import queries
 from app.enforcement.delegation import queries as delegation_queries
@@ -52,7 +50,7 @@ async def assign(
     """
     await case_to_change(session, visibility, case_id, now)
     starts_at, ends_at = wanted.starts_at or now, wanted.ends_at
-    _refuse_window(starts_at, ends_at, now)
+    check_window(starts_at, ends_at, now)
     if not await access.is_in_role(session, wanted.dispatcher_id, Role.DISPATCHER):
         raise InvalidInput("dispatcher_id: there is no such dispatcher", field="dispatcher_id")
     row = AssignmentRow(
@@ -72,7 +70,12 @@ async def assign(
     return AssignmentOut.model_validate(row)
 
 
-def _refuse_window(starts_at: datetime, ends_at: datetime, now: datetime) -> None:
+def check_window(starts_at: datetime, ends_at: datetime, now: datetime) -> None:
+    """Refuse a period that has passed or ends before it begins.
+
+    Raises:
+        InvalidInput: ``ends_at`` is not later than both ``starts_at`` and ``now``.
+    """
     if ends_at <= max(starts_at, now):
         raise InvalidInput("ends_at: expected a moment in the future, later than starts_at", field="ends_at")
 
@@ -109,7 +112,7 @@ async def entrust(
     """
     case = await case_to_change(session, visibility, case_id, now)
     starts_at = new.starts_at or now
-    _refuse_window(starts_at, new.ends_at, now)
+    check_window(starts_at, new.ends_at, now)
     await _refuse_court(session, case.court_id, new.court_id)
     wanted = None if new.asset_ids is None else list(dict.fromkeys(new.asset_ids))
     if wanted is not None:
@@ -221,71 +224,3 @@ async def _entrustments(session: AsyncSession, rows: Sequence[EntrustmentRow]) -
         )
         for row in rows
     ]
-
-
-async def grant_stops(
-    session: AsyncSession,
-    visibility: Visibility,
-    case_id: int,
-    crew_id: int,
-    asset_ids: Sequence[int],
-    mission_id: int,
-    starts_at: datetime,
-    ends_at: datetime,
-    now: datetime,
-) -> None:
-    """Show a crew where the assets of its stops are, from a moment until another; it sees no case and nothing else.
-
-    Whoever sends the crew gives no more than it has: its own sight of the assets must last as long, and where it is
-    withdrawn before, the crew's ends with it.
-
-    Args:
-        session: A writing transaction.
-        visibility: The officer or the dispatcher who sends the crew.
-        case_id: The case for which it goes.
-        crew_id: The crew, a principal in that role.
-        asset_ids: The assets of its stops.
-        mission_id: What the grants rest on; ``end_stops`` ends them by it.
-        starts_at: From when on, aware ...
-        ends_at: ... until when.
-        now: The present.
-
-    Raises:
-        NotFound: The case is out of sight, or an asset is, now or before the mission ends.
-        Conflict: The case is closed.
-        InvalidInput: No such crew, or a window that has passed.
-    """
-    case = await visible_case(session, visibility, case_id, now)
-    async with as_service(session):  # nobody closes the case, lifts a measure or withdraws a right meanwhile
-        closed_on = await queries.keep_case(session, case_id)
-    if closed_on is not None:
-        raise Conflict(f"The case was closed on {closed_on}.")
-    _refuse_window(starts_at, ends_at, now)
-    if not await access.is_in_role(session, crew_id, Role.CREW):
-        raise InvalidInput("crew_id: there is no such crew", field="crew_id")
-    for_case, stops = Visibility(visibility.principal, case_id), dict.fromkeys(asset_ids)
-    since = max(starts_at, now)
-    for moment in (now, since, ends_at - MICROSECOND):
-        unseen = stops.keys() - await access.visible_assets(session, for_case, stops, moment)
-        if unseen:
-            raise NotFound(f"asset_ids: {min(unseen)} is not in your sight until the mission ends", field="asset_ids")
-    right = _right_of(visibility, case.court_id)
-    grants = [
-        access.Grant("principal", crew_id, case_id, a, "mission", since, ends_at, mission_id, right) for a in stops
-    ]
-    await access.write_grants(session, grants, visibility.principal)
-    detail = f"mission {mission_id} of crew {crew_id}"
-    note(session, Note("mission.grant", case_id, list(stops), (since, ends_at), detail=detail))
-
-
-def _right_of(visibility: Visibility, court_id: int) -> tuple[str, int]:
-    """Return whose grants a sender's own sight rests on: a superior court's on those of the court that handles it."""
-    if visibility.court_id is None:
-        return "principal", visibility.principal.principal_id
-    return "court", court_id if handles(visibility, court_id) else visibility.court_id
-
-
-async def end_stops(session: AsyncSession, case_id: int, mission_id: int, now: datetime) -> None:
-    """End what a mission opened: the crew has come home, or does not go."""
-    await access.end_grants(session, case_id, now, ground=("mission", mission_id))
-    note(session, Note("mission.end", case_id, detail=f"mission {mission_id}"))
