@@ -1,4 +1,4 @@
-"""``leasetrace subject-report`` and ``leasetrace retention``: what is stored, for how long, and who looked."""
+"""``leasetrace subject-report`` and ``leasetrace retention``: what is stored, for how long, and who read it."""
 
 from pathlib import Path
 
@@ -9,9 +9,10 @@ from app.access.domain import Principal, Role, Visibility
 from app.access.roles import permissions_of
 from app.audit.notes import COMMAND_LINE, note_export
 from app.audit.writer import writing_as
-from app.compliance.retention.terms import KEPT, Term, last_deletions, terms_of
+from app.compliance.retention.domain import Term
+from app.compliance.retention.service import terms_and_last_deletions
 from app.compliance.subject_report import service as subject_report
-from app.compliance.subject_report.rows import report_rows
+from app.compliance.subject_report.export_table import report_rows
 from app.core.clock import Clock, in_shanghai
 from app.core.context import Context
 from app.core.db.database import SERVICE, Database
@@ -25,25 +26,21 @@ from app.exports.stamp import Stamp, new_export_id
 _RUNS_IT = Principal(
     0, Role.PLATFORM_ADMINISTRATOR, None, None, permissions=permissions_of(Role.PLATFORM_ADMINISTRATOR)
 )
-"""Whoever can reach the database runs the platform."""
+"""The command line acts as a platform administrator: it needs the database's URL."""
 _AT_MOST = 1_000
 
 
 async def print_report(
     settings: Settings, clock: Clock, console: Console, *, asset_id: int | None, lessee: str | None, file: Path | None
 ) -> None:
-    """Print the report about an asset or a lessee, or write it as CSV with its digest; either stands in the trail.
+    """Print the report about an asset or a lessee, or write it as CSV with its digest; the trail records both.
 
     Args:
-        settings: Where the database is.
-        clock: The time.
-        console: Where it goes without a file.
-        asset_id: The asset ...
-        lessee: ... or the lessee's name as it was registered; one of the two.
-        file: Where the CSV goes.
+        lessee: The name as it was registered, in place of ``asset_id``.
+        file: None: print.
 
     Raises:
-        InvalidInput: Neither is named, or both are.
+        InvalidInput: Neither ``asset_id`` nor ``lessee`` is given, or both are.
         NotFound: There is no such asset or lessee.
     """
     if (asset_id is None) == (lessee is None):
@@ -74,23 +71,17 @@ async def print_report(
 
 
 async def print_retention(settings: Settings, console: Console) -> None:
-    """Print each class of data with its term, and what was deleted of it last.
-
-    Args:
-        settings: Where the database is, and the terms.
-        console: Where it goes.
-    """
+    """Print each retention class with its term and its last deletion (Asia/Shanghai)."""
     database = Database(settings)
     try:
         async with database.reading(SERVICE) as session:
-            deleted = await last_deletions(session)
+            terms = await terms_and_last_deletions(session, settings.retention)
     finally:
         await database.close()
     table = Table("class", "what", "kept", "deleted last (Asia/Shanghai)", "rows", "held")
-    for term in terms_of(settings.retention):
-        last = deleted.get(term.kind)
+    for term, last in terms:
         table.add_row(
-            term.kind,
+            term.kind.value,
             term.what,
             _kept(term),
             "never" if last is None else in_shanghai(last.at).strftime("%Y-%m-%d %H:%M"),
@@ -101,7 +92,7 @@ async def print_retention(settings: Settings, console: Console) -> None:
 
 
 def _kept(term: Term) -> str:
-    if term in KEPT:
+    if not term.deletable:
         return term.since
     if term.days is None:
         return "for ever"

@@ -8,11 +8,8 @@ from psycopg import AsyncConnection
 
 from app.audit import daily
 from app.audit.writer import ensure_partitions
-from app.compliance.retention import pings as telemetry_retention
-from app.compliance.retention import positions as tracking_retention
+from app.compliance.retention.service import delete_ended_sessions, delete_expired
 from app.core.db.database import SERVICE
-from app.dispatch.shares.service import delete_shares
-from app.identity.sessions.service import forget_ended
 from app.ingest.aemp.poller import poll_due
 from app.jurisdictions.errors import BoundariesNotLoaded
 from app.telemetry.feeds.silence import check_silence
@@ -74,23 +71,8 @@ async def _datum_check(around: JobContext, now: datetime) -> bool:
 
 
 async def _retention(around: JobContext, now: datetime) -> bool:
-    keep = around.core.settings.retention
-    more = False
     async with _connection(around) as connection, job_lock(connection, "retention") as mine:
-        if mine and keep.raw_days:
-            before = now - timedelta(days=keep.raw_days)
-            more |= await telemetry_retention.empty_raw_bodies(connection, before, now)
-        if mine and keep.ping_days:
-            before = now - timedelta(days=keep.ping_days)
-            more |= await telemetry_retention.delete_pings(connection, before, now)
-        if mine and keep.derived_days:
-            day = (now - timedelta(days=keep.derived_days)).date()
-            more |= await tracking_retention.delete_days(connection, day, now)
-        if mine and keep.share_days:
-            async with connection.transaction():
-                gone = await delete_shares(connection, now - timedelta(days=keep.share_days))
-                await telemetry_retention.note(connection, "share", [(day, rows, 0) for day, rows in gone], now)
-    return more
+        return mine and await delete_expired(connection, around.core.settings.retention, now)
 
 
 async def _silence(around: JobContext, now: datetime) -> bool:
@@ -101,9 +83,7 @@ async def _silence(around: JobContext, now: datetime) -> bool:
 
 async def _sign_ins(around: JobContext, now: datetime) -> bool:
     async with around.core.database.writing(SERVICE) as session:
-        gone = await forget_ended(session, now, around.core.settings.retention.session_days)
-        if gone:
-            await telemetry_retention.note_in(session, "session", gone, now)
+        await delete_ended_sessions(session, around.core.settings.retention, now)
     return False
 
 

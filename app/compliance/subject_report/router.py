@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.access.domain import Permission, Principal, Visibility
 from app.audit.notes import note_export
 from app.compliance.subject_report import service as subject_report
-from app.compliance.subject_report.rows import report_rows
+from app.compliance.subject_report.export_table import report_rows
 from app.compliance.subject_report.schemas import SubjectReportOut
 from app.core.context import Context
 from app.core.web.paging import After, decode_token

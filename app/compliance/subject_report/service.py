@@ -1,7 +1,7 @@
-"""The report about an asset or a lessee: what is stored, where it came from, to whom it was opened, who looked.
+"""The report about an asset or a lessee: what is stored, where it came from, to whom it was opened, who read it.
 
-It answers the right of access (PIPL, article 45) without handing out a single position: a lessor has its own at hand,
-and whoever runs the platform has no business with any.
+It answers the right of access (PIPL, article 45) and contains no position: a lessor reads its own elsewhere, and a
+platform administrator may read none. ``compliance.register`` names the tables behind each part.
 """
 
 from collections import Counter, defaultdict
@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Final, Literal
 
-from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.domain import Role, Visibility
@@ -18,9 +17,10 @@ from app.assets import service as assets
 from app.assets.schemas import AssetOut
 from app.assets.service import DeviceOn
 from app.audit.notes import Note, note
-from app.compliance.retention.terms import Term, terms_of
-from app.compliance.subject_report.access import Looks, Opening, looks_at, openings_of
-from app.compliance.subject_report.enforcement import CaseName, Hold, holds_on, names_of_cases
+from app.compliance.register import RetentionClass
+from app.compliance.retention.domain import Term, terms_of
+from app.compliance.subject_report.access_queries import Opening, Reads, openings_of, reads_of
+from app.compliance.subject_report.enforcement_queries import CaseName, Hold, holds_on, names_of_cases
 from app.compliance.subject_report.schemas import (
     SubjectAssetOut,
     SubjectDataOut,
@@ -32,27 +32,16 @@ from app.compliance.subject_report.schemas import (
     SubjectRetentionOut,
     SubjectSourceOut,
 )
-from app.compliance.subject_report.telemetry import FromFeed, stored_of
+from app.compliance.subject_report.telemetry_queries import FromFeed, stored_of
+from app.compliance.subject_report.tracking_queries import StoredPositions, stored_positions
 from app.core.context import Context
-from app.core.db.database import as_service
 from app.core.errors import NotFound
 from app.core.web.paging import encode_key
 from app.jurisdictions.service import courts_by_id
 from app.telemetry.domain import Doubt
-from app.tracking.tables import CurrentPositionRow, DailyPositionRow
 
 _OF_COURTS: Final = frozenset({Role.ENFORCEMENT_OFFICER, Role.COURT_ADMINISTRATOR, Role.DISPATCHER, Role.CREW})
 _OF_LESSORS: Final = frozenset({Role.LESSOR_FEED, Role.LESSOR_READER, Role.LESSOR_MANAGER})
-
-
-@dataclass(frozen=True, slots=True)
-class Days:
-    """How many last positions of days are stored of an asset, from which day to which, and how many current ones."""
-
-    current: int = 0
-    daily: int = 0
-    first: date | None = None
-    last: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +51,10 @@ class _Found:
     lessors: Mapping[int, str]
     devices: Mapping[int, Sequence[DeviceOn]]
     stored: Mapping[int, Sequence[FromFeed]]
-    days: Mapping[int, Days]
+    positions: Mapping[int, StoredPositions]
     holds: Mapping[int, Sequence[Hold]]
     openings: Mapping[int, Sequence[Opening]]
-    looks: Mapping[int, Sequence[Looks]]
+    reads: Mapping[int, Sequence[Reads]]
     cases: Mapping[int, CaseName]
     courts: Mapping[int, str]
 
@@ -76,44 +65,44 @@ async def report_on_asset(
     """Return what is stored of an asset.
 
     Raises:
-        NotFound: There is no such asset in sight.
+        NotFound: It does not exist or is not visible.
     """
     now = context.clock.now()
     row = await assets.visible_asset(session, visibility, asset_id, now)
-    told = await _told(session, [AssetOut.model_validate(row)], context)
+    found = await _report(session, [AssetOut.model_validate(row)], context)
     note(session, Note("subject.report", asset_ids=(asset_id,), results=1))
-    return SubjectReportOut(lessee_name=None, computed_at=now, assets=told, next=None)
+    return SubjectReportOut(lessee_name=None, computed_at=now, assets=found, next=None)
 
 
 async def report_on_lessee(
     session: AsyncSession, visibility: Visibility, name: str, context: Context, *, after: int, limit: int
 ) -> SubjectReportOut:
-    """Return what is stored of the assets in sight that are leased to somebody, by the name as it was registered.
+    """Return what is stored of the visible assets of a lessee, by the name exactly as registered.
 
     Raises:
-        NotFound: No asset in sight bears that name.
+        NotFound: No visible asset has a lessee of that name.
     """
     now = context.clock.now()
     rows = await assets.assets_of_lessee(session, visibility, name, now, after=after, limit=limit)
     if not rows and not after:
         raise NotFound("name: no asset in your sight is leased to somebody of this name", field="name")
     page = [AssetOut.model_validate(row) for row in rows[:limit]]
-    told = await _told(session, page, context)
+    found = await _report(session, page, context)
     note(session, Note("subject.report", asset_ids=[a.asset_id for a in page], results=len(page), detail=name))
     following = encode_key(page[-1].asset_id) if len(rows) > limit else None
-    return SubjectReportOut(lessee_name=name, computed_at=now, assets=told, next=following)
+    return SubjectReportOut(lessee_name=name, computed_at=now, assets=found, next=following)
 
 
-async def _told(session: AsyncSession, page: Sequence[AssetOut], context: Context) -> list[SubjectAssetOut]:
+async def _report(session: AsyncSession, page: Sequence[AssetOut], context: Context) -> list[SubjectAssetOut]:
     ids = [asset.asset_id for asset in page]
-    openings, looks, holds = (
+    openings, reads, holds = (
         await openings_of(session, ids),
-        await looks_at(session, ids),
+        await reads_of(session, ids),
         await holds_on(session, ids),
     )
     case_ids = {
         one.case_id
-        for by_asset in (openings, looks, holds)
+        for by_asset in (openings, reads, holds)
         for several in by_asset.values()
         for one in several
         if one.case_id is not None
@@ -122,16 +111,16 @@ async def _told(session: AsyncSession, page: Sequence[AssetOut], context: Contex
     court_ids = {case.court_id for case in cases.values()}
     court_ids |= {o.court_id for several in openings.values() for o in several if o.court_id is not None}
     court_ids |= {
-        x.subject_id for several in looks.values() for x in several if x.subject_id and x.role in _OF_COURTS
+        x.subject_id for several in reads.values() for x in several if x.subject_id and x.role in _OF_COURTS
     }
     found = _Found(
         lessors=await assets.names_of_lessors(session, {asset.lessor_id for asset in page}),
         devices=await assets.devices_on(session, ids),
         stored=await stored_of(session, ids),
-        days=await _days(session, ids),
+        positions=await stored_positions(session, ids),
         holds=holds,
         openings=openings,
-        looks=looks,
+        reads=reads,
         cases=cases,
         courts={i: c.name for i, c in (await courts_by_id(session, court_ids)).items()},
     )
@@ -139,34 +128,15 @@ async def _told(session: AsyncSession, page: Sequence[AssetOut], context: Contex
     return [_asset(asset, found, terms) for asset in page]
 
 
-async def _days(session: AsyncSession, asset_ids: Sequence[int]) -> dict[int, Days]:
-    daily = (
-        select(
-            DailyPositionRow.asset_id, func.count(), func.min(DailyPositionRow.day), func.max(DailyPositionRow.day)
-        )
-        .where(DailyPositionRow.asset_id == func.any(list(asset_ids)))
-        .group_by(DailyPositionRow.asset_id)
-    )
-    current = (
-        select(CurrentPositionRow.asset_id, func.count())
-        .where(CurrentPositionRow.asset_id == func.any(list(asset_ids)))
-        .group_by(CurrentPositionRow.asset_id)
-    )
-    async with as_service(session):
-        of_days = {row[0]: row[1:] for row in (await session.execute(daily)).all()}
-        now_at = {row[0]: row[1] for row in (await session.execute(current)).all()}
-    return {i: Days(now_at.get(i, 0), *of_days.get(i, (0, None, None))) for i in asset_ids}
-
-
 def _asset(asset: AssetOut, found: _Found, terms: Sequence[Term]) -> SubjectAssetOut:
     number = asset.asset_id
-    feeds, days = found.stored.get(number, ()), found.days[number]
+    feeds, positions = found.stored.get(number, ()), found.positions[number]
     held = any(hold.until_at is None for hold in found.holds.get(number, ()))
     return SubjectAssetOut(
         asset=asset,
         lessor=found.lessors.get(asset.lessor_id),
         devices=[SubjectDeviceOut(**device._asdict()) for device in found.devices.get(number, ())],
-        stored=_stored(feeds, days),
+        stored=_stored(feeds, positions),
         sources=[
             SubjectSourceOut(
                 feed_id=f.feed_id,
@@ -178,14 +148,14 @@ def _asset(asset: AssetOut, found: _Found, terms: Sequence[Term]) -> SubjectAsse
             )
             for f in feeds
         ],
-        retention=[_retention(term, feeds, days, held=held) for term in terms],
+        retention=[_retention(term, feeds, positions, held=held) for term in terms],
         holds=[_hold(hold, found) for hold in found.holds.get(number, ())],
         opened_to=[_opened(opening, found) for opening in found.openings.get(number, ())],
-        looks=_looks(found.looks.get(number, ()), found),
+        looks=_reads(found.reads.get(number, ()), found),
     )
 
 
-def _stored(feeds: Sequence[FromFeed], days: Days) -> SubjectDataOut:
+def _stored(feeds: Sequence[FromFeed], positions: StoredPositions) -> SubjectDataOut:
     doubts: Counter[str] = Counter()
     for feed in feeds:
         doubts.update({str(d.name).lower(): n for d, n in zip(Doubt, feed.doubts, strict=True) if n})
@@ -194,10 +164,10 @@ def _stored(feeds: Sequence[FromFeed], days: Days) -> SubjectDataOut:
         pings=sum(f.pings for f in feeds),
         first_fixed_at=min((f.first_fixed_at for f in feeds), default=None),
         last_fixed_at=max((f.last_fixed_at for f in feeds), default=None),
-        current_positions=days.current,
-        daily_positions=days.daily,
-        first_day=days.first,
-        last_day=days.last,
+        current_positions=positions.current,
+        daily_positions=positions.daily,
+        first_day=positions.first,
+        last_day=positions.last,
         raw_bodies=kept,
         raw_bodies_emptied=batches - kept,
         doubts=dict(doubts),
@@ -205,20 +175,22 @@ def _stored(feeds: Sequence[FromFeed], days: Days) -> SubjectDataOut:
     )
 
 
-def _retention(term: Term, feeds: Sequence[FromFeed], days: Days, *, held: bool) -> SubjectRetentionOut:
+def _retention(
+    term: Term, feeds: Sequence[FromFeed], positions: StoredPositions, *, held: bool
+) -> SubjectRetentionOut:
     oldest: date | None = None
     match term.kind:
-        case "raw":
+        case RetentionClass.RAW:
             oldest = min((f.first_body_at.date() for f in feeds if f.first_body_at), default=None)
-        case "ping":
+        case RetentionClass.PING:
             oldest = min((f.first_due_at.date() for f in feeds), default=None)
-        case "derived":
-            oldest = days.first
+        case RetentionClass.DERIVED:
+            oldest = positions.first
         case _:
             pass
     kept = held and term.held
     goes = None if oldest is None or term.days is None or kept else oldest + timedelta(days=term.days)
-    return SubjectRetentionOut(kind=term.kind, what=term.what, days=term.days, oldest_goes_on=goes, held=kept)
+    return SubjectRetentionOut(kind=term.kind.value, what=term.what, days=term.days, oldest_goes_on=goes, held=kept)
 
 
 def _hold(hold: Hold, found: _Found) -> SubjectHoldOut:
@@ -257,11 +229,11 @@ def _opened(opening: Opening, found: _Found) -> SubjectGrantOut:
 By = Literal["court", "lessor", "other"]
 
 
-def _looks(looks: Sequence[Looks], found: _Found) -> list[SubjectReadsOut]:
-    """Add looks up by court: nobody learns here which officer, dispatcher or recipient it was."""
+def _reads(reads: Sequence[Reads], found: _Found) -> list[SubjectReadsOut]:
+    """Add reads up by court: the report does not say which officer, dispatcher or recipient it was."""
     counts: Counter[tuple[By, str | None]] = Counter()
     days: defaultdict[tuple[By, str | None], set[date]] = defaultdict(set)
-    for one in looks:
+    for one in reads:
         who = _by(one, found)
         counts[who] += one.count
         days[who].update(one.days)
@@ -271,7 +243,7 @@ def _looks(looks: Sequence[Looks], found: _Found) -> list[SubjectReadsOut]:
     ]
 
 
-def _by(one: Looks, found: _Found) -> tuple[By, str | None]:
+def _by(one: Reads, found: _Found) -> tuple[By, str | None]:
     if one.role in _OF_LESSORS:
         return "lessor", found.lessors.get(one.subject_id or 0)
     if one.role not in _OF_COURTS:
@@ -282,5 +254,5 @@ def _by(one: Looks, found: _Found) -> tuple[By, str | None]:
 
 
 def moment(at: datetime | None) -> str:
-    """Return a moment as a person reads it in a report, UTC; empty where there is none."""
+    """Return a time (UTC) in ISO 8601 to the second; empty for None."""
     return "" if at is None else at.isoformat(timespec="seconds")

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.compliance.retention import pings
+from app.compliance.retention import queries, service
 from app.localdb.cluster import ClusterUrls
 from app.telemetry.pings import batches
 from app.tracking.service import positions_as_of
@@ -122,7 +122,7 @@ async def test_a_body_with_a_ping_of_a_held_asset_is_kept_until_the_release(
     principals: Principals,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(pings, "BODIES", 2)
+    monkeypatch.setattr(service, "BODIES_PER_TRANSACTION", 2)
     held, _ = await fleet.truck("a"), await fleet.truck("b")
     await fleet.post(("a", 10, CHANGNING))
     await fleet.post(("b", 10, CHANGNING))
@@ -205,7 +205,7 @@ async def test_nothing_of_a_held_asset_goes(
 async def test_history_that_was_brought_in_lately_stays(
     fleet: LessorFleet, run_job: JobRunner, owner_db: OwnerDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pings, "ROWS", 2)
+    monkeypatch.setattr(service, "PINGS_PER_TRANSACTION", 2)
     await fleet.truck("d")
     await fleet.post(*(("d", 4 * YEAR - n, CHANGNING) for n in range(5)))
     await run_job("partitions")
@@ -320,7 +320,7 @@ async def test_no_hold_is_placed_while_something_is_deleted(
         surroundings.core.database.direct("test", statement_timeout_s=30) as connection,
         connection.transaction(),
     ):
-        assert await pings.held_assets(connection) == []
+        assert await queries.held_assets(connection) == []
         with owner_db.connection.transaction(force_rollback=True):
             owner_db.execute("SET LOCAL lock_timeout = '100ms'")
             with pytest.raises(psycopg.errors.LockNotAvailable):
@@ -340,7 +340,7 @@ async def test_a_day_that_is_in_use_waits_for_the_next_time(
     with owner_db.connection.transaction():
         owner_db.execute("LOCK TABLE legal_hold IN ROW EXCLUSIVE MODE")
         async with surroundings.core.database.direct("test", statement_timeout_s=30) as connection:
-            assert not await pings._drop_day(connection, FOUR_YEARS_AGO.date(), NOW, NOW)
+            assert not await service._drop_day(connection, FOUR_YEARS_AGO.date(), NOW, NOW)
     assert owner_db.value("SELECT count(*) FROM ping") == 1
     await run_job("retention")
     assert owner_db.value("SELECT count(*) FROM ping") == 0

@@ -1,4 +1,4 @@
-"""For the report about an asset: to whom it was opened, and who looked. Nothing here says which person looked."""
+"""To whom an asset was opened and who read it, for the subject report; not which person it was."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -16,16 +16,12 @@ from app.core.db.database import as_service
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """That an asset was opened to somebody's sight; times are UTC.
+    """A grant: an asset was opened to a court or to a principal; times are UTC.
 
     Attributes:
-        asset_id: The asset.
-        court_id: The court, where it was opened to one.
-        role: What a single principal does to whom it was opened.
-        case_id: For which case.
-        ground: On what ground.
-        valid_from: From when ...
-        valid_until: ... until when; None while it lasts.
+        court_id: None where it was opened to a principal.
+        role: The principal's.
+        valid_until: Exclusive; None while it lasts.
     """
 
     asset_id: int
@@ -38,16 +34,14 @@ class Opening:
 
 
 @dataclass(frozen=True, slots=True)
-class Looks:
-    """How often those in one role, for one court or lessor and one case, looked at an asset.
+class Reads:
+    """Reads of an asset by one role, for one court or lessor and one case.
 
     Attributes:
-        asset_id: The asset.
-        role: As the trail names it.
+        role: As in the audit trail.
         subject_id: The court or the lessor.
-        case_id: For which case.
-        count: Entries of the trail.
-        days: The days on which, Asia/Shanghai, in order.
+        count: Entries of the audit trail.
+        days: Asia/Shanghai, ascending.
     """
 
     asset_id: int
@@ -58,7 +52,7 @@ class Looks:
     days: tuple[date, ...]
 
 
-_LOOKS: Final = text("""
+_READS: Final = text("""
     SELECT a.asset_id, t.role, t.subject_id, t.case_id, count(*),
            array_agg(DISTINCT (t.at AT TIME ZONE 'Asia/Shanghai')::date)
     FROM unnest(CAST(:asset_ids AS integer[])) AS a(asset_id)
@@ -66,11 +60,11 @@ _LOOKS: Final = text("""
     JOIN trail t ON t.assets_sha256 = s.assets_sha256
     WHERE t.action LIKE '%.read' OR t.action LIKE '%.export' OR t.action IN ('share.open', 'subject.report')
     GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4""")
-"""By the index of the sets that hold an asset, and that of the trail on their digests."""
+"""Uses the index of the asset sets that hold an asset, and the index of the trail on their digests."""
 
 
 async def openings_of(session: AsyncSession, asset_ids: Sequence[int]) -> dict[int, list[Opening]]:
-    """Return to whom assets were opened, oldest first; the caller has checked that the assets are in sight."""
+    """Return the grants of assets, oldest first; the caller has checked that the assets are visible."""
     query = (
         select(
             GrantRow.asset_id,
@@ -99,11 +93,11 @@ async def openings_of(session: AsyncSession, asset_ids: Sequence[int]) -> dict[i
     return found
 
 
-async def looks_at(session: AsyncSession, asset_ids: Sequence[int]) -> dict[int, list[Looks]]:
-    """Return how often assets were looked at, from the trail; the caller has checked that they are in sight."""
+async def reads_of(session: AsyncSession, asset_ids: Sequence[int]) -> dict[int, list[Reads]]:
+    """Return the reads of assets, from the audit trail; the caller has checked that the assets are visible."""
     async with as_service(session):
-        rows = (await session.execute(_LOOKS, {"asset_ids": list(asset_ids)})).all()
-    found: dict[int, list[Looks]] = defaultdict(list)
+        rows = (await session.execute(_READS, {"asset_ids": list(asset_ids)})).all()
+    found: dict[int, list[Reads]] = defaultdict(list)
     for asset_id, role, subject_id, case_id, count, days in rows:
-        found[asset_id].append(Looks(asset_id, role, subject_id, case_id, count, tuple(sorted(days))))
+        found[asset_id].append(Reads(asset_id, role, subject_id, case_id, count, tuple(sorted(days))))
     return found

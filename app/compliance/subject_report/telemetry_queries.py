@@ -1,4 +1,4 @@
-"""For the report about an asset: what is stored of its telemetry, counted, and where it came from; no position."""
+"""What is stored of an asset in telemetry, and from which feed, for the subject report: counts, no position."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -16,19 +16,13 @@ class FromFeed(NamedTuple):
     """What is stored of an asset from one feed; times are UTC.
 
     Attributes:
-        feed_id: The feed; None for keys that belong to none.
-        feed: Its name.
-        pings: How many.
-        batches: In how many batches they came.
-        bodies_kept: How many of these still have their raw body.
-        first_fixed_at: The first fix ...
-        last_fixed_at: ... and the last, by the device's clock.
-        first_received_at: When the first came in ...
-        last_received_at: ... and the last.
-        first_due_at: The younger of fix and arrival, of the ping that is oldest so.
-        first_body_at: When the oldest batch that still has its body came in.
-        later_doubts: How many are doubted from history.
-        doubts: How many bear each doubt.
+        feed_id: None for keys without a feed.
+        bodies_kept: Batches that still have their raw body.
+        first_fixed_at: By the device's clock, as ``last_fixed_at``.
+        first_due_at: Of each ping the later of fix and arrival counts; the earliest of these.
+        first_body_at: Arrival of the oldest batch that still has its body.
+        later_doubts: Pings doubted from history.
+        doubts: Pings with each ``Doubt``, in the order of the enum.
     """
 
     feed_id: int | None
@@ -47,7 +41,7 @@ class FromFeed(NamedTuple):
 
 
 _DOUBTS: Final = ",\n".join(f"count(*) FILTER (WHERE p.doubts & {int(doubt)} <> 0)" for doubt in Doubt)
-# The pairs lead to the key of ping, as in ``retention``: pings of an asset are those of devices that were on it.
+# Pings of an asset are those of devices that are on it, or were, by its positions. Uses the key of ping.
 _COUNTED: Final = """
     SELECT p.asset_id, b.feed_id, f.name, count(*), count(DISTINCT p.batch_id),
            count(DISTINCT p.batch_id) FILTER (WHERE r.body_zstd IS NOT NULL),
@@ -69,7 +63,7 @@ _STORED: Final = text(_COUNTED.replace("COUNTS_OF_DOUBTS", _DOUBTS))
 
 
 async def stored_of(session: AsyncSession, asset_ids: Sequence[int]) -> dict[int, list[FromFeed]]:
-    """Return what is stored of assets, feed by feed; the caller has checked that the assets are in sight."""
+    """Return what is stored of assets, feed by feed; the caller has checked that the assets are visible."""
     async with as_service(session):
         rows = (await session.execute(_STORED, {"asset_ids": list(asset_ids)})).all()
     found: dict[int, list[FromFeed]] = defaultdict(list)

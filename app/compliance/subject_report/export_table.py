@@ -1,4 +1,4 @@
-"""The report about an asset as rows that a person can read: section, item, value."""
+"""The subject report as rows of a table: section, item, value; for CSV and the command line."""
 
 from collections.abc import Iterator
 
@@ -20,34 +20,34 @@ def report_rows(report: SubjectReportOut, stamp: Stamp) -> list[Row]:
     return [*heading, *(row for asset in report.assets for row in (("",), *_rows(asset)))]
 
 
-def _rows(told: SubjectAssetOut) -> Iterator[Row]:
-    entry = told.asset.model_dump(mode="json")
+def _rows(report: SubjectAssetOut) -> Iterator[Row]:
+    entry = report.asset.model_dump(mode="json")
     yield (
         "租赁物 Asset",
-        told.asset.plate_no or told.asset.serial_no or told.asset.vin or "",
-        f"#{told.asset.asset_id}",
+        report.asset.plate_no or report.asset.serial_no or report.asset.vin or "",
+        f"#{report.asset.asset_id}",
     )
-    yield ("登记 Register", "lessor", told.lessor or "")
+    yield ("登记 Register", "lessor", report.lessor or "")
     yield from (("登记 Register", name, str(value)) for name, value in entry.items() if value is not None)
-    for device in told.devices:
+    for device in report.devices:
         words = " ".join(filter(None, (device.kind, device.make, device.model)))
         yield ("终端 Device", f"{device.identifier} ({words})", _period(device.bound_from, device.bound_until))
-    for name, value in told.stored.model_dump(mode="json", exclude={"doubts"}).items():
+    for name, value in report.stored.model_dump(mode="json", exclude={"doubts"}).items():
         yield ("存储 Stored", name, value if isinstance(value, int) else value or "")
-    yield from (("疑点 Doubts", name, count) for name, count in told.stored.doubts.items())
-    for source in told.sources:
+    yield from (("疑点 Doubts", name, count) for name, count in report.stored.doubts.items())
+    for source in report.sources:
         words = f"{source.pings} pings, {source.batches} batches"
         yield ("来源 Source", source.feed or "keys without a feed", words, moment(source.last_received_at))
-    for term in told.retention:
+    for term in report.retention:
         until = (
             "held" if term.held else "" if term.oldest_goes_on is None else f"oldest goes on {term.oldest_goes_on}"
         )
         kept = "kept" if term.days is None else f"{term.days} days"
         yield ("保存期限 Retention", f"{term.kind}: {term.what}", kept, until)
-    for hold in told.holds:
+    for hold in report.holds:
         yield ("证据留存 Legal hold", hold.court or "", hold.case_number or "", _period(hold.from_at, hold.until_at))
-    yield from (_opened(one) for one in told.opened_to)
-    for look in told.looks:
+    yield from (_opened(one) for one in report.opened_to)
+    for look in report.looks:
         days = ", ".join(map(str, look.days))
         yield ("查看 Looks", look.name or look.by, look.count, f"{len(look.days)} days (Asia/Shanghai): {days}")
 

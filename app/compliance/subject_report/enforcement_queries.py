@@ -1,4 +1,4 @@
-"""For the report about an asset: legal holds on it, and the cases that it was opened for."""
+"""Legal holds on an asset, and the cases it was opened for, for the subject report."""
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
@@ -14,7 +14,7 @@ from app.enforcement.tables import CaseAssetRow, CaseRow, LegalHoldRow
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """That nothing of an asset is deleted, from when until when (UTC), and for which case; why is the court's."""
+    """A legal hold on an asset; times are UTC. The court's reason is left out."""
 
     case_id: int | None
     from_at: datetime
@@ -23,14 +23,14 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class CaseName:
-    """As much of a case as is told to whoever owns an asset of it."""
+    """What the owner of an asset may know of a case."""
 
     case_number: str
     court_id: int
 
 
 async def holds_on(session: AsyncSession, asset_ids: Sequence[int]) -> dict[int, list[Hold]]:
-    """Return the legal holds on assets, released ones too; the caller has checked that the assets are in sight."""
+    """Return the legal holds on assets, released ones too; the caller has checked that the assets are visible."""
     held = func.coalesce(LegalHoldRow.asset_id, CaseAssetRow.asset_id)  # a hold of a whole case names no asset
     of_case = and_(
         LegalHoldRow.asset_id.is_(None),
@@ -51,7 +51,7 @@ async def holds_on(session: AsyncSession, asset_ids: Sequence[int]) -> dict[int,
 
 
 async def names_of_cases(session: AsyncSession, case_ids: Collection[int]) -> dict[int, CaseName]:
-    """Return number and court of cases; the caller has checked that an asset in sight was opened for them."""
+    """Return number and court of cases; the caller has checked that a visible asset was opened for them."""
     query = select(CaseRow.case_id, CaseRow.case_number, CaseRow.court_id)
     async with as_service(session):
         rows = (await session.execute(query.where(CaseRow.case_id == func.any(list(case_ids))))).all()
