@@ -14,8 +14,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.api.problems import answer_error
 from app.api.request_log import RequestContext, RequestRecorder, request_id_of
-from app.ingest.http.adapters import FORMATS, PREFIX, split_path, take_foreign
-from app.ingest.http.router import take_pings
+from app.ingest.http.adapters import FORMATS, PREFIX, receive_from_adapter, split_path
+from app.ingest.http.router import receive_pings
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -23,11 +23,11 @@ Handler = Callable[[Request], Awaitable[Response]]
 def lane_of(method: str, path: str) -> tuple[Handler, str] | None:
     """Return what answers a request, and its path without what may be secret in it; None for FastAPI's own."""
     if path == "/v1/pings":
-        return (take_pings, path) if method == "POST" else None
+        return (receive_pings, path) if method == "POST" else None
     found = split_path(path)
     if found is None or method not in FORMATS[found[0]].methods:
         return None
-    return take_foreign, f"{PREFIX}{found[0]}" + ("/{key}" if found[1] else "")
+    return receive_from_adapter, f"{PREFIX}{found[0]}" + ("/{key}" if found[1] else "")
 
 
 class FastLane:

@@ -47,7 +47,7 @@ def list_all(lessor: Annotated[str | None, typer.Option(help="Only this lessor's
     async def use(session: AsyncSession, context: Context) -> Table:
         lessor_id = None if lessor is None else (await lessor_named(session, lessor)).lessor_id
         table = Table("feed", "lessor", "name", "datum", "state", "last batch")
-        for row, last_batch_at in await service.feeds_heard(session, lessor_id):
+        for row, last_batch_at in await service.feeds_with_last_batch(session, lessor_id):
             owner = await lessor_by_id(session, row.lessor_id)
             state = quality.state_of(row, last_batch_at, context.clock.now(), context.settings.feeds)
             words = (owner.code if owner else "", row.name, row.coord_system or "", state, moment(last_batch_at))

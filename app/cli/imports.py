@@ -25,7 +25,7 @@ from app.ingest.service import Ingest
 from app.jurisdictions import service as jurisdictions
 from app.jurisdictions.loading import service as loading
 from app.localdb.cluster import ClusterUrls
-from app.telemetry.formats.ping_files import Reading, read_batches
+from app.telemetry.formats.ping_files import FileOptions, read_batches
 from app.telemetry.pings.service import territories_of
 
 ROWS_PER_BATCH = 5_000
@@ -126,7 +126,7 @@ async def import_pings(
     console: Console,
     file: Path,
     lessor: str,
-    reading: Reading,
+    reading: FileOptions,
     *,
     register_devices: bool,
 ) -> None:
@@ -165,7 +165,7 @@ async def import_pings(
                     if register_devices:
                         async with writing_as(context.database, COMMAND_LINE, clock) as session:
                             await assets.register_devices(session, lessor_id, identifiers, clock)
-                    receipt = await ingest.take_in(principal, Body(body, "application/x-ndjson"))
+                    receipt = await ingest.receive(principal, Body(body, "application/x-ndjson"))
                     if receipt is None:
                         continue
                     receipts.append(receipt)

@@ -40,7 +40,7 @@ from app.localdb import background_service
 from app.localdb.cluster import APPLICATION, ClusterUrls, LocalCluster, database_urls, service_url
 from app.localdb.postgres import ClusterError
 from app.main import create_app
-from app.telemetry.formats.ping_files import Reading
+from app.telemetry.formats.ping_files import FileOptions
 from app.worker.process import background_work, work_until_stopped
 
 _GC_THRESHOLD = (200_000, 50, 1000)
@@ -228,7 +228,7 @@ def pings_import(
 ) -> None:
     """Bring in positions from a file; they go the way of any ping."""
     settings = settings_for(urls().app_url)
-    reading = Reading(_columns(column or []), device, datum, _zone(time_zone))
+    reading = FileOptions(_columns(column or []), device, datum, _zone(time_zone))
     asyncio.run(
         imports.import_pings(
             settings, SystemClock(), console, file, lessor, reading, register_devices=register_devices

@@ -48,7 +48,7 @@ class Ingest:
     def __init__(self, context: Context, locators: LocatorProvider) -> None:
         self._context = context
         self._writer = GroupWriter(context, locators)
-        self.senders = FeedLimits(context)
+        self.feed_limits = FeedLimits(context)
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -70,11 +70,11 @@ class Ingest:
             TooManyRequests: Its sender is too fast.
         """
         _poster(principal)
-        rules = await self.senders.rules_of(principal)
-        self.senders.count_request(principal, rules)
+        rules = await self.feed_limits.rules_of(principal)
+        self.feed_limits.count_request(principal, rules)
         return rules
 
-    async def take_in(
+    async def receive(
         self,
         principal: Principal,
         body: Body,
@@ -100,13 +100,13 @@ class Ingest:
             AppError: The batch as a whole cannot be taken; see the decoder and ``GroupWriter.submit``.
         """
         lessor_id = _poster(principal)
-        rules = await self.senders.rules_of(principal)
+        rules = await self.feed_limits.rules_of(principal)
         now = self._context.clock.now()
         arrival = Arrival(body.data, body.content_type, query, now)
         decoded = decode(arrival, self._context.settings.ingest.max_batch_rows)
         if not decoded.received:
             return None
-        self.senders.count_rows(principal, rules, decoded.received)
+        self.feed_limits.count_rows(principal, rules, decoded.received)
         kept = raw or body
         return await self.store(
             Batch(
@@ -122,7 +122,7 @@ class Ingest:
             )
         )
 
-    async def take_decoded(
+    async def receive_decoded(
         self, lessor_id: int, feed_id: int, decoded: Decoded, raw: bytes, content_type: str
     ) -> ReceiptOut:
         """Store rows that were fetched from elsewhere, and return their receipt after the commit.
@@ -143,7 +143,7 @@ class Ingest:
                 lessor_id=lessor_id,
                 feed_id=feed_id,
                 api_key_id=None,
-                declared=(await self.senders.rules_of_feed(feed_id)).coord_system,
+                declared=(await self.feed_limits.rules_of_feed(feed_id)).coord_system,
                 received_at=self._context.clock.now(),
                 content_type=content_type,
                 body=raw,
@@ -174,7 +174,7 @@ def _poster(principal: Principal) -> int:
     return lessor_id
 
 
-async def receipt_again(session: AsyncSession, visibility: Visibility, batch_id: int) -> ReceiptOut:
+async def stored_receipt(session: AsyncSession, visibility: Visibility, batch_id: int) -> ReceiptOut:
     """Return the receipt of an acknowledged batch as it was given; plainly stored rows are listed if they were then.
 
     Raises:

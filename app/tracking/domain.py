@@ -1,4 +1,4 @@
-"""A position with its age, its doubts and how sure it is; pure."""
+"""A position with its age, its doubts and its confidence; pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,23 +13,16 @@ from app.telemetry.domain import BLOCKING, DOUBT_REASONS, E7, Doubt, Source
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Where one device said an asset was.
+    """The position of an asset by one device.
 
     Attributes:
-        asset_id: The asset.
-        device_id: The device that said so.
-        fixed_at: Satellite time, UTC.
-        received_at: When the service got it, UTC.
-        batch_id: The batch that it came in.
-        lon_e7: WGS-84 degrees east, times 1e7.
-        lat_e7: WGS-84 degrees north, times 1e7.
-        territory_id: The court territory, None outside.
-        county_adcode: The county, None outside.
-        source: What it was derived from.
+        fixed_at: Time of the fix, UTC.
+        received_at: When the service received it, UTC.
+        lon_e7: WGS-84 degrees east, times 1e7; ``lat_e7`` is degrees north.
+        territory_id: The court territory, None outside; ``county_adcode`` likewise.
+        source: A ``Source``.
         doubts: Bits of ``Doubt``.
-        accuracy_m: Metres, where told.
-        speed_kmh: Kilometres an hour, where told.
-        course_deg: Degrees from north, where told.
+        course_deg: Degrees from north.
     """
 
     asset_id: int
@@ -59,7 +52,7 @@ class Position:
 
 
 class Confidence(StrEnum):
-    """How much to build on a position, in three steps."""
+    """How reliable a position is, in three steps."""
 
     HIGH = "high"
     MEDIUM = "medium"
@@ -70,17 +63,17 @@ MOVING_KMH = 5.0
 """From this speed on an asset counts as moving: it may be elsewhere when a crew arrives."""
 
 
-class Judged(Protocol):
-    """As much of a position as says how sure it is."""
+class ConfidenceInput(Protocol):
+    """The members of a position that decide its confidence."""
 
     @property
     def fixed_at(self) -> datetime:
-        """Satellite time, UTC."""
+        """Time of the fix, UTC."""
         ...
 
     @property
     def source(self) -> int:
-        """What it was derived from."""
+        """A ``Source``."""
         ...
 
     @property
@@ -90,7 +83,7 @@ class Judged(Protocol):
 
     @property
     def speed_kmh(self) -> float | None:
-        """Kilometres an hour, where told."""
+        """Kilometres an hour, None if not reported."""
         ...
 
 
@@ -98,16 +91,15 @@ _NETWORK: Final = frozenset({int(Source.CELL), int(Source.WIFI)})
 _LOW_ACCURACY: Final = int(Doubt.LOW_ACCURACY)  # plain numbers: every asset of a case is judged in every answer
 
 
-def judge(
-    position: Judged, now: datetime, fresh_within: timedelta, *, near_border: bool
+def confidence_of(
+    position: ConfidenceInput, now: datetime, fresh_within: timedelta, *, near_border: bool
 ) -> tuple[Confidence, list[str]]:
-    """Return how sure a position is, and the reasons for anything less than high.
+    """Return the confidence of a position, and the reasons for anything less than high.
 
     Low when it is stale or not from satellites; medium when it is inaccurate, near a border or moving; high else.
 
     Args:
-        position: The position.
-        now: The moment of asking, UTC.
+        now: The moment of the request, UTC.
         fresh_within: An older position is stale.
         near_border: Whether another territory is near.
     """
@@ -130,13 +122,7 @@ def judge(
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """A time without a good fix, and how far the asset was moved in it.
-
-    Attributes:
-        starts_at: The last good fix before, UTC.
-        ends_at: The first good fix after, UTC.
-        displacement_m: Great-circle metres between the two.
-    """
+    """A time without a good fix (UTC), and the great-circle metres between the fixes before and after it."""
 
     starts_at: datetime
     ends_at: datetime
@@ -145,24 +131,16 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class TrackPoint:
-    """One ping of a track.
+    """One ping of a track. Times are UTC; ``batch_id`` and ``row_index`` lead to the raw bytes.
 
     Attributes:
-        fixed_at: Satellite time, UTC.
-        device_id: The device.
-        lon_e7: WGS-84 degrees east, times 1e7.
-        lat_e7: WGS-84 degrees north, times 1e7.
-        sent_at: Device's sending time, UTC, where told.
-        received_at: When the service got it, UTC.
+        fixed_at: Time of the fix.
+        lon_e7: WGS-84 degrees east, times 1e7; ``lat_e7`` is degrees north.
+        sent_at: The device's sending time.
         doubts: Bits of ``Doubt``.
-        source: What it was derived from.
-        accuracy_m: Metres, where told.
-        speed_kmh: Kilometres an hour, where told.
-        course_deg: Degrees from north, where told.
-        county_adcode: The county, None outside.
-        territory_id: The court territory, None outside.
-        batch_id: The batch that it came in ...
-        row_index: ... and its row: together they lead back to the bytes.
+        source: A ``Source``.
+        course_deg: Degrees from north.
+        territory_id: The court territory, None outside; ``county_adcode`` likewise.
     """
 
     fixed_at: datetime
@@ -183,7 +161,7 @@ class TrackPoint:
 
 
 def gaps_of(points: Sequence[TrackPoint], longer_than: timedelta) -> list[Gap]:
-    """Return the times without a good fix in a track, which is in the order of time."""
+    """Return the times without a good fix in a track, which is sorted by time."""
     good = [p for p in points if not p.doubts & BLOCKING]
     return [
         Gap(

@@ -12,7 +12,7 @@ def position_feature(position: PositionOut) -> GeoJson:
 
 
 def track_collection(track: TrackOut) -> GeoJson:
-    """Return a FeatureCollection: the line of believed fixes first, then every ping as a point with its doubts."""
+    """Return a FeatureCollection: the line of accepted fixes first, then every ping as a point with its doubts."""
     line = [[p.lon, p.lat] for p in track.points if p.believed]
     features: list[GeoJson] = []
     if len(line) > 1:

@@ -1,4 +1,4 @@
-"""All SQL of this room."""
+"""The SQL of tracking."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -46,7 +46,7 @@ async def current(session: AsyncSession, asset_id: int) -> list[Position]:
 
 
 async def as_of(session: AsyncSession, asset_ids: Sequence[int], at: datetime) -> list[Position]:
-    """Return where assets were at a moment; those without a good fix until then are left out."""
+    """Return where assets were at a moment; assets without a good fix until then are left out."""
     parameters = {
         "asset_ids": list(asset_ids),
         "at": at,
@@ -57,12 +57,12 @@ async def as_of(session: AsyncSession, asset_ids: Sequence[int], at: datetime) -
 
 
 def micros(at: datetime) -> int:
-    """Return a moment in whole microseconds since 1970."""
+    """Return whole microseconds since 1970."""
     return (at - EPOCH) // MICROSECOND
 
 
 TrackKey = tuple[int, int, int, int]
-"""Where a page of a track ends: microseconds since 1970, device, longitude and latitude in 1e-7 degrees."""
+"""The last row of a track's page: microseconds since 1970, device, longitude and latitude in 1e-7 degrees."""
 
 
 async def track(

@@ -37,10 +37,10 @@ async def get_position(
     layer: InLayer,
     session: PositionSession,
     context: InContext,
-    fresh_within: Annotated[Duration | None, Query(description="Older is stale; P7D unless told.")] = None,
+    fresh_within: Annotated[Duration | None, Query(description="Older is stale; P7D by default.")] = None,
     format: Format = "json",  # noqa: A002 the parameter's name on the wire
 ) -> PositionOut | Response:
-    """Return the current position with its age, its doubts, the court, and how sure it is."""
+    """Return the current position with its age, its doubts, the court, and its confidence."""
     limit = context.settings.tracking.fresh_within if fresh_within is None else fresh_within
     found = await service.position_of(session, visibility, asset_id, context, layer, limit)
     return _geojson(position_feature(found)) if format == "geojson" else found

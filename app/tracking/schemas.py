@@ -1,4 +1,4 @@
-"""Wire shapes of positions and tracks."""
+"""Response models of positions and tracks."""
 
 from datetime import datetime
 from typing import Any, Literal
@@ -26,7 +26,7 @@ class PositionCourtRef(ResponseModel):
 
 
 class PositionBorderOut(ResponseModel):
-    """How near the border of the territory is."""
+    """The distance to the nearest border of the territory."""
 
     distance_m: float | None
     """Metres to the nearest border; null where it is further than 150 m."""
@@ -36,7 +36,7 @@ class PositionBorderOut(ResponseModel):
 
 
 class DevicePositionOut(ResponseModel):
-    """What one device of the asset said last."""
+    """The last position by one device of the asset."""
 
     device_id: int
     fixed_at: datetime
@@ -46,11 +46,11 @@ class DevicePositionOut(ResponseModel):
 
 
 class PositionOut(ResponseModel):
-    """Where an asset is, how old and how sure that is."""
+    """The position of an asset, with its age and confidence."""
 
     asset_id: int
     state: Literal["fresh", "stale", "outside", "never_located", "transferred"]
-    """``transferred``, to its former lessor: the rest is of the last fix before that, if there is one."""
+    """``transferred``, for its former lessor: the rest is the last fix before the transfer, if there is one."""
     point: PointOut | None
     fixed_at: datetime | None
     received_at: datetime | None
@@ -74,7 +74,7 @@ class PositionOut(ResponseModel):
 
 
 class TrackPointOut(ResponseModel):
-    """One ping of a track; what blocks it from being believed is named."""
+    """One ping of a track, with its doubts."""
 
     fixed_at: datetime
     device_id: int
@@ -94,7 +94,7 @@ class TrackPointOut(ResponseModel):
 
 
 class GapOut(ResponseModel):
-    """A time without a believed fix."""
+    """A time without an accepted fix."""
 
     starts_at: datetime
     ends_at: datetime

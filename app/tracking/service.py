@@ -1,4 +1,4 @@
-"""Use cases of this room: where an asset is, where it was, and the track between."""
+"""Use cases of tracking: the position of an asset, positions as of a time, and the track between."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -18,7 +18,7 @@ from app.core.web.schema_types import MAX_ID
 from app.jurisdictions.service import ActiveLayer
 from app.telemetry.domain import BLOCKING, E7, Source, doubt_names
 from app.tracking import queries
-from app.tracking.domain import Gap, Position, TrackPoint, gaps_of, judge
+from app.tracking.domain import Gap, Position, TrackPoint, confidence_of, gaps_of
 from app.tracking.schemas import (
     DevicePositionOut,
     GapOut,
@@ -30,20 +30,13 @@ from app.tracking.schemas import (
     TrackPointOut,
 )
 
-MAX_WINDOW = timedelta(days=366)
-"""A track is read for a year at most."""
+MAX_WINDOW = timedelta(days=366)  # the longest window of a track
 
 
 async def positions_as_of(session: AsyncSession, asset_ids: Sequence[int], as_of: datetime) -> list[Position]:
-    """Return where assets were at a moment, from all that is known today.
+    """Return where assets were at a moment (aware), from today's data: one position per asset, by its best device.
 
-    Args:
-        session: A transaction.
-        asset_ids: Assets that the caller may see; visibility is the caller's.
-        as_of: The moment, aware.
-
-    Returns:
-        One position an asset, by its best device; assets without a good fix until then are left out.
+    Visibility is the caller's task. Assets without a good fix until then are left out.
     """
     return await queries.as_of(session, asset_ids, as_of)
 
@@ -56,12 +49,12 @@ async def position_of(
     layer: ActiveLayer,
     fresh_within: timedelta,
 ) -> PositionOut:
-    """Return where an asset is now, with age, doubts and reasons.
+    """Return the current position of an asset, with age, doubts and reasons.
 
-    A lessor that has transferred it hears where it was last before that.
+    A former lessor gets the last position before the transfer.
 
     Raises:
-        NotFound: There is no such asset in sight.
+        NotFound: The asset does not exist or is not visible.
     """
     now = context.clock.now()
     await visible_asset(session, visibility, asset_id, now)
@@ -79,8 +72,8 @@ async def position_of(
 
 
 def _of_before(found: PositionOut, since: datetime) -> PositionOut:
-    """Say of a position that it is the last one before the asset was transferred."""
-    reason = f"transferred at {since.isoformat()}: where it is from then on is out of your sight"
+    """Mark a position as the last one before the asset was transferred."""
+    reason = f"transferred at {since.isoformat()}: where it is from then on is not visible to you"
     return found.model_copy(update={"state": "transferred", "reasons": [reason, *found.reasons]})
 
 
@@ -118,7 +111,7 @@ def _described(
     territory = None if best.territory_id is None else layer.territory(best.territory_id)
     county = None if best.county_adcode is None else layer.county(best.county_adcode)
     border = _border(best, layer, border_near_m)
-    confidence, reasons = judge(best, now, fresh_within, near_border=border.near)
+    confidence, reasons = confidence_of(best, now, fresh_within, near_border=border.near)
     if territory is None:
         reasons.append("outside every court's territory")
     fresh = now - best.fixed_at <= fresh_within
@@ -191,13 +184,14 @@ async def track_of(
     after: str | None,
     limit: int,
 ) -> TrackOut:
-    """Return the pings of an asset in a window ``[from, to)``, with gaps and doubts, a page at a time.
+    """Return a page of an asset's pings in a window ``[from, to)``, with gaps and doubts.
 
-    To a lessor that has transferred it, the track ends there.
+    For a former lessor the track ends at the transfer.
 
     Raises:
-        NotFound: There is no such asset in sight.
-        InvalidInput: The window begins before 1990, is turned round or longer than a year, or the token is not ours.
+        NotFound: The asset does not exist or is not visible.
+        InvalidInput: The window begins before 1990, has no positive length or is longer than a year, or the token is
+            invalid.
     """
     starts_at, ends_at = window
     if starts_at < EARLIEST:
@@ -211,7 +205,7 @@ async def track_of(
         moment, device_id, lon_e7, lat_e7 = decode_key(after, (BIG_KEY, MAX_ID, MAX_ID, MAX_ID))
         key = (moment, device_id, lon_e7, lat_e7)
     since = (await transferred(session, visibility, [asset_id])).get(asset_id)
-    if since is not None:  # row-level security would leave the rest out too
+    if since is not None:  # row-level security hides the rest too
         window = (starts_at, min(ends_at, since))
     devices = await devices_ever_on(session, asset_id)
     points = await queries.track(session, asset_id, devices, window, key, limit + 1)

@@ -1,4 +1,4 @@
-"""The tables of this room, written from the staged pings in the transaction that stores those."""
+"""The tables of tracking, written in the transaction that stores the pings."""
 
 from datetime import date, datetime
 
@@ -26,7 +26,7 @@ class _Position(MappedAsDataclass, kw_only=True):
 
 
 class CurrentPositionRow(_Position, Base):
-    """The newest fix without a blocking doubt, per asset and device; ``candidate_…`` as ``beliefs.Candidate``."""
+    """The newest fix without a blocking doubt, per asset and device; ``candidate_…`` as ``last_known.Candidate``."""
 
     __tablename__ = "current_position"
 
@@ -39,7 +39,7 @@ class CurrentPositionRow(_Position, Base):
 
 
 class DailyPositionRow(_Position, Base):
-    """The last such fix of each day (UTC) that is over for the device: the past without walking the partitions."""
+    """The last such fix of each finished day (UTC) of a device: past positions without a scan of partitions."""
 
     __tablename__ = "daily_position"
     __table_args__ = (Index(None, "day", postgresql_using="brin"),)

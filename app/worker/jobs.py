@@ -44,16 +44,16 @@ async def _trail_anchor(around: JobContext, now: datetime) -> bool:
 
 async def _late_data(around: JobContext, now: datetime) -> bool:
     async with _connection(around) as connection:
-        return await late_data.follow(connection, around.core.settings.tracking, now)
+        return await late_data.process_late_windows(connection, around.core.settings.tracking, now)
 
 
 async def _reattribution(around: JobContext, now: datetime) -> bool:
     async with _connection(around) as connection:
-        return await rebind.follow(connection, around.core.settings.tracking, now)
+        return await rebind.process_binding_changes(connection, around.core.settings.tracking, now)
 
 
 async def _aemp(around: JobContext, now: datetime) -> bool:
-    await poll_due(around.core, around.ingest.take_decoded, now, tokens=around.tokens)
+    await poll_due(around.core, around.ingest.receive_decoded, now, tokens=around.tokens)
     return False
 
 
@@ -66,7 +66,7 @@ async def _datum_check(around: JobContext, now: datetime) -> bool:
         if mine:
             check = DatumCheck(connection, around.core.settings.tracking, layer.inside, now)
             after = await cursor_of(connection, "datum_check")
-            await keep_cursor(connection, "datum_check", await check.follow(after))
+            await keep_cursor(connection, "datum_check", await check.check_new_pings(after))
     return False  # it looks at many devices again and again: there is no hurry that would be worth a busy core
 
 

@@ -22,7 +22,7 @@ from app.distribution.domain import (
 from app.enforcement.seizable import Seizability
 from app.jurisdictions.service import ActiveLayer
 from app.telemetry.domain import E7
-from app.tracking.domain import judge
+from app.tracking.domain import confidence_of
 
 _FRESH, _STALE, _OUTSIDE, _NEVER, _WITHHELD = (PRESENCES.index(p) for p in Presence)
 _STATE_CODE: Final = {state: code for code, state in enumerate(STATES)}
@@ -106,6 +106,6 @@ def _judged(
     for row in np.flatnonzero(territory_id != NOWHERE).tolist():
         position = positions[row]
         if position is not None:
-            level, reasons[row] = judge(position, at, fresh_within, near_border=near[row])
+            level, reasons[row] = confidence_of(position, at, fresh_within, near_border=near[row])
             confidence[row] = _CONFIDENCE_CODE[level]
     return confidence, reasons

@@ -108,7 +108,9 @@ def is_new(row: PingRow, cursor: Cursor | None, now: datetime) -> bool:
     return cursor.last_fixed_at > now
 
 
-def advanced(rows: Iterable[tuple[int, PingRow]], refused: frozenset[int], now: datetime) -> Mapping[str, Cursor]:
+def cursors_after(
+    rows: Iterable[tuple[int, PingRow]], refused: frozenset[int], now: datetime
+) -> Mapping[str, Cursor]:
     """Return the cursors after a batch was acknowledged: of each machine its latest location.
 
     Args:

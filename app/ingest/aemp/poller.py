@@ -21,7 +21,7 @@ from app.core.errors import AppError
 from app.core.web.http_client import CallFailed, HttpClient
 from app.ingest.aemp import service as aemp_service
 from app.ingest.aemp.client import AempClient, FetchedPage
-from app.ingest.aemp.domain import DueSource, Tally, advanced, bound_to, is_new
+from app.ingest.aemp.domain import DueSource, Tally, bound_to, cursors_after, is_new
 from app.ingest.aemp.tokens import TokenCache
 from app.ingest.http.schemas import ReceiptOut
 from app.telemetry.formats.ping_row import Decoded, PingRow
@@ -42,7 +42,7 @@ _log = structlog.get_logger("leasetrace.aemp")
 
 async def poll_due(
     context: Context,
-    take_in: StorePings,
+    store_pings: StorePings,
     now: datetime,
     *,
     tokens: TokenCache | None = None,
@@ -60,7 +60,7 @@ async def poll_due(
     Returns:
         Sources polled, well or not.
     """
-    poller = _Poller(context, take_in, tokens or TokenCache(), now)
+    poller = _Poller(context, store_pings, tokens or TokenCache(), now)
     async with asyncio.TaskGroup() as group:
         slots = [group.create_task(poller.run()) for _ in range(at_once)]
     return sum(slot.result() for slot in slots)
@@ -69,9 +69,9 @@ async def poll_due(
 class _Poller:
     """One call of ``poll_due``."""
 
-    def __init__(self, context: Context, take_in: StorePings, tokens: TokenCache, now: datetime) -> None:
+    def __init__(self, context: Context, store_pings: StorePings, tokens: TokenCache, now: datetime) -> None:
         self._context = context
-        self._take_in = take_in
+        self._store_pings = store_pings
         self._tokens = tokens
         self._began = now
         self._began_s = asyncio.get_running_loop().time()
@@ -133,7 +133,7 @@ class _Poller:
             aclosing(AempClient(source, secret, self._tokens, client).pages()) as pages,
         ):
             async for fetched in pages:
-                new, refused = await self._hand_on(source, fetched)
+                new, refused = await self._store_new(source, fetched)
                 page = fetched.page
                 tally = replace(
                     tally,
@@ -153,7 +153,7 @@ class _Poller:
                 await aemp_service.reseal(session, source, encryptor.seal(secret, bound_to(source.source_id)))
         return secret
 
-    async def _hand_on(self, source: DueSource, fetched: FetchedPage) -> tuple[int, int]:
+    async def _store_new(self, source: DueSource, fetched: FetchedPage) -> tuple[int, int]:
         """Hand on what is new on a page; return how many locations that were, and how many of them were refused."""
         page, now = fetched.page, self._now()
         names = sorted({row.device_id for row in page.rows})
@@ -166,10 +166,10 @@ class _Poller:
         ]
         refused = 0
         for start in range(0, len(new), MAX_BATCH):
-            refused += await self._hand_on_batch(source, fetched, new[start : start + MAX_BATCH], first=start == 0)
+            refused += await self._store_batch(source, fetched, new[start : start + MAX_BATCH], first=start == 0)
         return len(new), refused
 
-    async def _hand_on_batch(
+    async def _store_batch(
         self, source: DueSource, fetched: FetchedPage, batch: Sequence[tuple[int, PingRow]], *, first: bool
     ) -> int:
         # Machines that could not be read go along with the first batch: alone they would make one at every poll.
@@ -180,10 +180,12 @@ class _Poller:
             rejections=rejections,
             received=len(batch) + len(rejections),
         )
-        receipt = await self._take_in(source.lessor_id, source.feed_id, decoded, fetched.body, fetched.content_type)
+        receipt = await self._store_pings(
+            source.lessor_id, source.feed_id, decoded, fetched.body, fetched.content_type
+        )
         unread = {rejection.index for rejection in rejections}
         rejected = frozenset(result.index for result in receipt.results if result.status == "rejected")
         refused = rejected - unread
         async with self._context.database.writing(SERVICE) as session:
-            await aemp_service.advance(session, source.source_id, advanced(batch, refused, self._now()))
+            await aemp_service.move_cursors(session, source.source_id, cursors_after(batch, refused, self._now()))
         return len(refused)

@@ -189,7 +189,7 @@ async def cursors_of(session: AsyncSession, source_id: int, identifiers: Sequenc
     return {identifier: Cursor(fixed_at, refused_at) for identifier, fixed_at, refused_at in rows}
 
 
-async def advance(session: AsyncSession, source_id: int, cursors: Mapping[str, Cursor]) -> None:
+async def move_cursors(session: AsyncSession, source_id: int, cursors: Mapping[str, Cursor]) -> None:
     """Move the cursors of machines whose locations were acknowledged."""
     rows = [
         {

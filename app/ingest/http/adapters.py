@@ -54,7 +54,7 @@ def _never(query: str, content_type: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class ForeignFormat:
+class Adapter:
     """A format of another system.
 
     Attributes:
@@ -67,14 +67,14 @@ class ForeignFormat:
     decode: Decoder
     answer: Callable[[ReceiptOut | None], Response]
     methods: frozenset[str] = frozenset({"POST"})
-    stands_in_query: Callable[[str, str], bool] = _never
+    data_in_query: Callable[[str, str], bool] = _never
 
 
-FORMATS: Final[Mapping[str, ForeignFormat]] = {
-    "traccar": ForeignFormat(traccar.decode, receipt_response),
-    "osmand": ForeignFormat(osmand.decode, _for_osmand, frozenset({"POST", "GET"}), osmand.stands_in_query),
-    "owntracks": ForeignFormat(owntracks.decode, _for_owntracks),
-    "flespi": ForeignFormat(flespi.decode, receipt_response),
+FORMATS: Final[Mapping[str, Adapter]] = {
+    "traccar": Adapter(traccar.decode, receipt_response),
+    "osmand": Adapter(osmand.decode, _for_osmand, frozenset({"POST", "GET"}), osmand.data_in_query),
+    "owntracks": Adapter(owntracks.decode, _for_owntracks),
+    "flespi": Adapter(flespi.decode, receipt_response),
 }
 """The last word of the entrance's path to the format."""
 
@@ -87,7 +87,7 @@ def split_path(path: str) -> tuple[str, str | None] | None:
     return (name, key or None) if name in FORMATS and "/" not in key else None
 
 
-async def take_foreign(request: Request) -> Response:
+async def receive_from_adapter(request: Request) -> Response:
     """Decode, store and answer a request of another system, after the commit."""
     found = split_path(request.scope["path"])
     if found is None:
@@ -97,15 +97,15 @@ async def take_foreign(request: Request) -> Response:
     request.state.principal = principal = await _sender(request, path_key)
     ingest = ingest_of(request)
     rules = await ingest.admit(principal)
-    told: bytes = request.scope["query_string"]
-    query = told.decode("latin-1")
-    in_query = wanted.stands_in_query(query, content_type_of(request))
+    raw_query: bytes = request.scope["query_string"]
+    query = raw_query.decode("latin-1")
+    in_query = wanted.data_in_query(query, content_type_of(request))
     if rules.hmac_secret is not None:
-        content = told if in_query else await wire_bytes(request)
+        content = raw_query if in_query else await wire_bytes(request)
         signatures.check(rules.hmac_secret, request.headers, content, context(request).clock.now())
     body = await read_any_body(request, context(request).settings.limits.max_body_bytes)
-    raw = Body(told, _FORM) if in_query else body
-    receipt = await ingest.take_in(principal, body, decode=wanted.decode, query=query, raw=raw)
+    raw = Body(raw_query, _FORM) if in_query else body
+    receipt = await ingest.receive(principal, body, decode=wanted.decode, query=query, raw=raw)
     return wanted.answer(receipt)
 
 

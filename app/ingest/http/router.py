@@ -13,17 +13,17 @@ from app.core.errors import InvalidInput
 from app.core.web.parameters import context
 from app.identity.dependencies import ReadSession, VisibilityFor, bearer, bearer_key, key_holder
 from app.ingest.http import signatures
-from app.ingest.http.adapters import FORMATS, receipt_response, take_foreign
+from app.ingest.http.adapters import FORMATS, receipt_response, receive_from_adapter
 from app.ingest.http.request_body import read_body, wire_bytes
 from app.ingest.http.schemas import ReceiptOut, ping_body
-from app.ingest.service import ingest_of, receipt_again
+from app.ingest.service import ingest_of, stored_receipt
 
 router = APIRouter(tags=["ingest"])
 
 ReceiptVisibility = Annotated[Visibility, Depends(VisibilityFor(Permission.RECEIPTS_READ))]
 
 
-async def take_pings(request: Request) -> Response:
+async def receive_pings(request: Request) -> Response:
     """Judge a batch of our own format row by row, store it, and answer after the commit."""
     asked = bool(request.scope["query_string"])
     wanted = request.query_params.get("results", "noteworthy") if asked else "noteworthy"
@@ -35,7 +35,7 @@ async def take_pings(request: Request) -> Response:
     if rules.hmac_secret is not None:
         signatures.check(rules.hmac_secret, request.headers, await wire_bytes(request), context(request).clock.now())
     body = await read_body(request, context(request).settings.limits.max_body_bytes)
-    receipt = await ingest.take_in(principal, body, every_row=wanted == "all")
+    receipt = await ingest.receive(principal, body, every_row=wanted == "all")
     return receipt_response(receipt)
 
 
@@ -58,18 +58,18 @@ async def post_pings(
     wants `X-LeaseTrace-Time` and `X-LeaseTrace-Signature`, as `docs/feeds.md` tells.
     """
     del results  # take_pings reads it, also where no machinery has
-    return await take_pings(request)
+    return await receive_pings(request)
 
 
 def _document_format(name: str, method: str, *, in_path: bool) -> None:
     path = f"/feeds/{name}" + ("/{key}" if in_path else "")
 
     async def post_foreign(request: Request) -> Response:
-        return await take_foreign(request)
+        return await receive_from_adapter(request)
 
     async def post_foreign_by_path(request: Request, key: Annotated[str, Path(max_length=200)]) -> Response:
         del key  # take_foreign reads it
-        return await take_foreign(request)
+        return await receive_from_adapter(request)
 
     endpoint = post_foreign_by_path if in_path else post_foreign
     endpoint.__name__ = f"{method.lower()}_{name}" + ("_by_path" if in_path else "")
@@ -95,4 +95,4 @@ async def get_batch(
     batch_id: Annotated[int, Path(ge=1, le=2**53)], visibility: ReceiptVisibility, session: ReadSession
 ) -> Response:
     """Return the receipt of an acknowledged batch as it was given."""
-    return receipt_response(await receipt_again(session, visibility, batch_id))
+    return receipt_response(await stored_receipt(session, visibility, batch_id))

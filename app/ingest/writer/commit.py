@@ -19,7 +19,7 @@ from app.telemetry.domain import BLOCKING, NO_INT, NO_TIME_US, Doubt, Float, Int
 from app.telemetry.formats.ping_row import PingRow, within_size
 from app.telemetry.pings import batches, store
 from app.tracking.live import update_positions
-from app.tracking.live.last_known import NO_ASSET, LastKnownPositions, Moves, Verdict, slack_of
+from app.tracking.live.last_known import NO_ASSET, DeviceFixes, GateResult, LastKnownPositions, uncertainty_of
 
 
 class StaleDevices(Exception):
@@ -69,14 +69,14 @@ class _Judged:
     ordered: store.Ordered
     doubts: Small
     usable: np.ndarray[tuple[int], np.dtype[np.intp]]
-    moves: Moves
-    verdict: Verdict
+    device_fixes: DeviceFixes
+    result: GateResult
     role: Small
-    believed_us: Int
+    replaced_us: Int
 
 
 @dataclass(slots=True)
-class Attempt:
+class RetryState:
     """What is known about a group from attempts to write it that came to nothing.
 
     Attributes:
@@ -90,8 +90,8 @@ class Attempt:
     variants: dict[store.RowKey, int] = field(default_factory=dict)
     stored_before: frozenset[store.RowKey] = frozenset()
     locked: bool = False
-    careful: bool = False
-    rehearsal: bool = False
+    assume_none_new: bool = False
+    dry_run: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +104,11 @@ class SharedState:
     """
 
     last_known: LastKnownPositions
-    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    judging_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 async def commit_group(
-    connection: AsyncConnection, prepared: PreparedGroup, shared: SharedState, attempt: Attempt
+    connection: AsyncConnection, prepared: PreparedGroup, shared: SharedState, retry: RetryState
 ) -> list[ReceiptOut]:
     """Write a group in one transaction and return its receipts, after the commit (or, a rehearsal, the rollback).
 
@@ -124,16 +124,16 @@ async def commit_group(
         PositionChanged: It must be written again, with positions locked.
     """
     group, placed = prepared.group, prepared.placed
-    async with connection.transaction(force_rollback=attempt.rehearsal):
+    async with connection.transaction(force_rollback=retry.dry_run):
         await apply_writer_row_security(connection, prepared.context.devices)
         await _check_fleets(connection, prepared.context.devices)
         batch_ids = await store.next_batch_ids(connection, len(group))
-        judged = await _judge_moves(connection, prepared, shared, attempt)
+        judged = await _judge_moves(connection, prepared, shared, retry)
         stored_before = await _insert_pings(connection, prepared, judged, batch_ids)
         duplicate = _duplicates(placed, judged, stored_before)
-        await _advance(connection, judged)
+        await _move_positions(connection, judged)
         doubts = _final_doubts(placed, judged)
-        await _note(connection, prepared, judged, batch_ids, duplicate)
+        await _note_late_and_extras(connection, prepared, judged, batch_ids, duplicate)
         receipts = make_receipts(group, batch_ids, placed, doubts, duplicate)
         await batches.append(
             connection, acknowledged(prepared, receipts), feed_counts(prepared, receipts, doubts, duplicate)
@@ -150,65 +150,65 @@ async def _check_fleets(connection: AsyncConnection, devices: Mapping[int, Devic
 
 
 async def _judge_moves(
-    connection: AsyncConnection, prepared: PreparedGroup, shared: SharedState, attempt: Attempt
+    connection: AsyncConnection, prepared: PreparedGroup, shared: SharedState, retry: RetryState
 ) -> _Judged:
     placed, settings = prepared.placed, prepared.context.settings
-    ordered = store.order(placed, attempt.variants)
+    ordered = store.order(placed, retry.variants)
     rows = ordered.rows
     doubts = placed.doubts[rows] | np.where(ordered.conflict, int(Doubt.CONFLICT), 0).astype(np.int32)
-    usable = np.flatnonzero((doubts & int(BLOCKING) == 0) & ~store.are_among(placed, rows, attempt.stored_before))
+    usable = np.flatnonzero((doubts & int(BLOCKING) == 0) & ~store.are_among(placed, rows, retry.stored_before))
     fixes, chosen = placed.fixes, rows[usable]
     asset_id = placed.asset_id[chosen]
-    moves = Moves(
+    device_fixes = DeviceFixes(
         device_id=fixes.device_id[chosen],
         asset_id=np.where(asset_id == NO_INT, NO_ASSET, asset_id).astype(np.int32),
         fixed_us=fixes.fixed_us[chosen],
         lon_e7=fixes.lon_e7[chosen],
         lat_e7=fixes.lat_e7[chosen],
-        slack_m=slack_of(fixes.source[chosen], fixes.more.accuracy_m[chosen], settings),
+        uncertainty_m=uncertainty_of(fixes.source[chosen], fixes.more.accuracy_m[chosen], settings),
     )
-    async with shared.turn:
-        verdict = await _judge_in_turn(connection, moves, shared.last_known, attempt, settings)
-    doubts[usable] |= verdict.doubts
+    async with shared.judging_lock:
+        result = await _judge_locked(connection, device_fixes, shared.last_known, retry, settings)
+    doubts[usable] |= result.doubts
     role = np.zeros(len(rows), dtype=np.int32)
-    believed_us = np.full(len(rows), NO_TIME_US, dtype=np.int64)
-    bound = moves.asset_id[verdict.heads] != NO_ASSET
-    role[usable[verdict.heads[bound]]] |= store.HEAD
-    role[usable[verdict.day_ends]] |= store.DAY_END
-    role[usable[verdict.elsewhere]] |= store.ELSEWHERE
-    believed_us[usable[verdict.heads]] = verdict.believed_us
-    if not attempt.careful:
-        role[usable[~verdict.late & (verdict.doubts == 0)]] |= store.NEW
-    return _Judged(ordered, doubts, usable, moves, verdict, role, believed_us)
+    replaced_us = np.full(len(rows), NO_TIME_US, dtype=np.int64)
+    bound = device_fixes.asset_id[result.current] != NO_ASSET
+    role[usable[result.current[bound]]] |= store.CURRENT
+    role[usable[result.day_ends]] |= store.DAY_END
+    role[usable[result.left_asset]] |= store.LEFT_ASSET
+    replaced_us[usable[result.current]] = result.replaced_us
+    if not retry.assume_none_new:
+        role[usable[~result.late & (result.doubts == 0)]] |= store.NEW
+    return _Judged(ordered, doubts, usable, device_fixes, result, role, replaced_us)
 
 
-async def _judge_in_turn(
+async def _judge_locked(
     connection: AsyncConnection,
-    moves: Moves,
+    device_fixes: DeviceFixes,
     last_known: LastKnownPositions,
-    attempt: Attempt,
+    retry: RetryState,
     settings: TrackingSettings,
-) -> Verdict:
-    if attempt.locked:
-        last_known.forget(moves.device_id)
-    unknown = last_known.unknown(moves)
+) -> GateResult:
+    if retry.locked:
+        last_known.forget(device_fixes.device_id)
+    unknown = last_known.unknown(device_fixes)
     if len(unknown[0]):
-        last_known.learn(
+        last_known.load(
             await update_positions.read_last_known(
-                connection, *unknown, _stored_slack(settings), locked=attempt.locked
+                connection, *unknown, _stored_uncertainty(settings), locked=retry.locked
             )
         )
-    verdict = last_known.judge(moves)
-    await _check_doubted(connection, moves, verdict, last_known, settings)
-    if not attempt.rehearsal:
-        last_known.accept(moves, verdict)
-    return verdict
+    result = last_known.judge(device_fixes)
+    await _check_doubted(connection, device_fixes, result, last_known, settings)
+    if not retry.dry_run:
+        last_known.accept(device_fixes, result)
+    return result
 
 
 async def _check_doubted(
     connection: AsyncConnection,
-    moves: Moves,
-    verdict: Verdict,
+    device_fixes: DeviceFixes,
+    result: GateResult,
     last_known: LastKnownPositions,
     settings: TrackingSettings,
 ) -> None:
@@ -220,26 +220,26 @@ async def _check_doubted(
     Raises:
         PositionChanged: Memory is out of date.
     """
-    rows = np.flatnonzero((verdict.doubts != 0) & (moves.asset_id != NO_ASSET))
+    rows = np.flatnonzero((result.doubts != 0) & (device_fixes.asset_id != NO_ASSET))
     if not len(rows):
         return
-    device_id, first = np.unique(moves.device_id[rows], return_index=True)
-    asset_id = moves.asset_id[rows[first]]
+    device_id, first = np.unique(device_fixes.device_id[rows], return_index=True)
+    asset_id = device_fixes.asset_id[rows[first]]
     found = await update_positions.read_last_known(
-        connection, asset_id, device_id, _stored_slack(settings), locked=True
+        connection, asset_id, device_id, _stored_uncertainty(settings), locked=True
     )
     stored = {belief.device_id: belief.fixed_us for belief in found}
-    believed = zip(device_id.tolist(), last_known.believed_us(device_id).tolist(), strict=True)
+    believed = zip(device_id.tolist(), last_known.fixed_us_of(device_id).tolist(), strict=True)
     if any(stored.get(device, NO_TIME_US) != us for device, us in believed):
         raise PositionChanged
 
 
-def _stored_slack(settings: TrackingSettings) -> update_positions.SlackOf:
-    def slack(source: int, accuracy_m: float | None) -> float:
+def _stored_uncertainty(settings: TrackingSettings) -> update_positions.UncertaintyOf:
+    def uncertainty(source: int, accuracy_m: float | None) -> float:
         accuracy: Float = np.array([np.nan if accuracy_m is None else accuracy_m])
-        return float(slack_of(np.array([source], dtype=np.int32), accuracy, settings)[0])
+        return float(uncertainty_of(np.array([source], dtype=np.int32), accuracy, settings)[0])
 
-    return slack
+    return uncertainty
 
 
 async def _insert_pings(
@@ -261,7 +261,7 @@ async def _insert_pings(
         np.array(batch_ids, dtype=np.int64),
         judged.doubts,
         judged.role,
-        judged.believed_us,
+        judged.replaced_us,
     )
     new = int(np.count_nonzero(judged.role & store.NEW))
     collisions = await store.insert_pings(connection, payload, rows, new)
@@ -270,10 +270,10 @@ async def _insert_pings(
     if contradicting:
         raise ConflictingRows(_variants(prepared.placed, judged.ordered, contradicting))
     repeated = frozenset((number[c.batch_id], c.row_index) for c in collisions)
-    heads = store.are_among(prepared.placed, judged.ordered.rows, repeated) & (judged.role & store.HEAD != 0)
-    if heads.any():
+    current = store.are_among(prepared.placed, judged.ordered.rows, repeated) & (judged.role & store.CURRENT != 0)
+    if current.any():
         raise AlreadyStored(repeated)
-    await store.take_roles(connection, collisions)
+    await store.clear_roles(connection, collisions)
     return repeated
 
 
@@ -289,26 +289,26 @@ def _variants(
     return found
 
 
-async def _advance(connection: AsyncConnection, judged: _Judged) -> None:
+async def _move_positions(connection: AsyncConnection, judged: _Judged) -> None:
     """Let positions and candidates follow.
 
     Raises:
         PositionChanged: Somebody else moved a position; the transaction may be lost.
     """
-    verdict, moves = judged.verdict, judged.moves
-    bound = moves.asset_id[verdict.heads] != NO_ASSET
-    replaced = int(np.count_nonzero(bound & (verdict.believed_us != NO_TIME_US)))
-    moved = await update_positions.advance(
+    result, device_fixes = judged.result, judged.device_fixes
+    bound = device_fixes.asset_id[result.current] != NO_ASSET
+    replaced = int(np.count_nonzero(bound & (result.replaced_us != NO_TIME_US)))
+    moved = await update_positions.move_positions(
         connection,
         replaced=replaced,
         first=int(np.count_nonzero(bound)) - replaced,
-        crossed=verdict.crossed,
-        ended=len(verdict.day_ends),
-        left=len(verdict.elsewhere),
+        crossed=result.crossed,
+        ended=len(result.day_ends),
+        left=len(result.left_asset),
     )
     if not moved:
         raise PositionChanged
-    await update_positions.note_candidates(connection, [c for c in verdict.candidates if c.asset_id != NO_ASSET])
+    await update_positions.note_candidates(connection, [c for c in result.candidates if c.asset_id != NO_ASSET])
 
 
 def _duplicates(placed: PlacedFixes, judged: _Judged, stored_before: Collection[store.RowKey]) -> Mask:
@@ -324,11 +324,11 @@ def _final_doubts(placed: PlacedFixes, judged: _Judged) -> Small:
     return doubts
 
 
-async def _note(
+async def _note_late_and_extras(
     connection: AsyncConnection, prepared: PreparedGroup, judged: _Judged, batch_ids: Sequence[int], duplicate: Mask
 ) -> None:
     """Note what the worker has to look at again, and what senders told beyond the columns of a ping."""
-    late = judged.ordered.rows[judged.usable[judged.verdict.late]]
+    late = judged.ordered.rows[judged.usable[judged.result.late]]
     late = late[~duplicate[late]]
     fixes = prepared.placed.fixes
     lessor_id = [batch.lessor_id for batch in prepared.group]

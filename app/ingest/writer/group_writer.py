@@ -25,14 +25,14 @@ from app.ingest.writer.commit import SharedState
 from app.ingest.writer.device_cache import DeviceCache
 from app.ingest.writer.pipeline import prepare_group
 from app.ingest.writer.receipt import unstorable
-from app.ingest.writer.writer_connection import Days, WriterConnection
+from app.ingest.writer.writer_connection import KnownPartitions, WriterConnection
 from app.jurisdictions.service import LocatorProvider
 from app.telemetry.formats.ping_row import Decoded
 from app.tracking.live.last_known import LastKnownPositions
 
 _log = structlog.get_logger("leasetrace.ingest")
-_HANDS: Final = 3
-_AHEAD_ROWS: Final = 2_000
+_CONNECTIONS: Final = 3
+_GROUP_ROWS: Final = 2_000
 """So many rows are a group; fewer wait a little for more while another group is in the database."""
 _BUSY_FACTOR: Final = 4
 """By how much longer they wait then than ``writer_gather_ms``."""
@@ -42,7 +42,7 @@ _INLINE_BYTES: Final = 1024 * 1024
 _GROUP_BYTES: Final = 32 * 1024 * 1024
 _SEARCH_S: Final = 60.0
 """So long bad rows are looked for in a batch; then it is refused, for it keeps a hand from all others."""
-_AWAY: Final = (
+_DATABASE_DOWN: Final = (
     psycopg.OperationalError,
     psycopg.InterfaceError,
     sqlalchemy.exc.OperationalError,  # registers and boundaries are read by way of SQLAlchemy
@@ -84,19 +84,19 @@ class GroupWriter:
         self._rows_waiting = 0
         self._bytes_waiting = 0
         self._arrived = asyncio.Event()
-        self._worth_it = asyncio.Event()
+        self._enough_arrived = asyncio.Event()
         self._gathering = asyncio.Lock()
         self._closing = False
-        self._days = Days()
+        self._days = KnownPartitions()
         self._busy = 0
-        self._hands: list[asyncio.Task[None]] = []
+        self._tasks: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
         """Start writing."""
         connections = [
-            WriterConnection(self._url, self._shared, self._device_cache, self._days) for _ in range(_HANDS)
+            WriterConnection(self._url, self._shared, self._device_cache, self._days) for _ in range(_CONNECTIONS)
         ]
-        self._hands = [asyncio.create_task(self._work(connection), name="ping-writer") for connection in connections]
+        self._tasks = [asyncio.create_task(self._work(connection), name="ping-writer") for connection in connections]
         return self
 
     async def __aexit__(
@@ -105,7 +105,7 @@ class GroupWriter:
         """Write what still waits, then stop."""
         self._closing = True
         self._arrived.set()
-        await asyncio.gather(*self._hands)
+        await asyncio.gather(*self._tasks)
 
     async def submit(self, batch: Batch) -> ReceiptOut:
         """Store a batch and return its receipt, after the commit.
@@ -123,8 +123,8 @@ class GroupWriter:
         self._count(waiting.rows, len(batch.body))
         if not self._arrived.is_set():
             self._arrived.set()
-        if self._queued_rows >= _AHEAD_ROWS:
-            self._worth_it.set()
+        if self._queued_rows >= _GROUP_ROWS:
+            self._enough_arrived.set()
         return await waiting.receipt
 
     def _count(self, rows: int, size: int) -> None:
@@ -157,8 +157,8 @@ class GroupWriter:
             await self._arrived.wait()
         if not self._closing:
             await self._let_more_arrive()
-        share = -(-self._queued_rows // (_HANDS - self._busy))
-        most = min(max(share, _AHEAD_ROWS), self._settings.writer.rows)
+        share = -(-self._queued_rows // (_CONNECTIONS - self._busy))
+        most = min(max(share, _GROUP_ROWS), self._settings.writer.rows)
         group: list[_Waiting] = []
         rows = 0
         size = 0
@@ -173,17 +173,17 @@ class GroupWriter:
         """Wait a moment; longer while another hand writes, unless it is done or enough has arrived."""
         gather_s = self._settings.writer.gather_ms / 1000
         await asyncio.sleep(gather_s)
-        if not self._busy or self._queued_rows >= _AHEAD_ROWS:
+        if not self._busy or self._queued_rows >= _GROUP_ROWS:
             return
-        self._worth_it.clear()
+        self._enough_arrived.clear()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._worth_it.wait(), _BUSY_FACTOR * gather_s)
+            await asyncio.wait_for(self._enough_arrived.wait(), _BUSY_FACTOR * gather_s)
 
     async def _write_or_refuse(self, connection: WriterConnection, group: list[_Waiting]) -> None:
         """Write a group; if something in it makes it fail, each batch alone, and then each row of the bad batch."""
         try:
             receipts = await self._write(connection, [waiting.batch for waiting in group])
-        except _AWAY as error:
+        except _DATABASE_DOWN as error:
             _log.warning("writer_unavailable", error=type(error).__name__, batches=len(group))
             self._refuse(group, _unavailable())
         except Unavailable as error:
@@ -205,16 +205,16 @@ class GroupWriter:
         everything = frozenset(range(len(batch.decoded.rows)))
         try:
             async with asyncio.timeout(_SEARCH_S):  # its TimeoutError is an OSError: answered like a database away
-                bad = await self._poisoned(connection, batch, sorted(everything), error)
-            (receipt,) = await self._write(connection, [without(batch, bad)])
+                bad = await self._unstorable_rows(connection, batch, sorted(everything), error)
+            (receipt,) = await self._write(connection, [without_rows(batch, bad)])
         except Exception as last:  # noqa: BLE001 whatever it is, the writer goes on
             _log.error("batch_failed", error=type(last).__name__, exc_info=last)
-            self._refuse([waiting], _unavailable() if isinstance(last, _AWAY) else last)
+            self._refuse([waiting], _unavailable() if isinstance(last, _DATABASE_DOWN) else last)
         else:
             _log.warning("rows_failed", error=type(error).__name__, rows=len(bad))
             _settle(waiting, receipt)
 
-    async def _poisoned(
+    async def _unstorable_rows(
         self, connection: WriterConnection, batch: Batch, rows: Sequence[int], error: Exception
     ) -> frozenset[int]:
         """Return which of some rows cannot be stored, by halving; nothing is stored on the way.
@@ -222,28 +222,28 @@ class GroupWriter:
         Raises:
             Exception: ``error``, where the batch cannot be stored without them either.
         """
-        if not await self._can_be_written(connection, without(batch, frozenset(rows))):
+        if not await self._can_be_written(connection, without_rows(batch, frozenset(rows))):
             raise error
-        return await self._halved(connection, batch, rows)
+        return await self._bisect(connection, batch, rows)
 
-    async def _halved(self, connection: WriterConnection, batch: Batch, rows: Sequence[int]) -> frozenset[int]:
+    async def _bisect(self, connection: WriterConnection, batch: Batch, rows: Sequence[int]) -> frozenset[int]:
         others = frozenset(range(len(batch.decoded.rows))) - frozenset(rows)
-        if await self._can_be_written(connection, without(batch, others)):
+        if await self._can_be_written(connection, without_rows(batch, others)):
             return frozenset()
         if len(rows) == 1:  # a row is given up only if the database takes the rest, and not this one, still
             nothing = frozenset(range(len(batch.decoded.rows)))
-            if await self._can_be_written(connection, without(batch, others)):
+            if await self._can_be_written(connection, without_rows(batch, others)):
                 return frozenset()
-            if not await self._can_be_written(connection, without(batch, nothing)):
+            if not await self._can_be_written(connection, without_rows(batch, nothing)):
                 raise _unavailable()
             return frozenset(rows)
         half = len(rows) // 2
-        return await self._halved(connection, batch, rows[:half]) | await self._halved(connection, batch, rows[half:])
+        return await self._bisect(connection, batch, rows[:half]) | await self._bisect(connection, batch, rows[half:])
 
     async def _can_be_written(self, connection: WriterConnection, batch: Batch) -> bool:
         try:
-            await self._write(connection, [batch], rehearsal=True)
-        except (*_AWAY, Unavailable):
+            await self._write(connection, [batch], dry_run=True)
+        except (*_DATABASE_DOWN, Unavailable):
             raise
         except Exception:  # noqa: BLE001 that is the answer
             return False
@@ -256,13 +256,13 @@ class GroupWriter:
                 waiting.receipt.set_exception(error)
 
     async def _write(
-        self, connection: WriterConnection, group: Sequence[Batch], *, rehearsal: bool = False
+        self, connection: WriterConnection, group: Sequence[Batch], *, dry_run: bool = False
     ) -> list[ReceiptOut]:
         try:
-            receipts = await connection.run_group(await self._prepare(group), self._prepare, rehearsal=rehearsal)
+            receipts = await connection.run_group(await self._prepare(group), self._prepare, dry_run=dry_run)
         finally:
-            self._worth_it.set()
-        if not rehearsal:
+            self._enough_arrived.set()
+        if not dry_run:
             self._account(receipts)
         return receipts
 
@@ -292,7 +292,7 @@ def _settle(waiting: _Waiting, receipt: ReceiptOut) -> None:
         waiting.receipt.set_result(receipt)
 
 
-def without(batch: Batch, bad: frozenset[int]) -> Batch:
+def without_rows(batch: Batch, bad: frozenset[int]) -> Batch:
     """Return a batch with some of its rows (by their place among the readable ones) rejected as not storable."""
     decoded = batch.decoded
     kept = [place for place in range(len(decoded.rows)) if place not in bad]

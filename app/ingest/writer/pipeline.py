@@ -36,7 +36,7 @@ from app.telemetry.domain import (
     Source,
 )
 from app.telemetry.pings import batches, store
-from app.telemetry.pings.columns import gather
+from app.telemetry.pings.columns import to_reports
 
 NULL_ISLAND_DEG: Final = 0.001
 """A receiver without a fix sends zeros; some add the noise of the last digit. 0.001 degrees are 111 m of open sea."""
@@ -44,7 +44,7 @@ NULL_ISLAND_DEG: Final = 0.001
 
 def run(group: Sequence[Batch], context: PipelineContext) -> PlacedFixes:
     """Walk a group along the path, up to the door of the store; no single row ever is a reason to raise."""
-    reports = gather([batch.decoded for batch in group], [batch.declared for batch in group])
+    reports = to_reports([batch.decoded for batch in group], [batch.declared for batch in group])
     fixes = normalise(reports, group, context)
     asset_id = bind(fixes, group, context)
     territory_id, county_adcode = locate(fixes, context)
@@ -71,13 +71,13 @@ def normalise(reports: Reports, group: Sequence[Batch], context: PipelineContext
 
     This is the one place where a datum is converted.
     """
-    device_id = _resolve(reports, group, context)
-    keep, rejections = _sieve(reports, _checks(reports, device_id))
+    device_id = _resolve_devices(reports, group, context)
+    keep, rejections = _reject_failing(reports, _row_checks(reports, device_id))
     if keep is None:
         lon, lat = _in_wgs84(reports.lon, reports.lat, reports.datum, context.layer)
         kept: Reports = reports
     else:
-        kept = _kept(reports, keep)
+        kept = _select_rows(reports, keep)
         device_id = device_id[keep]
         lon, lat = _in_wgs84(kept.lon, kept.lat, kept.datum, context.layer)
     return Fixes(
@@ -170,7 +170,7 @@ def _suspects(fixes: Fixes, group: Sequence[Batch], context: PipelineContext) ->
     return suspects
 
 
-def _resolve(reports: Reports, group: Sequence[Batch], context: PipelineContext) -> Small:
+def _resolve_devices(reports: Reports, group: Sequence[Batch], context: PipelineContext) -> Small:
     ends = np.cumsum([len(batch.decoded.rows) for batch in group]).tolist()
     device_id: list[int] = []
     for batch, start, end in zip(group, [0, *ends], ends, strict=False):
@@ -178,7 +178,7 @@ def _resolve(reports: Reports, group: Sequence[Batch], context: PipelineContext)
     return np.array(device_id, dtype=np.int32)
 
 
-def _checks(reports: Reports, device_id: Small) -> list[tuple[Mask, RejectCode, str, str]]:
+def _row_checks(reports: Reports, device_id: Small) -> list[tuple[Mask, RejectCode, str, str]]:
     bad_time = (reports.fixed_us < FIRST_US) | (reports.fixed_us > LAST_US)
     bad_lat = ~(np.abs(reports.lat) <= 90)  # noqa: PLR2004 degrees; NaN is bad too
     bad_lon = ~(np.abs(reports.lon) <= 180)  # noqa: PLR2004 degrees
@@ -206,7 +206,7 @@ def _checks(reports: Reports, device_id: Small) -> list[tuple[Mask, RejectCode, 
     ]
 
 
-def _sieve(
+def _reject_failing(
     reports: Reports, checks: Sequence[tuple[Mask, RejectCode, str, str]]
 ) -> tuple[NDArray[np.intp] | None, tuple[tuple[Rejection, ...], ...]]:
     """Return the rows that pass every check (None for all), and for each other row the first check that it failed."""
@@ -234,7 +234,7 @@ def _in_wgs84(lon: Float, lat: Float, datum: Small, layer: ActiveLayer) -> tuple
     return lon, lat
 
 
-def _kept(reports: Reports, keep: NDArray[np.intp]) -> Reports:
+def _select_rows(reports: Reports, keep: NDArray[np.intp]) -> Reports:
     arrays = ("batch", "index", "fixed_us", "lon", "lat", "datum", "source", "located", "backfill")
     more = replace(reports.more, **{f.name: getattr(reports.more, f.name)[keep] for f in fields(Measurements)})
     chosen = {name: getattr(reports, name)[keep] for name in arrays}

@@ -14,9 +14,9 @@ from app.ingest.http.schemas import ReceiptOut
 from app.ingest.writer.batch import Batch, PreparedGroup
 from app.ingest.writer.commit import (
     AlreadyStored,
-    Attempt,
     ConflictingRows,
     PositionChanged,
+    RetryState,
     SharedState,
     StaleDevices,
     commit_group,
@@ -39,7 +39,7 @@ _AGAIN: Final = (
 
 
 @dataclass(slots=True)
-class Days:
+class KnownPartitions:
     """Which days are known to have a partition, counted from 1970.
 
     Attributes:
@@ -71,7 +71,7 @@ class WriterConnection:
         days: Partitions, likewise.
     """
 
-    def __init__(self, url: str, shared: SharedState, device_cache: DeviceCache, days: Days) -> None:
+    def __init__(self, url: str, shared: SharedState, device_cache: DeviceCache, days: KnownPartitions) -> None:
         self._url = url
         self._shared = shared
         self._device_cache = device_cache
@@ -83,7 +83,7 @@ class WriterConnection:
         prepared: PreparedGroup,
         prepare_again: Callable[[Sequence[Batch]], Awaitable[PreparedGroup]],
         *,
-        rehearsal: bool = False,
+        dry_run: bool = False,
     ) -> list[ReceiptOut]:
         """Write a group and return its receipts, after the commit.
 
@@ -96,27 +96,27 @@ class WriterConnection:
             Unavailable: Other processes kept changing the same devices.
             Exception: Whatever the database or our own code make of a group that cannot be written.
         """
-        attempt = Attempt(rehearsal=rehearsal)
+        retry = RetryState(dry_run=dry_run)
         for _ in range(_ATTEMPTS):
             try:
                 connection = await self._connect()
                 await self._ensure_partitions(connection, prepared)
-                return await commit_group(connection, prepared, self._shared, attempt)
+                return await commit_group(connection, prepared, self._shared, retry)
             except StaleDevices as stale:
                 await self._device_cache.refresh(stale.lessors)
                 prepared = await prepare_again(prepared.group)
             except ConflictingRows as found:
                 await self._forget(prepared)
-                attempt.variants.update(found.variants)
+                retry.variants.update(found.variants)
             except AlreadyStored as found:
                 await self._forget(prepared)
-                attempt.stored_before |= found.rows
+                retry.stored_before |= found.rows
             except store.NotNew:
                 await self._forget(prepared)
-                attempt.careful = True
+                retry.assume_none_new = True
             except PositionChanged:
                 await self._forget(prepared)
-                attempt.locked = True
+                retry.locked = True
             except _AGAIN:
                 await self._forget(prepared)
             except BaseException:
@@ -132,7 +132,7 @@ class WriterConnection:
             await connection.close()
 
     async def _forget(self, prepared: PreparedGroup) -> None:
-        async with self._shared.turn:  # not in the middle of another hand's judgement
+        async with self._shared.judging_lock:  # not in the middle of another hand's judgement
             self._shared.last_known.forget(prepared.placed.fixes.device_id)
 
     async def _connect(self) -> AsyncConnection:

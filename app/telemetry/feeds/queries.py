@@ -26,7 +26,7 @@ from sqlalchemy.orm import aliased
 from app.access.domain import Visibility
 from app.telemetry.tables import FeedAlertRow, FeedHourRow, FeedRow, PingBatchRow
 
-_HEARD: Final = table(
+_DEVICE_HEARD: Final = table(
     "device_heard",
     column("lessor_id", Integer),
     column("device_id", Integer),
@@ -60,16 +60,16 @@ async def visible_feed(
     return (await session.scalars(query.with_for_update(key_share=True) if for_change else query)).one_or_none()
 
 
-async def heard_through(session: AsyncSession, feed_id: int, device_ids: Sequence[int]) -> Sequence[int]:
+async def devices_last_seen_through(session: AsyncSession, feed_id: int, device_ids: Sequence[int]) -> Sequence[int]:
     """Return those of some devices whose newest good fix came through a feed.
 
     Reads all current positions (they have no index by device): meant for a change of a feed, not for a page.
     """
     newest = (
-        select(_HEARD.c.device_id, _HEARD.c.batch_id)
-        .where(_HEARD.c.device_id == func.any(list(device_ids)))
-        .ext(distinct_on(_HEARD.c.device_id))
-        .order_by(_HEARD.c.device_id, _HEARD.c.received_at.desc())
+        select(_DEVICE_HEARD.c.device_id, _DEVICE_HEARD.c.batch_id)
+        .where(_DEVICE_HEARD.c.device_id == func.any(list(device_ids)))
+        .ext(distinct_on(_DEVICE_HEARD.c.device_id))
+        .order_by(_DEVICE_HEARD.c.device_id, _DEVICE_HEARD.c.received_at.desc())
         .subquery("newest")
     )
     query = select(newest.c.device_id).join(PingBatchRow, PingBatchRow.batch_id == newest.c.batch_id)
@@ -82,7 +82,9 @@ def _last_batch_at() -> ScalarSelect[datetime]:
     return hours.order_by(newest.hour.desc()).limit(1).scalar_subquery()
 
 
-async def feeds_heard(session: AsyncSession, lessor_id: int | None) -> list[tuple[FeedRow, datetime | None]]:
+async def feeds_with_last_batch(
+    session: AsyncSession, lessor_id: int | None
+) -> list[tuple[FeedRow, datetime | None]]:
     """Return the feeds of one lessor or of all, with when the newest batch of each came in."""
     query = select(FeedRow, _last_batch_at()).order_by(FeedRow.feed_id)
     rows = await session.execute(query if lessor_id is None else query.where(FeedRow.lessor_id == lessor_id))
@@ -176,20 +178,20 @@ async def silent_devices(
     Returns:
         How many there are in all, and the columns of ``SilentDeviceOut`` of each, at most ``limit``.
     """
-    told = [_HEARD.c[name] for name in ("device_id", "identifier", "asset_id", "fixed_at", "received_at")]
+    columns = [_DEVICE_HEARD.c[name] for name in ("device_id", "identifier", "asset_id", "fixed_at", "received_at")]
     newest = (
-        select(*told, _HEARD.c.batch_id)
-        .where(_HEARD.c.lessor_id == feed.lessor_id)
-        .ext(distinct_on(_HEARD.c.device_id))
-        .order_by(_HEARD.c.device_id, _HEARD.c.received_at.desc())
+        select(*columns, _DEVICE_HEARD.c.batch_id)
+        .where(_DEVICE_HEARD.c.lessor_id == feed.lessor_id)
+        .ext(distinct_on(_DEVICE_HEARD.c.device_id))
+        .order_by(_DEVICE_HEARD.c.device_id, _DEVICE_HEARD.c.received_at.desc())
         .subquery("newest")
     )
     query = (
-        select(*(newest.c[c.name] for c in told), func.count().over().label("in_all"))
+        select(*(newest.c[c.name] for c in columns), func.count().over().label("in_all"))
         .join(PingBatchRow, PingBatchRow.batch_id == newest.c.batch_id)
         .where(newest.c.received_at < since, PingBatchRow.feed_id == feed.feed_id)
         .order_by(newest.c.received_at, newest.c.device_id)
         .limit(limit)
     )
     rows = (await session.execute(query)).mappings()
-    return [(row["in_all"], {c.name: row[c.name] for c in told}) for row in rows]
+    return [(row["in_all"], {c.name: row[c.name] for c in columns}) for row in rows]

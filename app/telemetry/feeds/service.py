@@ -127,7 +127,9 @@ async def change_feed(
     await _flush(session, row.name)
     if row.coord_system != declared_before:
         suspects = await datum_suspects(session, row.lessor_id)
-        await trust_datum_of(session, await queries.heard_through(session, feed_id, suspects) if suspects else ())
+        await trust_datum_of(
+            session, await queries.devices_last_seen_through(session, feed_id, suspects) if suspects else ()
+        )
     note(session, Note("feed.change", detail=f"feed {feed_id}: {', '.join(sorted(changes))}"))
     return _feed(row)
 
@@ -138,9 +140,11 @@ async def list_feeds(session: AsyncSession, visibility: Visibility, after: int, 
     return page_of([_feed(row) for row in rows], limit, lambda feed: feed.feed_id)
 
 
-async def feeds_heard(session: AsyncSession, lessor_id: int | None) -> list[tuple[FeedRow, datetime | None]]:
+async def feeds_with_last_batch(
+    session: AsyncSession, lessor_id: int | None
+) -> list[tuple[FeedRow, datetime | None]]:
     """Return the feeds of one lessor or of all, each with when its newest batch came in."""
-    return await queries.feeds_heard(session, lessor_id)
+    return await queries.feeds_with_last_batch(session, lessor_id)
 
 
 async def must_be_feed_of(session: AsyncSession, feed_id: int, lessor_id: int | None) -> None:

@@ -20,10 +20,10 @@ from typing import Any, Final, Literal
 from app.core.errors import MalformedRequest, TooLarge
 from app.telemetry.domain import RejectCode, Rejection
 from app.telemetry.formats.aemp_nodes import (
+    as_bool,
     as_number,
     as_text,
     as_time,
-    as_truth,
     links,
     member,
     members,
@@ -188,10 +188,10 @@ def _location_of(machine: object) -> Mapping[str, Any] | None:
     location = found[0]
     if len(found) > 1 or not isinstance(location, Mapping):
         raise _Unreadable(RejectCode.MALFORMED, "Location", "expected one location with its members")
-    told = [member(location, name) for name in ("datetime", "latitude", "longitude")]
-    if all(value is None or value == "" for value in told):
+    values = [member(location, name) for name in ("datetime", "latitude", "longitude")]
+    if all(value is None or value == "" for value in values):
         return None
-    return None if _was_never_set(*told) else location
+    return None if _was_never_set(*values) else location
 
 
 def _was_never_set(moment: object, lat: object, lon: object) -> bool:
@@ -212,7 +212,7 @@ def _row(identifier: str | None, header: object, location: Mapping[str, Any], ma
     engine, distance = member(machine, "enginestatus"), member(machine, "distance")
     china_id = _china_id(location)
     odometer_km = _scaled(distance, "odometer", "odometerunits", _KILOMETRES)
-    running = as_truth(member(engine, "running"))
+    running = as_bool(member(engine, "running"))
     return PingRow(
         device_id=identifier,
         fixed_at=fixed_at,
@@ -266,8 +266,8 @@ def _is_about(node: object, fixed_at: datetime) -> bool:
 
 def _china_id(location: Mapping[str, Any]) -> str | None:
     for node in (location, member(location, "address")):
-        told = member(node, "chinacoordinateid")
-        text = str(told).lower() if isinstance(told, bool) else as_text(told)
+        values = member(node, "chinacoordinateid")
+        text = str(values).lower() if isinstance(values, bool) else as_text(values)
         if text is not None:
             return text
     return None
@@ -282,7 +282,7 @@ def _datum(china_id: str | None) -> _DatumWord | None:
 def _extra(header: object, machine: object, odometer_km: float | None, china_id: str | None) -> dict[str, Any]:
     """Return what else is told, for evidence: the machine's names, and values with their times (ISO 8601, UTC)."""
     engine, hours = member(machine, "enginestatus"), member(machine, "cumulativeoperatinghours")
-    told: dict[str, Any] = {
+    values: dict[str, Any] = {
         "oem_name": as_text(member(header, "oemname")),
         "model": as_text(member(header, "model")),
         "equipment_id": as_text(member(header, "equipmentid")),
@@ -291,10 +291,10 @@ def _extra(header: object, machine: object, odometer_km: float | None, china_id:
         "china_coordinate_id": china_id,
         "operating_hours": _number_or_none(member(hours, "hour")),
         "operating_hours_at": _time_or_none(hours),
-        "engine_running": as_truth(member(engine, "running")),
+        "engine_running": as_bool(member(engine, "running")),
         "engine_running_at": _time_or_none(engine),
         "odometer_km": odometer_km,
         "odometer_km_at": _time_or_none(member(machine, "distance")),
     }
-    written = {name: v.isoformat() if isinstance(v, datetime) else v for name, v in told.items()}
+    written = {name: v.isoformat() if isinstance(v, datetime) else v for name, v in values.items()}
     return {name: value for name, value in written.items() if value is not None}

@@ -164,7 +164,7 @@ def as_time(value: object) -> datetime | None:
         raise ValueError(msg) from None
 
 
-def as_truth(value: object) -> bool | None:
+def as_bool(value: object) -> bool | None:
     """Return a truth, None where none is told or it is not to be understood."""
     if isinstance(value, bool):
         return value

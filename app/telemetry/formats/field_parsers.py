@@ -25,7 +25,7 @@ _SUPPLY_ABSENT_V: Final = 1.0
 _SUPPLY_PRESENT_V: Final = 4.0
 
 
-class NotAFix(Exception):
+class InvalidRow(Exception):
     """A row that cannot be one; it becomes a ``Rejection``.
 
     Args:
@@ -41,14 +41,14 @@ class NotAFix(Exception):
         self.message = f"{field or 'row'}: {reason}"
 
 
-def missing(field: str, hint: str = "") -> NotAFix:
+def missing(field: str, hint: str = "") -> InvalidRow:
     """Return the reason of a row that lacks a member; ``hint`` says what else would do."""
-    return NotAFix(RejectCode.MISSING_FIELD, field, f"required, but missing{hint and '; '}{hint}")
+    return InvalidRow(RejectCode.MISSING_FIELD, field, f"required, but missing{hint and '; '}{hint}")
 
 
-def malformed(field: str | None, expected: str) -> NotAFix:
+def malformed(field: str | None, expected: str) -> InvalidRow:
     """Return the reason of a row with a member that is not what it should be; ``expected`` says what that is."""
-    return NotAFix(RejectCode.MALFORMED, field, f"expected {expected}")
+    return InvalidRow(RejectCode.MALFORMED, field, f"expected {expected}")
 
 
 def nested(value: object, field: str) -> dict[str, Any]:
@@ -104,7 +104,7 @@ def epoch(value: object, field: str, unit: timedelta) -> datetime:
     try:
         return EPOCH + value * unit
     except (OverflowError, ValueError) as error:
-        raise NotAFix(RejectCode.OUT_OF_RANGE, field, "expected a time within the years 1 to 9999") from error
+        raise InvalidRow(RejectCode.OUT_OF_RANGE, field, "expected a time within the years 1 to 9999") from error
 
 
 def iso(text: str, field: str, *, zone: tzinfo | None = None) -> datetime:
@@ -128,7 +128,7 @@ def iso(text: str, field: str, *, zone: tzinfo | None = None) -> datetime:
     except ValueError as error:
         raise malformed(field, f"a time that exists: {error}") from error
     except OverflowError as error:
-        raise NotAFix(RejectCode.OUT_OF_RANGE, field, "expected a time within the years 1 to 9999 UTC") from error
+        raise InvalidRow(RejectCode.OUT_OF_RANGE, field, "expected a time within the years 1 to 9999 UTC") from error
 
 
 def moment(value: object, field: str, unit: timedelta, *, zone: tzinfo | None = None) -> datetime:
@@ -140,11 +140,11 @@ def moment(value: object, field: str, unit: timedelta, *, zone: tzinfo | None = 
     return iso(value, field, zone=zone) if isinstance(value, str) else epoch(value, field, unit)
 
 
-def if_told(read: Callable[[], datetime]) -> datetime | None:
+def optional_time(read: Callable[[], datetime]) -> datetime | None:
     """Return an optional time; None when it is missing or odd."""
     try:
         return read()
-    except NotAFix:
+    except InvalidRow:
         return None
 
 
@@ -187,7 +187,7 @@ def accuracy_m(value: object) -> float | None:
     return number(value, least=0) or None
 
 
-def supply(volts: object) -> bool | None:
+def power_from_voltage(volts: object) -> bool | None:
     """Return whether outside power is there by its voltage: True from 4 V, False below 1 V, None in between."""
     found = number(volts, least=0)
     if found is None or _SUPPLY_ABSENT_V <= found < _SUPPLY_PRESENT_V:
@@ -195,7 +195,7 @@ def supply(volts: object) -> bool | None:
     return found >= _SUPPLY_PRESENT_V
 
 
-def words(value: object) -> list[str]:
+def alarm_names(value: object) -> list[str]:
     """Return the alarms in a text such as ``sos,powerCut``: at most 32, of at most 64 printable characters each."""
     parts = value.split(",") if isinstance(value, str) else []
     found = (part.strip() for part in parts)

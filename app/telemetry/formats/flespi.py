@@ -21,17 +21,17 @@ import msgspec
 
 from app.telemetry.formats.field_parsers import (
     SECOND,
+    alarm_names,
     count,
     degrees,
     flag,
     identifier,
-    if_told,
     moment,
     number,
-    supply,
-    words,
+    optional_time,
+    power_from_voltage,
 )
-from app.telemetry.formats.message_parsing import json_rows, leftover, members, read_rows
+from app.telemetry.formats.message_parsing import json_rows, members, read_rows, unmapped_members
 from app.telemetry.formats.ping_row import Arrival, Decoded, PingRow, within_size
 
 _USED: Final = frozenset(
@@ -98,19 +98,21 @@ def _row(raw: msgspec.Raw) -> PingRow:
         sent_at=reported_at if found_at else None,
         backfill=flag(message.get("message.buffered.status")),
         ignition=flag(message.get("engine.ignition.status")),
-        external_power=supply(message.get("external.powersource.voltage")) if powered is None else powered,
+        external_power=power_from_voltage(message.get("external.powersource.voltage"))
+        if powered is None
+        else powered,
         battery_pct=number(message.get("battery.level"), least=0, most=100),
         odometer_km=number(message.get("vehicle.mileage"), least=0),
         alarms=alarms or None,
-        extra=within_size(leftover(message, _USED.union(alarms))),
+        extra=within_size(unmapped_members(message, _USED.union(alarms))),
     )
 
 
 def _found_at(value: object) -> datetime | None:
     """Read the time of the position; 0 is what devices send that have not found one yet."""
-    return if_told(lambda: moment(value, "position.timestamp", SECOND, zone=UTC)) if value != 0 else None
+    return optional_time(lambda: moment(value, "position.timestamp", SECOND, zone=UTC)) if value != 0 else None
 
 
 def _alarms(message: Mapping[str, Any]) -> list[str]:
     """Return the names of events and alarms that are true, ``overspeeding.event`` or ``towing.alarm.status``."""
-    return words(",".join(name for name, told in message.items() if told is True and _ALARM.search(name)))
+    return alarm_names(",".join(name for name, value in message.items() if value is True and _ALARM.search(name)))

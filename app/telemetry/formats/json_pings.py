@@ -86,11 +86,11 @@ def _decode_row(text: bytes) -> PingRow:
     try:
         return _row.decode(text)
     except msgspec.ValidationError:
-        told = _any.decode(text)
-        unknown = {name: told.pop(name) for name in list(told) if name not in _KNOWN}
+        members = _any.decode(text)
+        unknown = {name: members.pop(name) for name in list(members) if name not in _KNOWN}
         if not unknown:
             raise
-    row = _row.decode(msgspec.json.encode(told))
+    row = _row.decode(msgspec.json.encode(members))
     row.extra = within_size((row.extra or {}) | unknown)
     return row
 

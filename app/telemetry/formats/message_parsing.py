@@ -11,7 +11,7 @@ import msgspec
 
 from app.core.errors import InvalidInput, MalformedRequest, TooLarge
 from app.telemetry.domain import Rejection
-from app.telemetry.formats.field_parsers import NotAFix, malformed
+from app.telemetry.formats.field_parsers import InvalidRow, malformed
 from app.telemetry.formats.ping_row import Decoded, PingRow
 
 _Message = TypeVar("_Message")
@@ -73,7 +73,7 @@ def read_rows(messages: Sequence[_Message], max_rows: int, read: Callable[[_Mess
         try:
             rows.append(read(message))
             index.append(i)
-        except NotAFix as reason:
+        except InvalidRow as reason:
             rejections.append(Rejection(i, reason.code, reason.field, reason.message))
     return Decoded(rows, index, tuple(rejections), len(messages))
 
@@ -92,7 +92,7 @@ def members(raw: msgspec.Raw) -> dict[str, Any]:
         raise malformed(None, f"valid JSON: {error}") from error
 
 
-def leftover(told: Mapping[str, Any], used: Collection[str] = ()) -> dict[str, Any]:
+def unmapped_members(message: Mapping[str, Any], used: Collection[str] = ()) -> dict[str, Any]:
     """Return what a message tells beyond our own words, for ``within_size``.
 
     Left out are nulls, what is nested deeper than eight levels, and every member whose name speaks of a password,
@@ -104,7 +104,7 @@ def leftover(told: Mapping[str, Any], used: Collection[str] = ()) -> dict[str, A
     """
     return {
         _storable(key): _kept(value, _DEEPEST)
-        for key, value in told.items()
+        for key, value in message.items()
         if key not in used and value is not None and not _SECRET.search(key)
     }
 

@@ -46,7 +46,7 @@ from app.telemetry.formats.field_parsers import (
     nested,
     number,
 )
-from app.telemetry.formats.message_parsing import json_rows, leftover, members, read_rows, text_of
+from app.telemetry.formats.message_parsing import json_rows, members, read_rows, text_of, unmapped_members
 from app.telemetry.formats.ping_row import Arrival, Decoded, PingRow, within_size
 
 _NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d{1,3})?", re.ASCII | re.IGNORECASE)
@@ -96,14 +96,14 @@ def decode(arrival: Arrival, max_rows: int) -> Decoded:
     if _is_json(arrival.content_type):
         rows = json_rows(arrival.body, batch=False)
         return read_rows(rows, max_rows, partial(_json_row, received_at=arrival.received_at))
-    in_query = stands_in_query(arrival.query, arrival.content_type)
+    in_query = data_in_query(arrival.query, arrival.content_type)
     parameters = _parameters(arrival.query if in_query else text_of(arrival.body))
     if not {"id", "deviceid"} & parameters.keys():
         raise MalformedRequest("id: required, but missing; name the device", field="id")
     return read_rows([parameters], max_rows, partial(_query_row, received_at=arrival.received_at))
 
 
-def stands_in_query(query: str, content_type: str) -> bool:
+def data_in_query(query: str, content_type: str) -> bool:
     """Tell whether a request says in its query what it has to say; then its body is not read."""
     return not _is_json(content_type) and bool(_parameters(query))
 
@@ -126,44 +126,44 @@ def _typed(text: str) -> float | bool | str:
     return {"true": True, "false": False}.get(text.lower(), text)
 
 
-def _time(told: object, received_at: datetime, field: str) -> datetime:
-    if told is None:
+def _time(typed: object, received_at: datetime, field: str) -> datetime:
+    if typed is None:
         return received_at.astimezone(UTC)
-    if not isinstance(told, str):
-        is_seconds = isinstance(told, int | float) and told < _SECONDS_END
-        return epoch(told, field, SECOND if is_seconds else MILLISECOND)
-    if "T" in told:
-        return iso(told.replace(" ", "+"), field)  # an offset's plus that was not percent-encoded
-    return iso(told, field, zone=UTC)
+    if not isinstance(typed, str):
+        is_seconds = isinstance(typed, int | float) and typed < _SECONDS_END
+        return epoch(typed, field, SECOND if is_seconds else MILLISECOND)
+    if "T" in typed:
+        return iso(typed.replace(" ", "+"), field)  # an offset's plus that was not percent-encoded
+    return iso(typed, field, zone=UTC)
 
 
 def _query_row(parameters: Parameters, received_at: datetime) -> PingRow:
     first = {name: values[0] for name, values in parameters.items()}
-    told: dict[str, Any] = {name: _typed(value) for name, value in first.items()}
+    typed: dict[str, Any] = {name: _typed(value) for name, value in first.items()}
     name = "id" if "id" in first else "deviceid"
-    lat, lon = _place(told, first.get("location"))
+    lat, lon = _place(typed, first.get("location"))
     valid = first["valid"].lower() in {"true", "1"} if "valid" in first else None
     networks = {name: parameters[name] for name in ("cell", "wifi") if name in parameters}
     return PingRow(
         device_id=identifier(first[name], name),
-        fixed_at=_time(told.get("timestamp"), received_at, "timestamp"),
+        fixed_at=_time(typed.get("timestamp"), received_at, "timestamp"),
         lat=lat,
         lon=lon,
-        source=traccar_attributes.told_source(told),
-        located=traccar_attributes.located(told, valid=valid),
-        accuracy_m=accuracy_m(told.get("accuracy")),
-        altitude_m=number(told.get("altitude")),
-        speed_kmh=number(told.get("speed"), least=0, factor=KMH_PER_KNOT),
-        course_deg=number(told.get("bearing", told.get("heading")), least=0),
-        extra=within_size(leftover(first | networks, _USED)),
-        **traccar_attributes.state(told | {"batteryLevel": told.get("batt", told.get("batteryLevel"))}),
+        source=traccar_attributes.source_of(typed),
+        located=traccar_attributes.located(typed, valid=valid),
+        accuracy_m=accuracy_m(typed.get("accuracy")),
+        altitude_m=number(typed.get("altitude")),
+        speed_kmh=number(typed.get("speed"), least=0, factor=KMH_PER_KNOT),
+        course_deg=number(typed.get("bearing", typed.get("heading")), least=0),
+        extra=within_size(unmapped_members(first | networks, _USED)),
+        **traccar_attributes.state(typed | {"batteryLevel": typed.get("batt", typed.get("batteryLevel"))}),
     )
 
 
-def _place(told: Mapping[str, Any], location: str | None) -> tuple[float, float]:
+def _place(typed: Mapping[str, Any], location: str | None) -> tuple[float, float]:
     """Return latitude and longitude, degrees."""
-    if "lat" in told or "lon" in told:
-        return degrees(told.get("lat"), "lat"), degrees(told.get("lon"), "lon")
+    if "lat" in typed or "lon" in typed:
+        return degrees(typed.get("lat"), "lat"), degrees(typed.get("lon"), "lon")
     if location is None:
         raise missing("lat", _NOT_PLACED)
     parts = [_typed(part.strip()) for part in location.split(",")]
@@ -179,13 +179,13 @@ def _json_row(raw: msgspec.Raw, received_at: datetime) -> PingRow:
     location = nested(message.get("location"), "location")
     coords = nested(location.get("coords"), "location.coords")
     attributes = _attributes(location)
-    more = {**leftover(attributes, _USED_IN_LOCATION), **leftover(coords, _USED_IN_COORDS)}
+    more = {**unmapped_members(attributes, _USED_IN_LOCATION), **unmapped_members(coords, _USED_IN_COORDS)}
     return PingRow(
         device_id=identifier(message["device_id"], "device_id"),
         fixed_at=_time(location.get("timestamp"), received_at, "location.timestamp"),
         lat=degrees(coords.get("latitude"), "location.coords.latitude"),
         lon=degrees(coords.get("longitude"), "location.coords.longitude"),
-        source=traccar_attributes.told_source(attributes),
+        source=traccar_attributes.source_of(attributes),
         located=traccar_attributes.located(attributes, valid=None),
         accuracy_m=accuracy_m(coords.get("accuracy")),
         altitude_m=number(coords.get("altitude")),

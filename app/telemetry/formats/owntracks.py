@@ -19,20 +19,20 @@ import msgspec
 
 from app.telemetry.formats.field_parsers import (
     SECOND,
-    NotAFix,
+    InvalidRow,
     accuracy_m,
     count,
     degrees,
     epoch,
     flag,
     identifier,
-    if_told,
     malformed,
     missing,
     number,
-    supply,
+    optional_time,
+    power_from_voltage,
 )
-from app.telemetry.formats.message_parsing import json_rows, leftover, members, read_rows
+from app.telemetry.formats.message_parsing import json_rows, members, read_rows, unmapped_members
 from app.telemetry.formats.ping_row import Arrival, Decoded, PingRow, within_size
 
 _PREFIX: Final = "owntracks/"
@@ -82,7 +82,7 @@ def decode(arrival: Arrival, max_rows: int) -> Decoded:
 def _is_of_another_kind(raw: msgspec.Raw) -> bool:
     try:
         kind = members(raw).get("_type")
-    except NotAFix:  # reading it as a row will say why
+    except InvalidRow:  # reading it as a row will say why
         return False
     return isinstance(kind, str) and kind not in {"location", "encrypted"}
 
@@ -103,12 +103,12 @@ def _row(raw: msgspec.Raw) -> PingRow:
         altitude_m=number(message.get("alt")),
         speed_kmh=number(message.get("vel"), least=0),
         course_deg=number(message.get("cog"), least=0),
-        sent_at=if_told(lambda: epoch(message.get("created_at"), "created_at", SECOND)),
+        sent_at=optional_time(lambda: epoch(message.get("created_at"), "created_at", SECOND)),
         ignition=flag(message.get("ign")),
         external_power=_external_power(message),
         battery_pct=number(message.get("batt"), least=0, most=100),
         odometer_km=number(message.get("odometer"), least=0),
-        extra=within_size(leftover(message, _USED)),
+        extra=within_size(unmapped_members(message, _USED)),
     )
 
 
@@ -124,7 +124,7 @@ def _device_id(message: Mapping[str, Any]) -> str:
 def _external_power(message: Mapping[str, Any]) -> bool | None:
     """Read ``bs`` (1 unplugged, 2 charging, 3 full) of a phone, or the volts ``uext`` of a Queclink tracker."""
     status = count(message.get("bs"))
-    return supply(message.get("uext")) if status is None else _POWERED.get(status)
+    return power_from_voltage(message.get("uext")) if status is None else _POWERED.get(status)
 
 
 def _source(provider: object) -> Literal["gnss", "cell"] | None:

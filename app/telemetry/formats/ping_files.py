@@ -46,7 +46,7 @@ Row = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class FileOptions:
     """How a file is to be understood, as far as it does not say so itself.
 
     Attributes:
@@ -63,7 +63,7 @@ class Reading:
 
 
 def read_batches(
-    path: Path, how: Reading, rows_per_batch: int, progress: Callable[[int], None] | None = None
+    path: Path, how: FileOptions, rows_per_batch: int, progress: Callable[[int], None] | None = None
 ) -> Iterator[tuple[bytes, list[str]]]:
     """Read a file as NDJSON bodies of at most so many rows, each with the devices that it names.
 
@@ -93,7 +93,7 @@ def read_batches(
             raise MalformedRequest(f"{path.name}: {error}", field="file") from error
 
 
-def _completed(row: Row, how: Reading) -> Row:
+def _completed(row: Row, how: FileOptions) -> Row:
     for name in _TIMES & row.keys():
         row[name] = _with_offset(str(row[name]), how.zone)
     if how.device_id is not None:
@@ -113,7 +113,7 @@ def _with_offset(text: str, zone: tzinfo | None) -> str:
         return text
 
 
-def _columns(heads: list[str], how: Reading) -> dict[int, str]:
+def _columns(heads: list[str], how: FileOptions) -> dict[int, str]:
     place = {head.strip().lower(): i for i, head in enumerate(heads)}
     found: dict[int, str] = {}
     for name, aliases in ALIASES.items():
@@ -135,7 +135,7 @@ def _columns(heads: list[str], how: Reading) -> dict[int, str]:
     return found
 
 
-def _csv_rows(file: IO[bytes], how: Reading) -> Iterator[Row]:
+def _csv_rows(file: IO[bytes], how: FileOptions) -> Iterator[Row]:
     lines = (line.decode("utf-8-sig" if i == 0 else "utf-8") for i, line in enumerate(file))
     table = csv.reader(lines)
     heads = next(table, None)
@@ -158,14 +158,14 @@ def _value(name: str, cell: str) -> str | float:
     return int(number) if name == "satellites" and number.is_integer() else number
 
 
-def _ndjson_rows(file: IO[bytes], how: Reading) -> Iterator[Row]:
+def _ndjson_rows(file: IO[bytes], how: FileOptions) -> Iterator[Row]:
     decode = msgspec.json.Decoder(dict[str, Any]).decode
     for line in file:
         if line.strip():
             yield _completed(decode(line), how)
 
 
-def _gpx_rows(file: IO[bytes], how: Reading) -> Iterator[Row]:
+def _gpx_rows(file: IO[bytes], how: FileOptions) -> Iterator[Row]:
     """Read track points of GPX 1.0 or 1.1; times are UTC by its definition, positions WGS-84."""
     track = how.device_id
     for event, element in ElementTree.iterparse(file, events=("start", "end")):
@@ -197,7 +197,7 @@ def _track_point(element: Any, device_id: str | None) -> Row:
     return row
 
 
-def _parquet_rows(file: IO[bytes], how: Reading) -> Iterator[Row]:
+def _parquet_rows(file: IO[bytes], how: FileOptions) -> Iterator[Row]:
     """Read a Parquet file, row group by row group; heads are understood as in a CSV file.
 
     Times are timestamps (one with a zone is a moment; one without is in ``how.zone``) or text; numbers are numbers.
@@ -207,9 +207,9 @@ def _parquet_rows(file: IO[bytes], how: Reading) -> Iterator[Row]:
     columns = _columns(heads, how)
     wanted = [heads[i] for i in columns]
     for batch in table.iter_batches(columns=wanted):
-        told = {columns[heads.index(head)]: batch.column(head).to_pylist() for head in wanted}
-        for cells in zip(*told.values(), strict=True):
-            yield _completed(_parquet_row(dict(zip(told, cells, strict=True))), how)
+        cells_by_name = {columns[heads.index(head)]: batch.column(head).to_pylist() for head in wanted}
+        for cells in zip(*cells_by_name.values(), strict=True):
+            yield _completed(_parquet_row(dict(zip(cells_by_name, cells, strict=True))), how)
 
 
 def _parquet_row(cells: Row) -> Row:
@@ -231,7 +231,7 @@ def _in_metres(row: Row) -> Row:
     return row
 
 
-_READERS: Final[Mapping[str, Callable[[IO[bytes], Reading], Iterator[Row]]]] = {
+_READERS: Final[Mapping[str, Callable[[IO[bytes], FileOptions], Iterator[Row]]]] = {
     ".csv": _csv_rows,
     ".gpx": _gpx_rows,
     ".ndjson": _ndjson_rows,

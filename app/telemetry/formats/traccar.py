@@ -31,18 +31,18 @@ from app.telemetry.formats.field_parsers import (
     KMH_PER_KNOT,
     MILLISECOND,
     accuracy_m,
+    alarm_names,
     degrees,
     flag,
     identifier,
-    if_told,
     malformed,
     missing,
     moment,
     nested,
     number,
-    words,
+    optional_time,
 )
-from app.telemetry.formats.message_parsing import json_rows, leftover, members, read_rows
+from app.telemetry.formats.message_parsing import json_rows, members, read_rows, unmapped_members
 from app.telemetry.formats.ping_row import Arrival, Decoded, PingRow, within_size
 
 _USED: Final = frozenset(
@@ -96,13 +96,13 @@ def _row(raw: msgspec.Raw) -> PingRow:
         fixed_at=moment(position.get("fixTime"), "position.fixTime", MILLISECOND),
         lat=degrees(position.get("latitude"), "position.latitude"),
         lon=degrees(position.get("longitude"), "position.longitude"),
-        source=_network(position) if approximate else traccar_attributes.told_source(attributes),
+        source=_network(position) if approximate else traccar_attributes.source_of(attributes),
         located=traccar_attributes.located(attributes, valid=_valid(position, approximate=approximate)),
         accuracy_m=accuracy_m(position.get("accuracy")),
         altitude_m=number(measured.get("altitude")),
         speed_kmh=number(measured.get("speed"), least=0, factor=KMH_PER_KNOT),
         course_deg=number(measured.get("course"), least=0),
-        sent_at=if_told(lambda: moment(position.get("deviceTime"), "position.deviceTime", MILLISECOND)),
+        sent_at=optional_time(lambda: moment(position.get("deviceTime"), "position.deviceTime", MILLISECOND)),
         extra=_extra(position, attributes, event),
         **state,
     )
@@ -131,13 +131,15 @@ def _with_event(alarms: list[str] | None, event: object) -> list[str] | None:
     if not isinstance(event, dict) or event.get("type") != "alarm":
         return alarms
     attributes = event.get("attributes")
-    more = words(attributes.get("alarm")) if isinstance(attributes, dict) else []
+    more = alarm_names(attributes.get("alarm")) if isinstance(attributes, dict) else []
     return list(dict.fromkeys([*(alarms or []), *more])) or None
 
 
 def _extra(position: Mapping[str, Any], attributes: Mapping[str, Any], event: object) -> dict[str, Any] | None:
     more: dict[str, Any] = {
-        "attributes": leftover(attributes, traccar_attributes.USED),
-        "event": leftover(event) if isinstance(event, dict) else None,
+        "attributes": unmapped_members(attributes, traccar_attributes.USED),
+        "event": unmapped_members(event) if isinstance(event, dict) else None,
     }
-    return within_size({**leftover(position, _USED), **{name: told for name, told in more.items() if told}})
+    return within_size(
+        {**unmapped_members(position, _USED), **{name: value for name, value in more.items() if value}}
+    )

@@ -6,7 +6,7 @@ Names and units as in Traccar's ``org.traccar.model.Position`` (the ``KEY_`` con
 from collections.abc import Mapping
 from typing import Any, Final, Literal, TypedDict
 
-from app.telemetry.formats.field_parsers import count, flag, number, supply, words
+from app.telemetry.formats.field_parsers import alarm_names, count, flag, number, power_from_voltage
 
 USED: Final = frozenset(
     {
@@ -64,10 +64,10 @@ def state(attributes: Mapping[str, Any]) -> State:
         hdop=number(attributes.get("hdop"), least=0),
         backfill=flag(attributes.get("archive")),
         ignition=flag(attributes.get("ignition")),
-        external_power=supply(attributes.get("power")) if charge is None else charge,
+        external_power=power_from_voltage(attributes.get("power")) if charge is None else charge,
         battery_pct=number(attributes.get("batteryLevel"), least=0, most=100),
         odometer_km=_km(attributes.get("totalDistance")) if odometer is None else odometer,
-        alarms=words(attributes.get("alarm")) or None,
+        alarms=alarm_names(attributes.get("alarm")) or None,
     )
 
 
@@ -76,7 +76,7 @@ def _km(metres: object) -> float | None:
     return None if found is None else found / _METRES_PER_KM
 
 
-def told_source(attributes: Mapping[str, Any]) -> Literal["gnss", "cell", "wifi"] | None:
+def source_of(attributes: Mapping[str, Any]) -> Literal["gnss", "cell", "wifi"] | None:
     """Return what the position was derived from, where the attribute ``source`` says it in a word that is known."""
     source = attributes.get("source")
     return _SOURCES.get(source.lower()) if isinstance(source, str) else None

@@ -31,7 +31,7 @@ _INT_LIMIT: Final = 32_767
 Column = Sequence[Any]
 
 
-def gather(batches: Sequence[Decoded], declared: Sequence[CoordSystem | None]) -> Reports:
+def to_reports(batches: Sequence[Decoded], declared: Sequence[CoordSystem | None]) -> Reports:
     """Lay the rows of some batches out as columns.
 
     An optional value that cannot be (a course of 720 degrees) is left out: it never costs the fix.
@@ -43,32 +43,32 @@ def gather(batches: Sequence[Decoded], declared: Sequence[CoordSystem | None]) -
     rows = [row for batch in batches for row in batch.rows]
     counts = [len(batch.rows) for batch in batches]
     n = len(rows)
-    told = _transposed(rows)
+    fields = _transposed(rows)
     default = np.repeat(np.array([_DATUMS[system] for system in declared], dtype=np.int32), counts)
-    datum = _coded(told["coord_system"], _DATUMS)
+    datum = _coded(fields["coord_system"], _DATUMS)
     return Reports(
         batch=np.repeat(np.arange(len(batches), dtype=np.int32), counts),
         index=np.fromiter((i for batch in batches for i in batch.index), np.int32, n),
-        identifiers=list(told["device_id"]),
-        fixed_us=_times(told["fixed_at"]),
-        lon=np.array(told["lon"], dtype=np.float64),
-        lat=np.array(told["lat"], dtype=np.float64),
+        identifiers=list(fields["device_id"]),
+        fixed_us=_times(fields["fixed_at"]),
+        lon=np.array(fields["lon"], dtype=np.float64),
+        lat=np.array(fields["lat"], dtype=np.float64),
         datum=np.where(datum == 0, default, datum),
-        source=_coded(told["source"], _SOURCES),
-        located=_flags(told["located"]) != 0,
-        backfill=_flags(told["backfill"]) == 1,
+        source=_coded(fields["source"], _SOURCES),
+        located=_flags(fields["located"]) != 0,
+        backfill=_flags(fields["backfill"]) == 1,
         more=Measurements(
-            sent_us=_within_reach(_times(told["sent_at"])),
-            accuracy_m=_floats(told["accuracy_m"], 0, 1e6),
-            speed_kmh=_floats(told["speed_kmh"], 0, 3_000),
-            odometer_km=_floats(told["odometer_km"], 0, 1e8),
-            hdop=_floats(told["hdop"], 0, 1e4),
-            altitude_m=_ints(told["altitude_m"], -_INT_LIMIT, _INT_LIMIT),
-            course_deg=_ints(told["course_deg"], 0, 360),
-            satellites=_ints(told["satellites"], 0, 255),
-            battery_pct=_ints(told["battery_pct"], 0, 100),
-            ignition=_flags(told["ignition"]),
-            external_power=_flags(told["external_power"]),
+            sent_us=_representable(_times(fields["sent_at"])),
+            accuracy_m=_floats(fields["accuracy_m"], 0, 1e6),
+            speed_kmh=_floats(fields["speed_kmh"], 0, 3_000),
+            odometer_km=_floats(fields["odometer_km"], 0, 1e8),
+            hdop=_floats(fields["hdop"], 0, 1e4),
+            altitude_m=_ints(fields["altitude_m"], -_INT_LIMIT, _INT_LIMIT),
+            course_deg=_ints(fields["course_deg"], 0, 360),
+            satellites=_ints(fields["satellites"], 0, 255),
+            battery_pct=_ints(fields["battery_pct"], 0, 100),
+            ignition=_flags(fields["ignition"]),
+            external_power=_flags(fields["external_power"]),
         ),
         rejections=tuple(batch.rejections for batch in batches),
     )
@@ -80,12 +80,12 @@ def _transposed(rows: Sequence[PingRow]) -> dict[str, Column]:
     return dict(zip(_FIELDS, zip(*map(msgspec.structs.astuple, rows), strict=True), strict=True))
 
 
-def _nothing_told(column: Column) -> bool:
+def _all_absent(column: Column) -> bool:
     return column.count(None) == len(column)
 
 
 def _coded(column: Column, codes: dict[str | None, int]) -> Small:
-    if _nothing_told(column):
+    if _all_absent(column):
         return np.full(len(column), codes[None], dtype=np.int32)
     return np.fromiter(map(codes.__getitem__, column), np.int32, len(column))
 
@@ -95,7 +95,7 @@ def _flags(column: Column) -> Small:
 
 
 def _times(column: Sequence[datetime | None]) -> Int:
-    if _nothing_told(column):
+    if _all_absent(column):
         return np.full(len(column), NO_TIME_US, dtype=np.int64)
     if None not in column:
         seconds = np.fromiter(map(datetime.timestamp, column), np.float64, len(column))  # type: ignore[arg-type]
@@ -105,13 +105,13 @@ def _times(column: Sequence[datetime | None]) -> Int:
     )
 
 
-def _within_reach(times_us: Int) -> Int:
+def _representable(times_us: Int) -> Int:
     return np.where((times_us >= FIRST_US) & (times_us <= LAST_US), times_us, NO_TIME_US)
 
 
 def _floats(column: Column, least: float, most: float) -> Float:
     """Return a column, NaN where a value is not told or cannot be."""
-    if _nothing_told(column):
+    if _all_absent(column):
         return np.full(len(column), np.nan)
     try:
         values = np.array(column, dtype=np.float64)
@@ -129,7 +129,7 @@ def _finite(value: float | None) -> float:
 
 
 def _ints(column: Column, least: int, most: int) -> Small:
-    if _nothing_told(column):
+    if _all_absent(column):
         return np.full(len(column), NO_INT, dtype=np.int32)
     values = _floats(column, least, most)
     return np.where(np.isnan(values), NO_INT, np.rint(np.nan_to_num(values))).astype(np.int32)

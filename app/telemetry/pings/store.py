@@ -21,18 +21,18 @@ from app.core.db.database import sql_file
 from app.telemetry.domain import NO_INT, NO_TIME_US, Doubt, Int, PlacedFixes, Small
 from app.telemetry.pings.pgcopy import HEADER, TRAILER, FixedRow, pg_micros
 
-HEAD: Final = 1
+CURRENT: Final = 1
 """Role of a staged ping that becomes the current position of its asset and device."""
 DAY_END: Final = 2
 """Role of a staged ping that may be the last good one of its day."""
-ELSEWHERE: Final = 4
+LEFT_ASSET: Final = 4
 """Role of a staged ping that may be the current position of an asset that its device has left since."""
 NEW: Final = 8
 """Role of a staged ping that is believed to be stored for the first time: it is newer than its device's belief."""
 
 STAGE: Final = FixedRow(
     {
-        "fixed_at": ">i8", "batch_id": ">i8", "sent_at": ">i8", "received_at": ">i8", "believed_at": ">i8",
+        "fixed_at": ">i8", "batch_id": ">i8", "sent_at": ">i8", "received_at": ">i8", "replaced_at": ">i8",
         "device_id": ">i4", "asset_id": ">i4", "lessor_id": ">i4", "lon_e7": ">i4", "lat_e7": ">i4",
         "territory_id": ">i4", "county_adcode": ">i4", "accuracy_m": ">f4", "odometer_km": ">f4", "hdop": ">f4",
         "doubts": ">i2", "row_index": ">i2", "variant": ">i2", "origin": ">i2", "speed_tenth_kmh": ">i2",
@@ -101,7 +101,7 @@ def order(placed: PlacedFixes, contradictions: dict[RowKey, int]) -> Ordered:
     same[1:] = (device[1:] == device[:-1]) & (fixed[1:] == fixed[:-1])
     repeated = np.zeros(len(rows), dtype=np.bool_)
     if same.any():
-        _tell_apart(placed, rows, same, variant, repeated)
+        _number_variants(placed, rows, same, variant, repeated)
     kept = ~repeated
     return Ordered(rows[kept], variant[kept], variant[kept] > 0, rows[repeated])
 
@@ -117,7 +117,7 @@ def are_among(placed: PlacedFixes, rows: NDArray[np.intp], keys: Collection[RowK
     return found
 
 
-def _tell_apart(
+def _number_variants(
     placed: PlacedFixes,
     rows: NDArray[np.intp],
     same: NDArray[np.bool_],
@@ -157,7 +157,7 @@ def stage_rows(
     batch_id: Int,
     doubts: Small,
     role: Small,
-    believed_us: Int,
+    replaced_us: Int,
 ) -> bytes:
     """Lay a group out for COPY.
 
@@ -168,7 +168,7 @@ def stage_rows(
         batch_id: Of each batch.
         doubts: Bits of ``Doubt``.
         role: Bits of ``HEAD``, ``DAY_END``, ``ELSEWHERE``, ``NEW``.
-        believed_us: For heads, the time of the position that they replace.
+        replaced_us: For heads, the time of the position that they replace.
     """
     rows = ordered.rows
     fixes, more = placed.fixes, placed.fixes.more
@@ -180,14 +180,14 @@ def stage_rows(
         "odometer_km": more.odometer_km[rows], "hdop": more.hdop[rows], "altitude_m": more.altitude_m[rows],
         "course_deg": more.course_deg[rows], "satellites": more.satellites[rows],
         "battery_pct": more.battery_pct[rows], "ignition": more.ignition[rows],
-        "external_power": more.external_power[rows], "believed_at": believed_us,
+        "external_power": more.external_power[rows], "replaced_at": replaced_us,
     }  # fmt: skip
     absent: dict[str, NDArray[np.bool_]] = {
         name: np.isnan(v) if v.dtype.kind == "f" else v == _none(v) for name, v in optional.items()
     }
     absent["speed_tenth_kmh"] = np.isnan(speed)
     optional["sent_at"] = pg_micros(optional["sent_at"])
-    optional["believed_at"] = pg_micros(optional["believed_at"])
+    optional["replaced_at"] = pg_micros(optional["replaced_at"])
     values: dict[str, NDArray[Any]] = optional | {
         "fixed_at": pg_micros(fixes.fixed_us[rows]),
         "batch_id": batch_id[batch],
@@ -267,7 +267,7 @@ async def insert_pings(connection: AsyncConnection, payload: bytes, rows: int, n
         return collisions
 
 
-async def take_roles(connection: AsyncConnection, collisions: Sequence[Collision]) -> None:
+async def clear_roles(connection: AsyncConnection, collisions: Sequence[Collision]) -> None:
     """Let nothing follow from staged pings that are stored already: the same again changes nothing."""
     if collisions:
         await connection.execute(

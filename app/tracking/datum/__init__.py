@@ -1,1 +1,5 @@
-"""Detection of a wrongly declared datum."""
+"""The datum check: finds devices that send another datum than they declare.
+
+check: the statistics; pure
+monitor: the worker's job
+"""

@@ -1,14 +1,16 @@
-"""Whether a device sends another datum than it declares, told from where it rests; pure.
+"""Finds a device that sends another datum than it declares, from where it rests; pure.
 
-A device that declares WGS-84 and sends GCJ-02 is stored one local shift (430 m, its direction and length known for
-every place) away from where it is; one that declares GCJ-02 and sends WGS-84 one shift the other way. Neither can be
-seen in a single fix. It shows when the device rests, time after time, one exact shift away from places where it
-rested before or where its lessor has a depot, and never again at those places themselves; or when another device on
-the same asset says at the same moments that it is one shift away.
+A device that declares WGS-84 and sends GCJ-02 is stored one local shift away from its real place: about 430 m, with a
+direction and length that are known for every place. One that declares GCJ-02 and sends WGS-84 is stored one shift the
+other way. A single fix does not show it. It shows in one of two ways:
 
-Only the way that a wrong declaration would shift is looked for, and only against places of the same declaration: who
-corrects a declaration, or a gateway that stops shifting, is not suspected. That a match is no chance is told by the
-data: the same shift turned into other directions must not match as well.
+* The device rests, several times, exactly one shift away from its earlier stays or its lessor's depots, and never
+  again at those places themselves.
+* Another device on the same asset reports a place one shift away, at the same moments.
+
+Only the shift of a wrong declaration counts, and only against places of the same declaration. So a corrected
+declaration, or a gateway that stops shifting, raises no suspicion. The data exclude chance: the same shift turned
+into other directions must not match as well.
 """
 
 from collections.abc import Sequence
@@ -23,26 +25,18 @@ from app.core.geo.datum import CoordSystem, Inside, from_wgs84, to_wgs84
 from app.core.geo.geodesy import metres_per_degree
 from app.telemetry.domain import DATUM_CODES, Float, Int, Mask, Small
 
-REST_M: Final = 50.0
-"""Fixes so close to the first one are one stay."""
-REST_US: Final = 10 * 60 * 1_000_000
-"""A stay lasts as long at least: shorter ones are traffic lights."""
+REST_M: Final = 50.0  # fixes this close to the first one are one stay
+REST_US: Final = 10 * 60 * 1_000_000  # the shortest stay: shorter ones are traffic lights
 REST_FIXES: Final = 3
-MATCH_M: Final = 40.0
-"""So close to the exact shift is a match: two averages of satellite fixes on one parking space."""
-DEPOT_M: Final = 100.0
-"""A depot matches within its radius, but no farther: the shift must be larger than the yard."""
-APART_M: Final = 200.0
-"""Places that are farther apart than this are two."""
+MATCH_M: Final = 40.0  # how close to the exact shift: two averages of satellite fixes on one parking space
+DEPOT_M: Final = 100.0  # the most of a depot's radius that counts: the shift must be larger than the yard
+APART_M: Final = 200.0  # stays farther apart are at two places
 STAYS: Final = 3
-"""So many stays must match, at two places: with two, by estimate one device in a hundred a year by chance."""
-SHARE: Final = 0.25
-"""As large a part of the stays since then must match; the others may be at places that are new."""
-PAIRS: Final = 10
-"""So many pairs of fixes with a device on the same asset must match."""
+"""Stays that must match, at two places: with two stays, an estimated 1 % of devices a year would match by chance."""
+SHARE: Final = 0.25  # the part of the stays since then that must match; the others may be at new places
+PAIRS: Final = 10  # pairs of fixes with another device on the same asset that must match
 SAME_TIME_US: Final = 60 * 1_000_000
-CHANCE: Final = 1e-4
-"""As improbable as this must the matches be by chance."""
+CHANCE: Final = 1e-4  # the matches must be less probable than this by chance
 _TURNS: Final = np.radians(np.arange(0, 360, 30))  # the first is the shift itself
 _NEVER: Final = 10**9
 _WGS84: Final = (DATUM_CODES[CoordSystem.WGS84], DATUM_CODES[CoordSystem.CGCS2000])
@@ -55,10 +49,9 @@ class Fixes:
 
     Attributes:
         fixed_us: Microseconds since 1970, UTC.
-        lon: WGS-84 degrees east, as stored.
-        lat: WGS-84 degrees north, as stored.
-        datum: ``DATUM_CODES`` of what was declared.
-        flagged: Whether the fix is under suspicion already.
+        lon: WGS-84 degrees east, as stored; ``lat`` is degrees north.
+        datum: ``DATUM_CODES`` of the declaration.
+        flagged: Whether the fix is ``DATUM_SUSPECT`` already.
     """
 
     fixed_us: Int
@@ -70,15 +63,14 @@ class Fixes:
 
 @dataclass(frozen=True, slots=True)
 class Stays:
-    """Where and when a device rested; columns ``(n,)``, in the order of time.
+    """The stays of a device; columns ``(n,)``, in the order of time.
 
     Attributes:
-        lon: Median of its fixes, degrees east.
-        lat: Median of its fixes, degrees north.
-        from_us: When the first fix was.
-        fixes: How many.
-        datum: What was declared; CGCS2000 counts as WGS-84.
-        flagged: Whether under suspicion already.
+        lon: Median of its fixes, degrees east; ``lat`` is degrees north.
+        from_us: Time of the first fix, microseconds since 1970, UTC.
+        fixes: Their number.
+        datum: As declared; CGCS2000 counts as WGS-84.
+        flagged: Whether its fixes are ``DATUM_SUSPECT`` already.
     """
 
     lon: Float
@@ -91,20 +83,14 @@ class Stays:
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Depots of a lessor; columns ``(m,)``.
-
-    Attributes:
-        lon: WGS-84 degrees east.
-        lat: WGS-84 degrees north.
-        radius_m: Metres.
-    """
+    """Depots of a lessor; columns ``(m,)``, WGS-84 degrees and metres."""
 
     lon: Float
     lat: Float
     radius_m: Float
 
 
-def resting(fixes: Fixes) -> tuple[Stays, Mask]:
+def find_stays(fixes: Fixes) -> tuple[Stays, Mask]:
     """Return the stays of a device, and which of its fixes belong to one."""
     datum = np.where(np.isin(fixes.datum, _WGS84), _WGS84[0], fixes.datum)
     east, north = metres_per_degree(fixes.lat)
@@ -139,12 +125,11 @@ def resting(fixes: Fixes) -> tuple[Stays, Mask]:
 
 
 def wrongly_declared(lon: Float, lat: Float, datum: Small, inside: Inside) -> tuple[Float, Float]:
-    """Return where true points are stored when what is declared of them is wrong; NaN where that shifts nothing.
+    """Return where points are stored when their declaration is wrong; NaN where that shifts nothing.
 
     Args:
-        lon: True WGS-84 degrees east, shape ``(n,)``.
-        lat: True WGS-84 degrees north, shape ``(n,)``.
-        datum: ``DATUM_CODES`` of what is declared, shape ``(n,)``.
+        lon: True WGS-84 degrees east, shape ``(n,)``; ``lat`` is degrees north.
+        datum: ``DATUM_CODES`` of the declaration, shape ``(n,)``.
         inside: Where GCJ-02 is shifted.
     """
     as_gcj = from_wgs84(lon, lat, CoordSystem.GCJ02, inside)
@@ -157,11 +142,11 @@ def wrongly_declared(lon: Float, lat: Float, datum: Small, inside: Inside) -> tu
 
 @dataclass(frozen=True, slots=True)
 class _Matches:
-    """Against which earlier stay each stay matches first: its number, -1 for a depot, ``_NEVER`` for none.
+    """The first earlier stay that each stay matches: its number, -1 for a depot, ``_NEVER`` for none.
 
     Attributes:
-        turned: One shift away, by turn of the shift and stay, shape ``(12, n)``; the first turn is none.
-        plain: At the place itself, of whatever declaration, shape ``(n,)``.
+        turned: One shift away, by rotation of the shift and by stay, shape ``(12, n)``; the first rotation is none.
+        plain: At the place itself, of any declaration, shape ``(n,)``.
     """
 
     turned: NDArray[np.int64]
@@ -201,13 +186,11 @@ def shifted_since(stays: Stays, depots: Places, inside: Inside, matches: int) ->
     """Return since when a device rests one shift away from its places, None when it does not.
 
     Args:
-        stays: Where it rested; those under suspicion already are judged, but nothing is compared with them.
-        depots: Where its lessor says that it has yards.
-        inside: Where GCJ-02 is shifted.
-        matches: So many fixes must match, in ``STAYS`` stays at two places.
+        stays: Flagged ones are judged, but nothing is compared with them.
+        matches: The least number of matching fixes, in ``STAYS`` stays at two places.
 
     Returns:
-        The time of the first fix that matches, microseconds since 1970.
+        The time of the first matching fix, microseconds since 1970.
     """
     if len(stays.lon) < STAYS:
         return None
@@ -231,20 +214,17 @@ def _two_places(stays: Stays, rows: NDArray[np.intp]) -> bool:
 
 
 def _improbable(hits: int, stays: int, turned_hits: int) -> bool:
-    """Tell whether so many hits are no chance, given how often the shift turned elsewhere hits (Laplace's rule)."""
+    """Return whether this many hits are no chance, given how often the turned shifts hit (Laplace's rule)."""
     turns = len(_TURNS) - 1
     p = (turned_hits + 1) / (turns * stays + turns)
     return sum(comb(stays, k) * p**k * (1 - p) ** (stays - k) for k in range(hits, stays + 1)) < CHANCE
 
 
 def shift_has_ended(stays: Stays, depots: Places, inside: Inside, matches: int) -> bool:
-    """Tell whether a device under suspicion rests at its places again, and no longer one shift away.
+    """Return whether a suspected device rests at its places again, and no longer one shift away.
 
     Args:
-        stays: As in ``shifted_since``.
-        depots: As in ``shifted_since``.
-        inside: Where GCJ-02 is shifted.
-        matches: So many fixes must be at the places, in two stays after the last that matched the shift.
+        matches: The least number of fixes at the places, in two stays after the last that matched the shift.
     """
     if not stays.flagged.any():
         return False
@@ -257,30 +237,29 @@ def shift_has_ended(stays: Stays, depots: Places, inside: Inside, matches: int) 
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
-    """What the fixes of another device on the same asset say.
+class DeviceComparison:
+    """The result of a comparison with another device on the same asset.
 
     Attributes:
         since_us: Since when the device is one shift away from it; None when it is not.
-        agrees: Whether the two said the same, as often as is asked, and nothing else after that.
+        agrees: Whether the two agree in ``PAIRS`` pairs of fixes, and never differ by the shift after the first of
+            them.
     """
 
     since_us: int | None
     agrees: bool
 
 
-def compare_with_sister(fixes: Fixes, sister: Fixes, inside: Inside) -> Compared:
-    """Compare a device at rest with another one on the same asset, at rest too, at the same times.
+def compare_with_reference(fixes: Fixes, reference: Fixes, inside: Inside) -> DeviceComparison:
+    """Compare the stays of a device with those of another device on the same asset, at the same times.
 
     Args:
-        fixes: Of the device, those of its stays.
-        sister: Of the other one, those of its stays; none under suspicion.
-        inside: Where GCJ-02 is shifted.
+        reference: Fixes of the other device, in its stays; none flagged.
     """
-    mine, other = _pairs(fixes, sister)
-    lon, lat = sister.lon[other], sister.lat[other]
+    mine, other = _pairs(fixes, reference)
+    lon, lat = reference.lon[other], reference.lat[other]
     datum = np.where(np.isin(fixes.datum, _WGS84), _WGS84[0], fixes.datum)[mine]
-    others = np.where(np.isin(sister.datum, _WGS84), _WGS84[0], sister.datum)[other]
+    others = np.where(np.isin(reference.datum, _WGS84), _WGS84[0], reference.datum)[other]
     east, north = metres_per_degree(lat)
     x, y = (fixes.lon[mine] - lon) * east, (fixes.lat[mine] - lat) * north
     there_lon, there_lat = wrongly_declared(lon, lat, datum, inside)
@@ -288,26 +267,26 @@ def compare_with_sister(fixes: Fixes, sister: Fixes, inside: Inside) -> Compared
     shifted = np.hypot(x - (there_lon - lon) * east, y - (there_lat - lat) * north) <= MATCH_M
     shifted &= ~together & (datum == others)
     since = _run(shifted, ~together)
-    return Compared(
+    return DeviceComparison(
         since_us=None if since is None else int(fixes.fixed_us[mine[since]]),
         agrees=_run(together, ~shifted) is not None,
     )
 
 
-def _pairs(fixes: Fixes, sister: Fixes) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return for each fix the one of the other device that is nearest in time, where it is near enough."""
-    if not len(sister.fixed_us):
+def _pairs(fixes: Fixes, reference: Fixes) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return for each fix the fix of the other device that is nearest in time, where it is near enough."""
+    if not len(reference.fixed_us):
         return np.zeros(0, dtype=np.intp), np.zeros(0, dtype=np.intp)
-    after = np.searchsorted(sister.fixed_us, fixes.fixed_us).clip(0, len(sister.fixed_us) - 1)
+    after = np.searchsorted(reference.fixed_us, fixes.fixed_us).clip(0, len(reference.fixed_us) - 1)
     before = (after - 1).clip(0)
-    nearer = np.abs(sister.fixed_us[before] - fixes.fixed_us) <= np.abs(sister.fixed_us[after] - fixes.fixed_us)
+    nearer = np.abs(reference.fixed_us[before] - fixes.fixed_us) <= np.abs(reference.fixed_us[after] - fixes.fixed_us)
     other = np.where(nearer, before, after)
-    mine = np.flatnonzero(np.abs(sister.fixed_us[other] - fixes.fixed_us) <= SAME_TIME_US)
+    mine = np.flatnonzero(np.abs(reference.fixed_us[other] - fixes.fixed_us) <= SAME_TIME_US)
     return mine, other[mine]
 
 
 def _run(hit: Mask, allowed: Mask) -> int | None:
-    """Return the first hit after the last pair that speaks against it, if there are ``PAIRS`` of them."""
+    """Return the first hit after the last pair that contradicts it, if there are ``PAIRS`` of them."""
     against = np.flatnonzero(~allowed)
     hits: Sequence[int] = np.flatnonzero(hit[(int(against[-1]) + 1 if len(against) else 0) :]).tolist()
     first = int(against[-1]) + 1 if len(against) else 0

@@ -1,7 +1,7 @@
-"""Devices that send another datum than they declare: found, marked, and released when they send the right one again.
+"""The datum job: marks devices that send another datum than they declare, and clears them when that ends.
 
-What the check itself says stands in ``datum_check``. Raising ``device.datum_suspect`` makes the writer mark every
-further fix of the device at once, since a trigger raises its lessor's version; those stored before get a later doubt.
+The check itself is in ``datum.check``. When ``device.datum_suspect`` is set, a trigger raises the lessor's version,
+and the writer marks every later fix of the device. Fixes stored before get a later doubt.
 """
 
 from dataclasses import dataclass
@@ -15,14 +15,12 @@ from app.core.clock import EPOCH
 from app.core.geo.datum import Inside
 from app.core.settings import TrackingSettings
 from app.telemetry.domain import BLOCKING, E7, Doubt, Mask, Source
-from app.tracking.datum.check import Fixes, Places, compare_with_sister, resting, shift_has_ended, shifted_since
-from app.tracking.history.derive_positions import hold_device
-from app.tracking.history.rejudge import Stretch, rebuild
+from app.tracking.datum.check import Fixes, Places, compare_with_reference, find_stays, shift_has_ended, shifted_since
+from app.tracking.history.derive_positions import lock_device
+from app.tracking.history.rejudge import DeviceWindow, rebuild
 
-AT_ONCE: Final = 200
-"""So many devices with new pings are looked at in a run; a large batch may bring more."""
-SUSPECTS: Final = 20
-"""So many devices under suspicion are looked at in a run."""
+AT_ONCE: Final = 200  # devices with new pings that are checked in a run; a large batch may bring more
+SUSPECTS: Final = 20  # suspected devices that are checked in a run
 _FIXES: Final = 3_000
 _RECENT: Final = timedelta(days=30)
 _LONG: Final = timedelta(days=180)
@@ -30,7 +28,7 @@ _AHEAD: Final = timedelta(days=1)
 _REST_TENTH_KMH: Final = 50
 _DATUM: Final = int(Doubt.DATUM_SUSPECT)
 
-# The newest ping of a device stands in its current position; batches are numbered in the order of commits, gap-free.
+# current_position has the newest ping of a device. Batches are numbered in the order of commits, without gaps.
 _MOVED: Final = """
     SELECT c.device_id, max(b.chain_no) AS chain_no
     FROM current_position c JOIN ping_batch b USING (batch_id)
@@ -44,7 +42,7 @@ _DEVICE: Final = """
                    AND (b.bound_until IS NULL OR b.bound_until > %(now)s)) AS assets
     FROM device d WHERE d.device_id = %(device)s"""
 _DEPOTS: Final = "SELECT lon_e7, lat_e7, radius_m FROM depot WHERE lessor_id = %s ORDER BY depot_id"
-_SISTERS: Final = """
+_REFERENCES: Final = """
     SELECT b.device_id FROM device_binding b JOIN device d USING (lessor_id, device_id)
     WHERE b.asset_id = ANY(%(assets)s) AND b.device_id <> %(device)s AND NOT d.datum_suspect
       AND b.bound_from <= %(now)s AND (b.bound_until IS NULL OR b.bound_until > %(now)s)
@@ -58,7 +56,7 @@ _AT_REST: Final = """
       AND (p.doubts | coalesce(l.doubts, 0)) & %(blocking)s = 0 AND p.origin %% 10 = %(gnss)s
       AND coalesce(p.speed_tenth_kmh, 0) < %(rest)s
     ORDER BY p.fixed_at DESC LIMIT %(limit)s"""
-_ACCUSE: Final = "UPDATE device SET datum_suspect = %s WHERE device_id = %s AND datum_suspect <> %s"
+_SET_SUSPECT: Final = "UPDATE device SET datum_suspect = %s WHERE device_id = %s AND datum_suspect <> %s"
 _MARK: Final = """
     WITH wrong AS (
         SELECT p.variant, p.fixed_at, p.lessor_id, p.asset_id
@@ -84,11 +82,10 @@ class _Device:
 
 
 class DatumCheck:
-    """Looks at devices, one transaction each.
+    """Checks devices, one transaction each.
 
     Args:
         connection: In autocommit.
-        settings: Thresholds.
         inside: Where GCJ-02 is shifted.
         now: The present, UTC.
     """
@@ -101,14 +98,14 @@ class DatumCheck:
         self._inside = inside
         self._now = now
 
-    async def follow(self, after: int) -> int:
-        """Look at devices with pings that are newer than a batch, and at some under suspicion.
+    async def check_new_pings(self, after: int) -> int:
+        """Check devices with pings after a batch, and some suspected ones.
 
         Args:
-            after: The chain number of the last batch that was followed.
+            after: The chain number of the last batch that was processed.
 
         Returns:
-            That of the last one followed now.
+            The chain number of the last batch processed now.
         """
         moved = await (await self._connection.execute(_MOVED, (after, AT_ONCE))).fetchall()
         suspects = await (await self._connection.execute(_UNDER_SUSPICION, (SUSPECTS,))).fetchall()
@@ -120,39 +117,39 @@ class DatumCheck:
         values = {"device": device_id, "now": self._now}
         async with self._connection.transaction():
             row = await (await self._connection.execute(_DEVICE, values)).fetchone()
-            if row is None or not await hold_device(self._connection, device_id):
-                return  # another worker has it: its pings come by again
+            if row is None or not await lock_device(self._connection, device_id):
+                return  # another worker holds it; its next pings bring it back
             device = _Device(device_id, *row)
             since = await self._judge(device)
         if since is not None:
             async with self._connection.transaction():
-                if await hold_device(self._connection, device_id):
+                if await lock_device(self._connection, device_id):
                     await self._mark(device_id, since)
 
     async def _judge(self, device: _Device) -> datetime | None:
-        """Raise or take back the suspicion, and return since when the device's pings are shifted, if they are.
+        """Set or clear the suspicion; return since when the device's pings are shifted, None if they are not.
 
-        The suspicion is a transaction of its own: it makes the lessor's pings wait, and those that were stored before
-        it are seen by ``_mark``.
+        The suspicion is a transaction of its own, because it makes the lessor's pings wait. ``_mark`` sees the pings
+        that were stored before it.
         """
         fixes = await self._fixes(device.device_id, with_past=device.suspect)
-        stays, member = resting(fixes)
+        stays, member = find_stays(fixes)
         depots = await self._depots(device.lessor_id)
         needed = self._settings.datum_matches
         sinces = [shifted_since(stays, depots, self._inside, needed)]
         agrees = False
-        for sister in await self._sisters(device):
-            said = compare_with_sister(_chosen(fixes, member), sister, self._inside)
+        for reference in await self._reference_devices(device):
+            said = compare_with_reference(_chosen(fixes, member), reference, self._inside)
             sinces.append(said.since_us)
             agrees = agrees or said.agrees
         ended = shift_has_ended(stays, depots, self._inside, needed) or agrees
         shown = [since for since in sinces if since is not None]
         if device.suspect and ended:
-            await self._connection.execute(_ACCUSE, (False, device.device_id, False))
+            await self._connection.execute(_SET_SUSPECT, (False, device.device_id, False))
             return None
         if not shown or ended:
             return None
-        await self._connection.execute(_ACCUSE, (True, device.device_id, True))
+        await self._connection.execute(_SET_SUSPECT, (True, device.device_id, True))
         return EPOCH + timedelta(microseconds=min(shown))
 
     async def _mark(self, device_id: int, since: datetime) -> None:
@@ -160,16 +157,16 @@ class DatumCheck:
         asset_ids, until = await (await self._connection.execute(_MARK, values)).fetchone() or (None, None)
         left: datetime | None = since
         while until is not None and left is not None and left <= until:
-            stretch = Stretch(device_id, left, until, asset_ids or [])
-            left = await rebuild(self._connection, stretch, self._settings, self._now)
+            window = DeviceWindow(device_id, left, until, asset_ids or [])
+            left = await rebuild(self._connection, window, self._settings, self._now)
 
-    async def _sisters(self, device: _Device) -> list[Fixes]:
+    async def _reference_devices(self, device: _Device) -> list[Fixes]:
         values = {"assets": device.asset_ids, "device": device.device_id, "now": self._now}
-        rows = await (await self._connection.execute(_SISTERS, values)).fetchall() if device.asset_ids else []
+        rows = await (await self._connection.execute(_REFERENCES, values)).fetchall() if device.asset_ids else []
         found = []
         for (device_id,) in rows:
             fixes = await self._fixes(device_id, with_past=False)
-            _, member = resting(fixes)
+            _, member = find_stays(fixes)
             found.append(_chosen(fixes, member & ~fixes.flagged))
         return found
 
@@ -179,7 +176,7 @@ class DatumCheck:
         return Places(lon_e7 / E7, lat_e7 / E7, radius_m)
 
     async def _fixes(self, device_id: int, *, with_past: bool) -> Fixes:
-        """Read the newest fixes at rest; of a device under suspicion also those from before it."""
+        """Read the newest fixes at rest; of a suspected device also those from before the suspicion."""
         values: dict[str, Any] = {
             "device": device_id,
             "low": self._now - _RECENT,

@@ -1,9 +1,9 @@
-"""Positions of one device derived again from what is stored: the last good fix of days, and the current position.
+"""Derives positions of one device again from stored pings: the last good fix of each day, and the current position.
 
-All statements are in the caller's transaction, which holds the device (``hold_device``). What the writer does
-meanwhile is not undone: a row is taken away only if its fix is doubted or its device was not on its asset then, and
-otherwise only a newer fix replaces it. Rows are taken in the writer's order, days before positions. The writer's
-memory is protected by its own guard: it moves a position, or doubts a fix, only against what is stored at its commit.
+All statements run in the caller's transaction, which holds the device's lock (``lock_device``). They never undo what
+the writer stores at the same time. A row is deleted only if its fix is doubted or its device was not on its asset
+then; otherwise only a newer fix replaces it. Rows are locked in the writer's order, days before positions. The
+writer's memory is safe: the writer moves a position, or doubts a fix, only against what is stored at its commit.
 """
 
 from collections.abc import Sequence
@@ -15,8 +15,7 @@ from psycopg import AsyncConnection, sql
 from app.telemetry.domain import BLOCKING
 from app.tracking.live.update_positions import MEMBERS
 
-_DEVICES: Final = 7_153_003
-"""The first half of the advisory locks of devices; any number nobody else uses."""
+_DEVICES: Final = 7_153_003  # first half of the advisory lock's key; unique in this project
 
 _FRAGMENTS: Final = {
     "payload": sql.SQL(", ".join(MEMBERS)),
@@ -66,7 +65,7 @@ _DAYS: Final = _statement("""
     JOIN ping_batch b USING (batch_id)
     LEFT JOIN territory t USING (territory_id)
     ON CONFLICT (asset_id, day, device_id) DO UPDATE SET {moved} WHERE excluded.fixed_at > c.fixed_at""")
-# Every day with a good fix is among the days, save perhaps the one that the current position is in.
+# daily_position has every day with a good fix, except perhaps the day of the current position.
 _NOW: Final = _statement("""
     INSERT INTO current_position AS c (asset_id, device_id, {payload})
     SELECT d.asset_id, d.device_id, d.fixed_at, d.received_at, d.batch_id, d.lessor_id, d.lon_e7, d.lat_e7,
@@ -81,8 +80,8 @@ _NOW: Final = _statement("""
     WHERE excluded.fixed_at > c.fixed_at""")
 
 
-async def hold_device(connection: AsyncConnection, device_id: int) -> bool:
-    """Keep other workers from this device until the transaction ends; False when one has it."""
+async def lock_device(connection: AsyncConnection, device_id: int) -> bool:
+    """Take the device's advisory lock until the transaction ends; False when another worker holds it."""
     cursor = await connection.execute("SELECT pg_try_advisory_xact_lock(%s, %s)", (_DEVICES, device_id))
     return bool((await cursor.fetchone() or (False,))[0])
 
@@ -92,26 +91,25 @@ async def derive(
 ) -> None:
     """Derive the last good fixes of some days again, and then the current positions.
 
-    A current position moves back here, and only here: when its fix is doubted by what was found later, or its device
-    turns out not to have been on its asset. It becomes the newest fix that can be believed, or goes.
+    Only here does a current position move back: when its fix is doubted by later data, or its device was not on its
+    asset. The newest accepted fix replaces it; without one the row is deleted.
 
     Args:
-        connection: In a transaction that holds the device.
-        device_id: The device.
-        asset_ids: The assets whose positions by this device may be concerned.
-        days: First and last of stretches of days (UTC) that may be concerned.
+        connection: In a transaction that holds the device's lock.
+        asset_ids: The assets whose positions by this device may change.
+        days: First and last day (UTC) of each range that may change.
     """
     if not asset_ids:
         return
     values: dict[str, object] = {"assets": sorted(asset_ids), "device": device_id, "blocking": int(BLOCKING)}
-    stretches = [values | {"first": first, "last": last} for first, last in days]
-    for stretch in stretches:
-        await connection.execute(_WRONG_DAYS, stretch)
-        await connection.execute(_DAYS, stretch)
+    windows = [values | {"first": first, "last": last} for first, last in days]
+    for window in windows:
+        await connection.execute(_WRONG_DAYS, window)
+        await connection.execute(_DAYS, window)
     await connection.execute(_LOCK, values)
     await connection.execute(_WRONG_NOW, values)
-    for stretch in stretches:
-        # The writer may have closed a day with a fix that we doubt, before the lock and after our first look.
-        if (await connection.execute(_WRONG_DAYS, stretch)).rowcount:
-            await connection.execute(_DAYS, stretch)
+    for window in windows:
+        # Between our first DELETE and the lock, the writer may have closed a day with a fix that is doubted here.
+        if (await connection.execute(_WRONG_DAYS, window)).rowcount:
+            await connection.execute(_DAYS, window)
     await connection.execute(_NOW, values)

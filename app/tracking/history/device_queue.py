@@ -1,4 +1,4 @@
-"""Queues of devices whose past is to be looked at again: each device's stretch is a transaction of its own."""
+"""A queue of devices whose history is judged again; each device is a transaction of its own."""
 
 from collections.abc import Awaitable, Callable
 from typing import LiteralString
@@ -6,25 +6,25 @@ from typing import LiteralString
 import psycopg
 from psycopg import AsyncConnection
 
-from app.tracking.history.derive_positions import hold_device
+from app.tracking.history.derive_positions import lock_device
 
 
-async def follow_devices(
+async def process_devices(
     connection: AsyncConnection,
     next_device: LiteralString,
     at_once: int,
-    follow_one: Callable[[int], Awaitable[None]],
+    process_one: Callable[[int], Awaitable[None]],
 ) -> bool:
-    """Take device after device from a queue; what is done for one is committed with its leaving the queue.
+    """Take devices from a queue one by one; the work and the removal from the queue commit together.
 
     Args:
         connection: In autocommit.
-        next_device: Gives the device to be taken next, none of the array that it is handed, and locks its row.
-        at_once: So many are taken at most.
-        follow_one: Does what is to be done for a device, inside the transaction, and takes it from the queue.
+        next_device: Selects and locks the next device that is not in the array parameter.
+        at_once: The most devices that are taken.
+        process_one: Does the work inside the transaction and removes the device from the queue.
 
     Returns:
-        Whether more may be waiting.
+        Whether more may wait.
     """
     busy: list[int] = []
     for _ in range(at_once):
@@ -33,10 +33,10 @@ async def follow_devices(
                 row = await (await connection.execute(next_device, (busy,))).fetchone()
                 if row is None:
                     return False
-                if await hold_device(connection, row[0]):
-                    await follow_one(row[0])
+                if await lock_device(connection, row[0]):
+                    await process_one(row[0])
                 else:
                     busy.append(row[0])
         except psycopg.errors.DeadlockDetected:
-            continue  # the writer was at the same rows; nothing was changed
+            continue  # the writer locked the same rows; nothing was changed
     return True

@@ -1,9 +1,8 @@
-"""What the whole past of a device tells of each fix: the rule of ``beliefs``, knowing what came after; pure.
+"""The speed gate over the whole history of a device, where later fixes are known; pure.
 
-A fix that the device cannot have reached from where it was believed to be is doubted, as when it arrived. What
-history adds: when as many fixes in a row as the rule asks for agree on a place, the first of them are believed as
-well, since what followed confirmed them; and a fix that came late is judged where it belongs in time. A device that
-is on another asset begins anew, as it does in ``beliefs``.
+A fix is doubted as it is on arrival (``live.last_known``). History adds two things. When enough fixes in a row agree
+on a place, the first of them are accepted too, because the later ones confirm them. A late fix is judged at its place
+in time. On another asset the history of a device starts anew, as in ``live.last_known``.
 """
 
 from dataclasses import dataclass
@@ -12,86 +11,86 @@ import numpy as np
 
 from app.core.geo.geodesy import distance_m
 from app.telemetry.domain import E7, Float, Int, Mask, Small
-from app.tracking.speed_gate import SpeedGate, Spot
+from app.tracking.speed_gate import SpeedGate, TimedPoint
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
-    """Fixes of one device that could be believed, in the order of time, each of another moment; columns ``(n,)``.
+class FixHistory:
+    """Fixes of one device without a blocking doubt, in the order of time, times unique; columns ``(n,)``.
 
     Attributes:
-        asset_id: The asset that it was on, 0 for none.
+        asset_id: The asset at the time of the fix, 0 for none.
         fixed_us: Microseconds since 1970, UTC.
-        lon_e7: WGS-84 degrees east, times ``E7``.
-        lat_e7: WGS-84 degrees north, times ``E7``.
-        slack_m: By how much the fix may be wrong, metres (``beliefs.slack_of``).
+        lon_e7: WGS-84 degrees east, times ``E7``; ``lat_e7`` is degrees north.
+        uncertainty_m: Metres, from ``last_known.uncertainty_of``.
     """
 
     asset_id: Small
     fixed_us: Int
     lon_e7: Small
     lat_e7: Small
-    slack_m: Float
+    uncertainty_m: Float
 
-    def spot(self, row: int) -> Spot:
+    def point(self, row: int) -> TimedPoint:
         """Return one fix."""
-        return Spot(int(self.fixed_us[row]), int(self.lon_e7[row]), int(self.lat_e7[row]), float(self.slack_m[row]))
+        return TimedPoint(
+            int(self.fixed_us[row]), int(self.lon_e7[row]), int(self.lat_e7[row]), float(self.uncertainty_m[row])
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What history says of each fix; arrays ``(n,)``.
+    """The result for each fix; arrays ``(n,)``.
 
     Attributes:
         doubts: ``JUMP`` or ``TOO_FAST``, else 0.
-        settled: Whether the fix is believed, so that nothing before it matters to those after it.
+        settled: Whether the fix is accepted: nothing before it matters to the fixes after it.
     """
 
     doubts: Small
     settled: Mask
 
 
-def judge_history(past: Past, reach: SpeedGate) -> Judgement:
-    """Judge fixes of one device by their neighbours in time; the first one is taken as believed.
+def judge_history(history: FixHistory, gate: SpeedGate) -> Judgement:
+    """Judge the fixes of one device by their neighbours in time.
 
     Args:
-        past: The fixes, with the last one that is believed before them in front.
-        reach: The rule.
+        history: The last accepted fix comes first; it is taken as accepted.
     """
-    n = len(past.fixed_us)
+    n = len(history.fixed_us)
     doubts, settled = np.zeros(n, dtype=np.int32), np.ones(n, dtype=np.bool_)
-    if n and _out_of_reach(past, reach).any():
-        _walk(past, reach, doubts, settled)
+    if n and _out_of_reach(history, gate).any():
+        _walk(history, gate, doubts, settled)
     return Judgement(doubts, settled)
 
 
-def _out_of_reach(past: Past, reach: SpeedGate) -> Mask:
-    """Tell which fixes cannot follow the one before: where there is none, each is believed after the other."""
-    lon, lat = past.lon_e7 / E7, past.lat_e7 / E7
+def _out_of_reach(history: FixHistory, gate: SpeedGate) -> Mask:
+    """Return which fixes fail the gate after the one before; where none does, all are accepted."""
+    lon, lat = history.lon_e7 / E7, history.lat_e7 / E7
     metres = distance_m(lon[:-1], lat[:-1], lon[1:], lat[1:])
-    allowed = past.slack_m[:-1] + past.slack_m[1:] + np.diff(past.fixed_us) * reach.metres_per_us
-    far: Mask = (metres > np.minimum(allowed, reach.jump_m)) & (past.asset_id[1:] == past.asset_id[:-1])
+    allowed = history.uncertainty_m[:-1] + history.uncertainty_m[1:] + np.diff(history.fixed_us) * gate.metres_per_us
+    far: Mask = (metres > np.minimum(allowed, gate.jump_m)) & (history.asset_id[1:] == history.asset_id[:-1])
     return far
 
 
-def _walk(past: Past, reach: SpeedGate, doubts: Small, settled: Mask) -> None:
-    """Walk the fixes one by one; fills ``doubts`` and ``settled``."""
-    believed: Spot | None = None
-    asset_id = int(past.asset_id[0])
-    agreeing: list[int] = []  # rows in a row that say the same and are not believed yet
+def _walk(history: FixHistory, gate: SpeedGate, doubts: Small, settled: Mask) -> None:
+    """Judge the fixes one by one; fills ``doubts`` and ``settled``."""
+    accepted: TimedPoint | None = None
+    asset_id = int(history.asset_id[0])
+    agreeing: list[int] = []  # consecutive rows that agree and are not accepted yet
     for row in range(len(doubts)):
-        spot = past.spot(row)
-        if int(past.asset_id[row]) != asset_id:
-            asset_id, believed, agreeing = int(past.asset_id[row]), None, []
-        doubt = reach.doubt(believed, spot)
+        point = history.point(row)
+        if int(history.asset_id[row]) != asset_id:
+            asset_id, accepted, agreeing = int(history.asset_id[row]), None, []
+        doubt = gate.doubt(accepted, point)
         if not doubt:
-            believed, agreeing = spot, []
+            accepted, agreeing = point, []
             continue
-        if agreeing and not reach.agrees(past.spot(agreeing[-1]), spot):
+        if agreeing and not gate.agrees(history.point(agreeing[-1]), point):
             agreeing = []
         agreeing.append(row)
-        if len(agreeing) >= reach.confirmed_by:
+        if len(agreeing) >= gate.confirmed_by:
             doubts[agreeing], settled[agreeing] = 0, True
-            believed, agreeing = spot, []
+            accepted, agreeing = point, []
         else:
             doubts[row], settled[row] = doubt, False

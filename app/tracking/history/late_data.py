@@ -1,4 +1,4 @@
-"""Late data followed: the windows that the writer noted are looked at again, device by device."""
+"""The job for late pings: judges the time windows again that the writer noted, device by device."""
 
 from datetime import datetime, timedelta
 from typing import Final
@@ -6,13 +6,11 @@ from typing import Final
 from psycopg import AsyncConnection
 
 from app.core.settings import TrackingSettings
-from app.tracking.history.device_queue import follow_devices
-from app.tracking.history.rejudge import Stretch, rebuild
+from app.tracking.history.device_queue import process_devices
+from app.tracking.history.rejudge import DeviceWindow, rebuild
 
-AT_ONCE: Final = 200
-"""So many stretches are done in a run; what is left is done in the next one."""
-TOGETHER: Final = timedelta(days=1)
-"""Windows of a device that are not farther apart are one stretch."""
+AT_ONCE: Final = 200  # devices in a run; the next run does the rest
+TOGETHER: Final = timedelta(days=1)  # windows of a device that are not farther apart are judged as one
 
 _NEXT: Final = """
     SELECT device_id FROM late_window WHERE device_id <> ALL(%s) ORDER BY late_window_id LIMIT 1
@@ -24,23 +22,21 @@ _DONE: Final = "DELETE FROM late_window WHERE device_id = %s AND late_window_id 
 _LEFT: Final = "UPDATE late_window SET from_at = %s, until_at = %s WHERE device_id = %s AND late_window_id = %s"
 
 
-async def follow(connection: AsyncConnection, settings: TrackingSettings, now: datetime) -> bool:
-    """Look again at what came late; every stretch is a transaction, and its windows go in the same one.
+async def process_late_windows(connection: AsyncConnection, settings: TrackingSettings, now: datetime) -> bool:
+    """Judge late windows again, one transaction each, which also deletes the window; return whether more may wait.
 
     Args:
         connection: In autocommit.
-        settings: Thresholds.
-        now: The present, UTC.
-
-    Returns:
-        Whether more may be waiting.
+        now: The date of new doubts, UTC.
     """
-    return await follow_devices(
-        connection, _NEXT, AT_ONCE, lambda device_id: _follow_one(connection, device_id, settings, now)
+    return await process_devices(
+        connection, _NEXT, AT_ONCE, lambda device_id: _process_one(connection, device_id, settings, now)
     )
 
 
-async def _follow_one(connection: AsyncConnection, device_id: int, settings: TrackingSettings, now: datetime) -> None:
+async def _process_one(
+    connection: AsyncConnection, device_id: int, settings: TrackingSettings, now: datetime
+) -> None:
     rows = await (await connection.execute(_WINDOWS, (device_id,))).fetchall()
     _, from_at, until_at = rows[0]
     ids = []
@@ -49,7 +45,7 @@ async def _follow_one(connection: AsyncConnection, device_id: int, settings: Tra
             break
         ids.append(window_id)
         until_at = max(until_at, ends)
-    left = await rebuild(connection, Stretch(device_id, from_at, until_at), settings, now)
+    left = await rebuild(connection, DeviceWindow(device_id, from_at, until_at), settings, now)
     if left is None or left > until_at:
         await connection.execute(_DONE, (device_id, ids))
     else:

@@ -1,7 +1,7 @@
-"""Pings follow the bindings of their device, also those that were stored before a binding was made, ended or deleted.
+"""The job for changed bindings: attributes stored pings to the asset that their device was on.
 
 A trigger notes every change of ``device_binding``. The writer holds the lessor's version until its commit, and a
-change waits for that, so a ping that was stored with the old bindings is always there when the change is read here.
+change waits for that. So a ping that was stored with the old bindings is always visible when the change is read here.
 """
 
 from collections.abc import Sequence
@@ -14,18 +14,16 @@ from psycopg import AsyncConnection
 from app.core.settings import TrackingSettings
 from app.telemetry.domain import Doubt
 from app.tracking.history.derive_positions import derive
-from app.tracking.history.device_queue import follow_devices
-from app.tracking.history.rejudge import Stretch, rebuild
+from app.tracking.history.device_queue import process_devices
+from app.tracking.history.rejudge import DeviceWindow, rebuild
 
-AT_ONCE: Final = 100
-"""So many stretches are done in a run."""
-TOGETHER: Final = timedelta(days=10)
-"""A transaction goes so far back at most."""
-_SIFTED: Final = 2_000
+AT_ONCE: Final = 100  # devices in a run
+TOGETHER: Final = timedelta(days=10)  # the longest window of one transaction
+_DELETE_LIMIT: Final = 2_000
 _END: Final = datetime(9999, 12, 31, tzinfo=UTC)
 
-# An import of thousands of trackers that have never sent anything is nothing to do. Uses the key of ping.
-_SIFT: Final = """
+# Devices that have never sent a ping need no work (an import may bring thousands). Uses the key of ping.
+_DELETE_IRRELEVANT: Final = """
     WITH newest AS (
         SELECT binding_change_id FROM binding_change ORDER BY binding_change_id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
     )
@@ -68,7 +66,7 @@ _ATTRIBUTE: Final = """
 
 @dataclass(frozen=True, slots=True)
 class _Changes:
-    """The changes of one device that wait, as one time ``[from_at, until_at)``."""
+    """The waiting changes of one device, as one time range ``[from_at, until_at)``."""
 
     ids: Sequence[int]
     asset_ids: frozenset[int]
@@ -76,30 +74,28 @@ class _Changes:
     until_at: datetime
 
 
-async def follow(connection: AsyncConnection, settings: TrackingSettings, now: datetime) -> bool:
-    """Attribute anew the pings of devices whose bindings changed, the newest first; a stretch is a transaction.
+async def process_binding_changes(connection: AsyncConnection, settings: TrackingSettings, now: datetime) -> bool:
+    """Attribute the pings of devices with changed bindings, a transaction a window; return whether more may wait.
 
     Args:
         connection: In autocommit.
-        settings: Thresholds.
-        now: The present, UTC.
-
-    Returns:
-        Whether more may be waiting.
+        now: The date of new doubts, UTC.
     """
-    await connection.execute(_SIFT, {"limit": _SIFTED})
-    return await follow_devices(
-        connection, _NEXT, AT_ONCE, lambda device_id: _follow_one(connection, device_id, settings, now)
+    await connection.execute(_DELETE_IRRELEVANT, {"limit": _DELETE_LIMIT})
+    return await process_devices(
+        connection, _NEXT, AT_ONCE, lambda device_id: _process_one(connection, device_id, settings, now)
     )
 
 
-async def _follow_one(connection: AsyncConnection, device_id: int, settings: TrackingSettings, now: datetime) -> None:
+async def _process_one(
+    connection: AsyncConnection, device_id: int, settings: TrackingSettings, now: datetime
+) -> None:
     changes = await _waiting(connection, device_id)
     cursor = await connection.execute(_NEWEST, (device_id, changes.from_at, changes.until_at))
     (newest,) = await cursor.fetchone() or (None,)
     if newest is None:
         days = [(changes.from_at.date(), changes.until_at.date())]
-        await derive(connection, device_id, sorted(changes.asset_ids), days)  # what older pings left behind
+        await derive(connection, device_id, sorted(changes.asset_ids), days)  # positions from pings deleted since
         await connection.execute(_DONE, (list(changes.ids),))
         return
     low = max(changes.from_at, newest - TOGETHER) if newest - changes.from_at > TOGETHER else changes.from_at
@@ -109,7 +105,7 @@ async def _follow_one(connection: AsyncConnection, device_id: int, settings: Tra
     asset_ids = changes.asset_ids | {row[0] for row in await cursor.fetchall()}
     left: datetime | None = low
     while left is not None and left <= newest:
-        left = await rebuild(connection, Stretch(device_id, left, newest, asset_ids), settings, now)
+        left = await rebuild(connection, DeviceWindow(device_id, left, newest, asset_ids), settings, now)
     await connection.execute(_LEFT, (changes.from_at, low, list(changes.ids)))
 
 

@@ -1,8 +1,9 @@
-"""How positions follow the staged pings of a group, in SQL, inside the transaction that stores those.
+"""The SQL that moves positions by the staged pings of a group, inside the transaction that stores them.
 
-``ping_stage`` (``telemetry.store``) says of each row what it may become: its ``role`` has bit 1 for the new current
-position of its asset and device, bit 2 for what may be the last good fix of a day, bit 4 for what may still be the
-current position of an asset that its device has left since. All statements take rows in the order of the keys.
+The ``role`` of a row of ``ping_stage`` (bits in ``telemetry.pings.store``) says which position it may become.
+``CURRENT``: the current position of its asset and device. ``DAY_END``: the last good fix of its day (UTC).
+``LEFT_ASSET``: the current position of an asset that its device has left. All statements lock rows in the order of
+the keys.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,7 +15,7 @@ from psycopg import AsyncConnection, sql
 
 from app.core.clock import EPOCH
 from app.telemetry.domain import NO_TIME_US, Small
-from app.telemetry.pings.store import DAY_END, ELSEWHERE, HEAD
+from app.telemetry.pings.store import CURRENT, DAY_END, LEFT_ASSET
 from app.tracking.live.last_known import Candidate, LastKnown
 
 MEMBERS: Final = (
@@ -30,55 +31,55 @@ _FRAGMENTS: Final = {
     "newer": sql.SQL("DO UPDATE SET {} WHERE excluded.fixed_at > c.fixed_at").format(
         sql.SQL(", ").join(sql.SQL("{0} = excluded.{0}").format(sql.Identifier(m)) for m in MEMBERS)
     ),
-    "head": sql.Literal(HEAD),
+    "current": sql.Literal(CURRENT),
     "day_end": sql.Literal(DAY_END),
-    "elsewhere": sql.Literal(ELSEWHERE),
+    "left_asset": sql.Literal(LEFT_ASSET),
 }
 
-SlackOf = Callable[[int, float | None], float]
+UncertaintyOf = Callable[[int, float | None], float]
 
 
 def _statement(text: str) -> sql.Composed:
     return sql.SQL(text).format(**_FRAGMENTS)
 
 
-# Only over the fix that the writer's memory believed in. A row that another group is moving is waited for (its old
-# fix is older, so it matches), and what is there then is compared anew: lessor_id becomes null, which the table
-# refuses, if it is another fix. Fewer rows than heads means that somebody moved one further.
+# Replaces only the position that is in the writer's memory. If another group is moving the row, this statement waits
+# for it (the old fix is older, so it matches) and compares again. A different fix sets lessor_id to null, which the
+# table refuses. Fewer rows than expected: another process moved a position further.
 _MOVE: Final = _statement("""
     UPDATE current_position c
-    SET {moved}, lessor_id = CASE WHEN c.fixed_at = s.believed_at THEN s.lessor_id END,
+    SET {moved}, lessor_id = CASE WHEN c.fixed_at = s.replaced_at THEN s.lessor_id END,
         candidate_at = NULL, candidate_lon_e7 = NULL, candidate_lat_e7 = NULL, candidate_fixes = NULL
     FROM ping_stage s
-    WHERE c.asset_id = s.asset_id AND c.device_id = s.device_id AND c.fixed_at <= s.believed_at
-      AND s.role & {head} <> 0""")
+    WHERE c.asset_id = s.asset_id AND c.device_id = s.device_id AND c.fixed_at <= s.replaced_at
+      AND s.role & {current} <> 0""")
 _FIRST: Final = _statement("""
     INSERT INTO current_position (asset_id, device_id, {payload})
     SELECT s.asset_id, s.device_id, {staged} FROM ping_stage s
-    WHERE s.role & {head} <> 0 AND s.believed_at IS NULL
+    WHERE s.role & {current} <> 0 AND s.replaced_at IS NULL
     ON CONFLICT DO NOTHING""")
 _LEFT: Final = _statement("""
     INSERT INTO current_position AS c (asset_id, device_id, {payload})
-    SELECT s.asset_id, s.device_id, {staged} FROM ping_stage s WHERE s.role & {elsewhere} <> 0
+    SELECT s.asset_id, s.device_id, {staged} FROM ping_stage s WHERE s.role & {left_asset} <> 0
     ON CONFLICT (asset_id, device_id) {newer}""")
-# What another group is moving is waited for, so that the statements after this one see where it was moved to.
-_HOLD: Final = _statement("""
+# Waits for groups that are moving these rows, so that the statements after this one see the moved positions.
+_LOCK_POSITIONS: Final = _statement("""
     SELECT FROM ping_stage s JOIN current_position c ON c.asset_id = s.asset_id AND c.device_id = s.device_id
-    WHERE s.role & ({head} | {elsewhere}) <> 0 ORDER BY c.device_id, c.asset_id FOR UPDATE OF c""")
-# Positions that the heads leave for a later day are the last of theirs: to be run before they move.
+    WHERE s.role & ({current} | {left_asset}) <> 0 ORDER BY c.device_id, c.asset_id FOR UPDATE OF c""")
+# A position that is replaced by one of a later day is the last of its day. Run before the position moves.
 _CLOSE_DAYS: Final = _statement("""
     INSERT INTO daily_position AS c (asset_id, day, device_id, {payload})
     SELECT c.asset_id, (c.fixed_at AT TIME ZONE 'UTC')::date, c.device_id, {kept}
     FROM ping_stage s
-    JOIN current_position c ON c.asset_id = s.asset_id AND c.device_id = s.device_id AND c.fixed_at = s.believed_at
-    WHERE s.role & {head} <> 0 AND (c.fixed_at AT TIME ZONE 'UTC')::date < (s.fixed_at AT TIME ZONE 'UTC')::date
+    JOIN current_position c ON c.asset_id = s.asset_id AND c.device_id = s.device_id AND c.fixed_at = s.replaced_at
+    WHERE s.role & {current} <> 0 AND (c.fixed_at AT TIME ZONE 'UTC')::date < (s.fixed_at AT TIME ZONE 'UTC')::date
     ON CONFLICT (asset_id, day, device_id) {newer}""")
 _CLOSE_LEFT_DAYS: Final = _statement("""
     INSERT INTO daily_position AS c (asset_id, day, device_id, {payload})
     SELECT c.asset_id, (c.fixed_at AT TIME ZONE 'UTC')::date, c.device_id, {kept}
     FROM ping_stage s
     JOIN current_position c ON c.asset_id = s.asset_id AND c.device_id = s.device_id AND c.fixed_at < s.fixed_at
-    WHERE s.role & {elsewhere} <> 0 AND (c.fixed_at AT TIME ZONE 'UTC')::date < (s.fixed_at AT TIME ZONE 'UTC')::date
+    WHERE s.role & {left_asset} <> 0 AND (c.fixed_at AT TIME ZONE 'UTC')::date < (s.fixed_at AT TIME ZONE 'UTC')::date
     ON CONFLICT (asset_id, day, device_id) {newer}""")
 _DAY_ENDS: Final = _statement("""
     INSERT INTO daily_position AS c (asset_id, day, device_id, {payload})
@@ -91,7 +92,7 @@ _CANDIDATES: Final = """
     FROM unnest(%s::integer[], %s::integer[], %s::timestamptz[], %s::integer[], %s::integer[], %s::smallint[])
          AS n(asset_id, device_id, at, lon_e7, lat_e7, fixes)
     WHERE c.asset_id = n.asset_id AND c.device_id = n.device_id"""
-_BELIEFS: Final = """
+_LAST_KNOWN: Final = """
     SELECT c.asset_id, c.device_id, (extract(epoch FROM c.fixed_at) * 1000000)::bigint, c.lon_e7, c.lat_e7, c.source,
            c.accuracy_m, (extract(epoch FROM c.candidate_at) * 1000000)::bigint, c.candidate_lon_e7,
            c.candidate_lat_e7, c.candidate_fixes
@@ -100,46 +101,43 @@ _BELIEFS: Final = """
 
 
 async def read_last_known(
-    connection: AsyncConnection, asset_id: Small, device_id: Small, slack_of: SlackOf, *, locked: bool
+    connection: AsyncConnection, asset_id: Small, device_id: Small, uncertainty_of: UncertaintyOf, *, locked: bool
 ) -> list[LastKnown]:
-    """Return the stored beliefs of some pairs; pairs without a current position are left out.
+    """Return the stored positions of (asset, device) pairs; pairs without one are left out.
 
     Args:
-        connection: The writer's.
-        asset_id: Assets, shape ``(n,)``.
-        device_id: Devices, shape ``(n,)``.
-        slack_of: Gives the slack of a stored position in metres, from source and accuracy.
-        locked: Whether the rows are held until the transaction ends, so that nobody moves them meanwhile.
+        uncertainty_of: Position uncertainty in metres, from source and accuracy.
+        locked: Lock the rows until the transaction ends.
     """
-    query = _BELIEFS + (" ORDER BY 2, 1 FOR UPDATE OF c" if locked else "")
+    query = _LAST_KNOWN + (" ORDER BY 2, 1 FOR UPDATE OF c" if locked else "")
     rows = await (await connection.execute(query, (asset_id.tolist(), device_id.tolist()))).fetchall()
     return [
         LastKnown(
-            row[0], row[1], row[2], row[3], row[4], slack_of(row[5], row[6]),
+            row[0], row[1], row[2], row[3], row[4], uncertainty_of(row[5], row[6]),
             NO_TIME_US if row[7] is None else row[7], row[8] or 0, row[9] or 0, row[10] or 0,
         )
         for row in rows
     ]  # fmt: skip
 
 
-async def advance(
+async def move_positions(
     connection: AsyncConnection, *, replaced: int, first: int, crossed: bool, ended: int, left: int
 ) -> bool:
-    """Derive positions from the pings that are staged on this connection.
+    """Move positions by the pings that are staged on this connection.
 
     Args:
-        connection: The writer's, in the transaction that staged them.
-        replaced: Heads that replace a position.
-        first: Heads that replace none.
-        crossed: Whether a head is of a later day than the position that it replaces.
+        replaced: Staged pings that replace a current position.
+        first: Staged pings that are the first current position of their asset and device.
+        crossed: Whether one of them is of a later day (UTC) than the position that it replaces.
         ended: Staged pings that may be the last of their day.
         left: Staged pings that may be the newest of an asset that their device has left.
 
     Returns:
-        Whether every head was moved over what was believed; if not, the caller rolls back and judges again.
+        False if a position was not the one in memory: another process moved it. The caller rolls back and judges
+            again.
     """
     if crossed or left:
-        await connection.execute(_HOLD)
+        await connection.execute(_LOCK_POSITIONS)
     if crossed:
         await connection.execute(_CLOSE_DAYS)
     if ended:
@@ -158,7 +156,7 @@ async def advance(
 
 
 async def note_candidates(connection: AsyncConnection, candidates: Sequence[Candidate]) -> None:
-    """Keep where devices have been reported and are not yet believed, so that a restart does not forget it."""
+    """Store the candidates, so that a restart keeps them."""
     if candidates:
         columns = zip(
             *((c.asset_id, c.device_id, _at(c.fixed_us), c.lon_e7, c.lat_e7, c.fixes) for c in candidates),

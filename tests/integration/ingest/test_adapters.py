@@ -127,14 +127,14 @@ async def test_osmand_is_told_404_for_an_unknown_device_and_400_without_one(
 ) -> None:
     unknown = await phone.get("", params=osmand(id="nobody"))
     assert (unknown.status_code, unknown.json()["code"]) == (404, "not_found")
-    for without in (
+    for without_rows in (
         await phone.get("", params={"lat": LAT, "lon": LON}),
         await phone.get(""),
         await phone.post("", data={"lat": LAT}),
         await phone.post("", json={"location": {}}),
         await phone.post("", content=b"{", headers={"Content-Type": "application/json"}),
     ):
-        assert without.status_code == 400, without.text
+        assert without_rows.status_code == 400, without_rows.text
     assert stored(urls) == 0
 
 

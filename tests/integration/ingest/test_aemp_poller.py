@@ -43,7 +43,7 @@ async def test_a_location_of_a_maker_becomes_the_position_of_its_asset(
     bound = {"device_id": device.json()["device_id"], "asset_id": asset.json()["asset_id"]}
     await client.post("/v1/device-bindings", json=bound | {"bound_from": "2026-01-01T00:00:00Z"})
     await polling.register(maker)
-    assert await poll_due(polling.context, services(application).ingest.take_decoded, NOW) == 1
+    assert await poll_due(polling.context, services(application).ingest.receive_decoded, NOW) == 1
     position = (await client.get(f"/v1/assets/{asset.json()['asset_id']}/position")).json()
     assert position["fixed_at"] == "2026-11-23T03:30:00Z"
     told = await polling.source()

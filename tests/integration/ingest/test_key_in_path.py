@@ -137,7 +137,7 @@ async def test_no_log_line_and_no_metric_holds_a_key_that_stood_in_a_path(
         async def break_down(*_: Any, **__: Any) -> None:
             raise RuntimeError(f"a driver's words with {key}") from ValueError(key)
 
-        monkeypatch.setattr(Ingest, "take_in", break_down)
+        monkeypatch.setattr(Ingest, "receive", break_down)
         answer = await exchange(port, http_request("GET", f"/v1/feeds/osmand/{key}?{AT}"))
         assert answer.startswith(b"HTTP/1.1 500 ")
         assert key.encode() not in answer

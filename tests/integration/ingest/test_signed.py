@@ -32,7 +32,7 @@ QUERY = f"id={DEVICE}&lat={LAT}&lon={LON}&timestamp={TIME - 300}"
 def secret_keys(application: FastAPI, monkeypatch: pytest.MonkeyPatch) -> None:
     """The service can keep secrets, and remembers nothing about feeds."""
     change_during_test(monkeypatch, context_of(application).settings, encryption={"secret_keys": new_key()})
-    monkeypatch.setattr(services(application).ingest.senders, "_known", TtlCache(0))
+    monkeypatch.setattr(services(application).ingest.feed_limits, "_known", TtlCache(0))
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from app.core.clock import SystemClock
 from app.core.db.database import SERVICE, Database
 from app.core.geo.datum import CoordSystem
 from app.core.settings import Settings
-from app.telemetry.formats.ping_files import Reading
+from app.telemetry.formats.ping_files import FileOptions
 
 DATA = Path(app.__file__).parents[2] / "shared" / "data" / "trajectories"
 pytestmark = pytest.mark.skipif(
@@ -29,7 +29,7 @@ async def bring_in(settings: Settings, file: Path) -> tuple[int, int, int, int]:
     database = Database(settings)
     async with database.writing(SERVICE) as session:
         await session.execute(text("INSERT INTO lessor (code, name, created_at) VALUES ('t', 't', now())"))
-    reading = Reading(coord_system=CoordSystem.WGS84, zone=ZoneInfo("UTC"))
+    reading = FileOptions(coord_system=CoordSystem.WGS84, zone=ZoneInfo("UTC"))
     console = Console(quiet=True)
     await import_pings(settings, SystemClock(), console, file, "t", reading, register_devices=True)
     async with database.reading(SERVICE) as session:

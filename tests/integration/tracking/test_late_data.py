@@ -211,11 +211,11 @@ async def test_pings_that_come_in_meanwhile_are_not_undone(
         for n in range(25, 0, -1):
             await fleet.post(*((f"d{d}", n, CHANGNING) for d in range(3)), ("d0", 2 * DAY + n / 10, CHANGNING))
 
-    async def follow() -> None:
+    async def process_late_windows() -> None:
         for _ in range(6):
             look_at_everything_again(owner_db)
             await run_job("late_data")
 
-    await asyncio.gather(go_on(), follow())
+    await asyncio.gather(go_on(), process_late_windows())
     await run_job("late_data")
     assert_positions_match_pings(owner_db)

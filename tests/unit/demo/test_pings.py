@@ -14,7 +14,7 @@ from app.demo.pings import BATCH_ROWS, NOT_TOLD, batches
 from app.demo.signals import DRIFT_M, DRIFT_MEMORY, drift_m
 from app.telemetry.domain import NO_INT
 from app.telemetry.formats.json_pings import decode
-from app.telemetry.pings.columns import gather
+from app.telemetry.pings.columns import to_reports
 from tests.factories.constants import NOW
 
 NOW_S = int(NOW.timestamp())
@@ -123,7 +123,7 @@ def test_every_batch_is_read_by_the_service_s_own_decoder_without_a_rejection(de
     start = 0
     for body in bodies:
         decoded = decode(body, ndjson=True, max_rows=BATCH_ROWS)
-        reports = gather([decoded], [None])
+        reports = to_reports([decoded], [None])
         assert decoded.rejections == ()
         rows = some.take(slice(start, start + decoded.received))
         assert np.array_equal(reports.fixed_us, rows.fixed_s * 1_000_000)

@@ -12,7 +12,7 @@ from app.ingest.aemp.domain import (
     AempAuth,
     Cursor,
     DueSource,
-    advanced,
+    cursors_after,
     is_new,
     next_poll_at,
 )
@@ -63,14 +63,14 @@ def test_a_location_is_new_when_it_is_later_than_the_machines_last_one(cursor: C
 @given(st.lists(st.tuples(st.sampled_from("ABC"), st.integers(-1000, 1000)), max_size=20))
 def test_after_a_batch_nothing_of_it_is_new(batch: list[tuple[str, int]]) -> None:
     rows = [(i, row(NOW - timedelta(days=1, minutes=m), device)) for i, (device, m) in enumerate(batch)]
-    cursors = advanced(rows, frozenset(), NOW)
+    cursors = cursors_after(rows, frozenset(), NOW)
     assert set(cursors) == {device for device, _ in batch}
     assert not [one for _, one in rows if is_new(one, cursors[one.device_id], NOW)]
 
 
 def test_only_the_machine_whose_latest_location_was_refused_is_offered_again() -> None:
     rows = [(0, row(NOW - HOUR, "A")), (1, row(NOW, "A")), (2, row(NOW, "B"))]
-    cursors = advanced(rows, frozenset({0, 2}), NOW)
+    cursors = cursors_after(rows, frozenset({0, 2}), NOW)
     assert cursors == {"A": Cursor(NOW), "B": Cursor(NOW, NOW)}
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from app.telemetry.domain import BLOCKING, Doubt, RejectCode
 from app.telemetry.formats import aemp, flespi, json_pings, osmand, owntracks, traccar
-from app.telemetry.formats.ping_files import Reading, read_batches
+from app.telemetry.formats.ping_files import FileOptions, read_batches
 from app.telemetry.formats.ping_row import Arrival, PingRow
 
 PAPER = Path(__file__).resolve().parents[3] / "docs" / "formats.md"
@@ -35,7 +35,7 @@ def read_file(body: str, kind: str, options: list[str], folder: Path) -> list[Pi
     file = folder / f"example.{kind}"
     file.write_text(body, encoding="utf-8")
     given = dict(zip(options[::2], options[1::2], strict=True))
-    how = Reading(zone=ZoneInfo(given["--time-zone"]))
+    how = FileOptions(zone=ZoneInfo(given["--time-zone"]))
     ((packed, _),) = read_batches(file, how, 100)
     return json_pings.decode(packed, ndjson=True, max_rows=100).rows
 

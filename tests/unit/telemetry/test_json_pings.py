@@ -11,7 +11,7 @@ from app.core.errors import InvalidInput, MalformedRequest, TooLarge
 from app.telemetry.domain import NO_INT, NO_TIME_US, RejectCode, Reports, Source
 from app.telemetry.formats.json_pings import decode
 from app.telemetry.formats.ping_row import Decoded
-from app.telemetry.pings.columns import gather
+from app.telemetry.pings.columns import to_reports
 
 GOOD: dict[str, Any] = {
     "device_id": "860123456789012",
@@ -23,7 +23,7 @@ GOOD: dict[str, Any] = {
 
 
 def columns(*rows: object) -> Reports:
-    return gather([read(*rows)], [None])
+    return to_reports([read(*rows)], [None])
 
 
 def read(*rows: object, ndjson: bool = False) -> Decoded:

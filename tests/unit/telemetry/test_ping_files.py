@@ -11,8 +11,8 @@ from app.core.errors import InvalidInput, MalformedRequest
 from app.core.geo.datum import CoordSystem
 from app.telemetry.domain import NO_TIME_US
 from app.telemetry.formats.json_pings import decode
-from app.telemetry.formats.ping_files import Reading, read_batches
-from app.telemetry.pings.columns import gather
+from app.telemetry.formats.ping_files import FileOptions, read_batches
+from app.telemetry.pings.columns import to_reports
 
 GPX = """<?xml version="1.0"?>
 <gpx version="1.1" xmlns="http://www.topografix.com/GPX/1/1"><trk><name>truck-7</name><trkseg>
@@ -28,8 +28,8 @@ def write(folder: Path, name: str, text: str) -> Path:
 
 
 def test_a_gpx_track_is_read_with_its_name_as_device_and_speed_in_kmh(tmp_path: Path) -> None:
-    ((body, devices),) = read_batches(write(tmp_path, "a.gpx", GPX), Reading(), 100)
-    reports = gather([decode(body, ndjson=True, max_rows=100)], [None])
+    ((body, devices),) = read_batches(write(tmp_path, "a.gpx", GPX), FileOptions(), 100)
+    reports = to_reports([decode(body, ndjson=True, max_rows=100)], [None])
     assert devices == ["truck-7"]
     assert reports.rejections == ((),)
     assert reports.lon.tolist() == [121.4241, 121.4242]
@@ -39,9 +39,9 @@ def test_a_gpx_track_is_read_with_its_name_as_device_and_speed_in_kmh(tmp_path: 
 
 def test_csv_heads_are_understood_times_get_the_zone_and_feet_become_metres(tmp_path: Path) -> None:
     text = "imei,timestamp,Latitude,longitude,altitude_ft\nx,2026-11-23 12:00:00,31.2205,121.4241,1000\n"
-    how = Reading(coord_system=CoordSystem.WGS84, zone=ZoneInfo("Asia/Shanghai"))
+    how = FileOptions(coord_system=CoordSystem.WGS84, zone=ZoneInfo("Asia/Shanghai"))
     ((body, _),) = read_batches(write(tmp_path, "a.csv", text), how, 100)
-    reports = gather([decode(body, ndjson=True, max_rows=100)], [None])
+    reports = to_reports([decode(body, ndjson=True, max_rows=100)], [None])
     assert reports.rejections == ((),)
     assert reports.fixed_us[0] == 1_795_406_400_000_000
     assert reports.more.altitude_m[0] == 305
@@ -49,7 +49,7 @@ def test_csv_heads_are_understood_times_get_the_zone_and_feet_become_metres(tmp_
 
 def test_a_time_without_offset_is_refused_row_by_row_when_no_zone_is_told(tmp_path: Path) -> None:
     text = "imei,time,lat,lon\nx,2026-11-23T12:00:00,31.2,121.4\nx,2026-11-23T12:00:00Z,31.2,121.4\n"
-    ((body, _),) = read_batches(write(tmp_path, "a.csv", text), Reading(), 100)
+    ((body, _),) = read_batches(write(tmp_path, "a.csv", text), FileOptions(), 100)
     reports = decode(body, ndjson=True, max_rows=100)
     assert [(r.index, r.field) for r in reports.rejections] == [(0, "fixed_at")]
 
@@ -67,9 +67,9 @@ def test_parquet_is_read_with_aware_and_naive_times_and_absent_cells(tmp_path: P
         "something else": ["x", "y"],
     }
     parquet.write_table(pa.table(columns), file)
-    how = Reading(coord_system=CoordSystem.WGS84, zone=ZoneInfo("Asia/Shanghai"))
+    how = FileOptions(coord_system=CoordSystem.WGS84, zone=ZoneInfo("Asia/Shanghai"))
     ((body, devices),) = read_batches(file, how, 100)
-    reports = gather([decode(body, ndjson=True, max_rows=100)], [None])
+    reports = to_reports([decode(body, ndjson=True, max_rows=100)], [None])
     assert devices == ["860123456789012"]
     assert reports.rejections == ((),)
     assert reports.fixed_us.tolist() == [1_795_406_400_000_000] * 2
@@ -80,12 +80,12 @@ def test_parquet_is_read_with_aware_and_naive_times_and_absent_cells(tmp_path: P
 
 def test_what_is_no_parquet_is_refused_with_its_name(tmp_path: Path) -> None:
     with pytest.raises(MalformedRequest, match=r"a\.parquet"):
-        list(read_batches(write(tmp_path, "a.parquet", "imei,time\n"), Reading(), 100))
+        list(read_batches(write(tmp_path, "a.parquet", "imei,time\n"), FileOptions(), 100))
 
 
 def test_batches_have_at_most_so_many_rows(tmp_path: Path) -> None:
     lines = "\n".join('{"device_id": "x"}' for _ in range(5))
-    assert len(list(read_batches(write(tmp_path, "a.ndjson", lines), Reading(), 2))) == 3
+    assert len(list(read_batches(write(tmp_path, "a.ndjson", lines), FileOptions(), 2))) == 3
 
 
 @pytest.mark.parametrize(
@@ -99,11 +99,11 @@ def test_batches_have_at_most_so_many_rows(tmp_path: Path) -> None:
 )
 def test_a_file_without_what_a_ping_needs_is_refused_whole(tmp_path: Path, name: str, text: str, field: str) -> None:
     with pytest.raises(InvalidInput) as refused:
-        list(read_batches(write(tmp_path, name, text), Reading(), 100))
+        list(read_batches(write(tmp_path, name, text), FileOptions(), 100))
     assert refused.value.field == field
 
 
 @pytest.mark.parametrize(("name", "text"), [("a.gpx", "<gpx><trk>"), ("a.ndjson", "{"), ("a.ndjson", "[1]")])
 def test_a_broken_file_is_named(tmp_path: Path, name: str, text: str) -> None:
     with pytest.raises(MalformedRequest, match=name):
-        list(read_batches(write(tmp_path, name, text), Reading(), 100))
+        list(read_batches(write(tmp_path, name, text), FileOptions(), 100))

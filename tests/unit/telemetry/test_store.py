@@ -9,7 +9,7 @@ from app.core.geo.datum import CoordSystem
 from app.telemetry.domain import Fixes, PlacedFixes
 from app.telemetry.formats.ping_row import Decoded, PingRow
 from app.telemetry.pings.batches import FIRST_LINK, link_of
-from app.telemetry.pings.columns import gather
+from app.telemetry.pings.columns import to_reports
 from app.telemetry.pings.pgcopy import FixedRow
 from app.telemetry.pings.store import days_of, next_variant, order, variant_of
 
@@ -22,7 +22,7 @@ def placed(*rows: tuple[int, int, float]) -> PlacedFixes:
         PingRow(device_id=str(device), fixed_at=AT.replace(minute=minute), lon=lon, lat=31.0)
         for device, minute, lon in rows
     ]
-    reports = gather([Decoded(pings, list(range(len(pings))), (), len(pings))], [CoordSystem.WGS84])
+    reports = to_reports([Decoded(pings, list(range(len(pings))), (), len(pings))], [CoordSystem.WGS84])
     none = np.zeros(len(rows), dtype=np.int32)
     fixes = Fixes(
         batch=reports.batch,

@@ -18,8 +18,8 @@ from app.telemetry.domain import DATUM_CODES
 from app.tracking.datum.check import (
     Fixes,
     Places,
-    compare_with_sister,
-    resting,
+    compare_with_reference,
+    find_stays,
     shift_has_ended,
     shifted_since,
     wrongly_declared,
@@ -68,7 +68,7 @@ def track(
 
 def since(fixes: Fixes, depots: Places = NO_DEPOTS) -> float | None:
     """Number of the stay since which the device is shifted."""
-    found = shifted_since(resting(fixes)[0], depots, everywhere, 5)
+    found = shifted_since(find_stays(fixes)[0], depots, everywhere, 5)
     return None if found is None else found / (6 * HOUR_US)
 
 
@@ -88,7 +88,7 @@ def test_bd09_is_not_judged_and_outside_the_shift_nothing_is() -> None:
     fixes = track(chance, visits, wrong_from=10)
     assert since(fixes) == 10
     assert since(Fixes(fixes.fixed_us, fixes.lon, fixes.lat, np.full_like(fixes.datum, 4), fixes.flagged)) is None
-    nowhere = shifted_since(resting(fixes)[0], NO_DEPOTS, lambda lon, _: np.zeros(lon.shape, dtype=np.bool_), 5)
+    nowhere = shifted_since(find_stays(fixes)[0], NO_DEPOTS, lambda lon, _: np.zeros(lon.shape, dtype=np.bool_), 5)
     assert nowhere is None
 
 
@@ -141,7 +141,7 @@ def test_the_end_is_seen_when_it_rests_at_its_places_again() -> None:
 
     def ended(visits: int, wrong_until: int) -> bool:
         fixes = track(chance, ([home, yard] * 20)[:visits], wrong_from=8, wrong_until=wrong_until, flagged_from=11)
-        return shift_has_ended(resting(fixes)[0], NO_DEPOTS, everywhere, 5)
+        return shift_has_ended(find_stays(fixes)[0], NO_DEPOTS, everywhere, 5)
 
     assert not ended(16, 99)
     assert not ended(17, 16)
@@ -154,17 +154,17 @@ def test_a_sister_tells_by_ten_pairs() -> None:
     visits = city(chance, 4)
     right = track(chance, visits)
     wrong = track(chance, visits, wrong_from=2)
-    found = compare_with_sister(wrong, right, everywhere)
+    found = compare_with_reference(wrong, right, everywhere)
     assert found.since_us == 2 * 6 * HOUR_US
     assert not found.agrees
-    assert compare_with_sister(right, wrong, everywhere).since_us is None  # nobody sends what would lie there
-    assert compare_with_sister(right, right, everywhere).agrees
+    assert compare_with_reference(right, wrong, everywhere).since_us is None  # nobody sends what would lie there
+    assert compare_with_reference(right, right, everywhere).agrees
     few = track(chance, visits[:1], wrong_from=0)
-    assert compare_with_sister(few, right, everywhere).since_us is None
+    assert compare_with_reference(few, right, everywhere).since_us is None
     back = track(chance, visits, wrong_from=0, wrong_until=2)
-    assert compare_with_sister(back, right, everywhere).agrees
+    assert compare_with_reference(back, right, everywhere).agrees
     nobody = Fixes(right.fixed_us[:0], right.lon[:0], right.lat[:0], right.datum[:0], right.flagged[:0])
-    assert compare_with_sister(wrong, nobody, everywhere).since_us is None
+    assert compare_with_reference(wrong, nobody, everywhere).since_us is None
 
 
 def test_a_sister_that_lies_elsewhere_is_no_shift() -> None:
@@ -172,7 +172,7 @@ def test_a_sister_that_lies_elsewhere_is_no_shift() -> None:
     visits = city(chance, 4)
     lon, lat = destination([v[0] for v in visits], [v[1] for v in visits], 200.0, 450.0)
     removed = track(chance, list(zip(lon.tolist(), lat.tolist(), strict=True)))
-    found = compare_with_sister(removed, track(chance, visits), everywhere)
+    found = compare_with_reference(removed, track(chance, visits), everywhere)
     assert (found.since_us, found.agrees) == (None, False)
 
 
@@ -231,7 +231,7 @@ def geolife() -> dict[str, Fixes]:
 def test_real_people_on_the_move_are_never_suspected_and_a_real_shift_is_found() -> None:
     found, rested = {}, 0
     for device, fixes in geolife().items():
-        stays, _ = resting(fixes)
+        stays, _ = find_stays(fixes)
         rested += len(stays.lon)
         for ends in range(3, len(stays.lon) + 1):  # as the job would have looked after every stay
             cut = type(stays)(*(getattr(stays, name)[:ends] for name in stays.__dataclass_fields__))
@@ -239,7 +239,7 @@ def test_real_people_on_the_move_are_never_suspected_and_a_real_shift_is_found()
         there = wrongly_declared(fixes.lon, fixes.lat, fixes.datum, everywhere)
         half = np.arange(len(fixes.lon)) >= len(fixes.lon) // 2
         lon, lat = (np.where(half, a, b) for a, b in zip(there, (fixes.lon, fixes.lat), strict=True))
-        moved, _ = resting(Fixes(fixes.fixed_us, lon, lat, fixes.datum, fixes.flagged))
+        moved, _ = find_stays(Fixes(fixes.fixed_us, lon, lat, fixes.datum, fixes.flagged))
         found[device] = shifted_since(moved, NO_DEPOTS, everywhere, 5)
     assert rested > 100
     assert {device for device, since_us in found.items() if since_us is not None} >= {"geolife-001", "geolife-005"}

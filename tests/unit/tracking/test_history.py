@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from app.core.settings import TrackingSettings
 from app.telemetry.domain import BLOCKING, E7, Doubt
-from app.tracking.history.judge import Past, judge_history
-from app.tracking.live.last_known import LastKnownPositions, Moves
+from app.tracking.history.judge import FixHistory, judge_history
+from app.tracking.live.last_known import DeviceFixes, LastKnownPositions
 from app.tracking.speed_gate import SpeedGate
 
 SETTINGS = TrackingSettings()
@@ -23,13 +23,13 @@ Fix = tuple[int, tuple[float, float], int]
 """Minute, place, asset."""
 
 
-def past(fixes: Sequence[Fix]) -> Past:
-    return Past(
+def past(fixes: Sequence[Fix]) -> FixHistory:
+    return FixHistory(
         asset_id=np.array([asset for _, _, asset in fixes], dtype=np.int32),
         fixed_us=np.array([minute * MINUTE_US for minute, _, _ in fixes], dtype=np.int64),
         lon_e7=np.array([round(at[0] * E7) for _, at, _ in fixes], dtype=np.int32),
         lat_e7=np.array([round(at[1] * E7) for _, at, _ in fixes], dtype=np.int32),
-        slack_m=np.full(len(fixes), 300.0),
+        uncertainty_m=np.full(len(fixes), 300.0),
     )
 
 
@@ -85,13 +85,13 @@ def judged_as_it_comes(fixes: Sequence[Fix]) -> list[int]:
     for n, (_, _, asset) in enumerate(fixes):
         if n and fixes[n - 1][2] != asset:
             last_known.forget(np.array([1], dtype=np.int32))
-        moves = Moves(
+        moves = DeviceFixes(
             device_id=np.array([1], dtype=np.int32),
             asset_id=whole.asset_id[n : n + 1],
             fixed_us=whole.fixed_us[n : n + 1],
             lon_e7=whole.lon_e7[n : n + 1],
             lat_e7=whole.lat_e7[n : n + 1],
-            slack_m=whole.slack_m[n : n + 1],
+            uncertainty_m=whole.uncertainty_m[n : n + 1],
         )
         last_known.unknown(moves)
         verdict = last_known.judge(moves)

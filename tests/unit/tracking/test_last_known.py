@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from app.core.settings import TrackingSettings
 from app.telemetry.domain import E7, NO_TIME_US, Doubt
-from app.tracking.live.last_known import NO_ASSET, LastKnown, LastKnownPositions, Moves, slack_of
+from app.tracking.live.last_known import NO_ASSET, DeviceFixes, LastKnown, LastKnownPositions, uncertainty_of
 
 SETTINGS = TrackingSettings()
 SHANGHAI, SUZHOU, URUMQI = (121.4241, 31.2205), (120.6196, 31.2990), (87.6168, 43.8256)
@@ -20,15 +20,15 @@ Fix = tuple[int, int, float, tuple[float, float]]
 """Device, asset, minutes after T0, place."""
 
 
-def moves(*fixes: Fix) -> Moves:
+def moves(*fixes: Fix) -> DeviceFixes:
     rows = sorted(fixes, key=lambda fix: (fix[0], fix[2]))
-    return Moves(
+    return DeviceFixes(
         device_id=np.array([f[0] for f in rows], dtype=np.int32),
         asset_id=np.array([f[1] for f in rows], dtype=np.int32),
         fixed_us=np.array([T0 + round(f[2] * MINUTE) for f in rows], dtype=np.int64),
         lon_e7=np.array([round(f[3][0] * E7) for f in rows], dtype=np.int32),
         lat_e7=np.array([round(f[3][1] * E7) for f in rows], dtype=np.int32),
-        slack_m=np.full(len(rows), SETTINGS.noise_m),
+        uncertainty_m=np.full(len(rows), SETTINGS.noise_m),
     )
 
 
@@ -55,8 +55,8 @@ def test_a_drive_is_believed_and_its_last_fix_is_the_head(last_known: LastKnownP
     last_known.unknown(group)
     verdict = last_known.judge(group)
     assert not verdict.doubts.any()
-    assert verdict.heads.tolist() == [59]
-    assert verdict.believed_us.tolist() == [NO_TIME_US]
+    assert verdict.current.tolist() == [59]
+    assert verdict.replaced_us.tolist() == [NO_TIME_US]
 
 
 def test_nothing_covers_eighty_kilometres_in_five_minutes(last_known: LastKnownPositions) -> None:
@@ -93,9 +93,9 @@ def test_a_clone_that_alternates_is_never_believed(last_known: LastKnownPosition
 
 def test_a_fix_between_that_agrees_with_neither_begins_the_count_anew(last_known: LastKnownPositions) -> None:
     judge(last_known, (7, 1, 0, SHANGHAI))
-    elsewhere = (100.0, 25.0)
+    left_asset = (100.0, 25.0)
     got = judge(
-        last_known, *[(7, 1, 10 + i, place) for i, place in enumerate([URUMQI, URUMQI, elsewhere, URUMQI, URUMQI])]
+        last_known, *[(7, 1, 10 + i, place) for i, place in enumerate([URUMQI, URUMQI, left_asset, URUMQI, URUMQI])]
     )
     assert got == [Doubt.JUMP] * 5
     assert judge(last_known, (7, 1, 20, URUMQI)) == [0]
@@ -108,7 +108,7 @@ def test_late_fixes_are_told_and_neither_doubted_nor_heads(last_known: LastKnown
     verdict = last_known.judge(group)
     assert verdict.late.tolist() == [True, True, False]
     assert verdict.doubts.tolist() == [0, 0, 0]
-    assert verdict.heads.tolist() == [2]
+    assert verdict.current.tolist() == [2]
 
 
 def test_a_candidate_outlives_the_process_as_it_is_stored(last_known: LastKnownPositions) -> None:
@@ -119,7 +119,7 @@ def test_a_candidate_outlives_the_process_as_it_is_stored(last_known: LastKnownP
     assets, devices = after.unknown(group)
     assert (assets.tolist(), devices.tolist()) == ([1], [7])
     spot = [round(x * E7) for x in (*SHANGHAI, *URUMQI)]
-    after.learn([LastKnown(1, 7, T0, spot[0], spot[1], 300.0, T0 + 20 * MINUTE, spot[2], spot[3], 2)])
+    after.load([LastKnown(1, 7, T0, spot[0], spot[1], 300.0, T0 + 20 * MINUTE, spot[2], spot[3], 2)])
     assert after.judge(group).doubts.tolist() == [0]
 
 
@@ -131,7 +131,7 @@ def test_on_another_asset_a_device_begins_anew_and_late_fixes_still_count_for_th
     group = moves((7, 1, 5, SHANGHAI), (7, 2, 11, URUMQI))
     assert [len(x) for x in last_known.unknown(group)] == [0, 0]
     verdict = last_known.judge(group)
-    assert (verdict.heads.tolist(), verdict.elsewhere.tolist()) == ([1], [0])
+    assert (verdict.current.tolist(), verdict.left_asset.tolist()) == ([1], [0])
 
 
 def test_a_device_on_nothing_is_judged_but_never_read_from_the_store(last_known: LastKnownPositions) -> None:
@@ -145,7 +145,7 @@ def test_the_last_fix_of_each_day_that_is_left_is_told(last_known: LastKnownPosi
     group = moves(*[(7, 1, d * day + minute, SHANGHAI) for d in range(3) for minute in (0, 5)])
     last_known.unknown(group)
     verdict = last_known.judge(group)
-    assert verdict.heads.tolist() == [5]
+    assert verdict.current.tolist() == [5]
     assert verdict.day_ends.tolist() == [1, 3]
     assert not verdict.crossed
     last_known.accept(group, verdict)
@@ -161,7 +161,7 @@ def test_forgotten_beliefs_are_read_again(last_known: LastKnownPositions) -> Non
 
 def test_a_network_fix_may_be_wrong_by_kilometres() -> None:
     sources, accuracy = np.array([1, 1, 2], dtype=np.int32), np.array([np.nan, 50.0, np.nan])
-    assert slack_of(sources, accuracy, SETTINGS).tolist() == [300.0, 350.0, 5_300.0]
+    assert uncertainty_of(sources, accuracy, SETTINGS).tolist() == [300.0, 350.0, 5_300.0]
 
 
 PLACES = [SHANGHAI, SUZHOU, URUMQI, near(SHANGHAI, 3_000), near(URUMQI, 20_000)]

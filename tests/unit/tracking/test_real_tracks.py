@@ -10,7 +10,7 @@ import pytest
 
 from app.core.settings import TrackingSettings
 from app.telemetry.domain import E7, Doubt
-from app.tracking.live.last_known import LastKnownPositions, Moves
+from app.tracking.live.last_known import DeviceFixes, LastKnownPositions
 
 TRACKS = Path(__file__).resolve().parents[4] / "shared" / "data" / "trajectories" / "geolife_beijing.csv.gz"
 
@@ -29,13 +29,13 @@ def test_fewer_than_one_in_a_thousand_real_fixes_are_doubted() -> None:
     )
     settings = TrackingSettings()
     order = np.lexsort((fixed_us, device))
-    moves = Moves(
+    moves = DeviceFixes(
         device_id=device[order],
         asset_id=np.ones(len(rows), dtype=np.int32),
         fixed_us=fixed_us[order],
         lon_e7=lon_e7[order],
         lat_e7=lat_e7[order],
-        slack_m=np.full(len(rows), settings.noise_m),
+        uncertainty_m=np.full(len(rows), settings.noise_m),
     )
     last_known = LastKnownPositions(settings)
     last_known.unknown(moves)
