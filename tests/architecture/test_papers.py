@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
+from app.compliance.register import TABLES, Subject
 from tests.architecture.test_sql_order import PACKAGE, built, owners
 
 ROOT = PACKAGE.parent
@@ -111,3 +112,11 @@ def test_every_view_and_every_function_of_row_security_is_described() -> None:
     files = [*(ROOT / "migrations/sql/views").glob("*.sql"), *(ROOT / "migrations/sql/functions").glob("rls_*.sql")]
     assert len(files) > 20
     assert sorted({Path(file).stem for file in files} - described) == []
+
+
+def test_the_paper_names_the_tables_with_personal_data_as_the_register_does() -> None:
+    text = paper("database.md")
+    rows = rows_of(text[text.index("\n## Personal data") :], 4)
+    for subject, column in ((Subject.LESSEE, 1), (Subject.USER, 2), (Subject.OTHER, 3)):
+        named = {(table, names_in(row[0])[0]) for row in rows for table in names_in(row[column])}
+        assert named == {(table, owners()[table]) for table, entry in TABLES.items() if subject in entry.whose}
