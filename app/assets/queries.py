@@ -22,7 +22,6 @@ from sqlalchemy import (
     or_,
     select,
     table,
-    text,
     true,
     update,
 )
@@ -134,7 +133,7 @@ async def is_held(session: AsyncSession, asset_id: int) -> bool:
 
     The view ``held_asset`` is the contract with `enforcement`; only the service itself sees all of it.
     """
-    await session.execute(text("LOCK TABLE held_asset IN SHARE MODE"))
+    await session.execute(select(func.lock_legal_holds()))
     query = select(_HELD.c.asset_id).where(_HELD.c.asset_id == asset_id)
     return (await session.scalar(query)) is not None
 

@@ -32,7 +32,7 @@ FUNCTIONS = (
     "rls_own_cases", "rls_court_cases", "rls_named_cases", "rls_cases", "rls_assets", "rls_known_assets",
     "rls_delegated", "rls_transferred", "rls_seized", "rls_trail_sets",
     "trail_append", "trail_partition_ensure", "first_batch_since", "ping_partition_ensure", "ping_partition_drop",
-    "source_handicap",
+    "source_handicap", "lock_legal_holds",
 )  # fmt: skip
 VIEWS = (
     "lower_court", "access_subject", "feed_holder", "transferred_device", "held_asset", "device_heard",

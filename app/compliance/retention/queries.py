@@ -18,7 +18,7 @@ from app.compliance.register import RetentionClass
 from app.compliance.retention.domain import Deletion
 from app.compliance.tables import RetentionLogRow
 
-_LOCK_HOLDS: Final = "LOCK TABLE legal_hold, case_asset IN SHARE MODE"
+_LOCK_HOLDS: Final = "SELECT lock_legal_holds()"
 _HELD_ASSETS: Final = "SELECT asset_id FROM held_asset ORDER BY asset_id"
 _RECORD: Final = """
     INSERT INTO retention_log (class, day, rows, held_rows, at)

@@ -21,7 +21,7 @@ BEGIN
         RETURN NULL;
     END IF;
     SET LOCAL lock_timeout = '500ms';
-    LOCK TABLE public.legal_hold, public.case_asset IN SHARE MODE;
+    PERFORM public.lock_legal_holds();
     EXECUTE format('LOCK TABLE public.%I IN SHARE MODE', name);
     young := public.first_batch_since(since);
     EXECUTE format('SELECT count(*), coalesce(bool_or(batch_id >= $1 OR asset_id IN (SELECT asset_id'
