@@ -1,4 +1,4 @@
-"""A boundary layer in use: the locator, and what its numbers mean."""
+"""The active boundary layer in memory: the locator, and the counties and territories behind its numbers."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,15 +17,14 @@ from app.jurisdictions.locator.raster import OUTSIDE
 
 @dataclass(frozen=True, slots=True)
 class ActiveLayer:
-    """The active layer, held in memory by each process.
+    """The active layer; each process holds it in memory.
 
     Args:
-        info: Which layer it is.
-        locator: Finds the county of a point, as an index into the two arrays.
+        locator: Finds the county of a point, as an index into ``county_adcode`` and ``territory_id``.
         county_adcode: Six digits of each county, shape ``(n,)``.
         territory_id: The court territory of each county, -1 where there is none, shape ``(n,)``.
-        territories: Court territories by id, those of earlier layers too.
-        counties: Counties by code, likewise.
+        territories: Court territories by id; includes those of earlier layers.
+        counties: Counties by code; includes those of earlier layers.
     """
 
     info: LayerInfo
@@ -37,48 +36,37 @@ class ActiveLayer:
 
     @property
     def layer_id(self) -> int:
-        """The id that stands on everything located with this layer."""
+        """The id that is stored with everything located by this layer."""
         return self.info.layer_id
 
     def territory(self, territory_id: int) -> TerritoryInfo:
-        """Return a court territory of this or an earlier layer.
-
-        Raises:
-            BoundariesChanged: It belongs to a layer that was loaded a moment ago.
-        """
+        """Return a territory of this or an earlier layer; ``BoundariesChanged`` for one of a newer layer."""
         found = self.territories.get(territory_id)
         if found is None:
             raise BoundariesChanged("The boundaries have just changed.", retry_after_s=2)
         return found
 
     def county(self, adcode: int) -> CountyInfo:
-        """Return a county of this or an earlier layer.
-
-        Raises:
-            BoundariesChanged: It belongs to a layer that was loaded a moment ago.
-        """
+        """Return a county of this or an earlier layer; ``BoundariesChanged`` for one of a newer layer."""
         found = self.counties.get(adcode)
         if found is None:
             raise BoundariesChanged("The boundaries have just changed.", retry_after_s=2)
         return found
 
     def inside(self, lon: FloatArray, lat: FloatArray) -> BoolArray:
-        """Tell for WGS-84 points whether GCJ-02 is shifted there: in every county of the mainland.
+        """Return for WGS-84 points whether the GCJ-02 offset applies: true in every county of the mainland.
 
-        Hong Kong, Macau and Taiwan do not count: what map makers do there differs, and no court of ours has a
-        territory there. Nor does the sea beyond the counties.
+        False at sea, and in Hong Kong, Macau and Taiwan, where map providers differ and no mainland court has a
+        territory.
         """
         number = self.locator.locate(lon, lat)
         mainland: BoolArray = (number != OUTSIDE) & _is_mainland(self.county_adcode)[number]
         return mainland
 
     def near_border(self, lon: ArrayLike, lat: ArrayLike, within_m: float = NEAR_BORDER_M) -> Sequence[BorderInfo]:
-        """Tell for each point whether another county is close, and which.
+        """Return for each point whether another county is near, and which.
 
-        Args:
-            lon: Longitudes, WGS-84 degrees, shape ``(n,)``.
-            lat: Latitudes, WGS-84 degrees, shape ``(n,)``.
-            within_m: How close, metres, at most about 1,000.
+        Points are WGS-84 degrees, shape ``(n,)``; ``within_m`` is in metres, at most about 1,000.
         """
         lons, lats = np.asarray(lon, dtype=np.float64), np.asarray(lat, dtype=np.float64)
         found = self.locator.near_border(lons, lats, within_m=within_m)

@@ -1,8 +1,7 @@
-"""Names and codes of courts by rule, for as long as no table of real courts has confirmed them.
+"""Names and codes of courts by a naming rule, used until a table of real courts confirms them.
 
-The rule is right for 2,819 of 2,850 mainland counties (measured against two public court lists). Where it cannot
-give a court it says why and gives none; where it gives one that is doubtful the court carries a caveat. See
-``docs/decisions/0004-courts-by-rule.md``.
+The rule is right for 2,819 of 2,850 mainland counties (measured against two public court lists). Where it gives no
+court, it gives the reason. A doubtful court carries a caveat. See ``docs/decisions/0004-courts-by-rule.md``.
 """
 
 from dataclasses import dataclass
@@ -11,11 +10,11 @@ from typing import Final, NamedTuple
 from app.jurisdictions.domain import CourtLevel
 
 NAMING_RULE: Final = "naming rule"
-"""The source that stands on every court made here; such a court is never ``verified``."""
+"""The source of every court made here; such a court is never ``verified``."""
 
 
 class Province(NamedTuple):
-    """A province-level division; ``abbreviation`` opens the codes of its courts, None where there are none."""
+    """A province-level division; ``abbreviation`` starts the codes of its courts, None where it has none."""
 
     name: str
     abbreviation: str | None
@@ -92,7 +91,7 @@ CAVEATS: Final[dict[str, str]] = {
     "632825": f"{_NOT_IN_LISTS}: an administrative committee, not a county",
     **{f"6590{number:02}": _CORPS for number in range(1, 13)},
 }
-"""Counties whose basic court by rule is doubtful, with the reason; see domain notes in the decision paper."""
+"""Counties whose basic court by rule is doubtful, with the reason; see the decision record."""
 
 _ILI: Final = (
     "Ili has a branch of the high court of Xinjiang in the place of an intermediate court; the rule cannot name it"
@@ -106,7 +105,7 @@ _NO_INTERMEDIATE: Final[dict[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class CourtByRule:
-    """A court as the rule has it; unverified, with ``NAMING_RULE`` as its source."""
+    """A court named by the rule: unverified, with ``NAMING_RULE`` as its source."""
 
     level: CourtLevel
     name: str
@@ -116,7 +115,7 @@ class CourtByRule:
 
 @dataclass(frozen=True, slots=True)
 class NoCourt:
-    """The rule gives no court; ``reason`` is a sentence for a person."""
+    """The rule gives no court; ``reason`` is a sentence for users."""
 
     reason: str
 
@@ -130,9 +129,8 @@ def basic_court(adcode: str, name: str, prefecture_name: str) -> CourtByRule | N
     """Name the basic court of a county-level division.
 
     Args:
-        adcode: Six digits of the county.
         name: The county's full name.
-        prefecture_name: The full name of its prefecture; for a municipality's district, the municipality's.
+        prefecture_name: The prefecture's full name; for a municipality's district, the municipality's.
 
     Returns:
         The court, or the reason why there is none (Hong Kong, Macau, Taiwan, an unknown province).
@@ -146,14 +144,10 @@ def basic_court(adcode: str, name: str, prefecture_name: str) -> CourtByRule | N
 
 
 def intermediate_court(adcode: str, name: str) -> CourtByRule | NoCourt:
-    """Name the intermediate court of a prefecture-level division.
+    """Name the intermediate court of a prefecture-level division, or give the reason why the rule has none.
 
     Args:
-        adcode: Six digits of the prefecture; in a municipality or directly under a province, as in GB/T 2260.
-        name: The prefecture's full name.
-
-    Returns:
-        The court, or the reason why the rule gives none.
+        adcode: Six digits of the prefecture as in GB/T 2260, also in a municipality or directly under a province.
     """
     province = _courts_of(adcode)
     if isinstance(province, NoCourt):

@@ -1,11 +1,11 @@
-"""The frozen types of divisions, courts and territories."""
+"""Frozen types of divisions, courts and territories."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class DivisionLevel(StrEnum):
-    """The three levels of administrative division that carry a six-digit code."""
+    """The three levels of administrative division that have a six-digit code."""
 
     PROVINCE = "province"
     PREFECTURE = "prefecture"
@@ -22,15 +22,7 @@ class CourtLevel(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LayerInfo:
-    """The boundary layer that an answer rests on.
-
-    Attributes:
-        layer_id: Its row.
-        name: What it is called.
-        source: The package or file that it came from.
-        source_version: Which version of that.
-        sha256: Hash of its codes, names and areas, in hexadecimal.
-    """
+    """A boundary layer; ``sha256`` is the hexadecimal hash of its codes, names and areas."""
 
     layer_id: int
     name: str
@@ -56,14 +48,10 @@ class CourtInfo:
     """A court.
 
     Attributes:
-        court_id: Its row.
-        code: Its code 代字, for example 沪0105.
-        name: Its full name.
-        level: Basic, intermediate or high.
-        province_adcode: The province it is in.
+        code: Its court code 代字, for example 沪0105.
         verified: Whether a table of real courts has confirmed it.
-        source: Who says that it exists: the naming rule, or a table.
-        caveat: What is doubtful about it, None where nothing is known to be.
+        source: The naming rule, or the name of a table.
+        caveat: Why it is doubtful, None where no doubt is known.
     """
 
     court_id: int
@@ -78,22 +66,14 @@ class CourtInfo:
 
 @dataclass(frozen=True, slots=True)
 class TerritoryInfo:
-    """The territory of a basic court, with everything above it.
+    """The territory of a basic court, with the divisions and courts above it.
 
     Attributes:
-        territory_id: Its row.
-        county_adcode: Six digits of the county that it is (a part of).
-        county: The county's name.
-        prefecture_adcode: Six digits of its prefecture.
-        prefecture: The prefecture's name.
-        province_adcode: Six digits of its province.
-        province: The province's name.
-        basic: The court whose territory it is.
-        intermediate: The court above it, None where it is not known.
-        high: The high court of the province.
-        basis: Why this court.
-        verified: Whether a table of real courts has confirmed that.
-        caveat: What is doubtful about it, None where nothing is known to be.
+        county_adcode: Six digits of the county that the territory equals or is part of.
+        intermediate: None where it is not known.
+        basis: The reason for this court.
+        verified: Whether a table of real courts has confirmed the territory.
+        caveat: Why it is doubtful, None where no doubt is known.
     """
 
     territory_id: int
@@ -113,11 +93,11 @@ class TerritoryInfo:
 
 @dataclass(frozen=True, slots=True)
 class BorderInfo:
-    """How near a point is to the border of another county.
+    """The nearest border of a point with another county, searched up to a distance limit.
 
     Attributes:
-        distance_m: Metres to the other county, None where it is further than was asked.
-        near: Whether it is within the distance that was asked.
+        distance_m: Metres to the other county, None beyond the limit.
+        near: Whether it is within the limit.
         other_county: The other county, where near.
         other_territory: Its court territory, where near and there is one.
         other_court: The name of that territory's basic court.

@@ -1,17 +1,17 @@
-"""What can go wrong with boundaries, divisions and courts."""
+"""Errors of boundaries, divisions and courts."""
 
 from app.core.errors import InvalidInput, NotFound, Unavailable
 
 
 class BoundaryFileRefused(InvalidInput):
-    """A boundary file cannot be read, or fails a check; nothing of it was loaded."""
+    """A boundary file cannot be read or fails a check; nothing was loaded."""
 
     code = "boundary_file_refused"
     title = "The boundary file cannot be accepted"
 
 
 class DatumMismatch(BoundaryFileRefused):
-    """The numbers of a boundary file are not in the coordinate system that was declared for it."""
+    """The coordinates of a boundary file are not in the declared coordinate system."""
 
     code = "boundary_datum_mismatch"
     title = "The boundary file is in another coordinate system"
@@ -37,7 +37,7 @@ class BoundariesNotLoaded(Unavailable):
 
 
 class BoundariesChanged(Unavailable):
-    """Another process has activated a layer that this one has not loaded yet: ask again in a moment."""
+    """Another process has activated a layer that this process has not loaded yet: retry shortly."""
 
     code = "boundaries_changed"
     title = "The boundaries have just changed"

@@ -1,4 +1,4 @@
-"""The answer to "where does this point belong", in words."""
+"""The answer to "which divisions and courts does this point belong to"."""
 
 from typing import Final
 
@@ -25,13 +25,9 @@ _UNKNOWN: Final = "Not in the register of courts."
 
 
 def locate_point(layer: ActiveLayer, lon: float, lat: float, within_m: float) -> LocationOut:
-    """Describe where a point belongs.
+    """Return the divisions, courts and nearest border of a point (WGS-84 degrees).
 
-    Args:
-        layer: The active layer.
-        lon: Longitude, WGS-84 degrees.
-        lat: Latitude, WGS-84 degrees.
-        within_m: A border closer than this is near, metres.
+    A border closer than ``within_m`` metres is near.
     """
     lons, lats = np.array([lon]), np.array([lat])
     number = int(layer.locator.locate(lons, lats)[0])
@@ -110,7 +106,7 @@ def _other_side(border: BorderInfo, here: CountyInfo | None) -> OtherSideOut | N
 
 
 def court_ref(court: CourtInfo) -> CourtCandidateRef:
-    """Bring a court to its wire shape."""
+    """Convert a court to its response model."""
     return CourtCandidateRef(
         court_id=court.court_id,
         code=court.code,

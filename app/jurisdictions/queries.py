@@ -1,4 +1,4 @@
-"""All SQL of reading divisions, courts and territories; for loading see ``loading_queries``."""
+"""SQL that reads divisions, courts and territories; for loading see ``loading.queries``."""
 
 from collections.abc import Collection, Sequence
 from typing import cast
@@ -38,9 +38,9 @@ async def raster(session: AsyncSession, layer_id: int) -> bytes:
 
 
 async def county_areas(session: AsyncSession, layer_id: int) -> tuple[NDArray[np.int32], NDArray[np.object_]]:
-    """Return codes and areas of a layer's counties in the order of their codes.
+    """Return codes and areas of a layer's counties, ordered by code.
 
-    The 40 MB come over in binary, which the driver's own cursor can and SQLAlchemy's cannot.
+    The 40 MB are transferred in binary: the driver's own cursor supports that, SQLAlchemy's does not.
     """
     raw = await (await session.connection()).get_raw_connection()
     connection = cast("psycopg.AsyncConnection", raw.driver_connection)
@@ -52,7 +52,7 @@ async def county_areas(session: AsyncSession, layer_id: int) -> tuple[NDArray[np
 
 
 async def counties(session: AsyncSession) -> list[CountyInfo]:
-    """Return the counties of all layers with the divisions above them, those of the active layer last."""
+    """Return the counties of all layers with the divisions above them; those of the active layer come last."""
     county, prefecture, province = aliased(DivisionRow), aliased(DivisionRow), aliased(DivisionRow)
     query = (
         select(
@@ -93,7 +93,7 @@ async def all_territories(session: AsyncSession) -> Sequence[TerritoryRow]:
 
 
 def court_info(row: CourtRow) -> CourtInfo:
-    """Turn a row into the type that other rooms know."""
+    """Convert a row to the domain type."""
     return CourtInfo(
         row.court_id,
         row.code,
@@ -112,7 +112,7 @@ async def court(session: AsyncSession, court_id: int) -> CourtRow | None:
 
 
 async def courts_by_id(session: AsyncSession, court_ids: Collection[int]) -> Sequence[CourtRow]:
-    """Return some courts, in no order."""
+    """Return some courts, in no particular order."""
     return (await session.scalars(select(CourtRow).where(CourtRow.court_id == func.any(list(court_ids))))).all()
 
 
@@ -130,7 +130,7 @@ async def courts(
     province_adcode: int | None,
     q: str | None,
 ) -> Sequence[CourtRow]:
-    """Return up to ``limit + 1`` courts in the order of their ids; ``q`` is a part of the name or of the code."""
+    """Return up to ``limit + 1`` courts ordered by id; ``q`` is part of the name or of the code."""
     query = select(CourtRow).where(CourtRow.court_id > after).order_by(CourtRow.court_id).limit(limit + 1)
     if level is not None:
         query = query.where(CourtRow.level == level)
@@ -178,7 +178,7 @@ async def divisions(
     province_adcode: int | None,
     q: str | None,
 ) -> Sequence[tuple[DivisionRow, BoundaryLayerRow]]:
-    """Return up to ``limit + 1`` divisions of the active layer in the order of their ids."""
+    """Return up to ``limit + 1`` divisions of the active layer, ordered by id."""
     query = _divisions().where(DivisionRow.division_id > after).order_by(DivisionRow.division_id).limit(limit + 1)
     if level is not None:
         query = query.where(DivisionRow.level == level)

@@ -1,4 +1,4 @@
-"""Use cases of the two registers of this room: courts and divisions."""
+"""Use cases of the reference data: courts and divisions."""
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -20,18 +20,14 @@ async def list_courts(
     province: int | None,
     q: str | None,
 ) -> Page[CourtOut]:
-    """Return a page of courts; ``q`` is a part of the name or of the code."""
+    """Return a page of courts; ``q`` is part of the name or of the code."""
     key, searched = decode_token(after), _searchable(q)
     rows = await queries.courts(session, after=key, limit=limit, level=level, province_adcode=province, q=searched)
     return page_of([_court_out(row) for row in rows], limit, lambda court: court.court_id)
 
 
 async def read_court(session: AsyncSession, court_id: int) -> CourtDetailOut:
-    """Return a court with its territory.
-
-    Raises:
-        CourtNotFound: There is none with this id.
-    """
+    """Return a court with its territory, or raise ``CourtNotFound``."""
     row = await queries.court(session, court_id)
     if row is None:
         raise CourtNotFound(f"No court has the id {court_id}.", field="court_id")
@@ -47,18 +43,14 @@ async def list_divisions(
     province: int | None,
     q: str | None,
 ) -> Page[DivisionOut]:
-    """Return a page of the active layer's divisions; ``q`` is a part of the full name."""
+    """Return a page of the active layer's divisions; ``q`` is part of the full name."""
     key, searched = decode_token(after), _searchable(q)
     rows = await queries.divisions(session, after=key, limit=limit, level=level, province_adcode=province, q=searched)
     return page_of([_division_out(*row) for row in rows], limit, lambda division: division.division_id)
 
 
 async def read_division(session: AsyncSession, level: DivisionLevel, adcode: int) -> DivisionOut:
-    """Return a division of the active layer.
-
-    Raises:
-        DivisionNotFound: There is none of this level with this code.
-    """
+    """Return a division of the active layer, or raise ``DivisionNotFound``."""
     found = await queries.division(session, level, adcode)
     if found is None:
         raise DivisionNotFound(f"No {level} has the code {adcode}.", field="adcode")
@@ -66,7 +58,7 @@ async def read_division(session: AsyncSession, level: DivisionLevel, adcode: int
 
 
 def _searchable(q: str | None) -> str | None:
-    """Return what to search for, without blanks around it; None for nothing."""
+    """Return the search text without surrounding blanks; None where it is empty."""
     if q is not None and "\0" in q:
         raise InvalidInput("q: must not contain NUL characters, which PostgreSQL refuses", field="q")
     return (q or "").strip() or None

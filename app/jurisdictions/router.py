@@ -1,4 +1,4 @@
-"""Where points belong, courts and divisions over HTTP."""
+"""HTTP routes of point lookup, courts and divisions."""
 
 from typing import Annotated
 
@@ -32,8 +32,8 @@ async def locate_point_in_courts(
 ) -> LocationOut:
     """Return the county, prefecture and province that cover a point, and the courts with that territory.
 
-    A point within 150 m of a border names the other side too; a point outside every county is outside, never in the
-    nearest one. Longitude and latitude are WGS-84 degrees.
+    For a point within 150 m of a border, the answer also has the other side. A point outside every county is outside;
+    it is never assigned to the nearest county. Longitude and latitude are WGS-84 degrees.
     """
     layer = await locators_of(request).current()
     return locate_point(layer, lon, lat, context.settings.jurisdictions.border_near_m)
@@ -49,7 +49,7 @@ async def list_courts(
     limit: Limit = 100,
     after: After = None,
 ) -> Page[CourtOut]:
-    """List courts, a page at a time; `q` is a part of the name or of the code."""
+    """List courts, a page at a time; `q` is part of the name or of the code."""
     return await reference_data.list_courts(session, after, limit, level, province, q)
 
 
@@ -69,11 +69,11 @@ async def list_divisions(
     limit: Limit = 100,
     after: After = None,
 ) -> Page[DivisionOut]:
-    """List provinces, prefectures and counties, a page at a time; `q` is a part of the full name."""
+    """List provinces, prefectures and counties, a page at a time; `q` is part of the full name."""
     return await reference_data.list_divisions(session, after, limit, level, province, q)
 
 
 @router.get("/divisions/{level}/{adcode}", summary="One division")
 async def read_division(_: MayReadPlaces, session: ReadSession, level: DivisionLevel, adcode: Adcode) -> DivisionOut:
-    """Return a division of the active boundary layer; the level is needed, since some codes stand at two levels."""
+    """Return a division of the active boundary layer; the level is required, since some codes exist at two levels."""
     return await reference_data.read_division(session, level, adcode)

@@ -1,4 +1,4 @@
-"""The wire shapes of this room; every member of an answer is always there."""
+"""Response models of this room; every field is always present."""
 
 from datetime import date
 
@@ -9,7 +9,7 @@ from app.jurisdictions.domain import CourtLevel, DivisionLevel
 
 
 class LayerOut(ResponseModel):
-    """The boundary layer that an answer rests on."""
+    """The boundary layer behind an answer."""
 
     layer_id: int
     name: str
@@ -26,7 +26,7 @@ class DivisionRef(ResponseModel):
 
 
 class DivisionsOut(ResponseModel):
-    """The divisions that hold a point."""
+    """The divisions that contain a point."""
 
     province: DivisionRef
     prefecture: DivisionRef
@@ -34,7 +34,7 @@ class DivisionsOut(ResponseModel):
 
 
 class CourtCandidateRef(ResponseModel):
-    """A court, with who says so and what is doubtful about it."""
+    """A court, with its source and the reason for any doubt."""
 
     court_id: int
     code: str = Field(examples=["沪0105"])
@@ -53,7 +53,7 @@ class CourtOfLevelOut(ResponseModel):
 
 
 class CourtsOut(ResponseModel):
-    """The courts with the territory of a point: candidates with their basis, no ruling."""
+    """The courts whose territory contains a point: candidates with their basis, not a ruling."""
 
     basic: CourtOfLevelOut
     intermediate: CourtOfLevelOut
@@ -86,14 +86,14 @@ class BorderOut(ResponseModel):
 
 
 class LocationOut(ResponseModel):
-    """Where a point belongs."""
+    """The divisions and courts of a point."""
 
     lon: float
     lat: float
     located: bool
     """Whether the point is in the territory of a court."""
     reason: str | None
-    """Why it is not."""
+    """Why the point is in no territory."""
     divisions: DivisionsOut | None
     courts: CourtsOut | None
     border: BorderOut
@@ -101,7 +101,7 @@ class LocationOut(ResponseModel):
 
 
 class CourtOut(CourtCandidateRef):
-    """A court of the register."""
+    """A court in the register of courts."""
 
     parent_court_id: int | None
     province_adcode: int
@@ -111,7 +111,7 @@ class CourtOut(CourtCandidateRef):
 
 
 class CourtDetailOut(CourtOut):
-    """A court of the register, with its territory in the active layer."""
+    """A court in the register of courts, with its territory in the active layer."""
 
     county_adcodes: list[int]
 

@@ -1,4 +1,4 @@
-"""Use cases of this room that other rooms lean on: the layer in use, loading one, courts by id and code."""
+"""Use cases of this room that other rooms use: the active layer, loading a layer, courts by id and code."""
 
 import asyncio
 import time
@@ -41,15 +41,11 @@ __all__ = [
 ]
 
 CHECK_EVERY_S: Final = 2.0
-"""A process notices a new active layer this long after it was activated, at the latest."""
+"""Seconds until a process notices, at the latest, that another layer was activated."""
 
 
 class LocatorProvider:
-    """Holds the active layer in memory, loads it when first asked and again when another becomes active.
-
-    Args:
-        database: Where the layers are.
-    """
+    """Holds the active layer in memory: loads it on first use and again when another layer becomes active."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -58,11 +54,7 @@ class LocatorProvider:
         self._loading = asyncio.Lock()
 
     async def current(self) -> ActiveLayer:
-        """Return the active layer; while another is being loaded, the one before.
-
-        Raises:
-            BoundariesNotLoaded: No layer has been loaded into the database.
-        """
+        """Return the active layer (the previous one while a newer loads), or raise ``BoundariesNotLoaded``."""
         layer = self._layer
         if layer is not None and (self._loading.locked() or time.monotonic() < self._checked_at + CHECK_EVERY_S):
             return layer
@@ -133,36 +125,28 @@ def locators_of(request: Request) -> LocatorProvider:
 
 
 async def layer_in_use(request: Request, _: AnyPrincipal) -> ActiveLayer:
-    """Return the boundaries in use; before the request has a connection of its own, since this may need one.
-
-    Raises:
-        BoundariesNotLoaded: No layer has been loaded into the database.
-    """
+    """Return the active layer, or raise ``BoundariesNotLoaded``; declare it before the session (it may connect)."""
     return await locators_of(request).current()
 
 
 InLayer = Annotated[ActiveLayer, Depends(layer_in_use)]
-"""The boundaries in use, as a parameter of a route: it stands before the session's."""
+"""The active layer as a route parameter; declare it before the session's."""
 
 
 async def boundaries_loaded(session: AsyncSession) -> Check:
-    """Tell for ``/readyz`` whether a layer is active."""
+    """Return the check of ``/readyz`` that a layer is active."""
     layer = await queries.active_layer(session)
     detail = "none is active; run `leasetrace boundaries load`" if layer is None else described(layer)
     return Check(name="boundaries", ok=layer is not None, detail=detail)
 
 
 def described(layer: LayerInfo) -> str:
-    """Name a layer in a few words: what, from where, which content."""
+    """Return a short name of a layer: name, source with version, start of the content hash."""
     return f"{layer.name} of {layer.source} {layer.source_version}, {layer.sha256[:12]}"
 
 
 async def court_by_id(session: AsyncSession, court_id: int) -> CourtInfo:
-    """Return a court.
-
-    Raises:
-        CourtNotFound: There is none with this id.
-    """
+    """Return a court, or raise ``CourtNotFound``."""
     row = await queries.court(session, court_id)
     if row is None:
         raise CourtNotFound(f"No court has the id {court_id}.", field="court_id")
@@ -170,16 +154,12 @@ async def court_by_id(session: AsyncSession, court_id: int) -> CourtInfo:
 
 
 async def courts_by_id(session: AsyncSession, court_ids: Collection[int]) -> dict[int, CourtInfo]:
-    """Return courts by their ids, without unknown ones, in one statement."""
+    """Return courts by id in one statement; unknown ids are left out."""
     return {row.court_id: queries.court_info(row) for row in await queries.courts_by_id(session, court_ids)}
 
 
 async def court_by_code(session: AsyncSession, code: str) -> CourtInfo:
-    """Return the court with a code, for example 沪0105.
-
-    Raises:
-        CourtNotFound: There is none with this code.
-    """
+    """Return the court with a code, for example 沪0105, or raise ``CourtNotFound``."""
     row = await queries.court_by_code(session, code)
     if row is None:
         raise CourtNotFound(f"No court has the code {code}.", field="court_code")

@@ -1,4 +1,4 @@
-"""The tables of this room."""
+"""Tables of this room."""
 
 from datetime import date, datetime
 
@@ -10,7 +10,7 @@ from app.core.db.database import WGS84_SRID, Base
 
 
 class BoundaryLayerRow(Base):
-    """A version of the boundaries; its id stands on everything that was located with it."""
+    """A version of the boundaries; everything located with it stores its id."""
 
     __tablename__ = "boundary_layer"
     __table_args__ = (Index("boundary_layer_active_idx", "active", unique=True, postgresql_where=text("active")),)

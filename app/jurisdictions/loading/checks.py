@@ -1,4 +1,4 @@
-"""What is checked of county areas before they are accepted."""
+"""Checks of county areas before a layer is accepted."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from app.jurisdictions.loading.layer import DivisionArea
 from app.jurisdictions.locator.locator import Locator
 
 SAME_BORDER_M: Final = 150.0
-"""Median distance of the borders of two good layers is about 100 m; in the wrong datum 180 to 480 m (measured)."""
+"""Median distance between the borders of good layers: about 100 m; in a wrong datum 180 to 480 m (measured)."""
 
 _SAMPLE: Final = 600
 _NAMED: Final = 5
@@ -26,11 +26,11 @@ _POLYGONS: Final = (3, 6)
 
 @dataclass(frozen=True, slots=True)
 class DatumCheck:
-    """How far a file's borders are from the installed ones, for each way of reading its numbers.
+    """Distance between a file's borders and the installed ones, for each candidate coordinate system.
 
     Args:
         median_m: Median distance in metres by coordinate system (CGCS2000 counts as WGS-84).
-        likely: The system with the smallest.
+        likely: The system with the smallest distance.
     """
 
     median_m: dict[CoordSystem, float]
@@ -38,11 +38,7 @@ class DatumCheck:
 
 
 def check_counties(adcodes: Sequence[str], areas: NDArray[np.object_]) -> None:
-    """Refuse missing, invalid or repeated areas.
-
-    Raises:
-        BoundaryFileRefused: Names the first few codes at fault.
-    """
+    """Refuse missing, invalid or repeated areas; ``BoundaryFileRefused`` names the first few codes."""
     repeated = [f"{code} ({count} times)" for code, count in Counter(adcodes).items() if count > 1]
     if repeated:
         raise BoundaryFileRefused(f"Division codes must not repeat: {_some(repeated)}", field="adcode")
@@ -61,12 +57,10 @@ def check_counties(adcodes: Sequence[str], areas: NDArray[np.object_]) -> None:
 
 
 def overlaps_and_gaps(counties: Sequence[DivisionArea]) -> list[str]:
-    """Tell, a sentence each, where counties overlap and where the whole has holes; both over 1 hectare."""
+    """Return one sentence each for overlapping counties and for holes in their union, both over 1 hectare."""
     areas = np.array([county.area for county in counties], dtype=object)
     found: list[str] = []
-    if shapely.coverage_is_valid(
-        areas
-    ):  # every border is the same line on both sides: no overlap, and the union is quick
+    if shapely.coverage_is_valid(areas):  # all borders are shared lines: no overlap, and the union is fast
         whole = shapely.coverage_union_all(areas)
     else:
         first, second = shapely.STRtree(areas).query(areas, predicate="intersects")
@@ -90,15 +84,15 @@ def overlaps_and_gaps(counties: Sequence[DivisionArea]) -> list[str]:
 
 
 def check_datum(areas: NDArray[np.object_], declared: CoordSystem, installed: Locator) -> DatumCheck:
-    """Compare a file's borders with those of an installed layer, in each coordinate system they could be in.
+    """Compare a file's borders with those of an installed layer, in each candidate coordinate system.
 
     Args:
-        areas: Polygons as they stand in the file.
-        declared: What they are said to be in.
+        areas: Polygons in the coordinates of the file.
+        declared: The coordinate system that the user declared for them.
         installed: Locator of a layer in WGS-84 that is known to be right.
 
     Raises:
-        DatumMismatch: Another system fits better, or none fits; the message has the numbers.
+        DatumMismatch: Another system fits better, or none fits; the message has the distances.
     """
     points = shapely.get_coordinates(areas)
     points = points[:: max(1, len(points) // _SAMPLE)]

@@ -1,4 +1,4 @@
-"""County boundaries from a file of one's own: GeoJSON, Shapefile, GeoPackage, FlatGeobuf."""
+"""County boundaries from the user's own file: GeoJSON, Shapefile, GeoPackage, FlatGeobuf."""
 
 import hashlib
 import re
@@ -43,11 +43,11 @@ _ADCODE: Final = re.compile(r"[1-9]\d{5}$")
 
 @dataclass(frozen=True, slots=True)
 class FileReport:
-    """What was found in a file besides its counties.
+    """A layer read from a file, and the comparison of its datum.
 
     Args:
-        layer: The layer, in WGS-84; what was found is told in its caveats too.
-        datum: How its borders compare with those of the installed layer, None where none was given.
+        layer: The layer, in WGS-84; its caveats list what the checks found.
+        datum: Comparison with the borders of the installed layer, None where none was given.
     """
 
     layer: BoundaryLayer
@@ -72,19 +72,16 @@ def read_boundary_file(
 ) -> FileReport:
     """Read county areas, convert them to WGS-84 once, and check them.
 
-    Prefectures and provinces are made by joining counties.
+    Prefectures and provinces are unions of their counties.
 
     Args:
-        path: The file; its suffix tells the format. A Shapefile without ``.cpg`` may be UTF-8 or GBK.
-        datum: What the coordinates are. Needed where the file does not say, and for GCJ-02 and BD-09, which no file
-            can say. EPSG:4326 and EPSG:4490 count as WGS-84.
-        adcode_column: Column with the six-digit code; by default the first known name that is there.
-        name_column: Column with the name, likewise.
-        prefecture_names: Names of prefectures by code; one that is missing keeps its code as its name.
-        installed: A locator of counties in WGS-84 whose borders the file's are compared with.
-
-    Returns:
-        The layer and what was found.
+        path: The suffix gives the format. A Shapefile without ``.cpg`` may be UTF-8 or GBK.
+        datum: The coordinate system. Required where the file does not name one, and for GCJ-02 and BD-09, which no
+            file format can name. EPSG:4326 and EPSG:4490 count as WGS-84.
+        adcode_column: Column of the six-digit code; by default the first of ``ADCODE_COLUMNS`` in the file.
+        name_column: Column of the name; by default the first of ``NAME_COLUMNS`` in the file.
+        prefecture_names: Names of prefectures by code; a missing one gets its code as name.
+        installed: A locator of counties in WGS-84; its borders are compared with the file's.
 
     Raises:
         BoundaryFileRefused: Unreadable, columns missing, areas invalid or repeated, or not in degrees.
@@ -163,7 +160,7 @@ def _column(table: _Table, wanted: str | None, known: Sequence[str], option: str
 def _codes(values: NDArray[np.object_]) -> list[str]:
     codes = []
     for row, value in enumerate(values, start=1):
-        code = str(value).strip().removesuffix(".0")  # a column of numbers may be floating
+        code = str(value).strip().removesuffix(".0")  # a numeric column may be floating-point
         if not _ADCODE.match(code) or province_adcode(code) not in PROVINCES:
             raise BoundaryFileRefused(
                 f"feature {row}: {code!r} is not a six-digit division code", field="adcode_column"
@@ -173,7 +170,7 @@ def _codes(values: NDArray[np.object_]) -> list[str]:
 
 
 def _converted(areas: NDArray[np.object_], adcodes: Sequence[str], system: CoordSystem) -> NDArray[np.object_]:
-    """Bring areas to WGS-84, whole counties at a time, so that neighbours still share their border afterwards."""
+    """Convert areas to WGS-84, whole counties at a time, so that neighbours still share their border afterwards."""
     mainland = np.array([PROVINCES[province_adcode(code)].abbreviation is not None for code in adcodes])
 
     def convert(points: FloatArray) -> FloatArray:

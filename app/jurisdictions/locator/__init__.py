@@ -1,1 +1,4 @@
-"""From a point to the territory that covers it, and the distance to borders."""
+"""Point to county, and distances to borders.
+
+locator: the public class; raster: the cells it looks up first; borders: distances; grid: cells and border segments
+"""

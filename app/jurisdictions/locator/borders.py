@@ -1,8 +1,8 @@
-"""How far a point is from a border, and whose territory lies beyond it.
+"""Distance from a point to a border, and the polygon on the other side.
 
-A border segment is straight in degrees, as PostGIS's ``geometry`` has it. The foot of the perpendicular is found in a
-frame scaled to metres at the point's latitude; the distance to it is taken with the ellipsoid's radii at the middle
-latitude: right to 0.1 m within 5 km.
+A border segment is straight in degrees, as in PostGIS's ``geometry``. The foot of the perpendicular is found in a
+frame scaled to metres at the point's latitude. The distance uses the ellipsoid's radii at the middle latitude: right
+to 0.1 m within 5 km.
 """
 
 from dataclasses import dataclass
@@ -17,19 +17,19 @@ from app.jurisdictions.locator.grid import Edges, IntArray, LongArray
 from app.jurisdictions.locator.raster import FIRST_BORDER, OUTSIDE, Raster
 
 _SAME_BORDER_M: Final = 1.0
-"""Two counties whose borders run this close together share that border."""
-_FIRST_LOOK_M: Final = 2_000.0
-_LAST_LOOK_M: Final = 100_000.0
-_NOBODY: Final = np.iinfo(np.int32).max
+"""Borders of two counties this close together are one shared border."""
+_FIRST_RADIUS_M: Final = 2_000.0
+_LAST_RADIUS_M: Final = 100_000.0
+_NO_POLYGON: Final = np.iinfo(np.int32).max
 
 
 @dataclass(frozen=True, slots=True)
 class NearestBorder:
-    """What the nearest border of each point is; both arrays have shape ``(n,)``.
+    """The nearest border of each point; both arrays have shape ``(n,)``.
 
     Args:
-        distance_m: Metres, infinite where nothing was found.
-        neighbour: Number of the polygon on its other side, ``OUTSIDE`` (-1) where there is none.
+        distance_m: Metres, infinite where none was found.
+        neighbour: Number of the polygon on the other side, ``OUTSIDE`` (-1) where there is none.
     """
 
     distance_m: FloatArray
@@ -37,12 +37,7 @@ class NearestBorder:
 
 
 class Borders:
-    """Distances to the borders of the polygons of a raster; immutable.
-
-    Args:
-        polygons: The polygons, shape ``(n,)``.
-        raster: The raster made of them.
-    """
+    """Distances to the borders of the polygons of a raster, shape ``(n,)``; immutable."""
 
     def __init__(self, polygons: NDArray[np.object_], raster: Raster) -> None:
         self._raster = raster
@@ -60,15 +55,11 @@ class Borders:
         self._firsts = np.append(firsts, len(edge))
 
     def touches(self, lon: FloatArray, lat: FloatArray, candidate: IntArray) -> BoolArray:
-        """Tell whether PostGIS would find points on the border of a candidate of their cell.
+        """Return whether PostGIS would find points on the border of a candidate of their cell.
 
-        It takes the side of a border segment that a point is on from a difference of two rounded products. Right
-        beside a segment (1e-19 degrees) that is zero, and the point counts as on the border, when it is not exactly.
-
-        Args:
-            lon: Longitudes, degrees, shape ``(n,)``.
-            lat: Latitudes, degrees, shape ``(n,)``.
-            candidate: Places in the raster's list of candidates, shape ``(n,)``.
+        PostGIS takes the side of a segment from the difference of two rounded products. Within about 1e-19 degrees of
+        a segment the difference is zero, and the point counts as on the border although it is not exactly on it.
+        Points are degrees; ``candidate`` holds indices into the raster's ``candidates``; all have shape ``(n,)``.
         """
         point, member = _spans(self._firsts[candidate], self._firsts[candidate + 1])
         edge = self._listed[member]
@@ -88,13 +79,10 @@ class Borders:
         return found
 
     def near(self, lon: FloatArray, lat: FloatArray, located: IntArray, within_m: float) -> NearestBorder:
-        """Find the nearest *other* polygon of each point, where its border is within a small distance.
+        """Find the nearest *other* polygon of each point (degrees), where its border is within a small distance.
 
-        Args:
-            lon: Longitudes, degrees, shape ``(n,)``.
-            lat: Latitudes, degrees, shape ``(n,)``.
-            located: Number of the polygon that each point is in, or ``OUTSIDE``.
-            within_m: Metres, less than the size of a cell.
+        ``located`` is the polygon that contains each point, or ``OUTSIDE``. ``within_m`` is in metres, less than the
+        size of a cell. Arrays have shape ``(n,)``.
         """
         distance = np.full(lon.shape, np.inf)
         neighbour = np.full(lon.shape, OUTSIDE, dtype=np.int32)
@@ -111,34 +99,32 @@ class Borders:
         near = metres <= within_m
         point, edge, metres = point[near], edge[near], metres[near]
         np.minimum.at(distance, point, metres)
-        nearest = metres == distance[point]  # at a corner several counties are equally near: the first of them
-        first = np.full(lon.shape, _NOBODY, dtype=np.int32)
+        nearest = metres == distance[point]  # at a corner several counties are equally near: take the first
+        first = np.full(lon.shape, _NO_POLYGON, dtype=np.int32)
         np.minimum.at(first, point[nearest], self._owners[edge[nearest]])
-        return NearestBorder(distance, np.where(first == _NOBODY, neighbour, first))
+        return NearestBorder(distance, np.where(first == _NO_POLYGON, neighbour, first))
 
     def nearest(self, lon: float, lat: float, located: int) -> tuple[float, int]:
-        """Find the nearest border of a point at any distance.
+        """Find the nearest border of a point (degrees) at any distance.
 
         Args:
-            lon: Longitude, degrees.
-            lat: Latitude, degrees.
-            located: Number of the polygon that the point is in, or ``OUTSIDE``.
+            located: Number of the polygon that contains the point, or ``OUTSIDE``.
 
         Returns:
             Metres to the nearest border; for a point outside, to the nearest polygon, infinite beyond 100 km. And the
-            polygon on the other side, ``OUTSIDE`` where the border is the edge of the territory.
+                polygon on the other side, ``OUTSIDE`` where the border is the edge of all territory.
         """
         own = np.inf if located == OUTSIDE else self._to_polygon(lon, lat, located)
-        look = _FIRST_LOOK_M if located == OUTSIDE else own + _SAME_BORDER_M
+        radius = _FIRST_RADIUS_M if located == OUTSIDE else own + _SAME_BORDER_M
         while True:
-            others = [int(n) for n in self._boxes_within(lon, lat, look) if n != located]
+            others = [int(n) for n in self._boxes_within(lon, lat, radius) if n != located]
             distances = [self._to_polygon(lon, lat, n) for n in others]
             best = int(np.argmin(distances)) if distances else 0
-            if distances and distances[best] <= look:
+            if distances and distances[best] <= radius:
                 return min(own, distances[best]), others[best]
-            if located != OUTSIDE or look > _LAST_LOOK_M:
+            if located != OUTSIDE or radius > _LAST_RADIUS_M:
                 return own, OUTSIDE
-            look *= 4.0
+            radius *= 4.0
 
     def _to_polygon(self, lon: float, lat: float, number: int) -> float:
         part = slice(self._edges.firsts[number], self._edges.firsts[number + 1])
@@ -154,13 +140,13 @@ class Borders:
         return np.sort(numbers)
 
     def _cells_around(self, lon: FloatArray, lat: FloatArray, within_m: float) -> tuple[LongArray, LongArray]:
-        """Return points and numbers of the border cells that lie within a distance of them, ascending by point.
+        """Return points and numbers of the border cells within a distance of them, ascending by point.
 
-        The square around a point spans at most two cells each way, so its corners tell all its cells.
+        The square around a point spans at most two cells each way, so its corners hit all its cells.
         """
         grid = self._raster.grid
         highest = grid.south + grid.rows / grid.cells_per_degree
-        east, north = metres_per_degree(np.clip(lat, grid.south, highest))  # a pole has no width to divide by
+        east, north = metres_per_degree(np.clip(lat, grid.south, highest))  # at a pole the width would be zero
         along, up = 1.01 * within_m / east, 1.01 * within_m / north
         if max(along.max(initial=0.0), up.max(initial=0.0)) * grid.cells_per_degree >= 1.0:
             raise ValueError(f"{within_m} m is more than a cell of the raster")
@@ -173,7 +159,7 @@ class Borders:
 
 
 def _spans(firsts: LongArray, stops: LongArray) -> tuple[LongArray, LongArray]:
-    """Expand spans: returns, for every member, which span it is of and its number."""
+    """Expand spans: return the span of every member and the member's number."""
     lengths = stops - firsts
     span = np.repeat(np.arange(len(lengths)), lengths)
     within = np.arange(len(span)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
@@ -181,7 +167,7 @@ def _spans(firsts: LongArray, stops: LongArray) -> tuple[LongArray, LongArray]:
 
 
 def _distances(lon: FloatArray, lat: FloatArray, start: FloatArray, end: FloatArray) -> FloatArray:
-    """Metres from each point to its segment."""
+    """Return metres from each point to its segment."""
     east, north = metres_per_degree(lat)
     to_x, to_y = (start[:, 0] - lon) * east, (start[:, 1] - lat) * north
     way_x, way_y = (end[:, 0] - start[:, 0]) * east, (end[:, 1] - start[:, 1]) * north

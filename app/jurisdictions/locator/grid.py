@@ -14,17 +14,17 @@ IntArray = NDArray[np.int32]
 LongArray = NDArray[np.int64]
 
 NEAR_DEG: Final = 1e-9
-"""A cell counts as touched by a border this near (0.1 mm): a million times the rounding of cell arithmetic."""
+"""A border this near touches a cell (0.1 mm): a million times the rounding error of cell arithmetic."""
 
 
 @dataclass(frozen=True, slots=True)
 class Edges:
-    """The border segments of an array of polygons, holes included, in the order of the polygons.
+    """The border segments of an array of polygons, holes included, ordered by polygon.
 
     Args:
-        start: Longitude and latitude of the beginnings, degrees, shape ``(n, 2)``.
-        end: The same of the ends.
-        firsts: Number of the first edge of each polygon and, last, of all edges; shape ``(polygons + 1,)``.
+        start: Longitude and latitude of the start points, degrees, shape ``(n, 2)``.
+        end: The same of the end points.
+        firsts: Number of the first edge of each polygon, then the number of edges; shape ``(polygons + 1,)``.
     """
 
     start: FloatArray
@@ -33,7 +33,7 @@ class Edges:
 
     @staticmethod
     def of(polygons: NDArray[np.object_]) -> "Edges":
-        """Take polygons and multipolygons apart."""
+        """Split polygons and multipolygons into segments."""
         parts, part_owner = shapely.get_parts(polygons, return_index=True)
         rings, ring_part = shapely.get_rings(parts, return_index=True)
         points, ring = shapely.get_coordinates(rings, return_index=True)
@@ -51,12 +51,7 @@ class Edges:
 class Grid:
     """Cells of equal size in degrees, numbered row by row from the south-west corner.
 
-    Args:
-        west: Western edge, degrees.
-        south: Southern edge, degrees.
-        cells_per_degree: The inverse of a cell's size.
-        rows: Cells from south to north.
-        columns: Cells from west to east.
+    ``west`` and ``south`` are the edges in degrees. Rows count northward, columns eastward.
     """
 
     west: float
@@ -67,7 +62,7 @@ class Grid:
 
     @staticmethod
     def around(polygons: NDArray[np.object_], cell_deg: float) -> "Grid":
-        """Make a grid with a margin of one cell around everything."""
+        """Return a grid over all polygons with a margin of one cell."""
         min_x, min_y, max_x, max_y = shapely.total_bounds(polygons)
         rows = int((max_y - min_y) / cell_deg) + 3
         columns = int((max_x - min_x) / cell_deg) + 3
@@ -75,13 +70,13 @@ class Grid:
 
     @property
     def size(self) -> int:
-        """How many cells there are."""
+        """The number of cells."""
         return self.rows * self.columns
 
     def finer(self, times: int) -> "Grid":
-        """Return the grid whose cells are so many times smaller each way; ``times`` must be a power of two.
+        """Return the grid with cells ``times`` smaller each way; ``times`` must be a power of two.
 
-        Then a point's finer cell lies in its own cell without any rounding between the two.
+        A point's finer cell then lies in its own cell without rounding between the two.
         """
         return Grid(self.west, self.south, self.cells_per_degree * times, self.rows * times, self.columns * times)
 
@@ -96,11 +91,11 @@ class Grid:
     def cells_near(self, edges: Edges) -> tuple[LongArray, IntArray]:
         """Find the cells that edges pass through or come within ``NEAR_DEG`` of.
 
-        Some cells beside an edge are named too (the others of the two by two that it cuts across the corner of);
-        none is missed.
+        None is missed. Some cells beside an edge are included too: the rest of a two-by-two block whose corner the
+        edge cuts.
 
         Returns:
-            Cells and, for each, the edge; a pair may come twice.
+            Cells and, for each, the edge; a pair may occur twice.
         """
         start, end, of = _cut(edges, 1.0 / self.cells_per_degree)
         low, high = np.minimum(start, end) - NEAR_DEG, np.maximum(start, end) + NEAR_DEG
@@ -119,7 +114,7 @@ def _offsets(rows: int, columns: int) -> Iterator[tuple[int, int]]:
 
 
 def _cut(edges: Edges, longest: float) -> tuple[FloatArray, FloatArray, IntArray]:
-    """Cut edges so that none is longer than a cell either way; returns starts, ends and the edge of each piece."""
+    """Cut edges to at most one cell each way; return starts, ends and the edge of each piece."""
     pieces = np.ceil(np.abs(edges.end - edges.start).max(axis=1) / longest).astype(np.int64).clip(1)
     of = np.repeat(np.arange(len(pieces), dtype=np.int32), pieces)
     if len(of) == len(pieces):

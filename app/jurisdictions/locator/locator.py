@@ -1,8 +1,8 @@
-"""From points to the county that covers them, exactly and fast.
+"""Finds the county that covers a point, exactly and fast.
 
-The answer for every point is that of PostGIS's ``ST_Covers(county, point)``: a point on a border is covered by the
-counties on both sides, and gets the first of them (the lowest code, as counties are numbered by code). How fast, and
-what else was tried: ``docs/decisions/0003-locator.md``.
+The result equals PostGIS's ``ST_Covers(county, point)``. A point on a border is covered by the counties on both sides
+and gets the first of them (the lowest code, as counties are numbered by code). Speed and alternatives:
+``docs/decisions/0003-locator.md``.
 """
 
 from typing import Final
@@ -18,22 +18,22 @@ from app.jurisdictions.locator.raster import FIRST_BORDER, UNDECIDED, Progress, 
 
 CELL_DEG: Final = 0.02
 NEAR_BORDER_M: Final = 150.0
-"""Within this distance of a border both territories are named."""
+"""Within this distance of a border, an answer names both territories."""
 
 
 class Locator:
     """Locates points in an array of polygons; immutable, safe to share between threads.
 
     Args:
-        polygons: Polygons or multipolygons in WGS-84, longitude first, shape ``(n,)``, ordered by adcode; they may
-            overlap. They are prepared in place.
-        raster: The raster made of the same polygons; see ``build``.
+        polygons: WGS-84, longitude first, shape ``(n,)``, ordered by adcode; they may overlap. They are prepared in
+            place.
+        raster: The raster of the same polygons; see ``build``.
     """
 
     def __init__(self, polygons: NDArray[np.object_], raster: Raster) -> None:
         shapely.prepare(polygons)
         west, south, east, north = shapely.bounds(polygons).T
-        for _ in range(2):  # GEOS indexes a prepared polygon when it is asked the second time: 0.1 s, better now
+        for _ in range(2):  # GEOS indexes a prepared polygon on its second query: 0.1 s, better now
             shapely.intersects_xy(polygons, (west + east) / 2, (south + north) / 2)
         self.polygons = polygons
         self._raster = raster
@@ -43,22 +43,12 @@ class Locator:
     def build(
         cls, polygons: NDArray[np.object_], *, cell_deg: float = CELL_DEG, progress: Progress | None = None
     ) -> "Locator":
-        """Make a locator and its raster (4 s for the counties of China).
-
-        Args:
-            polygons: See the class.
-            cell_deg: Size of a raster cell, degrees.
-            progress: Told how far it is.
-        """
+        """Build a locator and its raster (4 s for the counties of China); ``cell_deg``: a cell's size, degrees."""
         return cls(polygons, build_raster(polygons, cell_deg, progress))
 
     @classmethod
     def from_parts(cls, polygons: NDArray[np.object_], raster_bytes: bytes) -> "Locator":
-        """Make a locator from polygons and a stored raster of the same polygons (1.5 s).
-
-        Raises:
-            ValueError: The raster is of another version or of another number of polygons.
-        """
+        """Make a locator from polygons and their stored raster (1.5 s); ``ValueError`` where they do not match."""
         raster = Raster.from_bytes(raster_bytes)
         if raster.polygon_count != len(polygons):
             raise ValueError(f"the raster was made of {raster.polygon_count} polygons, not of {len(polygons)}")
@@ -66,26 +56,21 @@ class Locator:
 
     @classmethod
     def restore(cls, polygons: NDArray[np.object_], raster_bytes: bytes) -> "Locator":
-        """Make a locator from what a database holds; a raster that an earlier version stored is made anew (5 s)."""
+        """Make a locator from a stored layer; rebuilds a raster that an earlier version stored (5 s)."""
         try:
             return cls.from_parts(polygons, raster_bytes)
         except ValueError:
             return cls.build(polygons)
 
     def raster_bytes(self) -> bytes:
-        """Pack the raster, to be stored with the layer."""
+        """Pack the raster for storage with the layer."""
         return self._raster.to_bytes()
 
     def locate(self, lon: FloatArray, lat: FloatArray) -> IntArray:
-        """Find the polygon that covers each point.
+        """Find the polygon that covers each point (degrees, shape ``(n,)``).
 
-        Args:
-            lon: Longitudes, degrees, shape ``(n,)``.
-            lat: Latitudes, degrees, shape ``(n,)``.
-
-        Returns:
-            Number of the first polygon that covers the point, ``OUTSIDE`` (-1) where none does or a coordinate is
-            NaN; shape ``(n,)``.
+        Returns the number of the first polygon that covers it, ``OUTSIDE`` (-1) where none does or a coordinate is
+        NaN.
         """
         found = self._raster.values_at(lon, lat)
         asked = np.flatnonzero(found <= FIRST_BORDER)
@@ -108,30 +93,21 @@ class Locator:
         *,
         within_m: float = NEAR_BORDER_M,
     ) -> NearestBorder:
-        """Find, for points close to a border, the other polygon.
+        """Find the other polygon for points close to a border (degrees, shape ``(n,)``).
+
+        Returns infinite and ``OUTSIDE`` where no polygon is that close. A point outside may have a neighbour too.
 
         Args:
-            lon: Longitudes, degrees, shape ``(n,)``.
-            lat: Latitudes, degrees, shape ``(n,)``.
-            located: What ``locate`` returned for these points, if it was asked already.
-            within_m: How close, metres; less than a cell of the raster (about 1 km is safe).
-
-        Returns:
-            Distance to the nearest polygon that the point is not in, and which it is; infinite and ``OUTSIDE`` where
-            none is that close. A point outside may have a neighbour too; that does not put it inside.
+            located: The result of ``locate`` for these points, if known.
+            within_m: Largest distance, metres; less than a cell of the raster (about 1 km is safe).
         """
         return self._borders.near(lon, lat, self.locate(lon, lat) if located is None else located, within_m)
 
     def border_distance_m(self, lon: FloatArray, lat: FloatArray) -> NearestBorder:
-        """Measure how far the nearest border is, at any distance; for single points (0.3 ms each).
+        """Measure the distance to the nearest border at any distance (degrees, shape ``(n,)``; 0.3 ms a point).
 
-        Args:
-            lon: Longitudes, degrees, shape ``(n,)``.
-            lat: Latitudes, degrees, shape ``(n,)``.
-
-        Returns:
-            Distance to the border of the polygon that the point is in (for a point outside: to the nearest polygon),
-            and the polygon on the other side, ``OUTSIDE`` where the border is the edge of all territory.
+        The distance is to the border of the polygon that contains the point; for a point outside, to the nearest
+        polygon. The neighbour is ``OUTSIDE`` where the border is the edge of all territory.
         """
         located = self.locate(lon, lat)
         found = [self._borders.nearest(float(x), float(y), int(n)) for x, y, n in zip(lon, lat, located, strict=True)]

@@ -1,8 +1,8 @@
-"""The raster under a locator: for each cell of a grid, the one polygon that fills it or the few that touch it.
+"""The raster under a locator: for each grid cell, the one polygon that fills it or the few that touch it.
 
-A cell that no border comes near belongs wholly to one polygon or to none, so every point in it has that answer. A
-cell that a border touches is divided once more, with the same question. What the border touches there too is left
-undecided: its candidates are listed, and the locator asks them exactly.
+A cell away from all borders belongs to one polygon or to none, so every point in it has that answer. A cell that a
+border touches is divided once more, in the same way. Parts that the border touches stay undecided: their candidate
+polygons are listed, and the locator tests those exactly.
 """
 
 import io
@@ -22,7 +22,7 @@ from app.jurisdictions.locator.grid import Edges, Grid, IntArray, LongArray
 Progress = Callable[[int, int], None]
 """``progress(done, total)``, called from time to time."""
 Touches = Callable[[FloatArray, FloatArray, IntArray], BoolArray]
-"""``touches(lon, lat, places in the list of candidates)``."""
+"""``touches(lon, lat, indices into the list of candidates)``."""
 
 OUTSIDE: Final = -1
 FIRST_BORDER: Final = -2
@@ -30,7 +30,7 @@ FIRST_BORDER: Final = -2
 UNDECIDED: Final = -2
 """The value of a part of a border cell that the border touches."""
 FINER: Final = 4
-"""A border cell is divided into so many parts each way."""
+"""A border cell is divided into this many parts each way."""
 
 _FORMAT: Final = 2
 _PROGRESS_STEP: Final = 64
@@ -40,14 +40,13 @@ _ARRAYS: Final = ("cells", "starts", "candidates", "parts")
 
 @dataclass(frozen=True, slots=True)
 class Raster:
-    """What is known of each cell of a grid.
+    """The value of each cell of a grid.
 
     Args:
-        grid: The grid.
-        polygon_count: How many polygons it was made of.
-        cells: Shape ``(rows * columns,)``: number of the polygon that fills the cell, ``OUTSIDE``, or
-            ``FIRST_BORDER - k``; border cells are numbered in the order of the cells.
-        starts: Where the candidates of border cell ``k`` begin, shape ``(border cells + 1,)``.
+        polygon_count: Number of polygons that the raster was built from.
+        cells: Shape ``(rows * columns,)``: number of the polygon that fills the cell, ``OUTSIDE``, or ``FIRST_BORDER
+            - k``; border cells are numbered in the order of the cells.
+        starts: Index of the first candidate of border cell ``k``, shape ``(border cells + 1,)``.
         candidates: Numbers of the polygons that touch the border cells, ascending within a cell.
         parts: For each border cell the values of its parts, row by row: a number, ``OUTSIDE`` or ``UNDECIDED``; shape
             ``(border cells, FINER * FINER)``.
@@ -61,7 +60,7 @@ class Raster:
     parts: IntArray
 
     def values_at(self, lon: FloatArray, lat: FloatArray) -> IntArray:
-        """Return the values of the cells under points; ``OUTSIDE`` beyond the grid and for NaN."""
+        """Return the values of the cells at points; ``OUTSIDE`` beyond the grid and for NaN."""
         grid = self.grid
         x, y = (lon - grid.west) * grid.cells_per_degree, (lat - grid.south) * grid.cells_per_degree
         within = (x >= 0) & (x < grid.columns) & (y >= 0) & (y < grid.rows)
@@ -72,14 +71,14 @@ class Raster:
         return values
 
     def parts_at(self, lon: FloatArray, lat: FloatArray, border_cell: IntArray) -> IntArray:
-        """Return the values of the parts of border cells under points."""
+        """Return the values of the parts of border cells at points."""
         finer = self.grid.finer(FINER)
         part = (finer.row(lat) % FINER) * FINER + finer.column(lon) % FINER
         values: IntArray = self.parts[border_cell, part]
         return values
 
     def to_bytes(self) -> bytes:
-        """Pack the raster for storage beside its layer: 3 MB at 0.02 degrees."""
+        """Pack the raster for storage with its layer: 3 MB at 0.02 degrees."""
         grid, buffer = self.grid, io.BytesIO()
         np.savez(
             buffer,
@@ -91,11 +90,7 @@ class Raster:
 
     @staticmethod
     def from_bytes(data: bytes) -> "Raster":
-        """Unpack what ``to_bytes`` made.
-
-        Raises:
-            ValueError: The bytes are not a raster of this version.
-        """
+        """Unpack the result of ``to_bytes``; ``ValueError`` where it is not a raster of this version."""
         try:
             with np.load(io.BytesIO(zlib.decompress(data)), allow_pickle=False) as parts:
                 version, polygon_count, rows, columns = (int(v) for v in parts["head"])
@@ -110,13 +105,7 @@ class Raster:
 
 
 def build_raster(polygons: NDArray[np.object_], cell_deg: float, progress: Progress | None = None) -> Raster:
-    """Make the raster of an array of polygons.
-
-    Args:
-        polygons: Polygons and multipolygons, degrees; they may overlap.
-        cell_deg: Size of a cell, degrees.
-        progress: Told how far it is.
-    """
+    """Build the raster of polygons (degrees; they may overlap); ``cell_deg`` is the size of a cell in degrees."""
     shapely.prepare(polygons)
     grid, edges = Grid.around(polygons, cell_deg), Edges.of(polygons)
     cell, edge = grid.cells_near(edges)
@@ -129,7 +118,7 @@ def build_raster(polygons: NDArray[np.object_], cell_deg: float, progress: Progr
     for number, polygon in enumerate(polygons):
         filled = _filled(polygon, cell[firsts[number] : firsts[number + 1]], grid)
         cells[filled[cells[filled] == OUTSIDE]] = number
-        # A polygon that fills a cell which another's border touches is a candidate there too.
+        # A polygon that fills a cell is also a candidate there if another polygon's border touches the cell.
         also = filled[touched[filled]]
         pairs.append(np.stack([np.full_like(also, number), also]))
         if progress is not None and number % _PROGRESS_STEP == 0:
@@ -151,7 +140,7 @@ def _with_parts(
     border_cells: LongArray,
     progress: Progress | None,
 ) -> Raster:
-    """Decide the parts of border cells that no border touches: their middle tells for all of each."""
+    """Decide the parts of border cells that no border touches, each by its centre point."""
     finer = raster.grid.finer(FINER)
     row, column = np.divmod(border_cells, raster.grid.columns)
     inner_row, inner_column = np.divmod(np.arange(FINER * FINER), FINER)
@@ -180,22 +169,15 @@ def first_covering(
     border_cell: LongArray | IntArray,
     touches: Touches | None = None,
 ) -> IntArray:
-    """Ask the candidates of border cells one after the other, lowest number first.
+    """Test the candidates of border cells one after the other, lowest number first.
 
-    Args:
-        polygons: The polygons that the raster was made of, prepared.
-        raster: The raster.
-        lon: Longitudes, degrees, shape ``(n,)``.
-        lat: Latitudes, degrees, shape ``(n,)``.
-        border_cell: Number of the border cell that each point is in.
-        touches: Asked about points that a candidate does not cover, whether they count as on its border.
-
-    Returns:
-        Number of the first polygon that covers each point, or ``OUTSIDE``.
+    Returns the number of the first polygon that covers each point, or ``OUTSIDE``. ``lon`` and ``lat`` are degrees,
+    shape ``(n,)``; ``border_cell`` is the cell that contains each point. ``touches`` decides about points that a
+    candidate does not cover: whether they count as on its border. The polygons must be prepared.
     """
     at, stop = raster.starts[border_cell], raster.starts[border_cell + 1]
     found = np.full(lon.shape, OUTSIDE, dtype=np.int32)
-    left = np.argsort(raster.candidates[at], kind="stable")  # a polygon's points together: its index stays in cache
+    left = np.argsort(raster.candidates[at], kind="stable")  # group by polygon: its index stays in cache
     while left.size:
         number = raster.candidates[at[left]]
         covers = shapely.intersects_xy(polygons[number], lon[left], lat[left])
@@ -212,8 +194,7 @@ def first_covering(
 def _filled(polygon: shapely.Geometry, edge_cells: LongArray, grid: Grid) -> LongArray:
     """Return the cells that a polygon fills.
 
-    Cells of its window that its border does not touch and that join side by side are all inside or all outside: one
-    point tells.
+    Connected cells that its border does not touch are all inside or all outside, so one sample point decides.
     """
     rows, columns = np.divmod(edge_cells, grid.columns)
     base_row, base_column = int(rows.min()), int(columns.min())
