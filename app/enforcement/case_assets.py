@@ -1,6 +1,6 @@
-"""How assets enter a case: the applicant offers its own, the officer confirms each by an exact identifier.
+"""Offers and confirmations: the applicant offers its own assets, the officer confirms each by an exact identifier.
 
-The confirmation is the ground on which the court may see an asset; its grant is written in the same transaction.
+A confirmation makes the asset visible to the court; its grant is written in the same transaction.
 """
 
 from collections import Counter
@@ -32,10 +32,10 @@ Identifier = tuple[IdentifierKind, str]
 async def offer_assets(
     session: AsyncSession, visibility: Visibility, case_id: int, asset_ids: Sequence[int], now: datetime
 ) -> OfferOut:
-    """Offer the applicant's own assets to its case. An asset of somebody else does not exist here.
+    """Offer the applicant's own assets to its case; another lessor's asset counts as not found.
 
     Raises:
-        NotFound: The case does not exist, or the lessor is not its applicant.
+        NotFound: No such case, or the lessor is not its applicant.
         Conflict: The case is closed.
     """
     await case_to_change(session, visibility, case_id, now)
@@ -56,17 +56,17 @@ async def offer_assets(
 async def confirm_assets(
     session: AsyncSession, visibility: Visibility, case_id: int, rows: Sequence[ConfirmationRowIn], now: datetime
 ) -> ConfirmationOut:
-    """Confirm offered assets by identifiers, and open them to the sight of the case's court.
+    """Confirm offered assets by identifiers, and make them visible to the case's court.
 
-    Only what was offered to this case is looked at: what was not and what does not exist get the same answer. A
-    contract may cover several assets; all of them are confirmed.
+    Only assets offered to this case are searched: one not offered and one that does not exist get the same answer. A
+    contract number confirms all its assets.
 
     Raises:
-        NotFound: The case does not exist or is not the court's.
+        NotFound: No such case, or it is another court's.
         Conflict: The case is closed.
     """
     case = await case_to_change(session, visibility, case_id, now)
-    async with as_service(session):  # what is only offered is not in the court's sight: it must recognise it
+    async with as_service(session):  # an offered asset is not visible to the court yet
         offered = await queries.offered_assets(session, case_id)
         identities = await assets.assets_by_id(session, list(offered))
     by_identifier = _index(identities, {row.matched_by for row in rows})
@@ -85,8 +85,9 @@ async def confirm_assets(
         async with as_service(session):
             await queries.confirm(session, case_id, matched, visibility.principal.principal_id, now)
         await grant_visibility(session, case, list(matched), visibility.principal, now)
-    told = f"{len(rows)} identifiers"
-    note(session, Note("case.confirm", case_id, list(matched), results=len(matched), detail=told))
+    note(
+        session, Note("case.confirm", case_id, list(matched), results=len(matched), detail=f"{len(rows)} identifiers")
+    )
     outcomes = Counter(result.outcome for result in results)
     return ConfirmationOut(
         confirmed=outcomes[Outcome.CONFIRMED],
@@ -100,7 +101,7 @@ async def confirm_assets(
 def _index(
     identities: Mapping[int, AssetIdentity], kinds: Iterable[IdentifierKind]
 ) -> Mapping[Identifier, Sequence[int]]:
-    """Return the assets by each of their identifiers of some kinds."""
+    """Return the assets by each of their identifiers of the given kinds."""
     index: dict[Identifier, list[int]] = {}
     for kind in kinds:
         for asset_id, identity in identities.items():

@@ -1,7 +1,7 @@
-"""The number of an enforcement case (案号), read and written; pure.
+"""Parses and formats the number of an enforcement case (案号); pure.
 
-Its parts are year, court code, type code and serial: ``(2025)沪0105执4321号`` (rules on case numbers of 2016,
-changed in 2018: articles 2, 3, 5 and 7).
+Its parts are year, court code, type code and serial: ``(2025)沪0105执4321号`` (rules on case numbers of 2016, changed
+in 2018: articles 2, 3, 5 and 7).
 """
 
 import re
@@ -16,7 +16,7 @@ LAST_YEAR: Final = 2099
 LAST_SERIAL: Final = 9_999_999
 SUPREME_COURT: Final = "最高法"
 SHORT_NAMES: Final = frozenset("京津冀内晋辽吉黑沪苏浙皖闽赣鲁豫鄂湘粤桂琼渝川贵云藏陕甘青宁新军兵")
-"""What a court code begins with: the provinces' short names (内 for Inner Mongolia), the military, the Corps."""
+"""First characters of court codes: the provinces' short names (内 for Inner Mongolia), the military, the Corps."""
 TYPES: Final[dict[str, str]] = {
     "执": "enforcement",
     "执恢": "resumed enforcement",
@@ -28,7 +28,7 @@ TYPES: Final[dict[str, str]] = {
     "执他": "other enforcement",
     "财保": "property preservation",
 }
-"""The type codes that this service keeps cases of, with their meaning."""
+"""The supported type codes, with their meaning."""
 
 _SPACES: Final = re.compile(r"\s+")
 _PARTS: Final = re.compile(
@@ -37,21 +37,18 @@ _PARTS: Final = re.compile(
 
 
 class CaseNumberFault(ValueError):
-    """A text is no number of an enforcement case; the message is a sentence for a person."""
+    """A text is not the number of an enforcement case; the message is a sentence for users."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class CaseNumber:
-    """A case's number in its parts.
+    """The parts of a case number; an impossible part raises ``CaseNumberFault``.
 
     Attributes:
         year: In which the case was accepted.
-        court_code: Of the court that keeps it: 沪 (high), 沪01 (intermediate), 沪0105 (basic), 最高法.
+        court_code: Of the court that handles it: 沪 (high), 沪01 (intermediate), 沪0105 (basic), 最高法.
         type_code: One of ``TYPES``.
         serial: Among the court's cases of this type and year.
-
-    Raises:
-        CaseNumberFault: A part is none that a number can have.
     """
 
     year: int
@@ -71,10 +68,10 @@ class CaseNumber:
 
     @classmethod
     def parse(cls, text: str) -> "CaseNumber":
-        """Read a number as people write it: full-width brackets and digits, spaces and leading zeros are accepted.
+        """Parse a number; full-width brackets and digits, spaces and leading zeros are accepted.
 
         Raises:
-            CaseNumberFault: It has not the form, or a part is none that a number can have; the message says which.
+            CaseNumberFault: The form is wrong or a part is impossible; the message says which.
         """
         parts = _PARTS.fullmatch(_SPACES.sub("", half_width(text)))
         if parts is None:
@@ -86,7 +83,7 @@ class CaseNumber:
         return cls(int(parts["year"]), parts["short"] + parts["digits"], parts["type"], int(parts["serial"]))
 
     def __str__(self) -> str:
-        """Write the number in the one form in which it is stored and compared: ASCII brackets, no spaces."""
+        """Format the number as it is stored and compared: ASCII brackets, no spaces."""
         return f"({self.year}){self.court_code}{self.type_code}{self.serial}号"
 
 
@@ -100,19 +97,17 @@ def _court_fault(code: str) -> str | None:
     if code == SUPREME_COURT:
         return None
     if code[:1] not in SHORT_NAMES:
-        return (
-            f"{code} is no court's code; expected it to begin with a province's short name, 军, 兵 or {SUPREME_COURT}"
-        )
+        return f"{code} is not a court code; it begins with a province's short name, 军, 兵 or {SUPREME_COURT}"
     if not re.fullmatch(r"(?:[0-9]{2}|[0-9]{4})?", code[1:]):
         return (
-            f"{code} is no court's code; expected none, two or four digits after the first character "
+            f"{code} is not a court code; expected none, two or four digits after the first character "
             "(high, intermediate, basic court)"
         )
     return None
 
 
 def _type_fault(code: str) -> str | None:
-    return None if code in TYPES else f"{code} is no type of enforcement case; expected one of {'、'.join(TYPES)}"
+    return None if code in TYPES else f"{code} is not a type of enforcement case; expected one of {'、'.join(TYPES)}"
 
 
 def _serial_fault(serial: int) -> str | None:

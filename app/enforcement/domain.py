@@ -1,4 +1,4 @@
-"""The frozen types and pure rules of this room; what may be seized is told in ``seizable`` and nowhere else."""
+"""Frozen types of this room; the rule of what may be seized is in ``seizable``."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -8,14 +8,14 @@ from app.core.clock import in_shanghai
 
 
 class ClaimMode(StrEnum):
-    """What the applicant is owed: money, or the leased asset itself."""
+    """What the applicant claims: money, or the leased asset itself."""
 
     MONEY = "money"
     DELIVERY = "delivery"
 
 
 class Outcome(StrEnum):
-    """What became of one row of an offer or a confirmation."""
+    """The outcome of one row of an offer or a confirmation."""
 
     CONFIRMED = "confirmed"
     ALREADY_CONFIRMED = "already_confirmed"
@@ -24,7 +24,7 @@ class Outcome(StrEnum):
 
 
 class EntrustmentKind(StrEnum):
-    """What another court is asked for: to enforce (委托执行), or to do one thing in the case (事项委托)."""
+    """To enforce the case (委托执行), or to do one thing in it (事项委托)."""
 
     CASE = "case"
     MATTER = "matter"
@@ -32,7 +32,7 @@ class EntrustmentKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RowFault:
-    """What is wrong with one row of a list: its index from 0, the member at fault, and a sentence."""
+    """A fault in one row of a list: its index from 0, the field, and a sentence."""
 
     index: int
     field: str
@@ -40,5 +40,5 @@ class RowFault:
 
 
 def day_in_shanghai(at: datetime) -> date:
-    """Return the day that a clerk's calendar shows at a moment (aware)."""
+    """Return the calendar day in Asia/Shanghai of an aware time."""
     return in_shanghai(at).date()

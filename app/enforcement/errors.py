@@ -1,4 +1,4 @@
-"""The errors of this room that callers tell apart."""
+"""Errors of this room."""
 
 from collections.abc import Sequence
 
@@ -7,10 +7,10 @@ from app.enforcement.domain import RowFault
 
 
 class RowsRefused(InvalidInput):
-    """Rows of a list are at fault, so none was taken; every fault is named.
+    """Rows of a list are invalid, so none was accepted; every fault is listed.
 
     Args:
-        name: The list's member in the request.
+        name: The list's field in the request.
         faults: At least one, in the order of the rows.
     """
 

@@ -1,4 +1,4 @@
-"""Use cases of legal holds: what a court may still need is not deleted, however old it is."""
+"""Legal holds: data that a court may still need is not deleted, whatever its age."""
 
 from datetime import datetime
 
@@ -15,16 +15,16 @@ from app.enforcement.tables import LegalHoldRow
 
 
 async def place(session: AsyncSession, visibility: Visibility, wanted: HoldIn, now: datetime) -> HoldOut:
-    """Place a hold on an asset; an asset may be held several times.
+    """Place a hold on an asset; several holds on one asset are possible.
 
     Raises:
-        InvalidInput: A court has not named its case.
-        NotFound: The case is out of sight, or the asset is not confirmed in it, or does not exist.
+        InvalidInput: A court gave no case.
+        NotFound: No such case is visible, or the asset does not exist or is not confirmed in it.
         Conflict: The case is closed.
     """
     if wanted.case_id is None:
         if not visibility.sees_everything:
-            raise InvalidInput("case_id: say for which of your cases", field="case_id")
+            raise InvalidInput("case_id: required; name one of your cases", field="case_id")
         if not await assets.assets_by_id(session, [wanted.asset_id]):
             raise NotFound("asset_id: there is no such asset", field="asset_id")
     else:
@@ -47,17 +47,17 @@ async def place(session: AsyncSession, visibility: Visibility, wanted: HoldIn, n
 async def place_on_case(
     session: AsyncSession, visibility: Visibility, case_id: int, reason: str, now: datetime
 ) -> HoldOut:
-    """Hold all assets of a case, also those that are confirmed later and those that it releases.
+    """Hold all assets of a case, including those confirmed later and those it releases.
 
     Raises:
-        NotFound: The case is out of sight.
+        NotFound: No such case is visible.
         NotPermitted: Another court handles it.
         Conflict: The case is closed, or held already.
     """
     await case_to_change(session, visibility, case_id, now)
-    standing = await queries.hold_of_case(session, case_id)
-    if standing is not None:
-        raise Conflict(f"The whole case is held already, by hold {standing.hold_id}.")
+    existing = await queries.hold_of_case(session, case_id)
+    if existing is not None:
+        raise Conflict(f"The whole case is held already, by hold {existing.hold_id}.")
     row = LegalHoldRow(
         asset_id=None, case_id=case_id, reason=reason, from_at=now, placed_by=visibility.principal.principal_id
     )
@@ -71,7 +71,7 @@ async def release_case(session: AsyncSession, visibility: Visibility, case_id: i
     """Release the hold on a whole case, closed or not; holds on single assets stay.
 
     Raises:
-        NotFound: The case is out of sight, or not held as a whole.
+        NotFound: No such case is visible, or it is not held as a whole.
         NotPermitted: Another court handles it.
     """
     await case_to_change(session, visibility, case_id, now, closed_too=True)
@@ -85,7 +85,7 @@ async def release(session: AsyncSession, visibility: Visibility, hold_id: int, n
     """Release a hold.
 
     Raises:
-        NotFound: There is none in sight.
+        NotFound: No such hold is visible.
         Conflict: It was released before.
     """
     row = await queries.lock_hold(session, visibility, hold_id)
@@ -107,6 +107,6 @@ async def _release(session: AsyncSession, row: LegalHoldRow, now: datetime) -> H
 async def list_holds(
     session: AsyncSession, visibility: Visibility, *, asset_id: int | None, after: int, limit: int
 ) -> list[HoldOut]:
-    """Return the legal holds in sight after a key, one more than ``limit`` if there are so many."""
+    """Return up to ``limit + 1`` visible legal holds after a key."""
     found = await queries.find_holds(session, visibility, asset_id=asset_id, after=after, limit=limit)
     return [HoldOut.model_validate(row) for row in found]

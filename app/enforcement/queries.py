@@ -1,4 +1,4 @@
-"""All SQL of this room."""
+"""SQL of cases, case assets and legal holds."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
@@ -34,7 +34,7 @@ from app.enforcement.tables import (
 
 
 def visible_cases(visibility: Visibility, at: datetime) -> ColumnElement[bool]:
-    """Return the condition under which a case is in sight at a moment of looking."""
+    """Return the condition under which a case is visible at a time of access."""
     if visibility.sees_everything:
         return true()
     if visibility.court_id is not None:
@@ -62,26 +62,26 @@ def _entrusted(court_id: int, at: datetime) -> ColumnElement[bool]:
 
 
 def cases_to_change(visibility: Visibility, at: datetime) -> ColumnElement[bool]:
-    """Return the condition under which a case is in sight and may be changed: a court changes its own only."""
+    """Return the condition under which a case may be changed: a court changes only its own."""
     if visibility.court_id is not None:
         return CaseRow.court_id == visibility.court_id
     return visible_cases(visibility, at)
 
 
 async def find_case(session: AsyncSession, visibility: Visibility, case_id: int, at: datetime) -> CaseRow | None:
-    """Return a case, if it is in sight."""
+    """Return a case, if it is visible."""
     query = select(CaseRow).where(CaseRow.case_id == case_id, visible_cases(visibility, at))
     return (await session.scalars(query)).one_or_none()
 
 
 async def lock_case(session: AsyncSession, visibility: Visibility, case_id: int, at: datetime) -> CaseRow | None:
-    """Return a case, if it is in sight, and keep others from changing anything of it until the transaction ends."""
+    """Return a case that may be changed, and lock it until the transaction ends."""
     query = select(CaseRow).where(CaseRow.case_id == case_id, cases_to_change(visibility, at))
     return (await session.scalars(query.with_for_update(key_share=True))).one_or_none()
 
 
 async def keep_case(session: AsyncSession, case_id: int) -> date | None:
-    """Keep others from changing a case until the transaction ends; return the day on which it was closed."""
+    """Lock a case against changes until the transaction ends; return its closing day."""
     query = select(CaseRow.closed_on).where(CaseRow.case_id == case_id)
     return await session.scalar(query.with_for_update(read=True))
 
@@ -96,7 +96,7 @@ async def find_cases(
     after: int,
     limit: int,
 ) -> Sequence[CaseRow]:
-    """Return the cases in sight after a key, one more than ``limit`` if there are so many."""
+    """Return up to ``limit + 1`` visible cases after a key."""
     query = select(CaseRow).where(CaseRow.case_id > after, visible_cases(visibility, at))
     if case_number is not None:
         query = query.where(CaseRow.case_number == case_number)
@@ -108,7 +108,7 @@ async def find_cases(
 async def offer(
     session: AsyncSession, case_id: int, asset_ids: Sequence[int], principal_id: int, at: datetime
 ) -> set[int]:
-    """Add assets to a case as offered, in one statement, and return those that were not offered before."""
+    """Add assets to a case as offered, in one statement; return those that were not offered before."""
     offered = func.unnest(bindparam("asset_ids", list(asset_ids), ARRAY(Integer))).column_valued("asset_id")
     rows = select(
         bindparam("case_id", case_id, Integer), offered, bindparam("at", at), bindparam("by", principal_id, Integer)
@@ -119,7 +119,7 @@ async def offer(
 
 
 async def offered_assets(session: AsyncSession, case_id: int) -> dict[int, bool]:
-    """Return the assets offered to a case, in the order of their ids, and whether each is confirmed."""
+    """Return the assets offered to a case, ordered by id, and whether each is confirmed."""
     query = select(CaseAssetRow.asset_id, CaseAssetRow.confirmed_at.is_not(None)).where(
         CaseAssetRow.case_id == case_id
     )
@@ -151,13 +151,13 @@ async def confirm(
 
 
 DelegatedOnly = Select[int] | None
-"""The query of the assets that somebody sees of a case; None for who sees all of it."""
+"""The query of the assets of a case that a delegate sees; None where all are visible."""
 
 
 async def case_assets(
     session: AsyncSession, case_id: int, *, confirmed_only: bool, only: DelegatedOnly, after: int, limit: int
 ) -> Sequence[CaseAssetRow]:
-    """Return the assets of a case after a key, one more than ``limit`` if there are so many."""
+    """Return up to ``limit + 1`` assets of a case after a key."""
     query = select(CaseAssetRow).where(CaseAssetRow.case_id == case_id, CaseAssetRow.asset_id > after)
     if confirmed_only:
         query = query.where(CaseAssetRow.confirmed_at.is_not(None))
@@ -169,7 +169,7 @@ async def case_assets(
 async def confirmed_assets(
     session: AsyncSession, case_id: int, asset_ids: Sequence[int] | None = None
 ) -> Sequence[int]:
-    """Return the confirmed assets of a case, or those of them that are among ``asset_ids``."""
+    """Return the confirmed assets of a case, restricted to ``asset_ids`` if given."""
     query = select(CaseAssetRow.asset_id).where(
         CaseAssetRow.case_id == case_id, CaseAssetRow.confirmed_at.is_not(None)
     )
@@ -208,7 +208,7 @@ def _visible_holds(visibility: Visibility) -> ColumnElement[bool]:
 async def find_holds(
     session: AsyncSession, visibility: Visibility, *, asset_id: int | None, after: int, limit: int
 ) -> Sequence[LegalHoldRow]:
-    """Return the legal holds in sight after a key, one more than ``limit`` if there are so many."""
+    """Return up to ``limit + 1`` visible legal holds after a key."""
     query = select(LegalHoldRow).where(_visible_holds(visibility), LegalHoldRow.hold_id > after)
     if asset_id is not None:
         cases = select(CaseAssetRow.case_id).where(
@@ -220,7 +220,7 @@ async def find_holds(
 
 
 async def hold_of_case(session: AsyncSession, case_id: int) -> LegalHoldRow | None:
-    """Return the hold on a whole case that is in force, locked until the transaction ends."""
+    """Return the hold in force on a whole case, locked until the transaction ends."""
     query = select(LegalHoldRow).where(
         LegalHoldRow.case_id == case_id, LegalHoldRow.asset_id.is_(None), LegalHoldRow.until_at.is_(None)
     )
@@ -228,6 +228,6 @@ async def hold_of_case(session: AsyncSession, case_id: int) -> LegalHoldRow | No
 
 
 async def lock_hold(session: AsyncSession, visibility: Visibility, hold_id: int) -> LegalHoldRow | None:
-    """Return a legal hold in sight, locked until the transaction ends."""
+    """Return a visible legal hold, locked until the transaction ends."""
     query = select(LegalHoldRow).where(_visible_holds(visibility), LegalHoldRow.hold_id == hold_id)
     return (await session.scalars(query.with_for_update())).one_or_none()

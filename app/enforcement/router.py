@@ -1,4 +1,4 @@
-"""HTTP of this room: cases, offers, confirmations, measures, legal holds."""
+"""HTTP routes of cases, offers, confirmations, measures and legal holds."""
 
 from typing import Annotated
 
@@ -12,7 +12,7 @@ from app.core.web.paging import After, Limit, Page, decode_token, page_of
 from app.core.web.parameters import InContext
 from app.core.web.schema_types import Key
 from app.enforcement import case_assets, holds, service
-from app.enforcement.delegation.router import router as lending
+from app.enforcement.delegation.router import router as delegation_router
 from app.enforcement.errors import RowsRefused
 from app.enforcement.measures import service as measures
 from app.enforcement.schemas import (
@@ -47,25 +47,25 @@ MayWriteMeasures = Annotated[Principal, Depends(May(Permission.MEASURES_WRITE))]
 MayReadHolds = Annotated[Principal, Depends(May(Permission.HOLDS_READ))]
 MayWriteHolds = Annotated[Principal, Depends(May(Permission.HOLDS_WRITE))]
 CaseVisibility = Annotated[Visibility, Depends(VisibilityFor(Permission.CASES_READ))]
-router.include_router(lending)
+router.include_router(delegation_router)
 
 
 @router.post("/cases", status_code=201, summary="Record a case")
 async def create_case(body: CaseIn, principal: MayRecordCases, session: WriteSession, context: InContext) -> CaseOut:
     """A court records its own cases; an administrator names the court.
 
-    The court code in the number may be another than the court's today, since courts keep old codes when divisions
-    change: the answer then says `court_code_differs`.
+    The court code in the number may differ from the court's current code, since courts keep old codes when divisions
+    change: `court_code_differs` is then true.
     """
     court_id = principal.subject_id or body.court_id
     if court_id is None:
-        raise InvalidInput("court_id: an administrator says whose case it is", field="court_id")
+        raise InvalidInput("court_id: required for an administrator", field="court_id")
     if body.court_id not in {None, court_id}:
         raise InvalidInput("court_id: a court records its own cases; leave it out", field="court_id")
     return await service.open_case(session, body, court_id, context.clock.now())
 
 
-@router.get("/cases", summary="List the cases in sight")
+@router.get("/cases", summary="List the visible cases")
 async def list_cases(
     visibility: CaseVisibility,
     session: ReadSession,
@@ -75,10 +75,10 @@ async def list_cases(
     limit: Limit = 100,
     after: After = None,
 ) -> Page[CaseOut]:
-    """List the cases in sight, in the order in which they were recorded.
+    """List the visible cases, in the order in which they were recorded.
 
-    A court sees its own, those of the courts below it and those that it is entrusted with, a lessor those that it
-    applied for, a dispatcher those of its assignments.
+    A court sees its own cases, those of lower courts and those entrusted to it. A lessor sees those that it applied
+    for, a dispatcher those of its assignments.
     """
     found = await service.list_cases(
         session,
@@ -94,7 +94,7 @@ async def list_cases(
 
 @router.get("/cases/{case_id}", summary="Read a case")
 async def read_case(case_id: Key, visibility: CaseVisibility, session: ReadSession, context: InContext) -> CaseOut:
-    """A case as it stands."""
+    """The current state of a case."""
     return await service.visible_case(session, visibility, case_id, context.clock.now())
 
 
@@ -102,7 +102,7 @@ async def read_case(case_id: Key, visibility: CaseVisibility, session: ReadSessi
 async def change_case(
     case_id: Key, body: CaseChangeIn, principal: MayWriteCases, session: WriteSession, context: InContext
 ) -> CaseOut:
-    """Closing a case ends what it opened to anybody's sight: positions of its assets are read no more."""
+    """Closing a case ends all access that it gave: the positions of its assets can no longer be read."""
     changes = body.model_dump(exclude_unset=True)
     return await service.change_case(session, Visibility(principal), case_id, changes, context.clock.now())
 
@@ -111,7 +111,7 @@ async def change_case(
 async def offer_assets(
     case_id: Key, body: OfferIn, principal: MayOffer, session: WriteSession, context: InContext
 ) -> OfferOut:
-    """The applicant offers its own assets. Rows that were not offered now are told; the others are taken."""
+    """The applicant offers its own assets; the answer lists the rows that were not accepted."""
     return await case_assets.offer_assets(
         session, Visibility(principal), case_id, body.asset_ids, context.clock.now()
     )
@@ -121,9 +121,9 @@ async def offer_assets(
 async def confirm_assets(
     case_id: Key, body: ConfirmationIn, principal: MayConfirm, session: WriteSession, context: InContext
 ) -> ConfirmationOut:
-    """The officer recognises offered assets; the confirmation is the ground on which the court may see them.
+    """The officer confirms offered assets; the confirmation makes them visible to the court.
 
-    `not_found` says that nothing offered to this case bears the identifier, whether or not it exists elsewhere.
+    `not_found` means that no asset offered to this case has the identifier, whether or not it exists elsewhere.
     """
     return await case_assets.confirm_assets(session, Visibility(principal), case_id, body.rows, context.clock.now())
 
@@ -137,7 +137,7 @@ async def list_case_assets(
     limit: Limit = 100,
     after: After = None,
 ) -> Page[CaseAssetOut]:
-    """Confirmed assets with what the rule says of each today; the applicant also sees what it has only offered."""
+    """Confirmed assets with today's result of the seizability rule; the applicant also sees its offers."""
     now = context.clock.now()
     found = await service.list_case_assets(session, visibility, case_id, now, after=decode_token(after), limit=limit)
     page = page_of(found, limit, lambda asset: asset.asset_id)
@@ -150,7 +150,7 @@ async def list_case_assets(
 async def create_measures(
     case_id: Key, body: MeasuresIn, principal: MayWriteMeasures, session: WriteSession, context: InContext
 ) -> MeasuresOut:
-    """All measures of the list are recorded, or none; every row at fault is named."""
+    """All measures of the list are recorded, or none; every invalid row is listed."""
     try:
         ids = await measures.order_measures(
             session, Visibility(principal), case_id, body.measures, context.clock.now()
@@ -174,7 +174,7 @@ async def list_measures(
     limit: Limit = 100,
     after: After = None,
 ) -> Page[MeasureOut]:
-    """Measures of this case, past ones too; those of other cases are not told."""
+    """Measures of this case, including past ones; those of other cases are not included."""
     found = await measures.list_measures(
         session,
         visibility,
@@ -191,12 +191,12 @@ async def list_measures(
 async def change_measure(
     measure_id: Key, body: MeasureChangeIn, principal: MayWriteMeasures, session: WriteSession, context: InContext
 ) -> MeasureOut:
-    """A measure is renewed before it lapses, by two years at most; what has lapsed or was lifted stays so."""
+    """A measure is renewed before it lapses, by two years at most; a lapsed or lifted measure cannot change."""
     changes = body.model_dump(exclude_unset=True)
     return await measures.change_measure(session, Visibility(principal), measure_id, changes, context.clock.now())
 
 
-@router.get("/assets/{asset_id}/seizures", summary="By which courts is this asset seized?")
+@router.get("/assets/{asset_id}/seizures", summary="List the seizures of an asset")
 async def list_seizures(
     asset_id: Key,
     visibility: CaseVisibility,
@@ -205,21 +205,21 @@ async def list_seizures(
     limit: Limit = 100,
     after: After = None,
 ) -> Page[SeizureOut]:
-    """Measures of all cases on an asset, past ones too, in the order in which they were recorded.
+    """Measures of all cases on an asset, including past ones, in the order in which they were recorded.
 
-    A lessor learns of its own assets by which court and in which case, and nothing more of a case that it did not
-    apply for. For a court or a dispatcher a case out of sight has no number and no court: it is another case.
+    A lessor sees court and case number for its own assets, and nothing more of a case that it did not apply for. For
+    a court or a dispatcher, a case that it does not see has neither.
     """
     now, key = context.clock.now(), decode_token(after)
     found = await measures.seizures_of(session, visibility, asset_id, now, after=key, limit=limit)
     return page_of(found, limit, lambda seizure: seizure.measure_id)
 
 
-@router.post("/cases/{case_id}/legal-hold", status_code=201, summary="Keep everything of a case from deletion")
+@router.post("/cases/{case_id}/legal-hold", status_code=201, summary="Place a legal hold on a case")
 async def place_case_hold(
     case_id: Key, body: CaseHoldIn, principal: MayWriteHolds, session: WriteSession, context: InContext
 ) -> HoldOut:
-    """One hold for all assets of the case: also for those that are confirmed later, and those that it releases."""
+    """One hold for all assets of the case, including those confirmed later and those that it releases."""
     return await holds.place_on_case(session, Visibility(principal), case_id, body.reason, context.clock.now())
 
 
@@ -227,15 +227,15 @@ async def place_case_hold(
 async def release_case_hold(
     case_id: Key, principal: MayWriteHolds, session: WriteSession, context: InContext
 ) -> HoldOut:
-    """Release what was placed on the whole case, closed or not; holds on single assets stay."""
+    """Release the hold on the whole case, closed or not; holds on single assets stay."""
     return await holds.release_case(session, Visibility(principal), case_id, context.clock.now())
 
 
-@router.post("/legal-holds", status_code=201, summary="Keep everything of an asset from deletion")
+@router.post("/legal-holds", status_code=201, summary="Place a legal hold on an asset")
 async def place_hold(body: HoldIn, principal: MayWriteHolds, session: WriteSession, context: InContext) -> HoldOut:
-    """Pings, daily positions and raw bodies of the asset are not deleted, however old, until the hold is released.
+    """Pings, daily positions and raw bodies of the asset are not deleted until the hold is released.
 
-    A court places it for an open case of its own, on an asset that is confirmed in it.
+    A court places it for its own open case, on an asset that is confirmed in it.
     """
     return await holds.place(session, Visibility(principal), body, context.clock.now())
 
@@ -248,9 +248,9 @@ async def list_holds(
     limit: Limit = 100,
     after: After = None,
 ) -> Page[HoldOut]:
-    """List the holds of a court's cases, released ones too; an administrator sees all.
+    """List the holds of a court's cases, including released ones; an administrator sees all.
 
-    A hold without an asset is one on its whole case; those of an asset's cases are listed for `asset_id` too.
+    A hold without an asset is on its whole case; `asset_id` also lists the holds on the asset's cases.
     """
     found = await holds.list_holds(
         session, Visibility(principal), asset_id=asset_id, after=decode_token(after), limit=limit
@@ -260,5 +260,5 @@ async def list_holds(
 
 @router.post("/legal-holds/{hold_id}/release", summary="Release a legal hold")
 async def release_hold(hold_id: Key, principal: MayWriteHolds, session: WriteSession, context: InContext) -> HoldOut:
-    """From now on the asset's data are deleted when they are old enough, unless another hold keeps them."""
+    """From now on the asset's data are deleted when old enough, unless another hold keeps them."""
     return await holds.release(session, Visibility(principal), hold_id, context.clock.now())

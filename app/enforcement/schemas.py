@@ -1,4 +1,4 @@
-"""The wire shapes of this room. Input refuses members that it does not know; output has every member, always."""
+"""Request and response models of this room. Requests refuse unknown fields; a response always has every field."""
 
 from datetime import date, datetime
 from decimal import Decimal
@@ -14,7 +14,7 @@ from app.enforcement.domain import ClaimMode, EntrustmentKind, Outcome
 from app.enforcement.seizable import MeasureKind, Phase, ReasonCode, State
 
 MAX_ROWS: Final = 10_000
-"""As many rows as a list in a request may have."""
+"""The largest number of rows of a list in a request."""
 
 
 def _canonical(text: str) -> str:
@@ -35,7 +35,7 @@ class CaseIn(RequestModel):
     """A case to record."""
 
     case_number: CaseNumberText
-    court_id: Annotated[Id | None, Field(description="An administrator must say; a court's key knows its own.")] = (
+    court_id: Annotated[Id | None, Field(description="Required for an administrator; a court's key implies it.")] = (
         None
     )
     applicant_lessor_id: Id
@@ -48,14 +48,16 @@ class CaseIn(RequestModel):
 
 
 class CaseChangeIn(RequestModel):
-    """What may change of a case; members left out stay as they are.
+    """Changes of a case; omitted fields keep their values.
 
-    A phase of ``closed`` or ``concluded_no_property`` begins on ``closed_on``, today if left out. An open phase on a
+    A phase of ``closed`` or ``concluded_no_property`` begins on ``closed_on``, by default today. An open phase on a
     closed case corrects a mistake; a case that is resumed in law is a new case.
     """
 
     judgment_debtor: Text = Field(default_factory=str)
-    claim_mode: ClaimMode = Field(default_factory=lambda: ClaimMode.MONEY)  # a default is never read: see the router
+    claim_mode: ClaimMode = Field(
+        default_factory=lambda: ClaimMode.MONEY
+    )  # never read: the router takes only fields that were set
     claim_yuan: Yuan | None = None
     phase: Phase = Field(default_factory=lambda: Phase.ENFORCEMENT)
     basis_number: Text | None = None
@@ -63,7 +65,7 @@ class CaseChangeIn(RequestModel):
 
 
 class CaseOut(ResponseModel):
-    """A case as it stands; ``court_code_differs`` says that the number bears another court code than the register."""
+    """A case; ``court_code_differs``: its number has another court code than the register."""
 
     case_id: int
     case_number: str
@@ -93,7 +95,7 @@ class OfferIn(RequestModel):
 
 
 class OfferRowOut(ResponseModel):
-    """A row that was not offered now, and why; ``index`` counts from 0."""
+    """A row that was not accepted, and why; ``index`` counts from 0."""
 
     index: int
     asset_id: int
@@ -101,14 +103,14 @@ class OfferRowOut(ResponseModel):
 
 
 class OfferOut(ResponseModel):
-    """How many assets were offered now, and the rows that were not."""
+    """The number of assets offered now, and the rows that were not accepted."""
 
     offered: int
     results: list[OfferRowOut]
 
 
 class ConfirmationRowIn(RequestModel):
-    """An identifier as it stands in the file, exact; spaces, width, case and a plate's dot do not matter."""
+    """An exact identifier from the case file; spaces, width, case and a plate's dot are ignored."""
 
     matched_by: IdentifierKind
     value: Text
@@ -121,7 +123,7 @@ class ConfirmationIn(RequestModel):
 
 
 class ConfirmationRowOut(ResponseModel):
-    """What became of a row; ``index`` counts from 0. A contract may match several assets."""
+    """The outcome of a row; ``index`` counts from 0. A contract may match several assets."""
 
     index: int
     matched_by: IdentifierKind
@@ -131,7 +133,7 @@ class ConfirmationRowOut(ResponseModel):
 
 
 class ConfirmationOut(ResponseModel):
-    """What became of the rows: the three counts add up to the rows sent."""
+    """The outcome of the rows: the three counts add up to the number of rows."""
 
     confirmed: int
     already_confirmed: int
@@ -142,7 +144,7 @@ class ConfirmationOut(ResponseModel):
 
 
 class ReasonOut(ResponseModel):
-    """One reason against seizing: a code, a sentence, and the clause that it rests on."""
+    """One reason against seizing: a code, a sentence, and the legal clause."""
 
     code: ReasonCode
     text: str
@@ -150,7 +152,7 @@ class ReasonOut(ResponseModel):
 
 
 class SeizabilityOut(ResponseModel):
-    """What the rule says of an asset today; no ruling. ``effective_rank`` 1 is first."""
+    """The result of the seizability rule for an asset today; not a ruling. ``effective_rank`` 1 is first."""
 
     state: State
     reasons: list[ReasonOut]
@@ -158,7 +160,7 @@ class SeizabilityOut(ResponseModel):
 
 
 class CaseAssetOut(ResponseModel):
-    """An asset in a case; ``seizability`` is there once it is confirmed."""
+    """An asset in a case; ``seizability`` is null until it is confirmed."""
 
     asset_id: int
     vin: str | None
@@ -181,7 +183,7 @@ class MeasureIn(RequestModel):
     starts_on: Term
     ends_on: Term
     effective_on: Term | None = None
-    """The day on which the register says that a waiting measure took effect as the first."""
+    """The day on which a waiting measure took effect as the first, according to the register."""
     custodian: Text | None = None
 
 
@@ -198,12 +200,13 @@ class MeasuresOut(ResponseModel):
 
 
 class MeasureChangeIn(RequestModel):
-    """What may happen to a measure in force; members left out stay as they are.
+    """Changes of a measure in force; omitted fields keep their values.
 
-    ``ends_on`` renews it, ``released_on`` lifts it, ``effective_on`` says since when a waiting one is the first.
+    ``ends_on`` renews it, ``released_on`` lifts it, ``effective_on`` is the day from which a waiting one is the
+    first.
     """
 
-    ends_on: Term = Field(default_factory=lambda: date.max)  # a default is never read: see the router
+    ends_on: Term = Field(default_factory=lambda: date.max)  # never read: the router takes only fields that were set
     released_on: Term = Field(default_factory=lambda: date.max)
     effective_on: Term = Field(default_factory=lambda: date.max)
     custodian: Text | None = None
@@ -217,7 +220,7 @@ class MeasureChangeIn(RequestModel):
 
 
 class RenewalOut(ResponseModel):
-    """That a term was prolonged."""
+    """A renewal of a term."""
 
     previous_ends_on: date
     ends_on: date
@@ -242,16 +245,16 @@ class MeasureOut(ResponseModel):
 
 
 class AssignmentIn(RequestModel):
-    """Who plans for the case, and for how long."""
+    """The dispatcher who plans for the case, and the period."""
 
     dispatcher_id: Id
     starts_at: SetMoment | None = None
-    """Now, if left out."""
+    """Default: now."""
     ends_at: SetMoment
 
 
 class AssignmentOut(ResponseModel):
-    """That a dispatcher plans for a case, from a moment until another."""
+    """A dispatcher's assignment to plan for a case."""
 
     assignment_id: int
     case_id: int
@@ -262,22 +265,22 @@ class AssignmentOut(ResponseModel):
 
 
 class EntrustmentIn(RequestModel):
-    """Which court is entrusted, with what, what for and for how long."""
+    """The court that is entrusted, the subject and the period."""
 
     court_id: Id
     kind: EntrustmentKind
     matters: Text
-    """What for: to seize, to investigate, to serve."""
+    """The task: to seize, to investigate, to serve."""
     letter_number: Text
     asset_ids: Annotated[list[Id], Field(min_length=1, max_length=MAX_ROWS)] | None = None
-    """Confirmed assets of the case; all of them, also those confirmed later, if left out."""
+    """Confirmed assets of the case; by default all, also those confirmed later."""
     starts_at: SetMoment | None = None
-    """Now, if left out."""
+    """Default: now."""
     ends_at: SetMoment
 
 
 class DeadlineOut(ResponseModel):
-    """A day by which something is due, Asia/Shanghai, and the clause that says so; no ruling."""
+    """A day by which something is due, Asia/Shanghai, and its legal clause; not a ruling."""
 
     what: str
     due_on: date
@@ -304,7 +307,7 @@ class EntrustmentOut(ResponseModel):
 
 
 class SeizureOut(ResponseModel):
-    """That an asset is or was seized; number and court are null for another case, out of sight."""
+    """A seizure of an asset; number and court are null for a case that the caller does not see."""
 
     measure_id: int
     kind: MeasureKind
@@ -321,22 +324,22 @@ class SeizureOut(ResponseModel):
 
 
 class CaseHoldIn(RequestModel):
-    """Why nothing of any asset of the case may be deleted until the hold is released."""
+    """The reason for a hold on all assets of the case."""
 
     reason: Text
 
 
 class HoldIn(RequestModel):
-    """That nothing of an asset may be deleted until the hold is released."""
+    """A legal hold: no data of an asset is deleted until it is released."""
 
     asset_id: Id
     case_id: Id | None = None
-    """For which case; a court names one of its own that is open, and in which the asset is confirmed."""
+    """A court must name its own open case in which the asset is confirmed."""
     reason: Text
 
 
 class HoldOut(ResponseModel):
-    """A legal hold; in force until it is released at ``until_at``. Without ``asset_id`` it is on the whole case."""
+    """A legal hold, in force until ``until_at``. Without ``asset_id`` it is on the whole case."""
 
     hold_id: int
     asset_id: int | None

@@ -1,7 +1,6 @@
 """Use cases of cases: open, read, change, close; who sees what; what may be seized.
 
-Offers and confirmations stand in ``claims``, measures in ``measures``, what is lent to others (dispatchers, crews,
-other courts) in ``lending``.
+For offers and confirmations see ``case_assets``, for rights given to other courts and dispatchers ``delegation``.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -32,9 +31,9 @@ from app.enforcement.seizable import ENDED_PHASES, AssetFacts, Measure, MeasureK
 from app.enforcement.tables import AssignmentRow, CaseRow, EntrustmentRow
 from app.jurisdictions import service as jurisdictions
 
-_NOT_FOUND: Final = "There is no such case in your sight."
-READ_ONLY: Final = "Only the court that handles the case may do this; you may read what is in your sight."
-"""Said to a court that sees a case as a superior or an entrusted one."""
+_NOT_FOUND: Final = "No such case is visible to you."
+READ_ONLY: Final = "Only the court that handles the case may do this; you may only read it."
+"""The answer to a superior or entrusted court that sees a case but does not handle it."""
 _REFUSALS: Final[Mapping[str, type[Conflict | InvalidInput]]] = {
     "case_number": Conflict,
     "court_id": InvalidInput,
@@ -84,27 +83,20 @@ async def open_case(session: AsyncSession, new: CaseIn, court_id: int, now: date
             raise
         raise _REFUSALS[field](f"{field}: {_EXPLANATIONS[field]}", field=field) from error
     note(session, Note("case.record", row.case_id, detail=row.case_number))
-    return (await _described(session, [row]))[0]
+    return (await _to_out(session, [row]))[0]
 
 
 async def visible_case(session: AsyncSession, visibility: Visibility, case_id: int, at: datetime) -> CaseOut:
-    """Return a case.
+    """Return a case, or raise ``NotFound`` where it is not visible.
 
-    Args:
-        session: Any transaction.
-        visibility: Who looks: a court sees its own cases and those of the courts below it, a lessor those that it
-            applied for; a court that was entrusted and a dispatcher that was assigned see a case while that is in
-            force and the case open.
-        case_id: Which.
-        at: The moment of looking (not the moment that is asked about).
-
-    Raises:
-        NotFound: It does not exist or is out of sight.
+    A court sees its own cases and those of lower courts, a lessor those that it applied for. An entrusted court and
+    an assigned dispatcher see a case while that right is in force and the case open. ``at`` is the time of access,
+    not the time that a question is about.
     """
     row = await queries.find_case(session, visibility, case_id, at)
     if row is None:
         raise NotFound(_NOT_FOUND)
-    return (await _described(session, [row]))[0]
+    return (await _to_out(session, [row]))[0]
 
 
 async def list_cases(
@@ -117,22 +109,22 @@ async def list_cases(
     after: int,
     limit: int,
 ) -> list[CaseOut]:
-    """Return the cases in sight after a key, one more than ``limit`` if there are so many."""
+    """Return up to ``limit + 1`` visible cases after a key."""
     rows = await queries.find_cases(
         session, visibility, at, case_number=case_number, phase=phase, after=after, limit=limit
     )
-    return await _described(session, rows)
+    return await _to_out(session, rows)
 
 
 async def case_to_change(
     session: AsyncSession, visibility: Visibility, case_id: int, now: datetime, *, closed_too: bool = False
 ) -> CaseRow:
-    """Return a case, locked until the transaction ends: changes of one case happen one after another.
+    """Return a case, locked until the transaction ends, so that changes of one case run one after another.
 
     Raises:
-        NotFound: It does not exist or is out of sight.
-        NotPermitted: It is in the sight of a court that does not handle it.
-        Conflict: It is closed, and ``closed_too`` does not say that this matters not.
+        NotFound: No such case is visible.
+        NotPermitted: The court sees the case but does not handle it.
+        Conflict: It is closed, and ``closed_too`` is false.
     """
     row = await queries.lock_case(session, visibility, case_id, now)
     if row is None:
@@ -140,7 +132,7 @@ async def case_to_change(
             raise NotPermitted(READ_ONLY)
         raise NotFound(_NOT_FOUND)
     if row.closed_on is not None and not closed_too:
-        raise Conflict(f"The case was closed on {row.closed_on}; what resumes it has a number of its own.")
+        raise Conflict(f"The case was closed on {row.closed_on}; a resumed case has its own number.")
     return row
 
 
@@ -162,21 +154,17 @@ async def keep_case_open(session: AsyncSession, case_id: int) -> None:
 async def change_case(
     session: AsyncSession, visibility: Visibility, case_id: int, changes: Mapping[str, Any], now: datetime
 ) -> CaseOut:
-    """Change what is recorded of a case; closing it ends all that it opened to anybody's sight.
+    """Change a case; closing it ends all access that it gave.
 
-    An open phase on a closed case is a correction, as if it had never been closed: its assets come into sight again.
-    A case that is resumed in law gets a new number and is a new case.
+    An open phase on a closed case is a correction: its assets become visible again. A case that is resumed in law
+    gets a new number and is a new case.
 
     Args:
-        session: A writing transaction.
-        visibility: The officer who changes it.
-        case_id: Which.
-        changes: New values by member: judgment_debtor, claim_mode, claim_yuan, basis_number, phase, closed_on.
-        now: The present.
+        changes: New values by field: judgment_debtor, claim_mode, claim_yuan, basis_number, phase, closed_on.
 
     Raises:
-        NotFound: It does not exist or is out of sight.
-        InvalidInput: The closing day does not fit.
+        NotFound: No such case is visible.
+        InvalidInput: The closing day is out of range.
     """
     row = await case_to_change(session, visibility, case_id, now, closed_too=True)
     was_closed = row.closed_on is not None
@@ -193,7 +181,7 @@ async def change_case(
         action = "case.reopen"
         await grant_visibility(session, row, await in_play(session, case_id), visibility.principal, now)
     note(session, Note(action, case_id, detail=", ".join(sorted(changes))))
-    return (await _described(session, [row]))[0]
+    return (await _to_out(session, [row]))[0]
 
 
 def _change_phase(row: CaseRow, changes: Mapping[str, Any], now: datetime) -> None:
@@ -203,7 +191,7 @@ def _change_phase(row: CaseRow, changes: Mapping[str, Any], now: datetime) -> No
     if phase not in ENDED_PHASES:
         if closed_on is not None:
             raise InvalidInput(
-                "closed_on: say the phase that begins that day: closed or concluded", field="closed_on"
+                "closed_on: also give the phase that begins that day: closed or concluded", field="closed_on"
             )
     elif closed_on is None:
         closed_on = row.closed_on or today
@@ -215,7 +203,7 @@ def _change_phase(row: CaseRow, changes: Mapping[str, Any], now: datetime) -> No
 async def grant_visibility(
     session: AsyncSession, case: CaseRow, asset_ids: Sequence[int], granted_by: Principal, now: datetime
 ) -> None:
-    """Open assets of a case to the sight of its court and of whom it lent them to, where that has not ended."""
+    """Make assets visible to the case's court and to its current assignees and entrusted courts."""
     if not asset_ids:
         return
     assignments = await delegation_queries.open_assignments(session, case.case_id, now)
@@ -227,7 +215,7 @@ async def grant_visibility(
 
 
 def assignment_grants(row: AssignmentRow, asset_ids: Iterable[int], now: datetime) -> list[access.Grant]:
-    """Return what an assignment opens of some assets of its case."""
+    """Return the grants of an assignment for some assets of its case."""
     to, since = row.dispatcher_id, max(row.starts_at, now)
     return [
         access.Grant("principal", to, row.case_id, a, "assignment", since, row.ends_at, row.assignment_id)
@@ -236,7 +224,7 @@ def assignment_grants(row: AssignmentRow, asset_ids: Iterable[int], now: datetim
 
 
 def entrustment_grants(row: EntrustmentRow, asset_ids: Iterable[int], now: datetime) -> list[access.Grant]:
-    """Return what an entrustment opens of some assets of its case: those that it covers."""
+    """Return the grants of an entrustment for those assets that it covers."""
     to, since = row.court_id, max(row.starts_at, now)
     covered = asset_ids if row.asset_ids is None else sorted(set(row.asset_ids) & set(asset_ids))
     return [
@@ -246,19 +234,19 @@ def entrustment_grants(row: EntrustmentRow, asset_ids: Iterable[int], now: datet
 
 
 def handles(visibility: Visibility, court_id: int) -> bool:
-    """Tell whether a court's own cases are seen whole: by the court itself, one above it, and an administrator."""
+    """Return whether a court's cases are seen in full: by that court, a superior court or an administrator."""
     return visibility.sees_everything or court_id in visibility.courts
 
 
 def delegated_only(visibility: Visibility, case: CaseOut, now: datetime) -> Select[int] | None:
-    """Return the query of the assets of a case in sight of whom it was lent to; None for who sees all of it."""
+    """Return the query of the assets of a case that a delegate sees; None for callers who see all of them."""
     if visibility.lessor_id is not None or handles(visibility, case.court_id):
         return None
     return access_visibility.granted_assets(Visibility(visibility.principal, case.case_id), now)
 
 
 async def in_play(session: AsyncSession, case_id: int) -> list[int]:
-    """Return the confirmed assets of a case, but for those whose measures are all lifted."""
+    """Return the confirmed assets of a case, except those whose measures are all lifted."""
     released = await queries.released_assets(session, case_id)
     return [a for a in await queries.confirmed_assets(session, case_id) if a not in released]
 
@@ -266,13 +254,10 @@ async def in_play(session: AsyncSession, case_id: int) -> list[int]:
 async def list_case_assets(
     session: AsyncSession, visibility: Visibility, case_id: int, now: datetime, *, after: int, limit: int
 ) -> list[CaseAssetOut]:
-    """Return the assets of a case after a key, one more than ``limit`` if there are so many.
+    """Return up to ``limit + 1`` assets of a case after a key, or raise ``NotFound``.
 
-    The applicant and an administrator see all that was offered; others what is confirmed: an offer opens nothing. An
-    entrusted court and a dispatcher see what was lent to them.
-
-    Raises:
-        NotFound: The case does not exist or is out of sight.
+    The applicant and an administrator see all offered assets, others only confirmed ones: an offer gives no access.
+    An entrusted court and a dispatcher see the assets delegated to them.
     """
     case = await visible_case(session, visibility, case_id, now)
     sees_offers = visibility.sees_everything or visibility.lessor_id is not None
@@ -285,7 +270,7 @@ async def list_case_assets(
         limit=limit,
     )
     ids = [row.asset_id for row in rows]
-    async with as_service(session):  # whose rows are in sight; a superior court knows too many others to look among
+    async with as_service(session):  # the rows are visible; row security is slow for a superior court
         identities = await assets.assets_by_id(session, ids)
     states = await seizability_of_case(session, case_id, now, asset_ids=ids)
     return [
@@ -307,15 +292,14 @@ async def list_case_assets(
 async def seizability_of_case(
     session: AsyncSession, case_id: int, at: datetime, *, asset_ids: Sequence[int] | None = None
 ) -> dict[int, Seizability]:
-    """Say for every confirmed asset of a case whether it may be seized; the caller has checked the case's sight.
+    """Apply the seizability rule to all confirmed assets of a case; the caller has checked the case's visibility.
 
-    Two statements, however many assets; assets with the same history share one answer. Measures of other cases take
-    part as facts; nothing of them but "another case" is told.
+    It takes two statements for any number of assets; assets with equal histories share one result. Measures of other
+    cases count as facts and are not identified.
 
     Args:
-        session: Any transaction.
-        case_id: Which case.
-        at: The moment asked about, aware; its day in Asia/Shanghai counts. The past is told from all known today.
+        at: The time asked about, aware; its day in Asia/Shanghai counts. The past is judged by what is recorded
+            today.
         asset_ids: Only these, if given.
 
     Raises:
@@ -343,7 +327,7 @@ def _measures(history: Iterable[tuple[Any, ...]]) -> Iterable[Measure]:
     return (Measure(MeasureKind(kind), *rest) for kind, *rest in history if kind is not None)
 
 
-async def _described(session: AsyncSession, rows: Sequence[CaseRow]) -> list[CaseOut]:
+async def _to_out(session: AsyncSession, rows: Sequence[CaseRow]) -> list[CaseOut]:
     courts = await jurisdictions.courts_by_id(session, {row.court_id for row in rows})
     return [
         CaseOut(

@@ -1,4 +1,4 @@
-"""The tables of this room."""
+"""Tables of this room."""
 
 from datetime import date, datetime
 from decimal import Decimal
@@ -75,7 +75,7 @@ class MeasureRow(Base):
 
 
 class RenewalRow(Base):
-    """That a measure's term was prolonged, by whom and when; rows are only added."""
+    """A renewal of a measure's term, with user and time; rows are only added."""
 
     __tablename__ = "seizure_renewal"
 
@@ -88,7 +88,7 @@ class RenewalRow(Base):
 
 
 class AssignmentRow(Base):
-    """That a dispatcher plans for a case, from a moment until another."""
+    """A dispatcher's assignment to plan for a case, for a period."""
 
     __tablename__ = "planning_assignment"
 
@@ -102,7 +102,7 @@ class AssignmentRow(Base):
 
 
 class EntrustmentRow(Base):
-    """That a court was entrusted with a case or a matter of it, from a moment until another or its withdrawal."""
+    """An entrustment of a court with a case or one matter, for a period or until it is withdrawn."""
 
     __tablename__ = "entrustment"
 
@@ -122,7 +122,7 @@ class EntrustmentRow(Base):
 
 
 class LegalHoldRow(Base):
-    """That nothing of an asset, or of any of a case, is deleted until the hold is released, however old it grows."""
+    """A hold that prevents deletion of the data of an asset, or of all assets of a case, until it is released."""
 
     __tablename__ = "legal_hold"
     __table_args__ = (

@@ -1,4 +1,4 @@
-"""Whose an assignment is to use, and whether it is in force; they are given in ``lending``."""
+"""Reads assignments and checks that they are in force; ``service`` creates them."""
 
 from datetime import datetime
 
@@ -14,11 +14,7 @@ from app.enforcement.service import visible_case
 async def visible_assignment(
     session: AsyncSession, visibility: Visibility, assignment_id: int, now: datetime
 ) -> AssignmentOut:
-    """Return an assignment of a case that the court itself handles, or one given to the dispatcher who looks.
-
-    Raises:
-        NotFound: It does not exist or is out of sight.
-    """
+    """Return an assignment of a case that the court handles, or the dispatcher's own, or raise ``NotFound``."""
     row = await delegation_queries.find_assignment(session, visibility, assignment_id, now)
     if row is None:
         raise NotFound("There is no such assignment.")
@@ -31,7 +27,7 @@ async def assignment_in_force(
     """Return an assignment, as ``visible_assignment``, and its case, while both are open.
 
     Raises:
-        NotFound: It does not exist or is out of sight.
+        NotFound: No such assignment is visible.
         Conflict: It has not begun or has ended, or its case is closed.
     """
     assignment = await visible_assignment(session, visibility, assignment_id, now)

@@ -21,7 +21,7 @@ from app.enforcement.tables import (
 async def assignments_of(
     session: AsyncSession, case_id: int, *, dispatcher_id: int | None, after: int, limit: int
 ) -> Sequence[AssignmentRow]:
-    """Return the assignments of a case (to one dispatcher) after a key, one more than ``limit`` if so many."""
+    """Return up to ``limit + 1`` assignments of a case (to one dispatcher) after a key."""
     query = select(AssignmentRow).where(AssignmentRow.case_id == case_id, AssignmentRow.assignment_id > after)
     if dispatcher_id is not None:
         query = query.where(AssignmentRow.dispatcher_id == dispatcher_id)
@@ -32,7 +32,7 @@ async def find_assignment(
     session: AsyncSession, visibility: Visibility, assignment_id: int, at: datetime
 ) -> AssignmentRow | None:
     """Return an assignment that is a dispatcher's own, or of a case that the court itself handles."""
-    wanted = aliased(AssignmentRow)  # the condition of a case's sight looks at assignments itself
+    wanted = aliased(AssignmentRow)  # visible_cases uses the table of assignments too
     query = (
         select(wanted)
         .join(CaseRow, CaseRow.case_id == wanted.case_id)
@@ -60,7 +60,7 @@ async def open_entrustments(session: AsyncSession, case_id: int, at: datetime) -
 async def entrustments_of(
     session: AsyncSession, case_id: int, *, to_court: int | None, after: int, limit: int
 ) -> Sequence[EntrustmentRow]:
-    """Return the entrustments of a case (to one court) after a key, one more than ``limit`` if so many."""
+    """Return up to ``limit + 1`` entrustments of a case (to one court) after a key."""
     query = select(EntrustmentRow).where(EntrustmentRow.case_id == case_id, EntrustmentRow.entrustment_id > after)
     if to_court is not None:
         query = query.where(EntrustmentRow.court_id == to_court)

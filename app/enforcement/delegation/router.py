@@ -1,4 +1,4 @@
-"""What a case lends to others, over HTTP: planning assignments and entrustments."""
+"""HTTP routes of planning assignments and entrustments."""
 
 from typing import Annotated
 
@@ -24,7 +24,7 @@ MayWriteEntrustments = Annotated[Principal, Depends(May(Permission.ENTRUSTMENTS_
 async def create_assignment(
     case_id: Key, body: AssignmentIn, principal: MayWriteAssignments, session: WriteSession, context: InContext
 ) -> AssignmentOut:
-    """The case's confirmed assets come into the dispatcher's sight for the time of the assignment."""
+    """The dispatcher sees the case's confirmed assets while the assignment lasts."""
     return await delegation.assign(session, Visibility(principal), case_id, body, context.clock.now())
 
 
@@ -37,7 +37,7 @@ async def list_assignments(
     limit: Limit = 100,
     after: After = None,
 ) -> Page[AssignmentOut]:
-    """A dispatcher sees its own."""
+    """A dispatcher sees only its own assignments."""
     now = context.clock.now()
     found = await delegation.list_assignments(
         session, Visibility(principal), case_id, now, after=decode_token(after), limit=limit
@@ -49,11 +49,11 @@ async def list_assignments(
 async def create_entrustment(
     case_id: Key, body: EntrustmentIn, principal: MayWriteEntrustments, session: WriteSession, context: InContext
 ) -> EntrustmentOut:
-    """Another court of the same level sees the case and the assets entrusted, from a moment until another.
+    """Another court of the same level sees the case and the entrusted assets, from `starts_at` until `ends_at`.
 
-    Without `asset_ids` it sees all assets of the case, also those that are confirmed later. It ends at `ends_at`,
-    when it is withdrawn, and when the case closes; for an asset, when it is released. The entrusted court changes
-    nothing of the case, entrusts nobody and assigns nobody.
+    Without `asset_ids` it sees all assets of the case, also those confirmed later. The entrustment ends at `ends_at`,
+    when it is withdrawn, and when the case closes; for an asset, when it is released. The entrusted court cannot
+    change the case, entrust another court or assign a dispatcher.
     """
     return await delegation.entrust(session, Visibility(principal), case_id, body, context.clock.now())
 
@@ -67,7 +67,7 @@ async def list_entrustments(
     limit: Limit = 100,
     after: After = None,
 ) -> Page[EntrustmentOut]:
-    """Past and withdrawn ones too; an entrusted court sees its own."""
+    """Includes past and withdrawn ones; an entrusted court sees only its own."""
     now = context.clock.now()
     found = await delegation.list_entrustments(
         session, Visibility(principal), case_id, now, after=decode_token(after), limit=limit
@@ -79,5 +79,5 @@ async def list_entrustments(
 async def withdraw_entrustment(
     entrustment_id: Key, principal: MayWriteEntrustments, session: WriteSession, context: InContext
 ) -> EntrustmentOut:
-    """At once nothing of it is in the other court's sight; only the court that handles the case may."""
+    """The other court loses access at once; only the court that handles the case may withdraw."""
     return await delegation.withdraw(session, Visibility(principal), entrustment_id, context.clock.now())

@@ -30,7 +30,7 @@ from app.enforcement.service import (
 from app.enforcement.tables import AssignmentRow, EntrustmentRow
 from app.jurisdictions import service as jurisdictions
 
-_NO_ENTRUSTMENT: Final = "There is no such entrustment in your sight."
+_NO_ENTRUSTMENT: Final = "No such entrustment is visible to you."
 
 
 async def assign(
@@ -40,13 +40,13 @@ async def assign(
     wanted: AssignmentIn,
     now: datetime,
 ) -> AssignmentOut:
-    """Let a dispatcher plan for a case for a while: its confirmed assets come into the dispatcher's sight.
+    """Assign a dispatcher to a case for a period: the dispatcher sees its confirmed assets.
 
     Raises:
-        NotFound: The case does not exist or is out of sight.
+        NotFound: No such case is visible.
         NotPermitted: Another court handles it.
         Conflict: The case is closed.
-        InvalidInput: No such dispatcher, or a window that has passed or ends before it begins.
+        InvalidInput: No such dispatcher, or a period that is past or ends before it begins.
     """
     await case_to_change(session, visibility, case_id, now)
     starts_at, ends_at = wanted.starts_at or now, wanted.ends_at
@@ -83,11 +83,11 @@ def check_window(starts_at: datetime, ends_at: datetime, now: datetime) -> None:
 async def list_assignments(
     session: AsyncSession, visibility: Visibility, case_id: int, now: datetime, *, after: int, limit: int
 ) -> list[AssignmentOut]:
-    """Return the assignments of a case after a key, one more than ``limit`` if so many; a dispatcher sees its own.
+    """Return up to ``limit + 1`` assignments of a case after a key; a dispatcher sees its own.
 
     Raises:
-        NotFound: The case does not exist or is out of sight.
-        NotPermitted: The case is in sight of a court that was only entrusted.
+        NotFound: No such case is visible.
+        NotPermitted: The court is only entrusted with the case.
     """
     case = await visible_case(session, visibility, case_id, now)
     principal = visibility.principal
@@ -101,14 +101,14 @@ async def list_assignments(
 async def entrust(
     session: AsyncSession, visibility: Visibility, case_id: int, new: EntrustmentIn, now: datetime
 ) -> EntrustmentOut:
-    """Entrust another court: the case and the assets come into its sight for a while, and nothing else.
+    """Entrust another court: it sees the case and the assets for a period, and gets no other right.
 
     Raises:
-        NotFound: The case does not exist or is out of sight.
-        NotPermitted: Another court handles it: what was entrusted is not entrusted on.
+        NotFound: No such case is visible.
+        NotPermitted: Another court handles it; an entrusted court cannot entrust a third.
         Conflict: The case is closed.
         InvalidInput: No such court, the court itself, one of another level, an asset that is not confirmed in the
-            case, or a window that has passed.
+            case, or a period that is past.
     """
     case = await case_to_change(session, visibility, case_id, now)
     starts_at = new.starts_at or now
@@ -150,7 +150,7 @@ async def _refuse_court(session: AsyncSession, own_id: int, court_id: int) -> No
     if court_id not in courts:
         raise InvalidInput("court_id: there is no such court", field="court_id")
     if court_id == own_id:
-        raise InvalidInput("court_id: expected another court than the one that handles the case", field="court_id")
+        raise InvalidInput("court_id: expected a court other than the one that handles the case", field="court_id")
     own, other = courts[own_id], courts[court_id]
     if own.level is not other.level:
         raise InvalidInput(
@@ -163,10 +163,10 @@ async def _refuse_court(session: AsyncSession, own_id: int, court_id: int) -> No
 async def withdraw(
     session: AsyncSession, visibility: Visibility, entrustment_id: int, now: datetime
 ) -> EntrustmentOut:
-    """Withdraw an entrustment: at once nothing of it is in the other court's sight.
+    """Withdraw an entrustment: the other court loses access at once.
 
     Raises:
-        NotFound: There is none in sight.
+        NotFound: No such entrustment is visible.
         NotPermitted: Another court handles the case.
         Conflict: It has ended or was withdrawn before.
     """
@@ -174,7 +174,7 @@ async def withdraw(
     if row is None:
         raise NotFound(_NO_ENTRUSTMENT)
     await case_to_change(session, visibility, row.case_id, now, closed_too=True)
-    await session.refresh(row)  # as it stands now that the case is locked
+    await session.refresh(row)  # read again: the case is locked now
     if row.withdrawn_at is not None:
         raise Conflict(f"The entrustment was withdrawn at {row.withdrawn_at.isoformat()}.")
     if row.ends_at <= now:
@@ -190,12 +190,9 @@ async def withdraw(
 async def list_entrustments(
     session: AsyncSession, visibility: Visibility, case_id: int, now: datetime, *, after: int, limit: int
 ) -> list[EntrustmentOut]:
-    """Return the entrustments of a case after a key, one more than ``limit`` if so many.
+    """Return up to ``limit + 1`` entrustments of a case after a key, or raise ``NotFound``.
 
     An entrusted court sees its own.
-
-    Raises:
-        NotFound: The case does not exist or is out of sight.
     """
     case = await visible_case(session, visibility, case_id, now)
     to_court = None if handles(visibility, case.court_id) else visibility.court_id

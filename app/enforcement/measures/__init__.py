@@ -1,1 +1,4 @@
-"""Seizure measures and their deadlines."""
+"""Seizure measures.
+
+service: ordering, renewing, lifting and listing; deadlines: terms and due days; queries
+"""

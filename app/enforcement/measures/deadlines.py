@@ -1,6 +1,6 @@
-"""The clocks of a seizure measure: how long it may run, when it is renewed or lifted; pure, days of Asia/Shanghai.
+"""Terms and deadlines of seizure measures and entrustments; pure, days in Asia/Shanghai.
 
-Each function returns what is wrong as a sentence for a person, or None; the last one tells an entrusted court's days.
+Each ``…_fault`` and ``…_reason`` function returns a sentence for users, or None.
 """
 
 from datetime import date, timedelta
@@ -10,7 +10,7 @@ from app.enforcement.domain import EntrustmentKind
 from app.enforcement.schemas import DeadlineOut
 
 MAX_TERM_YEARS: Final = 2
-"""How long a seizure of movables may run, and each renewal of it (interpretation of the CPL, article 485)."""
+"""Longest term of a seizure of movables, and of each renewal (interpretation of the CPL, article 485)."""
 
 
 ENTRUSTMENT_PROVISIONS: Final = "Entrusted enforcement provisions (2020), article"
@@ -19,10 +19,10 @@ MATTER_WITHIN_DAYS: Final = 14
 
 
 def latest_end(begins_on: date) -> date:
-    """Return the last day that a term counted from a day may have.
+    """Return the last day that a term starting on a day may have.
 
-    That is the same day two years on (28 February after 29 February): a period counted in years does not count the
-    day on which it begins, so an order that stops a day earlier is within it too.
+    It is the same day two years later (28 February after 29 February). A period in years does not count its first
+    day, so an order that ends a day earlier is valid too.
     """
     year = begins_on.year + MAX_TERM_YEARS
     try:
@@ -32,7 +32,7 @@ def latest_end(begins_on: date) -> date:
 
 
 def term_fault(starts_on: date, ends_on: date) -> str | None:
-    """Judge the last day of a new measure's term."""
+    """Check the last day of a new measure's term."""
     if ends_on < starts_on:
         return f"expected the last day in force, {starts_on} or later"
     if ends_on > latest_end(starts_on):
@@ -44,7 +44,7 @@ def term_fault(starts_on: date, ends_on: date) -> str | None:
 
 
 def renewal_fault(ends_on: date, new_ends_on: date) -> str | None:
-    """Judge the new last day of a measure that is still in force until ``ends_on``."""
+    """Check the new last day of a measure in force until ``ends_on``."""
     if new_ends_on <= ends_on:
         return f"a renewal prolongs the term: expected a day after {ends_on}"
     if new_ends_on > latest_end(ends_on):
@@ -55,31 +55,31 @@ def renewal_fault(ends_on: date, new_ends_on: date) -> str | None:
     return None
 
 
-def happened_fault(starts_on: date, day: date, today: date) -> str | None:
-    """Judge the day on which something happened to a measure: it was lifted, or took effect as the first."""
+def event_day_fault(starts_on: date, day: date, today: date) -> str | None:
+    """Check the day on which a measure was lifted, or took effect as the first."""
     if day > today:
-        return f"it is recorded when it has happened: expected {today} or earlier"
+        return f"must not be in the future: expected {today} or earlier"
     if day < min(starts_on, today):
         return f"the measure began on {starts_on}: expected that day or later"
     return None
 
 
-def over_reason(ends_on: date, released_on: date | None, today: date) -> str | None:
-    """Say why a measure is over and takes no renewal and no release any more."""
+def ended_reason(ends_on: date, released_on: date | None, today: date) -> str | None:
+    """Return why a measure is over and can be neither renewed nor released."""
     if released_on is not None:
         return f"The measure was lifted on {released_on}; record a new one instead."
     if ends_on < today:
         return (
-            f"The measure lapsed after {ends_on}: what has lapsed is neither renewed nor lifted; record a new one "
+            f"The measure lapsed after {ends_on}: a lapsed measure cannot be renewed or lifted; record a new one "
             "instead (seizure provisions, article 27)."
         )
     return None
 
 
 def entrustment_deadlines(kind: EntrustmentKind, given_on: date) -> list[DeadlineOut]:
-    """Return what is due after a court was entrusted on a day, earliest first.
+    """Return what is due after an entrustment, earliest first.
 
-    Days are counted from the day on which the letter was recorded here; when it arrived the service does not know.
+    Days count from the day on which the letter was recorded here; the service does not know when it arrived.
     """
     if kind is EntrustmentKind.MATTER:
         due = given_on + timedelta(days=MATTER_WITHIN_DAYS)
@@ -88,7 +88,11 @@ def entrustment_deadlines(kind: EntrustmentKind, given_on: date) -> list[Deadlin
         _due("the entrusted court opens a case", given_on + timedelta(days=7), f"{ENTRUSTMENT_PROVISIONS} 7"),
         _due("enforcement has begun", given_on + timedelta(days=15), "Civil Procedure Law (2023), article 240"),
         _due("missing papers are supplied", given_on + timedelta(days=30), f"{ENTRUSTMENT_PROVISIONS} 8"),
-        _due("done, or reported how it stands", given_on + timedelta(days=30), f"{ENTRUSTMENT_PROVISIONS} 7"),
+        _due(
+            "enforcement is done, or its progress is reported",
+            given_on + timedelta(days=30),
+            f"{ENTRUSTMENT_PROVISIONS} 7",
+        ),
         _due("the applicant may ask the court above", _months_on(given_on, 6), f"{ENTRUSTMENT_PROVISIONS} 11"),
     ]
 
@@ -98,7 +102,7 @@ def _due(what: str, due_on: date, clause: str) -> DeadlineOut:
 
 
 def _months_on(day: date, months: int) -> date:
-    """Return the same day some months on, or the last one of a shorter month."""
+    """Return the same day some months later, or the last day of a shorter month."""
     year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
     first_of_next = date(year + (month + 1) // 12, (month + 1) % 12 + 1, 1)
     last = (first_of_next - timedelta(days=1)).day

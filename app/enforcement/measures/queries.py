@@ -23,10 +23,10 @@ from app.enforcement.tables import (
 )
 
 
-async def standing_terms(
+async def unlifted_terms(
     session: AsyncSession, case_id: int, asset_ids: Sequence[int]
 ) -> Sequence[Row[int, str, date, date]]:
-    """Return asset, kind, first and last day of the measures of a case on some assets that are not lifted."""
+    """Return asset, kind, first and last day of a case's unlifted measures on some assets."""
     query = select(MeasureRow.asset_id, MeasureRow.kind, MeasureRow.starts_on, MeasureRow.ends_on).where(
         MeasureRow.case_id == case_id,
         MeasureRow.asset_id == func.any(list(asset_ids)),
@@ -36,7 +36,7 @@ async def standing_terms(
 
 
 async def add_measures(session: AsyncSession, rows: Sequence[Mapping[str, Any]]) -> list[int]:
-    """Store measures, a thousand a statement, and return their ids in the order of the rows."""
+    """Store measures, a thousand per statement, and return their ids in the order of the rows."""
     statement = insert(MeasureRow).returning(MeasureRow.measure_id, sort_by_parameter_order=True)
     return list((await session.scalars(statement, list(rows))).all())
 
@@ -44,7 +44,7 @@ async def add_measures(session: AsyncSession, rows: Sequence[Mapping[str, Any]])
 async def find_measures(
     session: AsyncSession, case_id: int, *, asset_id: int | None, only: DelegatedOnly, after: int, limit: int
 ) -> Sequence[MeasureRow]:
-    """Return the measures of a case after a key, one more than ``limit`` if there are so many."""
+    """Return up to ``limit + 1`` measures of a case after a key."""
     query = select(MeasureRow).where(MeasureRow.case_id == case_id, MeasureRow.measure_id > after)
     if asset_id is not None:
         query = query.where(MeasureRow.asset_id == asset_id)
@@ -62,7 +62,7 @@ async def renewals_of(session: AsyncSession, measure_ids: Sequence[int]) -> Sequ
 async def seizures_of(
     session: AsyncSession, asset_id: int, *, after: int, limit: int
 ) -> Sequence[Row[MeasureRow, str, int]]:
-    """Return measure, number and court of its case, of the measures of all cases on an asset, after a key."""
+    """Return up to ``limit + 1`` measures of all cases on an asset, each with number and court of its case."""
     query = (
         select(MeasureRow, CaseRow.case_number, CaseRow.court_id)
         .join(CaseRow, CaseRow.case_id == MeasureRow.case_id)
@@ -74,13 +74,13 @@ async def seizures_of(
 async def visible_case_ids(
     session: AsyncSession, visibility: Visibility, case_ids: Sequence[int], at: datetime
 ) -> set[int]:
-    """Return those of some cases that are in sight."""
+    """Return the visible ones of some cases."""
     query = select(CaseRow.case_id).where(CaseRow.case_id == func.any(list(case_ids)), visible_cases(visibility, at))
     return set((await session.scalars(query)).all())
 
 
 async def visible_measure(session: AsyncSession, visibility: Visibility, measure_id: int, at: datetime) -> bool:
-    """Tell whether a measure is in sight; of a case that was only lent, row-level security leaves out the rest."""
+    """Return whether a measure is visible; in a delegated case, row-level security leaves out the other assets."""
     query = (
         select(MeasureRow.measure_id)
         .join(CaseRow, CaseRow.case_id == MeasureRow.case_id)
@@ -92,7 +92,7 @@ async def visible_measure(session: AsyncSession, visibility: Visibility, measure
 async def lock_measure(
     session: AsyncSession, visibility: Visibility, measure_id: int, at: datetime
 ) -> MeasureRow | None:
-    """Return a measure, if its case may be changed, and lock both until the transaction ends."""
+    """Return a measure if its case may be changed, and lock both until the transaction ends."""
     query = (
         select(MeasureRow)
         .join(CaseRow, CaseRow.case_id == MeasureRow.case_id)
@@ -114,15 +114,15 @@ MeasureFacts = tuple[
     date | None,
     date | None,
 ]
-"""Asset, then the members of ``domain.Measure`` in their order for one measure on it, or None throughout."""
+"""Asset, then the fields of ``seizable.Measure`` in their order for one measure on it, or None throughout."""
 
 
 async def measures_on_assets(
     session: AsyncSession, case_id: int, asset_ids: Sequence[int] | None
 ) -> Sequence[MeasureFacts]:
-    """Return the measures of all cases on each confirmed asset of a case, those of one asset together.
+    """Return the measures of all cases on each confirmed asset of a case, grouped by asset.
 
-    An asset without a measure has one row of nothing. Ordered, so that assets with the same history look the same.
+    An asset without a measure has one row of None. The order is fixed, so that equal histories compare equal.
     """
     holder = CaseRow.__table__.alias("holder")
     query: Select[Any] = (

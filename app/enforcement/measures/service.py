@@ -1,4 +1,4 @@
-"""Seizure measures: ordered for many assets at once, renewed, lifted, read."""
+"""Seizure measures: ordered for many assets at once, renewed, lifted, listed."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
@@ -30,14 +30,14 @@ _OVERLAP: Final = "seizure_measure_overlap_excl"
 async def order_measures(
     session: AsyncSession, visibility: Visibility, case_id: int, orders: Sequence[MeasureIn], now: datetime
 ) -> list[int]:
-    """Record measures on confirmed assets of a case, all or none, and return their ids in the order given.
+    """Record measures on confirmed assets of a case, all or none, and return their ids in the given order.
 
-    An asset that went out of sight when its measures were lifted comes into sight again.
+    An asset that was hidden because its measures were lifted becomes visible again.
 
     Raises:
-        NotFound: The case does not exist or is not the court's.
+        NotFound: No such case, or it is another court's.
         Conflict: The case is closed, or a measure of the same kind on the same asset has a day in common.
-        RowsRefused: Rows are at fault, each named.
+        RowsRefused: Lists every invalid row.
     """
     case = await case_to_change(session, visibility, case_id, now)
     asset_ids = list({o.asset_id for o in orders})
@@ -45,7 +45,7 @@ async def order_measures(
     faults = list(_faults(orders, confirmed, day_in_shanghai(now)))
     if faults:
         raise RowsRefused("measures", faults)
-    _refuse_overlaps(orders, await measure_queries.standing_terms(session, case_id, asset_ids))
+    _refuse_overlaps(orders, await measure_queries.unlifted_terms(session, case_id, asset_ids))
     released = await queries.released_assets(session, case_id, asset_ids)
     added = {"case_id": case_id, "created_at": now, "created_by": visibility.principal.principal_id}
     ids = await measure_queries.add_measures(session, [_columns(order) | added for order in orders])
@@ -73,14 +73,14 @@ def _effect_fault(rank: int, starts_on: date, effective_on: date | None, today: 
     if effective_on is None:
         return None
     if rank == 1:
-        return "a measure that is entered first does not wait: leave it out"
-    return deadlines.happened_fault(starts_on, effective_on, today)
+        return "a measure of rank 1 does not wait: leave it out"
+    return deadlines.event_day_fault(starts_on, effective_on, today)
 
 
-def _refuse_overlaps(orders: Sequence[MeasureIn], standing: Iterable[Sequence[Any]]) -> None:
+def _refuse_overlaps(orders: Sequence[MeasureIn], existing: Iterable[Sequence[Any]]) -> None:
     """Refuse a measure with a day in common with another of its kind on the asset, stored or in the list."""
     taken: dict[tuple[int, str], list[tuple[date, date]]] = {}
-    for asset_id, kind, starts_on, ends_on in standing:
+    for asset_id, kind, starts_on, ends_on in existing:
         taken.setdefault((asset_id, kind), []).append((starts_on, ends_on))
     for index, order in enumerate(orders):
         terms_taken = taken.setdefault((order.asset_id, order.kind), [])
@@ -108,30 +108,26 @@ def _columns(order: MeasureIn) -> dict[str, Any]:
 async def change_measure(
     session: AsyncSession, visibility: Visibility, measure_id: int, changes: Mapping[str, Any], now: datetime
 ) -> MeasureOut:
-    """Renew a measure, lift it, record that it took effect as the first, or name its custodian.
+    """Renew a measure, lift it, record that it took effect as the first, or set its custodian.
 
-    When the last measure of a case on an asset is lifted, the asset goes out of everybody's sight that the case gave.
+    When a case's last measure on an asset is lifted, the case no longer makes the asset visible to anyone.
 
     Args:
-        session: A writing transaction.
-        visibility: The officer who changes it.
-        measure_id: Which.
-        changes: New values by member: ends_on, released_on, effective_on, custodian; all but the last are days.
-        now: The present.
+        changes: New values by field: ends_on, released_on, effective_on, custodian; all but the last are days.
 
     Raises:
-        NotFound: It does not exist, or is out of sight.
-        NotPermitted: It is in the sight of a court that does not handle its case.
-        Conflict: It is lifted or lapsed, or renewed into another measure of its kind.
-        InvalidInput: A day does not fit.
+        NotFound: No such measure is visible.
+        NotPermitted: The court sees the measure but does not handle its case.
+        Conflict: It is lifted or lapsed, or the renewal overlaps another measure of its kind.
+        InvalidInput: A day is out of range.
     """
     row = await measure_queries.lock_measure(session, visibility, measure_id, now)
     if row is None:
         if await measure_queries.visible_measure(session, visibility, measure_id, now):
             raise NotPermitted(READ_ONLY)
-        raise NotFound("There is no such measure in your sight.")
+        raise NotFound("No such measure is visible to you.")
     today = day_in_shanghai(now)
-    over = deadlines.over_reason(row.ends_on, row.released_on, today)
+    over = deadlines.ended_reason(row.ends_on, row.released_on, today)
     if over:
         raise Conflict(over, field=next(iter(changes), None))
     if changes.get("ends_on") is not None:
@@ -146,9 +142,9 @@ async def change_measure(
     if changes.get("released_on") is not None:
         await _release(session, row, changes["released_on"], now)
     await session.flush()
-    told = f"measure {measure_id}: {', '.join(sorted(changes))}"
-    note(session, Note(_action(changes), row.case_id, (row.asset_id,), detail=told))
-    return (await _described(session, [row]))[0]
+    detail = f"measure {measure_id}: {', '.join(sorted(changes))}"
+    note(session, Note(_action(changes), row.case_id, (row.asset_id,), detail=detail))
+    return (await _to_out(session, [row]))[0]
 
 
 def _action(changes: Mapping[str, Any]) -> str:
@@ -183,7 +179,7 @@ async def _renew(
 
 
 async def _release(session: AsyncSession, row: MeasureRow, released_on: date, now: datetime) -> None:
-    fault = deadlines.happened_fault(row.starts_on, released_on, day_in_shanghai(now))
+    fault = deadlines.event_day_fault(row.starts_on, released_on, day_in_shanghai(now))
     if fault:
         raise InvalidInput(f"released_on: {fault}", field="released_on")
     row.released_on = released_on
@@ -202,37 +198,30 @@ async def list_measures(
     after: int,
     limit: int,
 ) -> list[MeasureOut]:
-    """Return the measures of a case after a key, one more than ``limit`` if there are so many.
-
-    Raises:
-        NotFound: The case does not exist or is out of sight.
-    """
+    """Return up to ``limit + 1`` measures of a case after a key, or raise ``NotFound``."""
     case = await visible_case(session, visibility, case_id, now)
     only = delegated_only(visibility, case, now)
     found = await measure_queries.find_measures(
         session, case_id, asset_id=asset_id, only=only, after=after, limit=limit
     )
-    return await _described(session, found)
+    return await _to_out(session, found)
 
 
 async def seizures_of(
     session: AsyncSession, visibility: Visibility, asset_id: int, now: datetime, *, after: int, limit: int
 ) -> list[SeizureOut]:
-    """Return the measures of all cases on an asset after a key, one more than ``limit`` if there are so many.
+    """Return up to ``limit + 1`` measures of all cases on an asset after a key, or raise ``NotFound``.
 
-    The owner and an administrator learn by which court and in which case; a court or a dispatcher only where that
-    case is in its own sight: of the rest it hears as of another case.
-
-    Raises:
-        NotFound: There is no such asset in sight.
+    The owner and an administrator see court and case number of each. A court or a dispatcher sees them only where it
+    sees that case.
     """
     await assets.visible_asset(session, visibility, asset_id, now)
     async with as_service(session):
         rows = await measure_queries.seizures_of(session, asset_id, after=after, limit=limit)
         courts = await jurisdictions.courts_by_id(session, {court_id for _, _, court_id in rows})
-        told = {row.case_id for row, _, _ in rows}
+        visible_ids = {row.case_id for row, _, _ in rows}
         if visibility.lessor_id is None:
-            told = await measure_queries.visible_case_ids(session, visibility, list(told), now)
+            visible_ids = await measure_queries.visible_case_ids(session, visibility, list(visible_ids), now)
     today = day_in_shanghai(now)
     return [
         SeizureOut(
@@ -243,15 +232,15 @@ async def seizures_of(
             ends_on=row.ends_on,
             released_on=row.released_on,
             effective_on=row.effective_on,
-            in_force=row.starts_on <= today and deadlines.over_reason(row.ends_on, row.released_on, today) is None,
-            case_number=case_number if row.case_id in told else None,
-            court_name=courts[court_id].name if row.case_id in told else None,
+            in_force=row.starts_on <= today and deadlines.ended_reason(row.ends_on, row.released_on, today) is None,
+            case_number=case_number if row.case_id in visible_ids else None,
+            court_name=courts[court_id].name if row.case_id in visible_ids else None,
         )
         for row, case_number, court_id in rows
     ]
 
 
-async def _described(session: AsyncSession, rows: Sequence[MeasureRow]) -> list[MeasureOut]:
+async def _to_out(session: AsyncSession, rows: Sequence[MeasureRow]) -> list[MeasureOut]:
     renewals: dict[int, list[RenewalOut]] = {}
     for r in await measure_queries.renewals_of(session, [row.measure_id for row in rows]):
         renewals.setdefault(r.measure_id, []).append(RenewalOut.model_validate(r))

@@ -35,22 +35,22 @@ def test_a_renewal_prolongs_by_two_years_at_most() -> None:
 
 def test_what_happened_is_not_in_the_future_nor_before_the_beginning() -> None:
     begun, today = date(2026, 1, 10), date(2026, 11, 23)
-    assert deadlines.happened_fault(begun, begun, today) is None
-    assert deadlines.happened_fault(begun, today, today) is None
-    assert "2026-11-23 or earlier" in str(deadlines.happened_fault(begun, date(2026, 11, 24), today))
-    assert "began on 2026-01-10" in str(deadlines.happened_fault(begun, date(2026, 1, 9), today))
+    assert deadlines.event_day_fault(begun, begun, today) is None
+    assert deadlines.event_day_fault(begun, today, today) is None
+    assert "2026-11-23 or earlier" in str(deadlines.event_day_fault(begun, date(2026, 11, 24), today))
+    assert "began on 2026-01-10" in str(deadlines.event_day_fault(begun, date(2026, 1, 9), today))
 
 
 def test_a_measure_that_has_not_begun_can_be_withdrawn_today() -> None:
     today = date(2026, 11, 23)
-    assert deadlines.happened_fault(date(2026, 12, 1), today, today) is None
+    assert deadlines.event_day_fault(date(2026, 12, 1), today, today) is None
 
 
 def test_a_measure_is_over_when_it_was_lifted_or_has_lapsed() -> None:
     end = date(2026, 11, 23)
-    assert deadlines.over_reason(end, None, end) is None
-    assert "lapsed after 2026-11-23" in str(deadlines.over_reason(end, None, date(2026, 11, 24)))
-    assert "lifted on 2026-05-01" in str(deadlines.over_reason(end, date(2026, 5, 1), date(2026, 5, 2)))
+    assert deadlines.ended_reason(end, None, end) is None
+    assert "lapsed after 2026-11-23" in str(deadlines.ended_reason(end, None, date(2026, 11, 24)))
+    assert "lifted on 2026-05-01" in str(deadlines.ended_reason(end, date(2026, 5, 1), date(2026, 5, 2)))
 
 
 @given(days, days)
