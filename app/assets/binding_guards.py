@@ -1,7 +1,7 @@
-"""What a lessor may no longer change of bindings: they say whose track a stored ping is part of.
+"""Changes of bindings that are refused: a binding decides to which asset's track a stored ping belongs.
 
-A court may need the track of an asset in an open case, evidence under a legal hold must stay whole, and the track of
-an asset that went to somebody else must not become visible by moving it to another asset.
+A court may need the track of an asset in an open case. Evidence under a legal hold must stay complete. The track of a
+transferred asset must not become visible by moving it to another asset.
 """
 
 from datetime import UTC, datetime
@@ -17,15 +17,11 @@ from app.core.db.database import as_service
 from app.core.errors import Conflict
 
 FOREVER: Final = datetime.max.replace(tzinfo=UTC)
-"""The end of a binding that has none."""
+"""The end of an open-ended binding."""
 
 
 async def refuse_transferred(session: AsyncSession, visibility: Visibility, asset_id: int) -> None:
-    """Refuse any change of the bindings of an asset that was transferred, save by an administrator.
-
-    Raises:
-        Conflict: It was transferred.
-    """
+    """Raise ``Conflict`` for any binding change of a transferred asset, except by an administrator."""
     row = None if visibility.sees_everything else await queries.transfer(session, asset_id)
     if row is not None:
         raise Conflict(
@@ -35,21 +31,18 @@ async def refuse_transferred(session: AsyncSession, visibility: Visibility, asse
         )
 
 
-async def refuse_loss(
+async def refuse_history_loss(
     session: AsyncSession, visibility: Visibility, binding: BindingRow, kept_until: datetime, now: datetime
 ) -> None:
-    """Refuse to take time that has passed away from an asset whose track a court or the law still needs.
+    """Refuse to remove past time from a binding whose asset's track is still needed.
 
     Args:
-        session: A writing transaction.
-        visibility: Who changes the binding.
-        binding: The binding as it stands.
-        kept_until: Until when it will hold after the change; its beginning where it is taken back.
-        now: The present.
+        binding: The binding before the change.
+        kept_until: The end after the change; the beginning where the binding is deleted.
 
     Raises:
-        Conflict: A part of its past would be lost to an asset under a legal hold or, save for an administrator who
-            corrects a mistake, in an open case.
+        Conflict: Past time would be lost to an asset under a legal hold or, except for an administrator who corrects
+            a mistake, in an open case.
     """
     await refuse_transferred(session, visibility, binding.asset_id)
     if kept_until >= min(binding.bound_until or FOREVER, now) or binding.bound_from >= now:

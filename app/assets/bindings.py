@@ -1,8 +1,8 @@
-"""Which device is which, and on which asset it was when: one lessor's register in memory, for the path of a ping.
+"""The device index of one lessor in memory: which device an identifier names, and on which asset it was when.
 
-Any psycopg connection can fill it: run ``DEVICE_INDEX_SQL`` and hand the row to ``DeviceIndex.from_row``. The index
-is stale when ``fleet_versions`` no longer gives its ``version``: triggers raise that number in the transaction of
-every change of a device or a binding, whichever process makes it.
+Any psycopg connection can fill it: run ``DEVICE_INDEX_SQL`` and pass the row to ``DeviceIndex.from_row``. The index
+is stale when ``fleet_versions`` returns another ``version``: triggers raise it in the transaction of every change of
+a device or a binding.
 """
 
 import asyncio
@@ -29,9 +29,9 @@ class DeviceIndex:
     """The devices of one lessor and their bindings; immutable, shared between threads.
 
     Attributes:
-        version: The lessor's ``fleet_version`` that it was read at.
+        version: The lessor's ``fleet_version`` at the time of reading.
         device_ids: Identifier, as the feed sends it, to device id.
-        device_id: Device of each binding, shape ``(n,)``; bindings are sorted by device, then by their beginning.
+        device_id: Device of each binding, shape ``(n,)``; sorted by device, then by beginning.
         from_us: First moment of each binding, microseconds since 1970-01-01T00:00Z, shape ``(n,)``.
         until_us: First moment after it, ``2**63 - 1`` where it is open, shape ``(n,)``.
         asset_id: Asset of each binding, shape ``(n,)``.
@@ -61,7 +61,7 @@ class DeviceIndex:
         asset_id: Sequence[int],
         suspects: Sequence[int] = (),
     ) -> Self:
-        """Build the index from bindings in any order; the database sees to it that they do not overlap."""
+        """Build the index from bindings in any order; a database constraint prevents overlaps."""
         devices, starts = np.array(device_id, dtype=np.int32), np.array(from_us, dtype=np.int64)
         order = np.lexsort((starts, devices))
         devices, starts = devices[order], starts[order]
@@ -81,11 +81,10 @@ class DeviceIndex:
 
     @classmethod
     def from_row(cls, row: Sequence[Any] | None) -> Self:
-        """Build the index from the row that ``DEVICE_INDEX_SQL`` answers; None, no such lessor, gives an empty one.
+        """Build the index from the row of ``DEVICE_INDEX_SQL``; None (no such lessor) gives an empty index.
 
-        Args:
-            row: Version, identifiers, their device ids, the devices under suspicion of a wrong datum, then device,
-                beginning, end and asset of each binding; a column of no rows comes as None.
+        The columns are version, identifiers, their device ids, devices with a suspect datum, then device, beginning,
+        end and asset of each binding. A column without rows is None.
         """
         if row is None:
             return cls.of(0, {}, (), (), (), ())
@@ -94,50 +93,37 @@ class DeviceIndex:
         return cls.of(version, dict(zip(identifiers, ids, strict=True)), devices, starts, ends, assets, suspects)
 
     def resolve(self, identifiers: Sequence[str]) -> list[int]:
-        """Return the device id of each identifier, ``NONE`` (-1) where the lessor has no such device.
-
-        Args:
-            identifiers: As the feed sends them, shape ``(n,)``.
-
-        Returns:
-            As many.
-        """
+        """Return the device id of each identifier as the feed sends it, ``NONE`` (-1) where the lessor has none."""
         return list(map(self.device_ids.get, identifiers, repeat(NONE)))
 
     def asset_at(self, device_id: NDArray[np.int32], fixed_us: NDArray[np.int64]) -> NDArray[np.int32]:
-        """Return the asset that each device was on at a time, ``NONE`` (-1) where it was on none.
+        """Return the asset of each device at a time, ``NONE`` (-1) where there is none.
 
-        A binding holds from its beginning (included) until its end (excluded).
-
-        Args:
-            device_id: Devices, ``NONE`` allowed, shape ``(n,)``.
-            fixed_us: Times, microseconds since 1970-01-01T00:00Z, shape ``(n,)``.
-
-        Returns:
-            Shape ``(n,)``.
+        A binding includes its beginning and excludes its end. ``fixed_us`` is in microseconds since
+        1970-01-01T00:00Z; arrays have shape ``(n,)``; ``device_id`` may be ``NONE``.
         """
         if not len(self._keys):
             return np.full(len(device_id), NONE, dtype=np.int32)
-        # The last binding that begins at or before the time, among those of the device and of smaller ones.
+        # The last binding that begins at or before the time, among those of this and of lower device ids.
         found = np.searchsorted(self._keys, _key(device_id, fixed_us, self._starts), side="right") - 1
         holds = (found >= 0) & (self.device_id[found] == device_id) & (fixed_us < self.until_us[found])
         return np.where(holds, self.asset_id[found], np.int32(NONE))
 
 
 def _key(device_id: NDArray[np.int32], at_us: NDArray[np.int64], starts: NDArray[np.int64]) -> NDArray[np.int64]:
-    # Device and time do not fit into 64 bits; the time's place among the beginnings orders the same, and fits.
+    # Device and time do not fit into 64 bits; the time's rank among the beginnings sorts alike and fits.
     return device_id.astype(np.int64) * (len(starts) + 1) + np.searchsorted(starts, at_us, side="right")
 
 
 async def load_device_index(session: AsyncSession, lessor_id: int) -> DeviceIndex:
-    """Read the index of a lessor; without such a lessor it is empty, at version 0."""
+    """Read the index of a lessor; it is empty, at version 0, where there is no such lessor."""
     connection = await session.connection()
     row = (await connection.exec_driver_sql(DEVICE_INDEX_SQL, {"lessor_id": lessor_id})).one_or_none()
-    return await asyncio.to_thread(DeviceIndex.from_row, row)  # 80 ms for 100,000 devices: other requests go on
+    return await asyncio.to_thread(DeviceIndex.from_row, row)  # 80 ms for 100,000 devices: keep the event loop free
 
 
 async def fleet_versions(connection: AsyncConnection, lessor_ids: Sequence[int]) -> dict[int, int]:
-    """Return the version that each lessor's index should have, and keep it so until the transaction ends.
+    """Return the current index version of each lessor, and lock it until the transaction ends.
 
     A change of a device or binding waits for that end, so that it finds every ping that was bound before it.
     """

@@ -1,4 +1,4 @@
-"""Permissions that several routers of this room ask for."""
+"""Permission aliases that several routers of this room use."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""Depots over HTTP."""
+"""HTTP routes of depots."""
 
 from fastapi import APIRouter
 
@@ -18,7 +18,7 @@ router = APIRouter()
 async def create_depot(
     session: WriteSession, context: InContext, body: DepotIn, principal: MayWriteRegisters
 ) -> DepotOut:
-    """Register a yard. A device that rests just one GCJ-02 shift away from yards declares a wrong datum."""
+    """Register a yard. A device that rests exactly one GCJ-02 offset away from yards declares a wrong datum."""
     return await depots.create_depot(session, Visibility(principal), body, context.clock)
 
 
@@ -28,10 +28,10 @@ async def list_depots(
 ) -> Page[DepotOut]:
     """List depots in the order of their registration."""
     rows = await queries.depots(session, Visibility(principal), decode_token(after), limit)
-    return page_of([depots.described(row) for row in rows], limit, lambda row: row.depot_id)
+    return page_of([depots.depot_out(row) for row in rows], limit, lambda row: row.depot_id)
 
 
-@router.delete("/depots/{depot_id}", status_code=204, summary="Forget a depot")
+@router.delete("/depots/{depot_id}", status_code=204, summary="Delete a depot")
 async def delete_depot(session: WriteSession, depot_id: Key, principal: MayWriteRegisters) -> None:
     """Delete a depot."""
     await depots.delete_depot(session, Visibility(principal), depot_id)

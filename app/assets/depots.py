@@ -1,4 +1,4 @@
-"""Use cases of depots: the yards that a lessor knows; the check of declared datums compares devices with them."""
+"""Use cases of depots: a lessor's yards; the datum check compares device positions with them."""
 
 from typing import Final
 
@@ -16,8 +16,8 @@ from app.core.errors import NotFound
 _E7: Final = 10_000_000
 
 
-def described(row: DepotRow) -> DepotOut:
-    """Return a depot as it goes out."""
+def depot_out(row: DepotRow) -> DepotOut:
+    """Convert a depot to its response model."""
     return DepotOut(
         depot_id=row.depot_id,
         lessor_id=row.lessor_id,
@@ -33,9 +33,9 @@ async def create_depot(session: AsyncSession, visibility: Visibility, depot: Dep
     """Register a depot of a lessor.
 
     Raises:
-        InvalidInput: An administrator has named no lessor.
-        NotFound: The named lessor does not exist, or is not the key's own.
-        Conflict: The lessor has a depot of this name.
+        InvalidInput: An administrator named no lessor.
+        NotFound: The lessor does not exist, or is not the key's own.
+        Conflict: The lessor has a depot with this name.
     """
     row = DepotRow(
         lessor_id=await owner(session, visibility, depot.lessor_id),
@@ -48,15 +48,11 @@ async def create_depot(session: AsyncSession, visibility: Visibility, depot: Dep
     session.add(row)
     await flush(session)
     note(session, Note("depot.create", detail=f"depot {row.depot_id} of lessor {row.lessor_id}"))
-    return described(row)
+    return depot_out(row)
 
 
 async def delete_depot(session: AsyncSession, visibility: Visibility, depot_id: int) -> None:
-    """Forget a depot.
-
-    Raises:
-        NotFound: There is none in sight.
-    """
+    """Delete a depot, or raise ``NotFound`` where it is not visible."""
     row = await queries.depot(session, visibility, depot_id)
     if row is None:
         raise NotFound("There is no such depot.")

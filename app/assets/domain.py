@@ -1,4 +1,4 @@
-"""Words and rules of leased assets: kinds, identifiers and how they are written; pure."""
+"""Terms and rules of leased assets: kinds, identifiers and their normal form; pure."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -9,7 +9,7 @@ from typing import Final
 
 
 class AssetType(StrEnum):
-    """What law and market treat alike."""
+    """The category in law and on the market."""
 
     VEHICLE = "vehicle"
     CONSTRUCTION_MACHINERY = "construction_machinery"
@@ -18,7 +18,7 @@ class AssetType(StrEnum):
 
 
 class AssetKind(StrEnum):
-    """What stands in the yard; it decides who can move it."""
+    """The kind of machine; it decides who can move it."""
 
     HEAVY_TRUCK = "heavy_truck"
     LIGHT_TRUCK = "light_truck"
@@ -45,11 +45,11 @@ TYPE_OF_KIND: Final[Mapping[str, AssetType]] = {
     AssetKind.MEDICAL_DEVICE: AssetType.MEDICAL_DEVICE,
     AssetKind.PRODUCTION_EQUIPMENT: AssetType.PRODUCTION_EQUIPMENT,
 }
-"""The type that a kind mostly has: a file may leave the type out. A truck-mounted crane can still be a vehicle."""
+"""The usual type of a kind, for files without a type. A truck-mounted crane can still be a vehicle."""
 
 
 class PlateColour(StrEnum):
-    """The ground of a plate; with the number it tells vehicles apart."""
+    """The background colour of a plate; with the number it identifies a vehicle."""
 
     BLUE = "blue"
     YELLOW = "yellow"
@@ -60,7 +60,7 @@ class PlateColour(StrEnum):
 
 
 class DeviceKind(StrEnum):
-    """How a tracker gets its power."""
+    """The power supply of a tracker."""
 
     WIRED = "wired"
     WIRELESS = "wireless"
@@ -68,7 +68,7 @@ class DeviceKind(StrEnum):
 
 
 class IdentifierKind(StrEnum):
-    """What an asset can be recognised by; the values are the fields' names."""
+    """The identifiers of an asset; the values are field names."""
 
     VIN = "vin"
     PLATE_NO = "plate_no"
@@ -77,7 +77,7 @@ class IdentifierKind(StrEnum):
 
 
 UNIQUE_IDENTIFIERS: Final = (IdentifierKind.PLATE_NO, IdentifierKind.VIN, IdentifierKind.SERIAL_NO)
-"""An asset has one of these at least, and shares none with another asset of its lessor."""
+"""An asset has at least one of these, and shares none with another asset of its lessor."""
 UNIDENTIFIED: Final = "expected at least one of plate_no, vin, serial_no"
 
 
@@ -92,7 +92,7 @@ class Lessor:
 
 @dataclass(frozen=True, slots=True)
 class AssetIdentity:
-    """What a registered asset is recognised by, as it is stored: already normalised."""
+    """The identifiers of a registered asset, normalised."""
 
     asset_id: int
     lessor_id: int
@@ -102,7 +102,7 @@ class AssetIdentity:
     lease_contract_no: str
 
     def identifier(self, kind: IdentifierKind) -> str | None:
-        """Return one of the identifiers, normalised; None where the asset has none of this kind."""
+        """Return one identifier, normalised; None where the asset has none of this kind."""
         match kind:
             case IdentifierKind.VIN:
                 return self.vin
@@ -115,43 +115,45 @@ class AssetIdentity:
 
 
 _HALF_WIDTH: Final = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0x3000: 0x20}
-_UNSEEN: Final = r"\s\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff"  # spaces, and what copying brings along
+_UNSEEN: Final = (
+    r"\s\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff"  # spaces, and invisible characters from copying
+)
 _SPACES: Final = re.compile(rf"[{_UNSEEN}]+")
 _PLATE_MARKS: Final = re.compile(rf"[{_UNSEEN}·•・‧･.-]+")
 _PROVINCES: Final = "京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼"
 _VIN: Final = re.compile(r"[A-HJ-NPR-Z0-9]{17}")
 _PLATE: Final = re.compile(
     rf"[{_PROVINCES}][A-HJ-Z](?:"
-    r"[A-HJ-NP-Z0-9]{4}[A-HJ-NP-Z0-9学挂警领港澳]"  # five characters; the last may say what it is
+    r"[A-HJ-NP-Z0-9]{4}[A-HJ-NP-Z0-9学挂警领港澳]"  # five characters; the last may be a category
     r"|[A-HJK][A-HJ-NP-Z0-9][0-9]{4}|[0-9]{5}[A-HJK]"  # 新能源, six: small vehicles, large vehicles
     r")"
 )
 
 
 def half_width(text: str) -> str:
-    """Return a text with full-width letters, digits, punctuation and spaces in their ASCII form, and no more changed.
+    """Return a text with full-width letters, digits, punctuation and spaces in ASCII, otherwise unchanged.
 
-    Unicode's NFKC would also turn ``①`` into ``1`` and ``½`` into ``1⁄2``: a reader of numbers must not.
+    Unicode's NFKC would also turn ``①`` into ``1`` and ``½`` into ``1⁄2``, which must not happen to numbers.
     """
     return text.translate(_HALF_WIDTH)
 
 
 def normalise_identifier(kind: IdentifierKind, text: str) -> str:
-    """Return the one form in which an identifier is stored and compared.
+    """Return the normal form in which an identifier is stored and compared.
 
-    Full-width becomes half-width, letters upper case, white space and invisible characters go; in a plate the middle
-    dot and hyphens go too (沪A·D12345 is 沪AD12345). Letters that look alike stay apart: nothing is guessed.
-    Idempotent; never raises.
+    Full-width becomes half-width, letters become upper case, white space and invisible characters are removed; in a
+    plate also the middle dot and hyphens (沪A·D12345 is 沪AD12345). Similar letters stay distinct: nothing is
+    guessed. Idempotent; never raises.
     """
     folded = half_width(text).upper()
     return (_PLATE_MARKS if kind is IdentifierKind.PLATE_NO else _SPACES).sub("", folded)
 
 
 def identifier_fault(kind: IdentifierKind, normalised: str) -> str | None:
-    """Return what is wrong with a normalised identifier, as a sentence, or None.
+    """Return the fault of a normalised identifier as a sentence, or None.
 
-    A VIN is judged by its length and alphabet only: many Chinese trucks carry one whose check digit fails. A plate is
-    judged by the forms of civil motor vehicles (GA 36, with 新能源); a machine with another plate goes by its serial
+    A VIN is checked by length and alphabet only: many Chinese trucks have a wrong check digit. A plate is checked
+    against the forms of civil motor vehicles (GA 36, with 新能源); a machine with another plate uses its serial
     number. Serial and contract numbers are free text.
     """
     if not normalised:
@@ -164,7 +166,7 @@ def identifier_fault(kind: IdentifierKind, normalised: str) -> str | None:
 
 
 def read_identifier(kind: IdentifierKind) -> Callable[[str], str]:
-    """Return the function that normalises and checks identifiers of a kind; it raises ValueError with the fault."""
+    """Return the function that normalises and checks identifiers of a kind; a fault raises ``ValueError``."""
 
     def read(text: str) -> str:
         normalised = normalise_identifier(kind, text)
@@ -177,20 +179,20 @@ def read_identifier(kind: IdentifierKind) -> Callable[[str], str]:
 
 
 def period(starts_at: datetime, ends_at: datetime | None) -> str:
-    """Return a period in words; both moments are aware, and shown in UTC."""
+    """Return a period as text in UTC; both times are aware."""
     since = f"from {starts_at.astimezone(UTC).isoformat()}"
     return since if ends_at is None else f"{since} until {ends_at.astimezone(UTC).isoformat()}"
 
 
 class ImportMode(StrEnum):
-    """What to do with a file that has bad lines."""
+    """How to treat a file with bad lines."""
 
     ALL_OR_NOTHING = "all_or_nothing"
     GOOD_ROWS = "good_rows"
 
 
 class LineStatus(StrEnum):
-    """What became of a line of a file."""
+    """The outcome of a line of a file."""
 
     CREATED = "created"
     UNCHANGED = "unchanged"
@@ -199,14 +201,13 @@ class LineStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LineResult:
-    """What became of a line; a rejected line has one result for each of its faults.
+    """The outcome of a line; a rejected line has one result for each fault.
 
     Attributes:
-        line: Its number in the file, the header being line 1.
-        status: What became of it.
+        line: Its number in the file; the header is line 1.
         asset_id: The asset that it created or matches, None when rejected.
-        field: The column at fault, None where the whole line is.
-        message: What is wrong, or what else was done; None when there is nothing to say.
+        field: The column at fault, None where it is the whole line.
+        message: The fault, or a further effect; otherwise None.
     """
 
     line: int
@@ -218,15 +219,15 @@ class LineResult:
 
 @dataclass(frozen=True, slots=True)
 class ImportReport:
-    """What became of a file, line by line.
+    """The outcome of a file, line by line.
 
     Attributes:
-        written: Whether anything could be written: False when a bad line stopped the whole file, or its header did.
-        lines: Lines of data; the header and blank lines are not counted.
-        created: Assets that were registered.
-        unchanged: Lines whose asset was registered already, with everything that the line says.
-        rejected: Lines that were not taken.
-        bound: Devices that were bound to an asset.
+        written: False where a bad line or a bad header stopped the whole file.
+        lines: Lines of data, without the header and blank lines.
+        created: Number of assets registered.
+        unchanged: Number of lines that equal a registered asset.
+        rejected: Number of lines not accepted.
+        bound: Number of devices bound to an asset.
         every_line: Every line, in order.
     """
 
@@ -240,5 +241,5 @@ class ImportReport:
 
     @property
     def results(self) -> tuple[LineResult, ...]:
-        """The lines that are not plainly created."""
+        """All lines except those that only created an asset."""
         return tuple(result for result in self.every_line if result.status is not LineStatus.CREATED)

@@ -1,4 +1,4 @@
-"""The registers over HTTP: lessors, assets, devices, bindings, and the import of a file."""
+"""HTTP routes of lessors, assets, devices, bindings, and the import of a file."""
 
 from typing import Annotated, Any, Final
 
@@ -49,9 +49,9 @@ AssetVisibility = Annotated[Visibility, Depends(VisibilityFor(Permission.REGISTE
 router.include_router(depots)
 router.include_router(transfers)
 
-OfLessor = Annotated[Key | None, Query(description="Only this lessor's; an administrator's import names one.")]
+OfLessor = Annotated[Key | None, Query(description="Only this lessor's; required for an administrator's import.")]
 MAX_ERRORS: Final = 1000
-"""So many faults of a file are named; the rest is only counted."""
+"""At most this many faults of a file are listed; the rest is only counted."""
 
 
 @router.post("/lessors", status_code=201, summary="Register a leasing company")
@@ -73,7 +73,7 @@ async def list_lessors(
 
 @router.get("/lessors/{lessor_id}", summary="Read a leasing company")
 async def read_lessor(session: ReadSession, lessor_id: Key, principal: MayReadFleet) -> LessorOut:
-    """Read a lessor; a lessor reads itself only."""
+    """Read a lessor; a lessor reads only itself."""
     return LessorOut.model_validate(await service.visible_lessor(session, Visibility(principal), lessor_id))
 
 
@@ -81,7 +81,7 @@ async def read_lessor(session: ReadSession, lessor_id: Key, principal: MayReadFl
 async def change_lessor(
     session: WriteSession, lessor_id: Key, body: LessorChangeIn, principal: MayWriteLessors
 ) -> LessorOut:
-    """Change the members that are sent."""
+    """Change the fields that are sent."""
     changes = body.model_dump(exclude_unset=True)
     return LessorOut.model_validate(await service.change_lessor(session, Visibility(principal), lessor_id, changes))
 
@@ -90,7 +90,7 @@ async def change_lessor(
 async def create_asset(
     session: WriteSession, context: InContext, body: AssetIn, principal: MayWriteRegisters
 ) -> AssetOut:
-    """Register an asset; plate, VIN and serial number are each held by one asset of a lessor."""
+    """Register an asset; plate, VIN and serial number are unique within a lessor."""
     lessor_id = await service.owner(session, Visibility(principal), body.lessor_id)
     return AssetOut.model_validate(await service.create_asset(session, lessor_id, body, context.clock))
 
@@ -99,7 +99,7 @@ async def create_asset(
 async def list_assets(
     session: ReadSession,
     context: InContext,
-    row_security: AssetVisibility,
+    visibility: AssetVisibility,
     plate_no: Annotated[PlateNo | None, Query()] = None,
     vin: Annotated[Vin | None, Query()] = None,
     serial_no: Annotated[SerialNo | None, Query()] = None,
@@ -112,7 +112,7 @@ async def list_assets(
     limit: Limit = 100,
     after: After = None,
 ) -> Page[AssetOut]:
-    """List the assets in sight; identifiers are compared whole, in their normal form."""
+    """List the visible assets; identifiers are compared as a whole, in their normal form."""
     now = context.clock.now()
     named = {
         "plate_no": plate_no,
@@ -124,10 +124,10 @@ async def list_assets(
     }
     wanted = {column: value for column, value in named.items() if value is not None}
     today = None if seized is None else (seized, now.astimezone(SHANGHAI).date())
-    rows = await queries.assets(session, row_security, now, wanted, decode_token(after), limit, seized=today)
+    rows = await queries.assets(session, visibility, now, wanted, decode_token(after), limit, seized=today)
     page = page_of([AssetOut.model_validate(row) for row in rows], limit, lambda row: row.asset_id)
     ids = [asset.asset_id for asset in page.items]
-    note_for_grantee(session, row_security, Note("asset.list", asset_ids=ids, results=len(ids)))
+    note_for_grantee(session, visibility, Note("asset.list", asset_ids=ids, results=len(ids)))
     return page
 
 
@@ -147,13 +147,13 @@ async def import_assets(
     results: ResultsWanted = "notable",
     lessor_id: OfLessor = None,
 ) -> ImportOut:
-    """Register assets, and bind the trackers that lines name.
+    """Register assets, and bind the trackers named in the file.
 
     `text/csv`, UTF-8, or GB18030 with `charset=gb18030`. The first line names the columns, as in `AssetIn` or in
-    Chinese (车牌号, 车架号, 序列号, 租赁合同号, 评估价值, 承租人); `device_id`, `device_kind` and `bound_from` name
-    a tracker. With `mode=all_or_nothing` a bad line leaves everything as it was, and the problem document names every
-    fault as `line N.field`; with `mode=good_rows` the good lines are written and the report names the bad ones. The
-    same file may be sent again: lines that change nothing are `unchanged`.
+    Chinese (车牌号, 车架号, 序列号, 租赁合同号, 评估价值, 承租人); `device_id`, `device_kind` and `bound_from` name a
+    tracker. With `mode=all_or_nothing` a bad line prevents all changes, and the problem document lists every fault as
+    `line N.field`. With `mode=good_rows` the good lines are written and the report lists the bad ones. The same file
+    may be sent again: lines that change nothing are `unchanged`.
     """
     charset = _csv_charset(request)
     data = await _body(request, context.settings.limits.max_body_bytes)
@@ -190,14 +190,14 @@ async def _body(request: Request, max_bytes: int) -> bytes:
         async for chunk in request.stream():
             data += chunk
             if len(data) > max_bytes:
-                raise TooLarge(f"A file may have {max_bytes} bytes; send the rest in another one.", field="body")
+                raise TooLarge(f"A file may have {max_bytes} bytes; send the rest in another file.", field="body")
     except ClientDisconnect as error:
         raise MalformedRequest("The file ended before it was complete.") from error
     return bytes(data)
 
 
 def _faults(report: ImportReport) -> list[dict[str, Any]]:
-    """Return the faults of a file in the form in which FastAPI tells those of a body."""
+    """Return the faults of a file in FastAPI's format for body errors."""
     faults: list[dict[str, Any]] = [
         {"type": "value_error", "loc": ("body", f"line {r.line}", *([r.field] if r.field else ())), "msg": r.message}
         for r in report.results[:MAX_ERRORS]
@@ -210,11 +210,11 @@ def _faults(report: ImportReport) -> list[dict[str, Any]]:
 
 @router.get("/assets/{asset_id}", summary="Read a leased asset")
 async def read_asset(
-    session: ReadSession, context: InContext, asset_id: Key, row_security: AssetVisibility
+    session: ReadSession, context: InContext, asset_id: Key, visibility: AssetVisibility
 ) -> AssetOut:
-    """Read an asset: a lessor its own, a court or a dispatcher those that a case opens to them."""
-    found = await service.visible_asset(session, row_security, asset_id, context.clock.now())
-    note_for_grantee(session, row_security, Note("asset.read", asset_ids=(asset_id,), results=1))
+    """Read an asset: a lessor its own, a court or a dispatcher those that a case makes visible."""
+    found = await service.visible_asset(session, visibility, asset_id, context.clock.now())
+    note_for_grantee(session, visibility, Note("asset.read", asset_ids=(asset_id,), results=1))
     return AssetOut.model_validate(found)
 
 
@@ -222,27 +222,27 @@ async def read_asset(
 async def change_asset(
     session: WriteSession, context: InContext, asset_id: Key, body: AssetChangeIn, principal: MayWriteRegisters
 ) -> AssetOut:
-    """Change the members that are sent; null empties a member."""
+    """Change the fields that are sent; null clears a field."""
     changes = body.model_dump(exclude_unset=True)
     return AssetOut.model_validate(
         await service.change_asset(session, Visibility(principal), asset_id, changes, context.clock)
     )
 
 
-@router.get("/assets/{asset_id}/bindings", summary="Which devices were on an asset, and when")
+@router.get("/assets/{asset_id}/bindings", summary="List the bindings of an asset")
 async def list_asset_bindings(
     session: ReadSession,
     context: InContext,
     asset_id: Key,
-    row_security: AssetVisibility,
+    visibility: AssetVisibility,
     limit: Limit = 100,
     after: After = None,
 ) -> Page[BindingOut]:
     """List the bindings of an asset, in the order in which they were registered."""
-    await service.visible_asset(session, row_security, asset_id, context.clock.now())
+    await service.visible_asset(session, visibility, asset_id, context.clock.now())
     rows = await queries.bindings(session, "asset_id", asset_id, decode_token(after), limit)
     page = page_of([BindingOut.model_validate(row) for row in rows], limit, lambda row: row.binding_id)
-    note_for_grantee(session, row_security, Note("binding.list", asset_ids=(asset_id,), results=len(page.items)))
+    note_for_grantee(session, visibility, Note("binding.list", asset_ids=(asset_id,), results=len(page.items)))
     return page
 
 
@@ -281,12 +281,12 @@ async def read_device(session: ReadSession, device_id: Key, principal: MayReadFl
 async def change_device(
     session: WriteSession, device_id: Key, body: DeviceChangeIn, principal: MayWriteRegisters
 ) -> DeviceOut:
-    """Change the members that are sent; null empties a member."""
+    """Change the fields that are sent; null clears a field."""
     changes = body.model_dump(exclude_unset=True)
     return DeviceOut.model_validate(await service.change_device(session, Visibility(principal), device_id, changes))
 
 
-@router.get("/devices/{device_id}/bindings", summary="On which assets a tracker was, and when")
+@router.get("/devices/{device_id}/bindings", summary="List the bindings of a tracker")
 async def list_device_bindings(
     session: ReadSession,
     device_id: Key,
@@ -304,22 +304,22 @@ async def list_device_bindings(
 async def create_binding(
     session: WriteSession, context: InContext, body: BindingIn, principal: MayWriteRegisters
 ) -> BindingOut:
-    """Say that a device is on an asset, from a moment until (not including) another, or still.
+    """Bind a device to an asset, from a time until (excluding) another, or open-ended.
 
-    A device is on one asset at a time; an asset may have several devices. Pings take the asset that their device was
-    on at the time of their fix; those that are stored already follow within seconds, and positions with them.
+    A device is on one asset at a time; an asset may have several devices. A ping belongs to the asset that its device
+    was on at the time of its fix. Stored pings and positions are updated within seconds.
     """
     return BindingOut.model_validate(await service.bind_device(session, Visibility(principal), body, context.clock))
 
 
-@router.patch("/device-bindings/{binding_id}", summary="Say when a tracker came off")
+@router.patch("/device-bindings/{binding_id}", summary="Set the end of a binding")
 async def change_binding(
     session: WriteSession, context: InContext, binding_id: Key, body: BindingChangeIn, principal: MayWriteRegisters
 ) -> BindingOut:
-    """Set the end of a binding; null says that the device is still on.
+    """Set the end of a binding; null makes it open-ended.
 
-    What was sent from an asset under a legal hold or in an open case stays with it: there the end is now or later. Of
-    an asset that was transferred a lessor changes no binding.
+    Data sent from an asset under a legal hold or in an open case stays with it: the new end must be now or later. A
+    lessor cannot change bindings of a transferred asset.
     """
     changed = await service.change_binding(
         session, Visibility(principal), binding_id, body.bound_until, context.clock.now()
@@ -327,12 +327,12 @@ async def change_binding(
     return BindingOut.model_validate(changed)
 
 
-@router.delete("/device-bindings/{binding_id}", status_code=204, summary="Take back a binding")
+@router.delete("/device-bindings/{binding_id}", status_code=204, summary="Delete a binding")
 async def delete_binding(
     session: WriteSession, context: InContext, binding_id: Key, principal: MayWriteRegisters
 ) -> None:
-    """Delete a binding that was made by mistake; its pings follow within seconds. To end one, set its end instead.
+    """Delete a binding that was made by mistake; its pings are updated within seconds.
 
-    Not where the asset would lose what was sent from it while a court or a legal hold needs that.
+    To end a binding, set its end instead. Refused where the asset would lose data that a court or a legal hold needs.
     """
     await service.delete_binding(session, Visibility(principal), binding_id, context.clock.now())

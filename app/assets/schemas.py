@@ -1,4 +1,4 @@
-"""The wire shapes of this room. Input refuses members that it does not know; output has every member, always."""
+"""Request and response models of this room. Requests refuse unknown fields; a response always has every field."""
 
 from datetime import date, datetime
 from decimal import Decimal
@@ -21,13 +21,15 @@ from app.core.web.parameters import SetMoment
 from app.core.web.schema_types import PLAIN, Day, Id, RequestModel, ResponseModel, Text
 
 Number = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80), *PLAIN]
-"""A number in the sense of an office: free text of one line."""
+"""A number or code as an office writes it: free text on one line."""
 Vin = Annotated[Number, AfterValidator(read_identifier(IdentifierKind.VIN)), Field(examples=["LZZ5CLVB8LA123456"])]
 PlateNo = Annotated[Number, AfterValidator(read_identifier(IdentifierKind.PLATE_NO)), Field(examples=["沪A12345"])]
 SerialNo = Annotated[Number, AfterValidator(read_identifier(IdentifierKind.SERIAL_NO))]
 ContractNo = Annotated[Number, AfterValidator(read_identifier(IdentifierKind.LEASE_CONTRACT_NO))]
 Yuan = Annotated[Decimal, Field(ge=0, max_digits=14, decimal_places=2, description="Yuan, CNY.")]
-LessorId = Annotated[Id | None, Field(description="Whose it is: an administrator must say; a key of a lessor knows.")]
+LessorId = Annotated[
+    Id | None, Field(description="The owner. Required for an administrator; a lessor's key implies it.")
+]
 
 
 class LessorIn(RequestModel):
@@ -41,7 +43,7 @@ class LessorIn(RequestModel):
 
 
 class LessorChangeIn(RequestModel):
-    """What may change of a leasing company; members left out stay as they are."""
+    """Changes of a leasing company; omitted fields keep their values."""
 
     name: Text = Field(default_factory=str)
     credit_code: Annotated[str, StringConstraints(pattern=r"^[0-9A-HJ-NPQRTUWXY]{18}$")] | None = None
@@ -58,9 +60,9 @@ class LessorOut(ResponseModel):
 
 
 class AssetDetails(RequestModel):
-    """What may be known of a leased asset, and may be unknown.
+    """Optional data of a leased asset.
 
-    Identifiers are stored in one form: half-width, upper case, without spaces, a plate without its dot.
+    Identifiers are stored in normal form: half-width, upper case, without spaces, a plate without its dot.
     """
 
     make: Text | None = None
@@ -79,7 +81,7 @@ class AssetDetails(RequestModel):
 
 
 class AssetFields(AssetDetails):
-    """What is known of a leased asset; also the columns of an import file."""
+    """Data of a leased asset; also the columns of an import file."""
 
     asset_type: AssetType
     kind: AssetKind
@@ -100,11 +102,11 @@ class AssetIn(AssetFields):
 
 
 class AssetChangeIn(AssetDetails):
-    """What may change of an asset; members left out stay as they are, null empties those that may be empty."""
+    """Changes of an asset; omitted fields keep their values, null clears an optional field."""
 
     asset_type: AssetType = Field(
         default_factory=lambda: AssetType.VEHICLE
-    )  # a default is never read: see the service
+    )  # never read: the router takes only fields that were set
     kind: AssetKind = Field(default_factory=lambda: AssetKind.OTHER)
     lease_contract_no: ContractNo = Field(default_factory=str)
     essential_to_production: Annotated[bool, Field(strict=True)] = Field(default_factory=bool)
@@ -137,7 +139,7 @@ class AssetOut(ResponseModel):
 
 
 class DeviceFields(RequestModel):
-    """What is known of a tracker."""
+    """Data of a tracker."""
 
     identifier: Number
     """IMEI, terminal phone number or serial, exactly as the feed sends it in ``device_id``."""
@@ -153,7 +155,7 @@ class DeviceIn(DeviceFields):
 
 
 class DeviceChangeIn(RequestModel):
-    """What may change of a tracker; members left out stay as they are."""
+    """Changes of a tracker; omitted fields keep their values."""
 
     identifier: Number = Field(default_factory=str)
     kind: DeviceKind = Field(default_factory=lambda: DeviceKind.WIRED)
@@ -174,7 +176,7 @@ class DeviceOut(ResponseModel):
 
 
 class BindingIn(RequestModel):
-    """That a device is on an asset, from ``bound_from`` until (not including) ``bound_until``."""
+    """A device on an asset, from ``bound_from`` until (excluding) ``bound_until``."""
 
     device_id: Id
     asset_id: Id
@@ -183,13 +185,13 @@ class BindingIn(RequestModel):
 
 
 class BindingChangeIn(RequestModel):
-    """When a device came off; null says that it is still on. Pings that are stored already follow within seconds."""
+    """The end of a binding; null makes it open-ended. Stored pings are updated within seconds."""
 
     bound_until: SetMoment | None
 
 
 class BindingOut(ResponseModel):
-    """That a device is, or was, on an asset."""
+    """A past or present binding of a device to an asset."""
 
     binding_id: int
     device_id: int
@@ -199,18 +201,18 @@ class BindingOut(ResponseModel):
 
 
 class TransferIn(RequestModel):
-    """That an asset went from its lessor to somebody else."""
+    """A transfer of an asset from its lessor to another owner."""
 
     to_name: Text
-    """To whom."""
+    """The new owner."""
     transferred_at: SetMoment
-    """Since when it is no longer the lessor's; not in the future."""
+    """When the lessor lost the asset; not in the future."""
     ground: Text
-    """Why: a sale, an assignment of the lease, a judgment."""
+    """The reason: a sale, an assignment of the lease, a judgment."""
 
 
 class TransferOut(ResponseModel):
-    """That an asset went from its lessor to somebody else."""
+    """A transfer of an asset from its lessor to another owner."""
 
     asset_id: int
     from_lessor_id: int
@@ -221,7 +223,7 @@ class TransferOut(ResponseModel):
 
 
 class ImportLineOut(ResponseModel):
-    """What became of a line of a file; the header is line 1."""
+    """The outcome of a line of a file; the header is line 1."""
 
     line: int
     status: LineStatus
@@ -231,16 +233,16 @@ class ImportLineOut(ResponseModel):
 
 
 class ImportOut(ResponseModel):
-    """What became of a file. Blank lines are not counted."""
+    """The outcome of a file. Blank lines are not counted."""
 
     lines: int
     created: int
     unchanged: int
     rejected: int
     bound: int
-    """Devices that were bound to an asset."""
+    """Number of devices bound to an asset."""
     results: list[ImportLineOut]
-    """The lines that are not plainly created; every line with ``?results=all``."""
+    """All lines except those that only created an asset; every line with ``?results=all``."""
 
 
 ResultsWanted = Literal["notable", "all"]
@@ -248,7 +250,7 @@ ResultsWanted = Literal["notable", "all"]
 
 
 class DepotIn(RequestModel):
-    """A yard of a lessor: where its devices should be when they say that they are there."""
+    """A lessor's yard, with its surveyed position."""
 
     name: Text
     lon: Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False, description="Degrees, WGS-84.")]

@@ -1,4 +1,4 @@
-"""Use cases of this room: lessors, assets, devices and bindings are registered, read, listed and changed."""
+"""Use cases of lessors, assets, devices and bindings."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
@@ -12,7 +12,7 @@ from app.assets import binding_guards, queries
 from app.assets.bindings import DeviceIndex, load_device_index
 from app.assets.csv_import.service import import_assets
 from app.assets.domain import UNIDENTIFIED, UNIQUE_IDENTIFIERS, AssetIdentity, DeviceKind, Lessor, period
-from app.assets.queries import DeviceOn
+from app.assets.queries import BoundDevice
 from app.assets.schemas import AssetFields, BindingIn, DeviceFields, LessorIn
 from app.assets.tables import AssetRow, BindingRow, DeviceRow, LessorRow
 from app.audit.notes import Note, note
@@ -21,14 +21,15 @@ from app.core.db.database import violated_constraint
 from app.core.errors import Conflict, InvalidInput, NotFound
 
 __all__ = [
+    "BoundDevice",
     "DeviceIndex",
-    "DeviceOn",
     "assets_by_id",
     "bind_device",
     "change_asset",
     "change_binding",
     "change_device",
     "change_lessor",
+    "clear_datum_suspicion",
     "create_asset",
     "create_device",
     "create_lessor",
@@ -36,12 +37,11 @@ __all__ = [
     "delete_binding",
     "devices_ever_on",
     "import_assets",
+    "lessor_by_code",
     "lessor_by_id",
-    "lessor_named",
     "load_device_index",
-    "makes_of",
+    "makes_and_models",
     "register_devices",
-    "trust_datum_of",
     "visible_asset",
 ]
 
@@ -54,11 +54,11 @@ _TAKEN: Final[Mapping[str, tuple[str, str]]] = {
     "depot_lessor_id_name_key": ("name", "this lessor has a depot of this name"),
     "device_binding_overlap_excl": ("bound_from", "another binding of this device, made just now, overlaps this one"),
 }
-"""What a violated constraint means to the caller, with the field that it is about."""
+"""The message and the field of each violated constraint."""
 
 
 async def flush(session: AsyncSession) -> None:
-    """Write what has changed; a number already taken becomes a conflict that names the field."""
+    """Write pending changes; a violated unique constraint raises ``Conflict`` with the field."""
     try:
         await session.flush()
     except IntegrityError as error:
@@ -73,31 +73,27 @@ def _apply(row: AssetRow | DeviceRow | LessorRow, changes: Mapping[str, object])
         setattr(row, column, value)
 
 
-def _told(what: str, changes: Mapping[str, object]) -> str:
+def _change_detail(what: str, changes: Mapping[str, object]) -> str:
     return f"{what}: {', '.join(sorted(changes))}"
 
 
 async def owner(session: AsyncSession, visibility: Visibility, lessor_id: int | None) -> int:
-    """Return the lessor that something is registered for: the key's own, or the one that an administrator names.
+    """Return the lessor that a new row belongs to: the key's own, or the one an administrator names.
 
     Raises:
-        InvalidInput: An administrator has named none.
-        NotFound: The named lessor does not exist, or is not the key's own.
+        InvalidInput: An administrator named none.
+        NotFound: The lessor does not exist, or is not the key's own.
     """
     wanted = visibility.lessor_id if lessor_id is None else lessor_id
     if wanted is None:
-        raise InvalidInput("lessor_id: an administrator says whose it is", field="lessor_id")
+        raise InvalidInput("lessor_id: required for an administrator", field="lessor_id")
     if wanted != visibility.lessor_id and await queries.lessor(session, visibility, wanted) is None:
         raise NotFound("There is no such lessor.", field="lessor_id")
     return wanted
 
 
 async def create_lessor(session: AsyncSession, lessor: LessorIn, clock: Clock) -> LessorRow:
-    """Register a leasing company.
-
-    Raises:
-        Conflict: Its code is taken.
-    """
+    """Register a leasing company, or raise ``Conflict`` where its code is taken."""
     row = LessorRow(**lessor.model_dump(), created_at=clock.now())
     session.add(row)
     await flush(session)
@@ -108,11 +104,7 @@ async def create_lessor(session: AsyncSession, lessor: LessorIn, clock: Clock) -
 async def visible_lessor(
     session: AsyncSession, visibility: Visibility, lessor_id: int, *, for_change: bool = False
 ) -> LessorRow:
-    """Return a lessor.
-
-    Raises:
-        NotFound: There is none in sight.
-    """
+    """Return a lessor, or raise ``NotFound`` where it is not visible."""
     row = await queries.lessor(session, visibility, lessor_id, for_change=for_change)
     if row is None:
         raise NotFound("There is no such lessor.")
@@ -122,24 +114,16 @@ async def visible_lessor(
 async def change_lessor(
     session: AsyncSession, visibility: Visibility, lessor_id: int, changes: Mapping[str, object]
 ) -> LessorRow:
-    """Change a lessor's name or credit code.
-
-    Raises:
-        NotFound: There is none in sight.
-    """
+    """Change a lessor's name or credit code, or raise ``NotFound``."""
     row = await visible_lessor(session, visibility, lessor_id, for_change=True)
     _apply(row, changes)
     await flush(session)
-    note(session, Note("lessor.change", detail=_told(f"lessor {lessor_id}", changes)))
+    note(session, Note("lessor.change", detail=_change_detail(f"lessor {lessor_id}", changes)))
     return row
 
 
-async def lessor_named(session: AsyncSession, code: str) -> Lessor:
-    """Return the lessor with a code; whoever may use this sees every lessor.
-
-    Raises:
-        NotFound: There is none.
-    """
+async def lessor_by_code(session: AsyncSession, code: str) -> Lessor:
+    """Return the lessor with a code, or raise ``NotFound``; there is no check of visibility."""
     lessor = await queries.lessor_with(session, "code", code)
     if lessor is None:
         raise NotFound(f"There is no lessor with the code {code}.", field="lessor")
@@ -147,16 +131,12 @@ async def lessor_named(session: AsyncSession, code: str) -> Lessor:
 
 
 async def lessor_by_id(session: AsyncSession, lessor_id: int) -> Lessor | None:
-    """Return a lessor, None where there is no such one; whether it is in sight is the caller's question."""
+    """Return a lessor or None; the caller checks visibility."""
     return await queries.lessor_with(session, "lessor_id", lessor_id)
 
 
 async def create_asset(session: AsyncSession, lessor_id: int, asset: AssetFields, clock: Clock) -> AssetRow:
-    """Register an asset of a lessor.
-
-    Raises:
-        Conflict: Another asset of the lessor has its plate, VIN or serial number.
-    """
+    """Register an asset; ``Conflict`` where another asset of the lessor has its plate, VIN or serial number."""
     now = clock.now()
     values = asset.model_dump(include=set(AssetFields.model_fields))
     row = AssetRow(**values, lessor_id=lessor_id, created_at=now, changed_at=now)
@@ -169,11 +149,7 @@ async def create_asset(session: AsyncSession, lessor_id: int, asset: AssetFields
 async def visible_asset(
     session: AsyncSession, visibility: Visibility, asset_id: int, at: datetime, *, for_change: bool = False
 ) -> AssetRow:
-    """Return an asset: a lessor's own, or one that a case opens to a court or a dispatcher at a moment.
-
-    Raises:
-        NotFound: There is none in sight.
-    """
+    """Return an asset that is visible at a time, or raise ``NotFound``."""
     row = await queries.asset(session, visibility, asset_id, at, for_change=for_change)
     if row is None:
         raise NotFound("There is no such asset.")
@@ -183,11 +159,11 @@ async def visible_asset(
 async def change_asset(
     session: AsyncSession, visibility: Visibility, asset_id: int, changes: Mapping[str, object], clock: Clock
 ) -> AssetRow:
-    """Change what is known of an asset; ``changed_at`` moves only when something is really different.
+    """Change an asset; ``changed_at`` moves only when a value differs.
 
     Raises:
-        NotFound: There is none in sight.
-        InvalidInput: It would be left without plate, VIN and serial number.
+        NotFound: No such asset is visible.
+        InvalidInput: It would have no plate, VIN or serial number.
         Conflict: Another asset of the lessor has the new plate, VIN or serial number.
     """
     now = clock.now()
@@ -199,43 +175,42 @@ async def change_asset(
     if session.is_modified(row):
         row.changed_at = now
     await flush(session)
-    note(session, Note("asset.change", asset_ids=(asset_id,), detail=_told(f"lessor {row.lessor_id}", changes)))
+    note(
+        session,
+        Note("asset.change", asset_ids=(asset_id,), detail=_change_detail(f"lessor {row.lessor_id}", changes)),
+    )
     return row
 
 
 async def assets_by_id(session: AsyncSession, asset_ids: Collection[int]) -> dict[int, AssetIdentity]:
-    """Return what assets are recognised by, without unknown ids; whether they are in sight is for the caller."""
+    """Return the identifiers of assets, without unknown ids; the caller checks visibility."""
     return {identity.asset_id: identity for identity in await queries.identities(session, asset_ids)}
 
 
 async def assets_of_lessee(
     session: AsyncSession, visibility: Visibility, name: str, at: datetime, *, after: int, limit: int
 ) -> Sequence[AssetRow]:
-    """Return the assets in sight that are leased to somebody of a name, one more than ``limit`` if so many."""
+    """Return up to ``limit + 1`` visible assets leased to a lessee with this name."""
     return await queries.assets(session, visibility, at, {"lessee_name": name}, after, limit)
 
 
-async def names_of_lessors(session: AsyncSession, lessor_ids: Collection[int]) -> dict[int, str]:
-    """Return the names of lessors in the session's sight."""
+async def lessor_names(session: AsyncSession, lessor_ids: Collection[int]) -> dict[int, str]:
+    """Return the names of the lessors that the session sees."""
     return await queries.lessor_names(session, lessor_ids)
 
 
-async def devices_on(session: AsyncSession, asset_ids: Collection[int]) -> dict[int, list[DeviceOn]]:
-    """Return the devices that were or are on assets, in the order of time."""
+async def devices_on(session: AsyncSession, asset_ids: Collection[int]) -> dict[int, list[BoundDevice]]:
+    """Return the devices that were or are on assets, in time order."""
     return await queries.devices_on(session, asset_ids)
 
 
-async def makes_of(session: AsyncSession, asset_ids: Collection[int]) -> dict[int, str]:
-    """Return make and model of assets, of those that have either; whether they are in sight is for the caller."""
-    return await queries.makes(session, asset_ids)
+async def makes_and_models(session: AsyncSession, asset_ids: Collection[int]) -> dict[int, str]:
+    """Return make and model of assets that have either; the caller checks visibility."""
+    return await queries.makes_and_models(session, asset_ids)
 
 
 async def create_device(session: AsyncSession, lessor_id: int, device: DeviceFields, clock: Clock) -> DeviceRow:
-    """Register a tracker of a lessor.
-
-    Raises:
-        Conflict: Another device of the lessor has its identifier.
-    """
+    """Register a tracker, or raise ``Conflict`` where another device of the lessor has its identifier."""
     values = device.model_dump(include=set(DeviceFields.model_fields))
     row = DeviceRow(**values, lessor_id=lessor_id, created_at=clock.now())
     session.add(row)
@@ -252,7 +227,7 @@ async def register_devices(
     *,
     kind: DeviceKind = DeviceKind.WIRED,
 ) -> None:
-    """Register the trackers among these identifiers that are not registered yet, in few statements."""
+    """Register those trackers among the identifiers that are not registered yet, in few statements."""
     wanted = list(dict.fromkeys(identifiers))
     known = {row.identifier for row in await queries.devices_identified(session, lessor_id, wanted)}
     now = clock.now().isoformat()
@@ -269,11 +244,7 @@ async def register_devices(
 async def visible_device(
     session: AsyncSession, visibility: Visibility, device_id: int, *, for_change: bool = False
 ) -> DeviceRow:
-    """Return a device.
-
-    Raises:
-        NotFound: There is none in sight.
-    """
+    """Return a device, or raise ``NotFound`` where it is not visible."""
     row = await queries.device(session, visibility, device_id, for_change=for_change)
     if row is None:
         raise NotFound("There is no such device.")
@@ -283,16 +254,16 @@ async def visible_device(
 async def change_device(
     session: AsyncSession, visibility: Visibility, device_id: int, changes: Mapping[str, object]
 ) -> DeviceRow:
-    """Change what is known of a tracker.
+    """Change a tracker.
 
     Raises:
-        NotFound: There is none in sight.
+        NotFound: No such device is visible.
         Conflict: Another device of the lessor has the new identifier.
     """
     row = await visible_device(session, visibility, device_id, for_change=True)
     _apply(row, changes)
     await flush(session)
-    note(session, Note("device.change", detail=_told(f"device {device_id}", changes)))
+    note(session, Note("device.change", detail=_change_detail(f"device {device_id}", changes)))
     return row
 
 
@@ -301,25 +272,24 @@ async def datum_suspects(session: AsyncSession, lessor_id: int) -> Sequence[int]
     return await queries.datum_suspects(session, lessor_id)
 
 
-async def trust_datum_of(session: AsyncSession, device_ids: Sequence[int]) -> None:
-    """Believe again what some devices send, because what is declared for them has changed."""
+async def clear_datum_suspicion(session: AsyncSession, device_ids: Sequence[int]) -> None:
+    """Clear the datum suspicion of some devices, because their declared datum has changed."""
     if device_ids:
-        await queries.trust_datum_of(session, device_ids)
+        await queries.clear_datum_suspicion(session, device_ids)
 
 
 async def devices_ever_on(session: AsyncSession, asset_id: int) -> Sequence[int]:
-    """Return the devices that are or were bound to an asset; whether it is in sight is the caller's question."""
+    """Return the devices that are or were bound to an asset; the caller checks visibility."""
     return await queries.devices_ever_on(session, asset_id)
 
 
 async def bind_device(session: AsyncSession, visibility: Visibility, binding: BindingIn, clock: Clock) -> BindingRow:
-    """Say that a device is on an asset for a time.
+    """Bind a device to an asset for a period.
 
     Raises:
-        NotFound: The device or the asset is not in sight.
+        NotFound: The device or the asset is not visible.
         InvalidInput: They belong to different lessors, or the period is empty.
-        Conflict: The device is bound for a part of this time already; the message names that period. Or the asset
-            was transferred.
+        Conflict: The device is bound in a part of this period (the message has it), or the asset was transferred.
     """
     device = await queries.device(session, visibility, binding.device_id)
     if device is None:
@@ -341,18 +311,17 @@ async def bind_device(session: AsyncSession, visibility: Visibility, binding: Bi
 async def change_binding(
     session: AsyncSession, visibility: Visibility, binding_id: int, bound_until: datetime | None, now: datetime
 ) -> BindingRow:
-    """Say when a device came off its asset; None says that it is still on. Stored pings follow, by the worker.
+    """Set the end of a binding, None for open-ended; the worker updates stored pings.
 
     Raises:
-        NotFound: The binding is not in sight.
+        NotFound: The binding is not visible.
         InvalidInput: The period would be empty.
-        Conflict: The device is bound for a part of the new period already; the message names that period. Or the
-            asset must not lose what was sent from it (``guards``).
+        Conflict: The device is bound in a part of the new period (the message has it), or ``binding_guards`` refuses.
     """
     row = await queries.binding(session, visibility, binding_id)
     if row is None:
         raise NotFound("There is no such binding.")
-    await binding_guards.refuse_loss(session, visibility, row, bound_until or binding_guards.FOREVER, now)
+    await binding_guards.refuse_history_loss(session, visibility, row, bound_until or binding_guards.FOREVER, now)
     row.bound_until = bound_until
     await _check_period(session, row, "bound_until")
     await flush(session)
@@ -361,24 +330,24 @@ async def change_binding(
 
 
 async def delete_binding(session: AsyncSession, visibility: Visibility, binding_id: int, now: datetime) -> None:
-    """Take back a binding that was made by mistake. Stored pings follow, by the worker.
+    """Delete a binding that was made by mistake; the worker updates stored pings.
 
     Raises:
-        NotFound: The binding is not in sight.
-        Conflict: The asset must not lose what was sent from it (``guards``).
+        NotFound: The binding is not visible.
+        Conflict: ``binding_guards`` refuses.
     """
     row = await queries.binding(session, visibility, binding_id)
     if row is None:
         raise NotFound("There is no such binding.")
-    await binding_guards.refuse_loss(session, visibility, row, row.bound_from, now)
+    await binding_guards.refuse_history_loss(session, visibility, row, row.bound_from, now)
     await session.delete(row)
     await flush(session)
     _note_binding(session, "binding.delete", row)
 
 
 def _note_binding(session: AsyncSession, action: str, row: BindingRow) -> None:
-    told = f"binding {row.binding_id} of device {row.device_id}"
-    note(session, Note(action, asset_ids=(row.asset_id,), window=(row.bound_from, row.bound_until), detail=told))
+    detail = f"binding {row.binding_id} of device {row.device_id}"
+    note(session, Note(action, asset_ids=(row.asset_id,), window=(row.bound_from, row.bound_until), detail=detail))
 
 
 async def _check_period(session: AsyncSession, binding: BindingRow, field: str) -> None:

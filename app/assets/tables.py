@@ -1,4 +1,4 @@
-"""The tables of this room."""
+"""Tables of this room."""
 
 from datetime import date, datetime
 from decimal import Decimal
@@ -58,7 +58,7 @@ class AssetRow(Base):
 
 
 class DeviceRow(Base):
-    """A tracker of a lessor, named as its feed names it."""
+    """A tracker of a lessor, under the identifier that its feed sends."""
 
     __tablename__ = "device"
     __table_args__ = (
@@ -78,7 +78,7 @@ class DeviceRow(Base):
 
 
 class BindingRow(Base):
-    """That a device is on an asset of the same lessor, from a moment until (not including) another."""
+    """A binding of a device to an asset of the same lessor, from a time until (excluding) another."""
 
     __tablename__ = "device_binding"
     __table_args__ = (
@@ -103,7 +103,7 @@ class BindingRow(Base):
 
 
 class BindingChangeRow(Base):
-    """A time for which a device's bindings changed (by trigger): the worker attributes its pings anew."""
+    """A period in which a device's bindings changed (by trigger): the worker re-assigns its pings."""
 
     __tablename__ = "binding_change"
 
@@ -116,7 +116,7 @@ class BindingChangeRow(Base):
 
 
 class DepotRow(Base):
-    """A yard of a lessor, at a place that it knows: what its devices report there can be compared with it."""
+    """A lessor's yard with a known position; the datum check compares device positions with it."""
 
     __tablename__ = "depot"
     __table_args__ = (UniqueConstraint("lessor_id", "name"),)
@@ -131,7 +131,7 @@ class DepotRow(Base):
 
 
 class TransferRow(Base):
-    """That an asset is no longer its lessor's, since a moment."""
+    """A transfer: from this time on the asset is no longer its lessor's."""
 
     __tablename__ = "asset_transfer"
     __table_args__ = (ForeignKeyConstraint(["from_lessor_id", "asset_id"], ["asset.lessor_id", "asset.asset_id"]),)

@@ -1,4 +1,4 @@
-"""Transfers over HTTP."""
+"""HTTP routes of transfers."""
 
 from typing import Annotated
 
@@ -20,18 +20,18 @@ MayWriteTransfers = Annotated[Principal, Depends(May(Permission.TRANSFERS_WRITE)
 async def transfer_asset(
     asset_id: Key, body: TransferIn, principal: MayWriteTransfers, session: WriteSession, context: InContext
 ) -> TransferOut:
-    """Where the asset is from that moment on, its lessor no longer sees; what was before, it keeps.
+    """The lessor no longer sees positions of the asset from that time on; it keeps the earlier ones.
 
-    Pings that its devices still send are stored, and courts see them through their cases. Its bindings cannot be
-    changed by the lessor any more.
+    Pings that its devices still send are stored, and courts see them through their cases. The lessor can no longer
+    change its bindings.
     """
     row = await transfers.record(session, Visibility(principal), asset_id, body, context.clock.now())
     return TransferOut.model_validate(row)
 
 
-@router.delete("/assets/{asset_id}/transfer", status_code=204, summary="Take back a transfer recorded by mistake")
+@router.delete("/assets/{asset_id}/transfer", status_code=204, summary="Delete a transfer recorded by mistake")
 async def undo_transfer(
     asset_id: Key, principal: MayWriteTransfers, session: WriteSession, context: InContext
 ) -> None:
-    """Only a platform administrator may: a lessor cannot open its own sight again."""
+    """Only for a platform administrator: a lessor cannot restore its own access."""
     await transfers.undo(session, Visibility(principal), asset_id, context.clock.now())

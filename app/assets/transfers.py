@@ -1,4 +1,4 @@
-"""Use cases of transfers: an asset that is no longer its lessor's, and what of it the lessor still sees."""
+"""Use cases of transfers: an asset that is no longer its lessor's, and what the lessor still sees."""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -17,22 +17,22 @@ from app.core.errors import Conflict, InvalidInput, NotFound, NotPermitted
 async def record(
     session: AsyncSession, visibility: Visibility, asset_id: int, transfer: TransferIn, now: datetime
 ) -> TransferRow:
-    """Record that an asset went to somebody else: where it is from that moment on, its lessor does not see.
+    """Record that an asset went to another owner; the lessor sees no position from that time on.
 
     Raises:
-        NotFound: There is no such asset in sight.
-        InvalidInput: The moment is in the future.
+        NotFound: No such asset is visible.
+        InvalidInput: The time is in the future.
         Conflict: It was transferred before.
     """
     asset = await visible_asset(session, visibility, asset_id, now, for_change=True)
     if transfer.transferred_at > now:
         raise InvalidInput(
-            "transferred_at: it is recorded when it has happened: expected a moment that has passed",
+            "transferred_at: must not be in the future",
             field="transferred_at",
         )
-    standing = await queries.transfer(session, asset_id)
-    if standing is not None:
-        raise Conflict(f"The asset was transferred at {standing.transferred_at.isoformat()} already.")
+    existing = await queries.transfer(session, asset_id)
+    if existing is not None:
+        raise Conflict(f"The asset was transferred at {existing.transferred_at.isoformat()} already.")
     row = TransferRow(
         asset_id=asset_id,
         from_lessor_id=asset.lessor_id,
@@ -50,18 +50,18 @@ async def record(
 
 
 async def undo(session: AsyncSession, visibility: Visibility, asset_id: int, now: datetime) -> None:
-    """Take back a transfer that was recorded by mistake: the lessor sees the asset as if nothing had been recorded.
+    """Delete a transfer that was recorded by mistake; the lessor sees the whole track again.
 
     Raises:
-        NotFound: There is no such asset in sight, or it was not transferred.
-        NotPermitted: Whoever asks is no administrator: a lessor cannot open its own sight again.
+        NotFound: No such asset is visible, or it was not transferred.
+        NotPermitted: The caller is not an administrator: a lessor cannot restore its own access.
     """
     await visible_asset(session, visibility, asset_id, now, for_change=True)
     row = await queries.transfer(session, asset_id)
     if row is None:
         raise NotFound("There is no transfer of this asset.")
     if not visibility.sees_everything:
-        raise NotPermitted("Only a platform administrator takes a transfer back.")
+        raise NotPermitted("Only a platform administrator may delete a transfer.")
     await session.delete(row)
     await session.flush()
     detail = f"the transfer at {row.transferred_at.isoformat()}, recorded at {row.recorded_at.isoformat()}"
@@ -71,8 +71,8 @@ async def undo(session: AsyncSession, visibility: Visibility, asset_id: int, now
 async def transferred(
     session: AsyncSession, visibility: Visibility, asset_ids: Collection[int]
 ) -> dict[int, datetime]:
-    """Return since when those of some assets that were transferred are out of a lessor's sight, UTC.
+    """Return since when some assets are hidden from a lessor by a transfer, UTC.
 
-    For anybody else nothing: a court sees the whole track of what a case opens to it.
+    Empty for other callers: a court sees the whole track that a case makes visible.
     """
     return {} if visibility.lessor_id is None else await queries.transferred(session, asset_ids)

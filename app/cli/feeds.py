@@ -11,7 +11,7 @@ from rich.table import Table
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.domain import Visibility
-from app.assets.service import lessor_by_id, lessor_named
+from app.assets.service import lessor_by_code, lessor_by_id
 from app.cli.service_session import OPERATOR, moment, run_as_service
 from app.core.context import Context
 from app.core.geo.datum import CoordSystem
@@ -33,7 +33,7 @@ def create(
     """Register a source of pings and print its number."""
 
     async def use(session: AsyncSession, context: Context) -> FeedOut:
-        lessor_id = (await lessor_named(session, lessor)).lessor_id
+        lessor_id = (await lessor_by_code(session, lessor)).lessor_id
         wanted = FeedIn(name=name, coord_system=datum, lessor_id=lessor_id)
         return await service.create_feed(session, OPERATOR, wanted, context)
 
@@ -45,7 +45,7 @@ def list_all(lessor: Annotated[str | None, typer.Option(help="Only this lessor's
     """List the sources of pings, with when each sent last."""
 
     async def use(session: AsyncSession, context: Context) -> Table:
-        lessor_id = None if lessor is None else (await lessor_named(session, lessor)).lessor_id
+        lessor_id = None if lessor is None else (await lessor_by_code(session, lessor)).lessor_id
         table = Table("feed", "lessor", "name", "datum", "state", "last batch")
         for row, last_batch_at in await service.feeds_with_last_batch(session, lessor_id):
             owner = await lessor_by_id(session, row.lessor_id)

@@ -106,7 +106,7 @@ async def import_assets(
     database = Database(settings)
     try:
         async with writing_as(database, COMMAND_LINE, clock) as session:
-            lessor_id = (await assets.lessor_named(session, lessor)).lessor_id
+            lessor_id = (await assets.lessor_by_code(session, lessor)).lessor_id
             report = await assets.import_assets(session, lessor_id, file.read_bytes(), mode, clock)
     finally:
         await database.close()
@@ -142,7 +142,7 @@ async def import_pings(
     outcomes: Counter[str] = Counter()
     try:
         async with context.database.writing(SERVICE) as session:
-            lessor_id = (await assets.lessor_named(session, lessor)).lessor_id
+            lessor_id = (await assets.lessor_by_code(session, lessor)).lessor_id
             principal_id = await principal_for(
                 session, Role.LESSOR_MANAGER, "command line", clock, subject_id=lessor_id
             )

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.domain import Permission, PrincipalKind, Role
 from app.access.roles import PERMISSIONS
-from app.assets.service import lessor_named
+from app.assets.service import lessor_by_code
 from app.audit.notes import COMMAND_LINE, Note, note
 from app.audit.writer import writing_as
 from app.cli.service_session import OPERATOR, console, moment, run_as_service
@@ -104,7 +104,7 @@ async def _subject_of(session: AsyncSession, role: Role, lessor: str | None, cou
     if role.kind is PrincipalKind.LESSOR:
         if lessor is None:
             raise InvalidInput("A lessor's key needs the lessor: --lessor CODE", field="lessor")
-        return (await lessor_named(session, lessor)).lessor_id
+        return (await lessor_by_code(session, lessor)).lessor_id
     if role.kind is PrincipalKind.COURT:
         if court is None:
             raise InvalidInput("A court's key needs the court: --court 沪0105", field="court")

@@ -12,7 +12,7 @@ from rich.table import Table
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.domain import PrincipalKind, Role
-from app.assets.service import lessor_named
+from app.assets.service import lessor_by_code
 from app.cli.service_session import OPERATOR, console, moment, run_as_service
 from app.core.context import Context
 from app.core.web.paging import MAX_LIMIT
@@ -49,7 +49,7 @@ def create(
         if role.kind is PrincipalKind.COURT and court is not None:
             subject_id = (await court_by_code(session, court)).court_id
         elif role.kind is PrincipalKind.LESSOR and lessor is not None:
-            subject_id = (await lessor_named(session, lessor)).lessor_id
+            subject_id = (await lessor_by_code(session, lessor)).lessor_id
         wanted = people.NewPerson(login, name, role, subject_id)
         if password:
             first = await people.chosen_password(Passwords(), login, password)

@@ -1,4 +1,4 @@
-"""What the cells and headings of a lessor's file mean: read in one way, or refused with a sentence; pure."""
+"""Reads the headings and cells of a lessor's file: one unambiguous meaning, or an error sentence; pure."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -31,8 +31,7 @@ _HEADINGS: Final[Mapping[str, str]] = {
     "device_kind": "终端类型",
     "bound_from": "安装日期 安装时间",
 }
-"""Every column, with the headings that a clerk may write instead. 设备 alone is none of them: it may be the machine
-or the tracker; nor is a value in 万元."""
+"""Every column, with the accepted Chinese headings; 设备 (machine or tracker) and values in 万元 are ambiguous."""
 
 COLUMNS: Final = tuple(_HEADINGS)
 _COLUMN_OF: Final = {
@@ -93,20 +92,20 @@ _LAST_YEAR: Final = 2200
 
 
 def shown(cell: str) -> str:
-    """Return a cell as it may stand in a message: quoted, and short."""
+    """Return a cell for an error message: quoted and shortened."""
     return repr(cell if len(cell) <= _SHOWN else f"{cell[:_SHOWN]}…")
 
 
 def column_of(heading: str) -> str | None:
-    """Return the column that a heading names, None where it names none."""
+    """Return the column of a heading, None where it is unknown."""
     return _COLUMN_OF.get("".join(half_width(heading).split()).casefold())
 
 
 def read_yuan(cell: str) -> Decimal:
-    """Read an amount: ``1234567.89`` or ``1,234,567.89``, full-width digits too.
+    """Read an amount: ``1234567.89`` or ``1,234,567.89``, also in full-width digits.
 
     Raises:
-        ValueError: Anything that could be read in two ways, such as ``1.234,50``, ``1,23`` or ``120万``.
+        ValueError: Anything ambiguous, such as ``1.234,50``, ``1,23`` or ``120万``.
     """
     text = half_width(cell)
     if not _YUAN.fullmatch(text):
@@ -116,26 +115,19 @@ def read_yuan(cell: str) -> Decimal:
 
 
 def read_day(cell: str) -> date:
-    """Read a date with its year first: ``2025-03-01``, ``2025/3/1``, ``2025年3月1日``.
-
-    Raises:
-        ValueError: Another order, or no such day.
-    """
+    """Read a date with its year first: ``2025-03-01``, ``2025/3/1``, ``2025年3月1日``; otherwise ``ValueError``."""
     found = _DAY.fullmatch(half_width(cell))
     try:
         if found:
             return date(*(int(part) for part in found.groups()))
     except ValueError:
-        pass  # no such day: told below, like everything that is not a date
+        pass  # no such day: reported below, like all other invalid dates
     msg = f"expected a date such as 2025-03-01, got {shown(cell)}"
     raise ValueError(msg)
 
 
 def read_moment(cell: str) -> datetime:
-    """Read a time with its offset (RFC 3339), or a date, which means its first moment in Shanghai.
-
-    Returns:
-        Aware, UTC.
+    """Read a time with its offset (RFC 3339), or a date (its first moment in Shanghai), as aware UTC.
 
     Raises:
         ValueError: A time without an offset, or neither.
@@ -176,16 +168,13 @@ _READERS: Final[Mapping[str, Callable[[str], object]]] = {
 
 
 def read_cell(column: str, cell: str) -> object | None:
-    """Return what a cell says, None where it says nothing (empty, a dash, 无).
+    """Return the value of a cell, None where it is blank (empty, a dash, 无).
 
-    Words and dates are translated; texts come back as they are, to be judged by the schema.
-
-    Args:
-        column: One of ``COLUMNS``.
-        cell: As it stands in the file.
+    Words and dates are converted; other text is returned as it is and validated by the schema. ``column`` is one of
+    ``COLUMNS``.
 
     Raises:
-        ValueError: It cannot be read in one way only; the text is a sentence for the clerk.
+        ValueError: The cell is ambiguous or invalid; the text is a sentence for users.
     """
     text = cell.strip()
     if text in _NOTHING:

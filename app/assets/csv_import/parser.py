@@ -1,4 +1,4 @@
-"""A lessor's file of assets (CSV), read line by line; pure: nothing here knows what is stored."""
+"""Parses a lessor's CSV file of assets line by line; pure: it does not know what is stored."""
 
 import codecs
 import csv
@@ -36,7 +36,7 @@ _REQUIRED: Final = ("kind", "lease_contract_no")
 
 
 class DeviceCells(RequestModel):
-    """The tracker that a line names for its asset."""
+    """The tracker of a line."""
 
     device_id: Number | None = None
     device_kind: DeviceKind | None = None
@@ -52,13 +52,13 @@ class DeviceCells(RequestModel):
 
 @dataclass(frozen=True, slots=True)
 class AssetLine:
-    """A line that can be taken, as far as the file tells.
+    """A valid line, as far as the file alone shows.
 
     Attributes:
-        line: Its number in the file, the header being line 1.
-        asset: What it says of the asset, validated and normalised.
-        stated: The fields of the asset that it says something about.
-        device: The tracker that it names; its ``device_id`` is None where it names none.
+        line: Its number in the file; the header is line 1.
+        asset: Its asset, validated and normalised.
+        stated: The asset's fields that the line has a value for.
+        device: Its tracker; ``device_id`` is None where it has none.
     """
 
     line: int
@@ -69,7 +69,7 @@ class AssetLine:
 
 @dataclass(frozen=True, slots=True)
 class LineError:
-    """What is wrong in a line; ``field`` is None where the whole line is."""
+    """A fault in a line; ``field`` is None where it concerns the whole line."""
 
     line: int
     field: str | None
@@ -78,13 +78,13 @@ class LineError:
 
 @dataclass(frozen=True, slots=True)
 class ParsedFile:
-    """A file, read.
+    """A parsed file.
 
     Attributes:
-        lines: Lines of data; the header and blank lines are not counted.
-        rows: The lines that can be taken.
-        errors: What is wrong, in the order of the lines; a line may stand here more than once.
-        readable: False where the header, or a quotation mark that is never closed, leaves the rest without meaning.
+        lines: Lines of data, without the header and blank lines.
+        rows: The valid lines.
+        errors: The faults, ordered by line; a line may have several.
+        readable: False where a bad header or an unclosed quotation mark makes the rest meaningless.
     """
 
     lines: int
@@ -94,11 +94,11 @@ class ParsedFile:
 
 
 def parse_assets_csv(data: bytes, charset: str = "utf-8") -> ParsedFile:
-    """Read a file of assets.
+    """Parse a file of assets.
 
-    Commas separate, the first line names the columns (the schema's field names, or Chinese headings), lines that are
-    empty are passed over. ``device_id``, ``device_kind`` and ``bound_from`` register a tracker and bind it in the
-    same go; ``asset_type`` follows from ``kind`` where it is left out. Line ends may be of any system.
+    The separator is a comma. The first line names the columns (the schema's field names, or Chinese headings). Empty
+    lines are skipped. ``device_id``, ``device_kind`` and ``bound_from`` register a tracker and bind it. A missing
+    ``asset_type`` follows from ``kind``. All line ends are accepted.
 
     Args:
         data: The file; a byte order mark is allowed.
@@ -106,19 +106,19 @@ def parse_assets_csv(data: bytes, charset: str = "utf-8") -> ParsedFile:
 
     Raises:
         UnsupportedMedia: Another charset.
-        MalformedRequest: The bytes are not of this charset.
+        MalformedRequest: The bytes are not in this charset.
         TooLarge: More than ``MAX_LINES`` lines.
     """
     records = _records(_decode(data, charset))
     columns, error = _header(next(records, None))
     if error:
         return ParsedFile(0, (), (error,), readable=False)
-    reading = _Reading(columns)
+    collector = _LineCollector(columns)
     for line, cells in records:
         if isinstance(cells, str):
-            return ParsedFile(reading.lines, (), (*reading.errors, LineError(line, None, cells)), readable=False)
-        reading.take(line, cells)
-    return ParsedFile(reading.lines, tuple(reading.rows), tuple(reading.errors), readable=True)
+            return ParsedFile(collector.lines, (), (*collector.errors, LineError(line, None, cells)), readable=False)
+        collector.take(line, cells)
+    return ParsedFile(collector.lines, tuple(collector.rows), tuple(collector.errors), readable=True)
 
 
 def _decode(data: bytes, charset: str) -> str:
@@ -136,7 +136,7 @@ def _decode(data: bytes, charset: str) -> str:
 
 
 def _is_utf8(data: bytes) -> bool:
-    # Chinese text in GB18030 that is valid UTF-8 throughout is all but unknown; read as the other it would garble.
+    # Chinese text in GB18030 is almost never valid UTF-8 throughout; decoded as the other it would be garbled.
     if data.startswith(codecs.BOM_UTF8):
         return True
     try:
@@ -146,7 +146,7 @@ def _is_utf8(data: bytes) -> bool:
 
 
 def _records(text: str) -> Iterator[tuple[int, list[str] | str]]:
-    """Yield each record that is not blank with the line it begins on; a text instead of cells ends the file."""
+    """Yield each record that is not blank with its first line number; a text instead of cells ends the file."""
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     line = 1
     try:
@@ -179,8 +179,8 @@ def _header(record: tuple[int, list[str] | str] | None) -> tuple[list[str], Line
     return known, None
 
 
-class _Reading:
-    """The lines read so far."""
+class _LineCollector:
+    """Collects the lines of a file."""
 
     def __init__(self, columns: Sequence[str]) -> None:
         self.lines = 0
@@ -190,15 +190,15 @@ class _Reading:
         self._seen: dict[tuple[str, str], int] = {}
 
     def take(self, line: int, cells: list[str]) -> None:
-        """Read one line."""
+        """Add one line."""
         self.lines += 1
         if self.lines > MAX_LINES:
-            raise TooLarge(f"A file may have {MAX_LINES} lines of data; send the rest in another one.")
+            raise TooLarge(f"A file may have {MAX_LINES} lines of data; send the rest in another file.")
         before = len(self.errors)
         if len(cells) > len(self._columns):
             message = (
                 f"{len(cells)} cells where the header has {len(self._columns)}; "
-                "a value with a comma must stand between quotation marks"
+                "a value with a comma must be in quotation marks"
             )
             self.errors.append(LineError(line, None, message))
             return
@@ -232,13 +232,13 @@ class _Reading:
                 value = normalise_identifier(column, value)
             first = self._seen.setdefault((column, value), line)
             if first != line:
-                self.errors.append(LineError(line, column, f"{shown(value)} stands on line {first} already"))
+                self.errors.append(LineError(line, column, f"{shown(value)} is already on line {first}"))
 
     def _validated(self, line: int, values: dict[str, object]) -> tuple[AssetFields | None, DeviceCells | None]:
         of_device = {name: value for name, value in values.items() if name in DeviceCells.model_fields}
         of_asset = {name: value for name, value in values.items() if name not in of_device}
         kind = of_asset.get("kind")
-        if kind != AssetKind.OTHER:  # of a kind that is none, nothing more is said
+        if kind != AssetKind.OTHER:  # an invalid kind gives one fault, not two
             of_asset.setdefault("asset_type", TYPE_OF_KIND.get(str(kind), _UNREADABLE))
         asset: AssetFields | None = None
         device: DeviceCells | None = None
@@ -255,9 +255,9 @@ class _Reading:
     def _note(self, line: int, error: ValidationError) -> None:
         for fault in error.errors(include_url=False, include_context=False):
             field = str(fault["loc"][0]) if fault["loc"] else None
-            if fault["input"] is not _UNREADABLE:  # what could not be read is told already
+            if fault["input"] is not _UNREADABLE:  # an unreadable cell was reported already
                 self.errors.append(LineError(line, field, fault["msg"].removeprefix("Value error, ")))
 
 
 _UNREADABLE: Final = object()
-"""Stands for a cell that says something that cannot be read; it fails every validation, and is told only once."""
+"""Marks a cell with an invalid value: it fails every validation, and its fault is reported only once."""

@@ -1,4 +1,4 @@
-"""Use case: a lessor's file of assets, judged against what is stored and written whole, in few statements."""
+"""Imports a lessor's file of assets: compares it with what is stored and writes it in few statements."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -18,18 +18,16 @@ from app.core.clock import Clock
 from app.core.errors import Conflict, InvalidInput, NotFound
 
 _NEW: Final = 0
-"""Stands for the key of a row that is yet to be written; stored keys begin at 1."""
+"""Placeholder for the key of a row that is not inserted yet; stored keys start at 1."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Planned:
-    """What a line that can be taken will do.
+    """The effect of a valid line.
 
     Attributes:
-        source: The line.
         asset_id: The asset that it matches, ``_NEW`` where it registers one.
         device_id: The device to bind, ``_NEW`` where it is registered too; None where nothing is bound.
-        bound_from: From when it is bound.
     """
 
     source: AssetLine
@@ -39,7 +37,7 @@ class _Planned:
 
     @property
     def identifiers(self) -> tuple[str | None, ...]:
-        """What the asset is told from all others by."""
+        """The unique identifiers of the asset."""
         return tuple(getattr(self.source.asset, kind) for kind in UNIQUE_IDENTIFIERS)
 
 
@@ -48,7 +46,7 @@ _Binding = Row[int, int, datetime, datetime | None]
 
 @dataclass(frozen=True, slots=True)
 class _Store:
-    """What the register says already about the identifiers of a file."""
+    """The stored rows that match the identifiers of a file."""
 
     assets: Mapping[tuple[str, str], Row[Any]]
     devices: Mapping[str, Row[int, str, str]]
@@ -58,7 +56,7 @@ class _Store:
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """What a file will do, as rows for the database in the form of JSON."""
+    """The effect of a file; rows for the database are JSON objects."""
 
     lines: list[_Planned]
     errors: list[LineError]
@@ -69,31 +67,26 @@ class _Plan:
 async def import_assets(
     session: AsyncSession, lessor_id: int, data: bytes, mode: str, clock: Clock, *, charset: str = "utf-8"
 ) -> ImportReport:
-    """Register the assets of a file, and bind the trackers that it names.
+    """Register the assets of a file, and bind the trackers that it names; the caller commits.
 
-    A line whose asset is registered already, with everything that the line says, changes nothing: the same file may
-    be sent again. A line that says something else of a registered asset is rejected; changes go through the asset.
+    A line that equals a registered asset changes nothing, so the same file may be sent again. A line that differs
+    from a registered asset is rejected; such changes go through the asset's own route. Where ``written`` is False in
+    the report, nothing was written.
 
     Args:
-        session: A transaction; the caller commits.
-        lessor_id: Whose assets they are.
-        data: The file; see ``csv_import.parse_assets_csv`` for its form.
-        mode: A value of ``ImportMode``: with ``all_or_nothing``, a bad line leaves everything as it was.
+        mode: A value of ``ImportMode``; with ``all_or_nothing``, a bad line prevents all changes.
         clock: A device without ``bound_from`` is bound from now on.
         charset: ``utf-8`` or ``gb18030``.
-
-    Returns:
-        The report line by line; where ``written`` is False nothing was written.
 
     Raises:
         InvalidInput: No such mode.
         NotFound: No such lessor.
-        Conflict: Somebody else registered one of these identifiers just now.
+        Conflict: Another request registered one of these identifiers just now.
         AppError: The file as a whole cannot be read; see ``parse_assets_csv``.
     """
     if mode not in set(ImportMode):
         raise InvalidInput(f"mode: expected {' or '.join(ImportMode)}", field="mode")
-    # Seconds for 20,000 lines: in a thread, so that other requests go on.
+    # Seconds for 20,000 lines: in a thread, so that the event loop stays free.
     parsed = await asyncio.to_thread(parse_assets_csv, data, charset)
     if not await queries.lock_lessor(session, lessor_id):
         raise NotFound("There is no such lessor.", field="lessor_id")
@@ -106,9 +99,9 @@ async def import_assets(
     except IntegrityError as error:
         raise Conflict("The register changed while the file was read; send it again.") from error
     report = _report(parsed, plan.errors, done, written=True)
-    told = f"lessor {lessor_id}: {report.lines} lines, {report.rejected} rejected, {report.bound} devices bound"
+    detail = f"lessor {lessor_id}: {report.lines} lines, {report.rejected} rejected, {report.bound} devices bound"
     created = [line.asset_id for line in done if line.status is LineStatus.CREATED and line.asset_id]
-    note(session, Note("asset.import", asset_ids=created, results=report.created, detail=told))
+    note(session, Note("asset.import", asset_ids=created, results=report.created, detail=detail))
     return report
 
 
@@ -130,7 +123,7 @@ def _plan(parsed: ParsedFile, store: _Store, lessor_id: int, now: datetime) -> _
     plan = _Plan([], list(parsed.errors), [], [])
     stamped = {"lessor_id": lessor_id, "created_at": now.isoformat()}
     for line in parsed.rows:
-        planned = _judge(line, store, now)
+        planned = _plan_line(line, store, now)
         if isinstance(planned, LineError):
             plan.errors.append(planned)
             continue
@@ -142,7 +135,7 @@ def _plan(parsed: ParsedFile, store: _Store, lessor_id: int, now: datetime) -> _
     return plan
 
 
-def _judge(line: AssetLine, store: _Store, now: datetime) -> _Planned | LineError:
+def _plan_line(line: AssetLine, store: _Store, now: datetime) -> _Planned | LineError:
     asset_id: int = _NEW
     for kind in UNIQUE_IDENTIFIERS:
         row = store.assets.get((kind, getattr(line.asset, kind) or ""))
@@ -155,14 +148,14 @@ def _judge(line: AssetLine, store: _Store, now: datetime) -> _Planned | LineErro
         asset_id = row.asset_id
     if line.device.device_id is None:
         return _Planned(line, asset_id, None, now)
-    planned = _judge_device(line, line.device.device_id, asset_id, store, now)
+    planned = _plan_device(line, line.device.device_id, asset_id, store, now)
     since = store.transferred.get(asset_id)
     if since is None or isinstance(planned, LineError) or planned.device_id is None:
         return planned
     return LineError(line.line, "device_id", f"asset {asset_id} was transferred at {since.isoformat()}")
 
 
-def _judge_device(
+def _plan_device(
     line: AssetLine, identifier: str, asset_id: int, store: _Store, now: datetime
 ) -> _Planned | LineError:
     named, bound_from = line.device, line.device.bound_from or now
@@ -174,7 +167,7 @@ def _judge_device(
     if named.device_kind not in {None, device.kind}:
         return LineError(line.line, "device_kind", f"the device is registered as {device.kind}")
     bindings = store.bindings.get(device.device_id, ())
-    if any(b.asset_id == asset_id and _is_told(b, named.bound_from) for b in bindings):
+    if any(b.asset_id == asset_id and _is_stored(b, named.bound_from) for b in bindings):
         return _Planned(line, asset_id, None, bound_from)
     clash = next((b for b in bindings if b.bound_until is None or b.bound_until > bound_from), None)
     if clash is not None:
@@ -183,8 +176,8 @@ def _judge_device(
     return _Planned(line, asset_id, device.device_id, bound_from)
 
 
-def _is_told(binding: _Binding, bound_from: datetime | None) -> bool:
-    """Tell whether a line that binds from this moment (None: now) says nothing new beside a stored binding."""
+def _is_stored(binding: _Binding, bound_from: datetime | None) -> bool:
+    """Return whether a stored binding already covers a line that binds from this moment (None: now)."""
     return binding.bound_until is None if bound_from is None else binding.bound_from == bound_from
 
 

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.access.domain import Role, Visibility
 from app.assets import service as assets
 from app.assets.schemas import AssetOut
-from app.assets.service import DeviceOn
+from app.assets.service import BoundDevice
 from app.audit.notes import Note, note
 from app.compliance.register import RetentionClass
 from app.compliance.retention.domain import Term, terms_of
@@ -49,7 +49,7 @@ class _Found:
     """Everything about some assets, by asset."""
 
     lessors: Mapping[int, str]
-    devices: Mapping[int, Sequence[DeviceOn]]
+    devices: Mapping[int, Sequence[BoundDevice]]
     stored: Mapping[int, Sequence[FromFeed]]
     positions: Mapping[int, StoredPositions]
     holds: Mapping[int, Sequence[Hold]]
@@ -114,7 +114,7 @@ async def _report(session: AsyncSession, page: Sequence[AssetOut], context: Cont
         x.subject_id for several in reads.values() for x in several if x.subject_id and x.role in _OF_COURTS
     }
     found = _Found(
-        lessors=await assets.names_of_lessors(session, {asset.lessor_id for asset in page}),
+        lessors=await assets.lessor_names(session, {asset.lessor_id for asset in page}),
         devices=await assets.devices_on(session, ids),
         stored=await stored_of(session, ids),
         positions=await stored_positions(session, ids),

@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.domain import Principal, Visibility
 from app.access.row_security import row_security_of
-from app.assets.service import makes_of
+from app.assets.service import makes_and_models
 from app.audit.notes import Note
 from app.core.context import Context
 from app.core.errors import Conflict, NotFound
@@ -104,7 +104,7 @@ async def open_sheet(context: Context, found: OpenShare, layer: ActiveLayer, req
             snapshot = await snapshot_of(session, visibility, share_.case_id, context, layer)
             sheet = compose(
                 snapshot,
-                await makes_of(session, [asset.asset_id for asset in snapshot.assets]),
+                await makes_and_models(session, [asset.asset_id for asset in snapshot.assets]),
                 layer.inside,
                 stamp := await stamp_of(session, maker, context.clock),
                 recipient=share_.recipient,

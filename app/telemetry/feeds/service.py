@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.domain import Principal, Visibility
-from app.assets.service import datum_suspects, trust_datum_of
+from app.assets.service import clear_datum_suspicion, datum_suspects
 from app.audit.notes import Note, note
 from app.core.context import Context
 from app.core.db.database import violated_constraint
@@ -127,7 +127,7 @@ async def change_feed(
     await _flush(session, row.name)
     if row.coord_system != declared_before:
         suspects = await datum_suspects(session, row.lessor_id)
-        await trust_datum_of(
+        await clear_datum_suspicion(
             session, await queries.devices_last_seen_through(session, feed_id, suspects) if suspects else ()
         )
     note(session, Note("feed.change", detail=f"feed {feed_id}: {', '.join(sorted(changes))}"))

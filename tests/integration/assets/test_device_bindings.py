@@ -15,8 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.assets.bindings import DEVICE_INDEX_SQL, NONE, DeviceIndex
 from app.assets.service import (
     devices_ever_on,
+    lessor_by_code,
     lessor_by_id,
-    lessor_named,
     load_device_index,
     register_devices,
 )
@@ -254,12 +254,12 @@ async def test_a_device_changes_its_name(principals: Principals) -> None:
 
 async def test_lessors_are_found_by_code_and_by_key(principals: Principals, session: AsyncSession) -> None:
     lessor = await principals.lessor("yuanhai")
-    found = await lessor_named(session, "yuanhai")
+    found = await lessor_by_code(session, "yuanhai")
     assert found.lessor_id == lessor.subject_id
     assert await lessor_by_id(session, found.lessor_id) == found
     assert await lessor_by_id(session, 2**31 - 1) is None
     with pytest.raises(NotFound, match="nobody"):
-        await lessor_named(session, "nobody")
+        await lessor_by_code(session, "nobody")
 
 
 async def test_moments_are_stored_in_utc(principals: Principals) -> None:
