@@ -26,29 +26,17 @@ NONE: Final = -1
 
 @dataclass(frozen=True, slots=True)
 class DeviceIndex:
-    """The devices of one lessor and their bindings; immutable, shared between threads.
+    """The devices of one lessor and their bindings; immutable, shared between threads."""
 
-    Attributes:
-        version: The lessor's ``fleet_version`` at the time of reading.
-        device_ids: Identifier, as the feed sends it, to device id.
-        device_id: Device of each binding, shape ``(n,)``; sorted by device, then by beginning.
-        from_us: First moment of each binding, microseconds since 1970-01-01T00:00Z, shape ``(n,)``.
-        until_us: First moment after it, ``2**63 - 1`` where it is open, shape ``(n,)``.
-        asset_id: Asset of each binding, shape ``(n,)``.
-        suspects: Devices whose declared datum was found to be wrong, shape ``(m,)``.
-        _starts: The distinct values of ``from_us``, ascending.
-        _keys: Device and beginning of each binding in one ascending number.
-    """
-
-    version: int
-    device_ids: Mapping[str, int]
-    device_id: NDArray[np.int32]
-    from_us: NDArray[np.int64]
-    until_us: NDArray[np.int64]
-    asset_id: NDArray[np.int32]
-    suspects: NDArray[np.int32]
-    _starts: NDArray[np.int64]
-    _keys: NDArray[np.int64]
+    version: int  # the lessor's `fleet_version` at the time of reading
+    device_ids: Mapping[str, int]  # identifier, as the feed sends it, to device id
+    device_id: NDArray[np.int32]  # device of each binding, shape `(n,)`; sorted by device, then by beginning
+    from_us: NDArray[np.int64]  # first moment of each binding, microseconds since 1970-01-01T00:00Z, shape `(n,)`
+    until_us: NDArray[np.int64]  # first moment after it, `2**63 - 1` where it is open, shape `(n,)`
+    asset_id: NDArray[np.int32]  # asset of each binding, shape `(n,)`
+    suspects: NDArray[np.int32]  # devices whose declared datum was found to be wrong, shape `(m,)`
+    _starts: NDArray[np.int64]  # the distinct values of `from_us`, ascending
+    _keys: NDArray[np.int64]  # device and beginning of each binding in one ascending number
 
     @classmethod
     def of(

@@ -201,43 +201,26 @@ class LineStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LineResult:
-    """The outcome of a line; a rejected line has one result for each fault.
+    """The outcome of a line; a rejected line has one result for each fault."""
 
-    Attributes:
-        line: Its number in the file; the header is line 1.
-        asset_id: The asset that it created or matches, None when rejected.
-        field: The column at fault, None where it is the whole line.
-        message: The fault, or a further effect; otherwise None.
-    """
-
-    line: int
+    line: int  # its number in the file; the header is line 1
     status: LineStatus
-    asset_id: int | None = None
-    field: str | None = None
-    message: str | None = None
+    asset_id: int | None = None  # the asset that it created or matches, None when rejected
+    field: str | None = None  # the column at fault, None where it is the whole line
+    message: str | None = None  # the fault, or a further effect; otherwise None
 
 
 @dataclass(frozen=True, slots=True)
 class ImportReport:
-    """The outcome of a file, line by line.
+    """The outcome of a file, line by line."""
 
-    Attributes:
-        written: False where a bad line or a bad header stopped the whole file.
-        lines: Lines of data, without the header and blank lines.
-        created: Number of assets registered.
-        unchanged: Number of lines that equal a registered asset.
-        rejected: Number of lines not accepted.
-        bound: Number of devices bound to an asset.
-        every_line: Every line, in order.
-    """
-
-    written: bool
-    lines: int
-    created: int
-    unchanged: int
-    rejected: int
-    bound: int
-    every_line: tuple[LineResult, ...]
+    written: bool  # False where a bad line or a bad header stopped the whole file
+    lines: int  # lines of data, without the header and blank lines
+    created: int  # number of assets registered
+    unchanged: int  # number of lines that equal a registered asset
+    rejected: int  # number of lines not accepted
+    bound: int  # number of devices bound to an asset
+    every_line: tuple[LineResult, ...]  # every line, in order
 
     @property
     def results(self) -> tuple[LineResult, ...]:

@@ -20,7 +20,7 @@ from app.core.errors import InvalidInput
 from app.core.metrics import Metrics
 from app.core.settings import Settings
 from app.exports.csv_file import to_csv
-from app.exports.digest import content_digest, written
+from app.exports.digest import cell_text, content_digest
 from app.exports.stamp import Stamp, new_export_id
 
 _RUNS_IT = Principal(
@@ -67,7 +67,7 @@ async def print_report(
         console.print(f"{file.name}: {len(report.assets)} assets, {digest}", soft_wrap=True, markup=False)
         return
     for row in rows:
-        console.print("  ".join(written(cell) for cell in row), soft_wrap=True, markup=False)
+        console.print("  ".join(cell_text(cell) for cell in row), soft_wrap=True, markup=False)
 
 
 async def print_retention(settings: Settings, console: Console) -> None:

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from app.core.errors import AppError
 from app.exports.csv_file import read_csv
-from app.exports.digest import Cell, Checked, check_rows
+from app.exports.digest import Cell, DigestCheck, check_rows
 from app.exports.html_reader import read_rows
 from app.exports.workbooks import read_first_sheet
 
@@ -32,7 +32,7 @@ def exports_check(
     The digest that the trail holds proves that the row was not changed with the others.
     """
     checked = check_file(file)
-    if not checked.holds:
+    if not checked.matches:
         raise AppError(f"{file.name} was changed: its rows have {checked.found}, it names {checked.claimed}.")
     Console(highlight=False).print(
         f"{file.name} is as it was exported: {checked.found}", soft_wrap=True, markup=False
@@ -45,7 +45,7 @@ def _rows(body: bytes) -> Sequence[Sequence[Cell | None]]:
     return read_rows(body.decode()) if body.lstrip()[:1] == b"<" else read_csv(body)
 
 
-def check_file(file: Path) -> Checked:
+def check_file(file: Path) -> DigestCheck:
     """Compare the rows of a CSV file, a workbook or a saved page with the digest in the last of them.
 
     Raises:

@@ -1,4 +1,4 @@
-"""The tables of this room."""
+"""Tables of this room."""
 
 from datetime import datetime
 
@@ -13,7 +13,7 @@ from app.core.db.database import Base
 
 
 class ShareRow(Base):
-    """A run sheet that somebody without an account may open for a while, by link and PIN; neither is stored."""
+    """A run sheet that a recipient without an account may open by link and PIN; only their hashes are stored."""
 
     __tablename__ = "share"
 

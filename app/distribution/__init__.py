@@ -1,1 +1,6 @@
-"""Where the seizable assets of a case are: roll-ups over courts and divisions, and clusters; the read side."""
+"""Where the assets of a case are: totals by court and division, and clusters. Read only.
+
+service: the use cases; snapshot: the assets of a case at one moment, with their places
+rollup: totals by court or division, and their export table; clustering: density clusters as GeoJSON
+domain, schemas, router: as in every room; filters: the polygon of a query
+"""

@@ -1,4 +1,4 @@
-"""The frozen types of this room; pure."""
+"""Frozen types of this room; pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from app.tracking.domain import Confidence
 
 
 class RollUpLevel(StrEnum):
-    """To what assets are rolled up: courts of one level, or divisions of one level."""
+    """The level of the totals: courts of one level, or divisions of one level."""
 
     BASIC = "basic"
     INTERMEDIATE = "intermediate"
@@ -33,14 +33,14 @@ class RollUpLevel(StrEnum):
 
 
 class Presence(StrEnum):
-    """What is known of an asset's place; exactly one of five."""
+    """What is known of an asset's place."""
 
     FRESH = "fresh"
     STALE = "stale"
     OUTSIDE = "outside"
     NEVER_LOCATED = "never_located"
     WITHHELD = "withheld"
-    """Its case gives the court no sight of it any more: it is released, or the case is closed."""
+    """Its case no longer makes it visible: it is released, or the case is closed."""
 
     @property
     def located(self) -> bool:
@@ -49,12 +49,12 @@ class Presence(StrEnum):
 
 
 class LastFix(NamedTuple):
-    """Where an asset was last, as much of it as this room needs; there is one for every asset of a case."""
+    """The last accepted fix of an asset; a compact type, since a case has one for every asset."""
 
     fixed_at: datetime
     """Satellite time, UTC."""
     received_at: datetime
-    """When the service got it, UTC."""
+    """When the service received it, UTC."""
     lon_e7: int
     """WGS-84 degrees east, times 1e7."""
     lat_e7: int
@@ -62,11 +62,11 @@ class LastFix(NamedTuple):
     territory_id: int | None
     """The court territory, None outside."""
     source: int
-    """What it was derived from."""
+    """The ``Source`` of the position."""
     doubts: int
     """Bits of ``Doubt``."""
     speed_kmh: float | None
-    """Kilometres an hour, where told."""
+    """Kilometres per hour, None where not sent."""
 
     @property
     def lon(self) -> float:
@@ -84,52 +84,40 @@ class CaseAsset(NamedTuple):
 
     asset_id: int
     kind: str
-    """``heavy_truck``, ``excavator``, ..."""
+    """For example ``heavy_truck``."""
     plate_no: str | None
     vin: str | None
     serial_no: str | None
     value_fen: int | None
-    """Estimated value in hundredths of a yuan, None where nobody estimated it."""
+    """Estimated value in hundredths of a yuan, None where there is no estimate."""
     withheld: bool
-    """Whether the one who looks may know that it is in the case, but not where it is."""
+    """Whether the caller may know that it is in the case, but not where it is."""
     position: LastFix | None
-    """Its last good position at the moment asked about, None where there is none or it is withheld."""
+    """Its last accepted fix at the time asked about, None where there is none or it is withheld."""
 
 
 PRESENCES: Final = tuple(Presence)
 STATES: Final = tuple(State)
 CONFIDENCES: Final = tuple(Confidence)
 NOWHERE: Final = -1
-"""The territory of an asset that is not located, and its confidence."""
+"""The territory and the confidence of an asset that is not located."""
 NO_FIX: Final = np.iinfo(np.int64).min
-"""The time of a fix that there is not."""
+"""The time of a missing fix."""
 
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """What is said of the place and the state of assets: columns of length n, one row per asset.
+    """Place and state of assets: columns of length n, one row per asset."""
 
-    Attributes:
-        presence: Index into ``PRESENCES``.
-        territory_id: The court territory of a located asset, ``NOWHERE`` (-1) for any other.
-        confidence: Index into ``CONFIDENCES``, how sure the place of a located asset is; ``NOWHERE`` for any other.
-        reasons: Why not more sure, for each asset.
-        near_border: Whether another county is so near that a small error changes the territory.
-        state: Index into ``STATES``, what the rule says of the asset.
-        value_fen: Estimated value in hundredths of a yuan, 0 where nobody estimated it.
-        valued: Whether somebody did.
-        fixed_us: Time of the fix in microseconds since 1970, ``NO_FIX`` without one.
-    """
-
-    presence: IntArray
-    territory_id: IntArray
-    confidence: IntArray
-    reasons: Sequence[Sequence[str]]
-    near_border: BoolArray
-    state: IntArray
-    value_fen: IntArray
-    valued: BoolArray
-    fixed_us: IntArray
+    presence: IntArray  # index into `PRESENCES`
+    territory_id: IntArray  # the court territory of a located asset, otherwise `NOWHERE` (-1)
+    confidence: IntArray  # index into `CONFIDENCES` for the place of a located asset, otherwise `NOWHERE`
+    reasons: Sequence[Sequence[str]]  # why the confidence is not higher
+    near_border: BoolArray  # whether another county is so near that a small error changes the territory
+    state: IntArray  # index into `STATES`, the result of the seizability rule
+    value_fen: IntArray  # estimated value in hundredths of a yuan, 0 where there is no estimate
+    valued: BoolArray  # whether there is an estimate
+    fixed_us: IntArray  # time of the fix in microseconds since 1970, `NO_FIX` without one
 
     @property
     def located(self) -> BoolArray:
@@ -139,47 +127,26 @@ class Placed:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """About what time an answer speaks, and when it was made.
+    """The time that an answer is about, and the time of its computation."""
 
-    Attributes:
-        as_of: The moment asked about, UTC.
-        past: Whether it was asked for, and so answered from history.
-        computed_at: When the answer was made, UTC.
-        data_as_of: When the newest data that it rests on was received, UTC; None where there is none.
-    """
-
-    as_of: datetime
-    past: bool
-    computed_at: datetime
-    data_as_of: datetime | None
+    as_of: datetime  # the time asked about, UTC
+    past: bool  # whether a past time was asked for, answered from history
+    computed_at: datetime  # UTC
+    data_as_of: datetime | None  # when the newest data behind the answer was received, UTC; None where there is none
 
 
 @dataclass(frozen=True, slots=True)
 class CaseSnapshot:
-    """The assets of a case at a moment: what every answer of this room is made from.
-
-    Attributes:
-        case_id: The case.
-        case_number: Its number 案号.
-        court: The court that handles it.
-        moment: The time spoken about.
-        fresh_within: An older position is stale.
-        near_border_m: Metres within which a county border counts as near.
-        layer: The boundary layer in use.
-        territories: The court territories that assets are in, by id.
-        assets: Every confirmed asset that counts for the caller, in the order of their ids.
-        seizability: What the rule says of each, in the same order.
-        placed: What is said of the place and the state of each, in the same order.
-    """
+    """The assets of a case at a moment: the input of every answer of this room."""
 
     case_id: int
     case_number: str
-    court: CourtInfo
+    court: CourtInfo  # the court that handles the case
     moment: Moment
-    fresh_within: timedelta
-    near_border_m: float
+    fresh_within: timedelta  # an older position is stale
+    near_border_m: float  # metres within which a county border counts as near
     layer: LayerInfo
-    territories: Mapping[int, TerritoryInfo]
-    assets: Sequence[CaseAsset]
-    seizability: Sequence[Seizability]
-    placed: Placed
+    territories: Mapping[int, TerritoryInfo]  # the court territories that contain assets, by id
+    assets: Sequence[CaseAsset]  # every confirmed asset that counts for the caller, ordered by id
+    seizability: Sequence[Seizability]  # the result of the seizability rule, in the same order
+    placed: Placed  # place and state, in the same order

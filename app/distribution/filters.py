@@ -1,4 +1,4 @@
-"""Reading the filters of a question; pure."""
+"""Parses the filters of a query; pure."""
 
 import re
 from typing import Final
@@ -11,20 +11,16 @@ from app.core.errors import InvalidInput
 MAX_WKT_CHARS: Final = 4_000
 MAX_CORNERS: Final = 1_000
 _WKT: Final = re.compile(r"\s*POLYGON\s*\([-+0-9.eE,()\s]+\)\s*", re.IGNORECASE)
-"""No other geometry, no heights, no nesting: nothing that a parser could stumble over before it is checked."""
+"""No other geometry, no heights, no nesting: the parser gets only this form."""
 _EXPECTED: Final = "expected WKT, longitude first, degrees, such as POLYGON((121 31, 122 31, 122 32, 121 31))"
 
 
 def read_polygon(text: str, field: str) -> shapely.Polygon:
-    """Read a polygon that a caller drew.
-
-    Args:
-        text: ``POLYGON((lon lat, ...))``, WGS-84 degrees, holes allowed.
-        field: The parameter's name, for the error.
+    """Parse the polygon of a query: ``POLYGON((lon lat, ...))``, WGS-84 degrees, holes allowed.
 
     Raises:
-        InvalidInput: It is not a polygon in WKT, has too many corners or corners that are no places, or crosses
-            itself: the message says where.
+        InvalidInput: Not a polygon in WKT, too many corners, a corner out of range, or a self-intersection; the
+            message names ``field`` and the place.
     """
     if not _WKT.fullmatch(text):
         raise InvalidInput(f"{field}: {_EXPECTED}", field=field)
@@ -37,7 +33,7 @@ def read_polygon(text: str, field: str) -> shapely.Polygon:
     if len(corners) > MAX_CORNERS:
         raise InvalidInput(f"{field}: at most {MAX_CORNERS} corners, this has {len(corners)}", field=field)
     if not ((abs(corners[:, 0]) <= 180) & (abs(corners[:, 1]) <= 90)).all():  # noqa: PLR2004 degrees
-        raise InvalidInput(f"{field}: longitude comes first, -180 to 180, then latitude, -90 to 90", field=field)
+        raise InvalidInput(f"{field}: expected longitude, -180 to 180, then latitude, -90 to 90", field=field)
     if not polygon.is_valid:
         reason = shapely.is_valid_reason(polygon)
         raise InvalidInput(f"{field}: this polygon crosses itself or is not a polygon: {reason}", field=field)

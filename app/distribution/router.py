@@ -1,4 +1,4 @@
-"""Distributions and clusters over HTTP."""
+"""HTTP routes of distributions and clusters."""
 
 import asyncio
 from typing import Annotated, Any, Final, Literal
@@ -33,12 +33,12 @@ _BY_MEDIA_TYPE: Final[dict[str, Format]] = {"application/json": "json", CSV: "cs
 
 FreshWithin = Annotated[
     Duration | None,
-    Query(description="A position older than this is stale; ISO 8601, P7D unless told.", examples=["P7D"]),
+    Query(description="A position older than this is stale; ISO 8601, default P7D.", examples=["P7D"]),
 ]
 
 
 class GeoJSONResponse(JSONResponse):
-    """An answer in GeoJSON."""
+    """A response in GeoJSON."""
 
     media_type = "application/geo+json"
 
@@ -48,11 +48,11 @@ _BINARY: Final[dict[str, Any]] = {"schema": {"type": "string", "format": "binary
 
 @router.get(
     "/cases/{case_id}/distribution",
-    summary="In whose territories are the assets of a case?",
+    summary="Count the assets of a case by court or division",
     response_model=DistributionOut,
     responses={
         200: {
-            "description": "JSON, or a table to attach to a letter (`format`, or else `Accept`).",
+            "description": "JSON, or a table as a file (`format`, or else `Accept`).",
             "content": {
                 "application/json": {"example": load_example("app.distribution", "distribution")},
                 CSV: {"schema": {"type": "string"}},
@@ -76,15 +76,15 @@ async def get_case_distribution(
         Query(description="A past moment, with offset: answered from history. Leave it out for now."),
     ] = None,
     format: Annotated[  # noqa: A002 the parameter's name on the wire
-        Format | None, Query(description="Goes before the `Accept` header.")
+        Format | None, Query(description="Overrides the `Accept` header.")
     ] = None,
     accept: Annotated[str, Header(include_in_schema=False)] = "",
 ) -> Response:
     """Count every confirmed asset of the case exactly once, by court or division and by state.
 
-    Located assets (fresh or stale) stand in `rows`, the others in `unplaced`; together they are the `totals`. A
-    court is a candidate by its territory, not a ruling. A table says who took it, when and for which case, and ends
-    with a digest over its rows; that it was taken stands in the trail.
+    `rows` has the located assets (fresh or stale), `unplaced` the others; together they are the `totals`. A court is
+    a candidate by its territory, not a ruling. A table shows user, time and case, and ends with a digest over its
+    rows; the audit trail records the export.
     """
     answer = await service.distribution_of(
         session, visibility, case_id, level, context, layer, fresh_within=fresh_within, as_of=as_of
@@ -103,7 +103,7 @@ async def get_case_distribution(
 
 @router.get(
     "/clusters",
-    summary="In which yards do assets of a case stand together?",
+    summary="List the clusters of the assets of a case",
     response_model=ClustersOut,
     response_class=GeoJSONResponse,
     responses={
@@ -133,16 +133,16 @@ async def list_clusters(
         str | None,
         Query(
             max_length=MAX_WKT_CHARS,
-            description="A POLYGON in WKT, longitude first: assets beyond it are left out.",
+            description="A POLYGON in WKT, longitude first: assets outside it are left out.",
             examples=["POLYGON((121 31, 122 31, 122 32, 121 32, 121 31))"],
         ),
     ] = None,
 ) -> Response:
     """Return clusters (exact DBSCAN, great-circle metres) of the located assets of the case, fresh and stale.
 
-    Clusters are made within territories: a yard across a border is two clusters that name each other in `touches`. An
-    asset that has too few neighbours itself belongs to the cluster of its nearest core, so the order of assets never
-    matters, and a cluster's `id` is that of its members and the parameters.
+    Clusters are made within territories: a yard across a border is two clusters that refer to each other in
+    `touches`. An asset with too few neighbours belongs to the cluster of its nearest core, so the order of assets
+    never matters. A cluster's `id` depends only on its members and the parameters.
     """
     parameters = ClusterParametersOut(
         court=court,
@@ -159,7 +159,7 @@ async def list_clusters(
 
 
 def _preferred(accept: str) -> Format:
-    """Return the format that an ``Accept`` header likes best (RFC 9110, 12.5.1); JSON where it names none of ours."""
+    """Return the format that an ``Accept`` header prefers (RFC 9110, 12.5.1); JSON where it names none of ours."""
     best: tuple[float, Format] = (0.0, "json")
     for part in accept.split(","):
         media_type, *parameters = (piece.strip().lower() for piece in part.split(";"))

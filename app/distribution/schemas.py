@@ -1,8 +1,8 @@
-"""Response types of distributions and clusters; nothing has a default, so every member is always sent.
+"""Response models of distributions and clusters; no field has a default, so every field is always sent.
 
 Types of which one answer holds thousands (rows, clusters, members and their parts) are plain dataclasses. 10,000
-members take 3 ms to make as dataclasses and 51 ms as pydantic models. Only this room makes them, so they need no
-second check; the contract tests compare what is sent with the document.
+members take 3 ms to build as dataclasses and 51 ms as pydantic models. Only this room builds them, so they need no
+second check; the contract tests compare responses with the OpenAPI document.
 """
 
 from collections.abc import Sequence
@@ -22,11 +22,11 @@ from app.tracking.domain import Confidence
 
 @dataclass(slots=True, kw_only=True)
 class CourtRef:
-    """A court: by its territory a candidate, not a ruling."""
+    """A court: a candidate by its territory, not a ruling."""
 
     court_id: int
     code: str
-    """Its code 代字, as case numbers have it: 沪0105."""
+    """Its court code 代字, as in case numbers: 沪0105."""
     name: str
     level: CourtLevel
 
@@ -54,13 +54,13 @@ class CaseRef(ResponseModel):
 
     @classmethod
     def of(cls, snapshot: CaseSnapshot) -> Self:
-        """Return the reference to the case of a scene."""
+        """Return the reference to the case of a snapshot."""
         return cls(case_id=snapshot.case_id, case_number=snapshot.case_number, court=CourtRef.of(snapshot.court))
 
 
 @dataclass(slots=True, kw_only=True)
 class ConfidenceOut:
-    """How many of the located assets have their place for sure, for likely, and for little more than a hint."""
+    """The number of located assets by confidence of their place."""
 
     high: int
     medium: int
@@ -69,19 +69,19 @@ class ConfidenceOut:
 
 @dataclass(slots=True, kw_only=True)
 class TallyOut:
-    """Counts and value of some assets."""
+    """Counts and value of a group of assets."""
 
     n_assets: int
     n_fresh: int
     n_stale: int
-    """Located, but the last good fix is older than `fresh_within`."""
+    """Located, but the last accepted fix is older than `fresh_within`."""
     n_seizable: int
     n_not_seizable: int
     n_held: int
     value_yuan: float
     """Sum of the estimated values."""
     n_without_value: int
-    """Assets that nobody valued; they add nothing to `value_yuan`."""
+    """Assets without an estimate; they add nothing to `value_yuan`."""
     near_border: int
     """Assets within 150 m of a county border: check the territory before acting."""
     confidence: ConfidenceOut
@@ -96,19 +96,19 @@ class DistributionRowOut(TallyOut):
     court: CourtRef | None
     """Null in a roll-up to divisions, and where no court of that level is known."""
     division: DivisionOfLevelRef | None
-    """Set in a roll-up to divisions, and instead of a court that is not known."""
+    """Set in a roll-up to divisions, and where the court is not known."""
     no_court_reason: str | None
     province: DivisionOfLevelRef
     cross_province: bool
-    """Whether it is in another province than the enforcing court: that decides the procedure."""
+    """Whether it is in another province than the enforcing court: this decides the procedure."""
     verified: bool
-    """Whether a table of courts has confirmed the court; otherwise the naming rule named it."""
+    """Whether a table of courts has confirmed the court; otherwise it comes from the naming rule."""
     caveats: list[str]
 
 
 @dataclass(slots=True, kw_only=True)
 class UnplacedOut(TallyOut):
-    """The assets that are in no court's territory, were never located, or are out of the court's sight by now."""
+    """Assets that are in no court's territory, were never located, or are no longer visible to the court."""
 
     presence: Literal["outside", "never_located", "withheld"]
 
@@ -126,7 +126,7 @@ class TotalsOut(ResponseModel):
     outside: int
     never_located: int
     withheld: int
-    """Still in the case, but released (or the case is closed): where they are is not told any more."""
+    """Still in the case, but released (or the case is closed): their places are no longer shown."""
     seizable: int
     not_seizable: int
     held: int
@@ -141,20 +141,20 @@ class TotalsOut(ResponseModel):
 
 
 class ReasonCountOut(ResponseModel):
-    """Why assets are not to be seized."""
+    """A reason why assets may not be seized."""
 
     state: State
     code: ReasonCode
     clause: str | None
     n_assets: int
-    """Assets that have this reason, perhaps among others."""
+    """Assets that have this reason, possibly with others."""
     n_mainly: int
-    """Assets whose main reason it is: these add up to the count of the state."""
+    """Assets whose main reason this is: these add up to the count of the state."""
     example: str
 
 
 class MainOut(ResponseModel):
-    """Where most of it is."""
+    """The main location of the assets."""
 
     court: CourtRef | None
     division: DivisionOfLevelRef | None
@@ -175,7 +175,7 @@ class MainCourtOut(ResponseModel):
 
 
 class NotifyOut(ResponseModel):
-    """A high court of another province in which assets of the case are."""
+    """A high court of another province that has assets of the case."""
 
     court: CourtRef | None
     province: DivisionOfLevelRef
@@ -185,7 +185,7 @@ class NotifyOut(ResponseModel):
 
 
 class ParametersOut(ResponseModel):
-    """What was asked, with what was assumed."""
+    """The parameters of the query, with defaults filled in."""
 
     level: RollUpLevel
     fresh_within: timedelta
@@ -194,12 +194,12 @@ class ParametersOut(ResponseModel):
 
 
 class DistributionOut(ResponseModel):
-    """In whose territories the assets of a case are."""
+    """The assets of a case by court or division."""
 
     case: CaseRef
     as_of: datetime
     data_as_of: datetime | None
-    """When the newest data that was considered came in; null without any."""
+    """When the newest data behind the answer was received; null without any."""
     computed_at: datetime
     parameters: ParametersOut
     layer: LayerOut
@@ -211,7 +211,7 @@ class DistributionOut(ResponseModel):
     high_courts_to_notify: list[NotifyOut]
     reasons: list[ReasonCountOut]
     notes: list[str]
-    """How to read this."""
+    """Explanations."""
 
 
 Position2D = tuple[float, float]
@@ -254,12 +254,12 @@ class MemberOut:
     near_border: bool
     confidence: Confidence
     reasons: Sequence[str]
-    """Why not more sure."""
+    """Why the confidence is not higher."""
 
 
 @dataclass(slots=True, kw_only=True)
 class TouchOut:
-    """A cluster across the border of a territory, within the radius of this one: perhaps one yard."""
+    """A cluster across a territory's border, within the radius of this one: possibly one yard."""
 
     cluster_id: str
     court: CourtRef | None
@@ -268,7 +268,7 @@ class TouchOut:
 
 @dataclass(slots=True, kw_only=True)
 class ClusterPropertiesOut:
-    """What is said of a cluster."""
+    """The properties of a cluster."""
 
     court: CourtRef | None
     """The basic court with the territory: a candidate with its basis."""
@@ -296,17 +296,17 @@ class ClusterPropertiesOut:
 
 @dataclass(slots=True, kw_only=True)
 class ClusterFeatureOut:
-    """A cluster as a GeoJSON feature: its convex hull, or its middle where the hull has no area."""
+    """A cluster as a GeoJSON feature: its convex hull, or its centroid where the hull has no area."""
 
     type: Literal["Feature"]
     id: str
-    """16 hexadecimal digits, of the parameters and the sorted members: the same yard has the same id tomorrow."""
+    """16 hexadecimal digits, of the parameters and the sorted members: the same yard keeps its id."""
     geometry: PolygonGeometryOut | PointGeometryOut
     properties: ClusterPropertiesOut
 
 
 class ClusterParametersOut(ResponseModel):
-    """What was asked, with what was assumed."""
+    """The parameters of the query, with defaults filled in."""
 
     court: int | None
     radius_m: float
@@ -332,9 +332,9 @@ class ClustersOut(ResponseModel):
     considered: int
     """Located assets that passed the filters."""
     clustered: int
-    """Those of them that are in a cluster listed here."""
+    """The number of them in a cluster listed here."""
 
 
 def to_json(answer: DistributionOut | ClustersOut) -> bytes:
     """Encode an answer: times as RFC 3339, durations as ISO 8601."""
-    return msgspec.json.encode(answer, enc_hook=vars)  # pydantic models by their members
+    return msgspec.json.encode(answer, enc_hook=vars)  # pydantic models by their fields

@@ -1,4 +1,4 @@
-"""Use cases of this room: where the assets of a case are, and in which yards together."""
+"""Use cases of this room: the distribution and the clusters of the assets of a case."""
 
 import asyncio
 from datetime import datetime, timedelta
@@ -42,27 +42,21 @@ async def distribution_of(
     fresh_within: timedelta | None = None,
     as_of: datetime | None = None,
 ) -> DistributionOut:
-    """Say in whose territories the assets of a case are, now or at a moment in the past.
+    """Return the distribution of the assets of a case, now or at a past time.
 
     Args:
-        session: A transaction.
-        visibility: Who looks.
-        case_id: Which case.
-        level: To what assets are rolled up.
-        context: Clock and settings.
-        layer: The boundaries in use.
-        fresh_within: An older position is stale; the settings' limit when left out.
-        as_of: A moment in the past (UTC), answered from history: positions and seizures as they were, of the assets
-            that are confirmed today, from all that is known today. Now when left out.
+        fresh_within: An older position is stale; default: the limit in the settings.
+        as_of: A past time (UTC), answered from history: positions and seizures at that time, of the assets confirmed
+            today, by what is recorded today. Default: now.
 
     Raises:
-        NotFound: There is no such case in sight.
+        NotFound: No such case is visible.
         InvalidInput: ``as_of`` is in the future.
     """
     snapshot = await snapshot_of(session, visibility, case_id, context, layer, fresh_within=fresh_within, as_of=as_of)
     answer = distribute(snapshot, level)
     past = None if as_of is None else (as_of, as_of)
-    note(session, Note("distribution.read", case_id, _looked_at(snapshot), past, results=len(answer.rows)))
+    note(session, Note("distribution.read", case_id, _assets_read(snapshot), past, results=len(answer.rows)))
     return answer
 
 
@@ -74,49 +68,37 @@ async def clusters_in(
     layer: ActiveLayer,
     parameters: ClusterParametersOut,
 ) -> ClustersOut:
-    """Find the yards in which located assets of a case stand together.
-
-    Fresh and stale positions both count; ``parameters.state`` says whether only seizable assets do.
+    """Find the clusters of located assets of a case, with fresh and stale positions.
 
     Args:
-        session: A transaction.
-        visibility: Who looks.
-        case_id: Which case.
-        context: Clock and settings.
-        layer: The boundaries in use.
-        parameters: What is asked. ``court`` names a court of any level: clusters in its area are returned, and those
-            that they touch beyond it are named. ``within`` leaves out assets beyond a polygon before anything is
-            clustered.
+        parameters: ``court`` (of any level) restricts the result to clusters in its area; clusters that they touch
+            outside it are still named. ``within`` drops assets outside a polygon before clustering. ``state`` selects
+            seizable or all assets.
 
     Raises:
-        NotFound: There is no such case in sight.
-        InvalidInput: The polygon is none, or there is no such court.
+        NotFound: No such case is visible.
+        InvalidInput: The polygon is invalid, or there is no such court.
     """
     polygon = None if parameters.within is None else read_polygon(parameters.within, "within")
     snapshot = await snapshot_of(session, visibility, case_id, context, layer, fresh_within=parameters.fresh_within)
     if parameters.court is not None:
         await _court_must_exist(session, parameters.court)
     found = await asyncio.to_thread(_cluster, snapshot, parameters, polygon)
-    note(session, Note("clusters.read", case_id, _looked_at(snapshot), results=len(found.features)))
+    note(session, Note("clusters.read", case_id, _assets_read(snapshot), results=len(found.features)))
     return found
 
 
-def _looked_at(snapshot: CaseSnapshot) -> list[int]:
-    """Return the assets whose positions took part in an answer: all of the case but those that are withheld."""
+def _assets_read(snapshot: CaseSnapshot) -> list[int]:
+    """Return the assets whose positions contributed to an answer: all but the withheld ones."""
     return [asset.asset_id for asset in snapshot.assets if not asset.withheld]
 
 
 async def export_table_of(
     session: AsyncSession, visibility: Visibility, answer: DistributionOut, file_format: str, clock: Clock
 ) -> ExportTable:
-    """Lay a distribution out for paper, with who takes it, and note that it leaves.
+    """Build the export table of a distribution with the user's stamp, and record the export in the audit trail.
 
-    Args:
-        session: The transaction that the answer was read in; what is noted is written with it.
-        visibility: Who takes it.
-        answer: What was found.
-        file_format: ``csv`` or ``xlsx``.
-        clock: The time.
+    ``session`` is the transaction that the answer was read in. ``file_format`` is ``csv`` or ``xlsx``.
     """
     export_table = compose(answer, await stamp_of(session, visibility.principal, clock))
     detail = f"{export_table.digest} export:{export_table.stamp.export_id} format:{file_format}"
@@ -134,12 +116,12 @@ async def _court_must_exist(session: AsyncSession, court_id: int) -> None:
 def _cluster(
     snapshot: CaseSnapshot, parameters: ClusterParametersOut, polygon: shapely.Polygon | None
 ) -> ClustersOut:
-    """The part that only computes: it runs in a thread, so that a large case holds up no other request."""
+    """Compute the clusters; it runs in a thread, so that a large case does not block other requests."""
     placed = snapshot.placed
     wanted = placed.located if parameters.state == "all" else placed.located & (placed.state == _SEIZABLE)
     considered = _inside(snapshot, np.flatnonzero(wanted), polygon)
     found = clusters_of(snapshot, considered, radius_m=parameters.radius_m, min_assets=parameters.min_assets)
-    listed = [c for c in found if parameters.court is None or _under(c, parameters.court)]
+    listed = [c for c in found if parameters.court is None or _in_area_of(c, parameters.court)]
     return clusters_out(snapshot, listed, parameters, len(considered))
 
 
@@ -153,8 +135,8 @@ def _inside(snapshot: CaseSnapshot, rows: IntArray, polygon: shapely.Polygon | N
     return rows[covered]
 
 
-def _under(cluster: Cluster, court_id: int) -> bool:
-    """Whether a court, of any level, has the territory of a cluster in its area."""
+def _in_area_of(cluster: Cluster, court_id: int) -> bool:
+    """Return whether a court, of any level, has a cluster's territory in its area."""
     territory = cluster.territory
     return any(
         c is not None and c.court_id == court_id for c in (territory.basic, territory.intermediate, territory.high)

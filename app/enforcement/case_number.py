@@ -42,19 +42,12 @@ class CaseNumberFault(ValueError):
 
 @dataclass(frozen=True, slots=True, order=True)
 class CaseNumber:
-    """The parts of a case number; an impossible part raises ``CaseNumberFault``.
+    """The parts of a case number; an impossible part raises ``CaseNumberFault``."""
 
-    Attributes:
-        year: In which the case was accepted.
-        court_code: Of the court that handles it: 沪 (high), 沪01 (intermediate), 沪0105 (basic), 最高法.
-        type_code: One of ``TYPES``.
-        serial: Among the court's cases of this type and year.
-    """
-
-    year: int
-    court_code: str
-    type_code: str
-    serial: int
+    year: int  # in which the case was accepted
+    court_code: str  # of the court that handles it: 沪 (high), 沪01 (intermediate), 沪0105 (basic), 最高法
+    type_code: str  # one of `TYPES`
+    serial: int  # among the court's cases of this type and year
 
     def __post_init__(self) -> None:
         fault = (

@@ -65,28 +65,18 @@ CONCLUSION_PROVISIONS: Final = "Provisions on concluding for want of property (2
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """A seizure measure, reduced to what the rule needs; all days are Asia/Shanghai.
-
-    Attributes:
-        court_id: The court of its case.
-        rank: Its order_key in the register when it was entered; 1 is first, the rest wait (轮候).
-        starts_on: The first day of its term.
-        ends_on: The last day of its term.
-        released_on: The first day on which it is lifted, if any.
-        effective_on: The day on which a waiting measure took effect as the first, according to the register, if it
-            has.
-        case_closed_on: The day on which its case was closed, if it is; this alone ends no measure.
-    """
+    """A seizure measure, reduced to what the rule needs; all days are Asia/Shanghai."""
 
     kind: MeasureKind
     case_id: int
-    court_id: int
-    rank: int
-    starts_on: date
-    ends_on: date
-    released_on: date | None = None
+    court_id: int  # the court of its case
+    rank: int  # its order_key in the register when it was entered; 1 is first, the rest wait (轮候)
+    starts_on: date  # the first day of its term
+    ends_on: date  # the last day of its term
+    released_on: date | None = None  # the first day on which it is lifted, if any
+    # the day on which a waiting measure took effect as the first, according to the register, if it has
     effective_on: date | None = None
-    case_closed_on: date | None = None
+    case_closed_on: date | None = None  # the day on which its case was closed, if it is; this alone ends no measure
 
     def released_by(self, day: date) -> bool:
         """Return whether it is lifted on a day."""
@@ -108,22 +98,14 @@ class Measure:
 
 @dataclass(frozen=True, slots=True)
 class AssetFacts:
-    """All facts that the rule uses for one asset of one case.
+    """All facts that the rule uses for one asset of one case."""
 
-    Attributes:
-        case_id: The case that asks.
-        court_id: Its court.
-        phase: The current phase of the case; an ended phase holds from ``closed_on``.
-        measures: Every measure on the asset, of this case and of all others, in any order.
-        on_day: The day asked about, Asia/Shanghai.
-    """
-
-    case_id: int
-    court_id: int
-    phase: Phase
+    case_id: int  # the case that asks
+    court_id: int  # its court
+    phase: Phase  # the current phase of the case; an ended phase holds from `closed_on`
     closed_on: date | None
-    measures: tuple[Measure, ...]
-    on_day: date
+    measures: tuple[Measure, ...]  # every measure on the asset, of this case and of all others, in any order
+    on_day: date  # the day asked about, Asia/Shanghai
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,16 +119,12 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Seizability:
-    """The result of the rule for an asset.
-
-    Attributes:
-        reasons: Why not, the main one first; empty exactly when the asset is seizable.
-        effective_rank: Rank of the case's best seizure in force among the seizures in force or not known to have
-            ended, 1 is first; None without a seizure in force.
-    """
+    """The result of the rule for an asset."""
 
     state: State
-    reasons: tuple[Reason, ...]
+    reasons: tuple[Reason, ...]  # why not, the main one first; empty exactly when the asset is seizable
+    # rank of the case's best seizure in force among the seizures in force or not known to have ended, 1 is first;
+    # None without a seizure in force
     effective_rank: int | None
 
 

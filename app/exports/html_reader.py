@@ -1,4 +1,4 @@
-"""The text of the tables of an HTML page, for the check of a saved run sheet."""
+"""Reads the text of the tables of an HTML page, for the check of a saved run sheet."""
 
 from html.parser import HTMLParser
 
@@ -17,7 +17,7 @@ class _Rows(HTMLParser):
 
     def handle_endtag(self, tag: str) -> None:
         if tag in {"td", "th"} and self._cell is not None and self.rows:
-            self.rows[-1].append(one_line("".join(self._cell)))
+            self.rows[-1].append(squeeze_spaces("".join(self._cell)))
             self._cell = None
 
     def handle_data(self, data: str) -> None:
@@ -26,13 +26,13 @@ class _Rows(HTMLParser):
 
 
 def read_rows(text: str) -> list[list[str]]:
-    """Return the text of every row of every table of a page, cell by cell, as a browser shows it."""
+    """Return the text of every row of every table, cell by cell, as a browser shows it."""
     parser = _Rows()
     parser.feed(text)
     parser.close()
     return parser.rows
 
 
-def one_line(text: str) -> str:
+def squeeze_spaces(text: str) -> str:
     """Return a text with every run of white space as one space, as a browser shows it."""
     return " ".join(text.split())

@@ -1,4 +1,4 @@
-"""Who takes an export, in the words that stand on it."""
+"""The stamp of an export with the user's name and role."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -23,17 +23,11 @@ ROLE_WORDS: Final[Mapping[Role, str]] = {
     Role.AUDITOR: "审计员 auditor",
     Role.PLATFORM_ADMINISTRATOR: "平台管理员 platform administrator",
 }
-"""What each role is called on paper."""
+"""The names of the roles on exported files."""
 
 
 async def stamp_of(session: AsyncSession, principal: Principal, clock: Clock) -> Stamp:
-    """Return the stamp of an export that somebody takes now.
-
-    Args:
-        session: Any transaction of that one.
-        principal: Who takes it.
-        clock: The time.
-    """
+    """Return the stamp of an export that the principal takes now."""
     name = await access.name_of(session, principal.principal_id)
     return Stamp(
         export_id=new_export_id(),

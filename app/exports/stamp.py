@@ -1,4 +1,4 @@
-"""The stamp of an export: who took it and when."""
+"""The stamp of an export: user, role and time."""
 
 import secrets
 from dataclasses import dataclass
@@ -10,24 +10,16 @@ from app.exports.digest import Cell
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """Who took an export, and when.
+    """Who took an export, and when."""
 
-    Attributes:
-        export_id: Its number, random.
-        asked_by: The name of who asked, with its number here.
-        role: What that one does.
-        acting_for: The court or the lessor, empty for others.
-        at: When, aware.
-    """
-
-    export_id: str
-    asked_by: str
+    export_id: str  # a random number
+    asked_by: str  # the user's name and number in this service
     role: str
-    acting_for: str
-    at: datetime
+    acting_for: str  # the court or the lessor, empty for others
+    at: datetime  # Aware
 
     def lines(self) -> tuple[tuple[str, Cell], ...]:
-        """Return what stands in the heading of a file: label and value."""
+        """Return label and value of each line in the heading of a file."""
         return (
             ("查询人 Asked by", self.asked_by),
             ("身份 Role", self.role),
@@ -39,5 +31,5 @@ class Stamp:
 
 
 def new_export_id() -> str:
-    """Return the number of an export: 64 random bits, so that it tells nothing of others."""
+    """Return an export number: 64 random bits, so that it reveals nothing about other exports."""
     return secrets.token_hex(8)

@@ -1,6 +1,6 @@
-"""The values of the first sheet of an XLSX workbook (ECMA-376), read with openpyxl, for the check of an export.
+"""Reads the first sheet of an XLSX workbook (ECMA-376) with openpyxl, for the check of an export.
 
-Size, rows and columns are limited, and the XML is parsed without entities: openpyxl uses defusedxml when installed.
+Size, rows and columns are limited. The XML is parsed without entities: openpyxl uses defusedxml when installed.
 """
 
 import io
@@ -25,12 +25,12 @@ class _Refused(ValueError):
 
 
 def read_first_sheet(body: bytes) -> list[list[str | float | None]]:
-    """Return the rows of the first sheet, top to bottom; an empty cell is None, a skipped row an empty list.
+    """Return the rows of the first sheet from the top; an empty cell is None, a skipped row an empty list.
 
     Formulas are not evaluated: a cell has the value that was saved with it.
 
     Raises:
-        ValueError: It is not a workbook, it is larger than the limits, or its rows or columns are out of order.
+        ValueError: Not a workbook, larger than the limits, or with rows or columns out of order.
     """
     try:
         with zipfile.ZipFile(io.BytesIO(body)) as archive:
@@ -39,7 +39,7 @@ def read_first_sheet(body: bytes) -> list[list[str | float | None]]:
             sheet = book.worksheets[0]
             with archive.open(sheet._worksheet_path) as part:  # type: ignore[attr-defined] # noqa: SLF001 no public name
                 _check_order(part)
-            sheet.reset_dimensions()  # the size that the file names may be smaller than the sheet
+            sheet.reset_dimensions()  # the declared size may be smaller than the sheet
             return list(_limited(sheet.iter_rows(values_only=True)))
     except _Refused:
         raise
@@ -60,9 +60,9 @@ def _check_size(parts: list[zipfile.ZipInfo]) -> None:
 
 
 def _check_order(part: IO[bytes]) -> None:
-    """Refuse a sheet of which openpyxl would leave out rows or cells that other programs may show.
+    """Refuse a sheet in which a row or column number does not increase.
 
-    It does so where a number is not higher than the one before.
+    openpyxl would leave out such rows or cells, while other programs may show them.
     """
     number = 0
     for _, row in iterparse(part):

@@ -17,22 +17,14 @@ from app.jurisdictions.locator.raster import OUTSIDE
 
 @dataclass(frozen=True, slots=True)
 class ActiveLayer:
-    """The active layer; each process holds it in memory.
-
-    Args:
-        locator: Finds the county of a point, as an index into ``county_adcode`` and ``territory_id``.
-        county_adcode: Six digits of each county, shape ``(n,)``.
-        territory_id: The court territory of each county, -1 where there is none, shape ``(n,)``.
-        territories: Court territories by id; includes those of earlier layers.
-        counties: Counties by code; includes those of earlier layers.
-    """
+    """The active layer; each process holds it in memory."""
 
     info: LayerInfo
-    locator: Locator
-    county_adcode: IntArray
-    territory_id: IntArray
-    territories: Mapping[int, TerritoryInfo]
-    counties: Mapping[int, CountyInfo]
+    locator: Locator  # finds the county of a point, as an index into `county_adcode` and `territory_id`
+    county_adcode: IntArray  # six digits of each county, shape `(n,)`
+    territory_id: IntArray  # the court territory of each county, -1 where there is none, shape `(n,)`
+    territories: Mapping[int, TerritoryInfo]  # court territories by id; includes those of earlier layers
+    counties: Mapping[int, CountyInfo]  # counties by code; includes those of earlier layers
 
     @property
     def layer_id(self) -> int:

@@ -45,66 +45,43 @@ class CountyInfo:
 
 @dataclass(frozen=True, slots=True)
 class CourtInfo:
-    """A court.
-
-    Attributes:
-        code: Its court code 代字, for example 沪0105.
-        verified: Whether a table of real courts has confirmed it.
-        source: The naming rule, or the name of a table.
-        caveat: Why it is doubtful, None where no doubt is known.
-    """
+    """A court."""
 
     court_id: int
-    code: str
+    code: str  # its court code 代字, for example 沪0105
     name: str
     level: CourtLevel
     province_adcode: int
-    verified: bool
-    source: str
-    caveat: str | None
+    verified: bool  # whether a table of real courts has confirmed it
+    source: str  # the naming rule, or the name of a table
+    caveat: str | None  # why it is doubtful, None where no doubt is known
 
 
 @dataclass(frozen=True, slots=True)
 class TerritoryInfo:
-    """The territory of a basic court, with the divisions and courts above it.
-
-    Attributes:
-        county_adcode: Six digits of the county that the territory equals or is part of.
-        intermediate: None where it is not known.
-        basis: The reason for this court.
-        verified: Whether a table of real courts has confirmed the territory.
-        caveat: Why it is doubtful, None where no doubt is known.
-    """
+    """The territory of a basic court, with the divisions and courts above it."""
 
     territory_id: int
-    county_adcode: int
+    county_adcode: int  # six digits of the county that the territory equals or is part of
     county: str
     prefecture_adcode: int
     prefecture: str
     province_adcode: int
     province: str
     basic: CourtInfo | None
-    intermediate: CourtInfo | None
+    intermediate: CourtInfo | None  # None where it is not known
     high: CourtInfo | None
-    basis: str
-    verified: bool
-    caveat: str | None
+    basis: str  # the reason for this court
+    verified: bool  # whether a table of real courts has confirmed the territory
+    caveat: str | None  # why it is doubtful, None where no doubt is known
 
 
 @dataclass(frozen=True, slots=True)
 class BorderInfo:
-    """The nearest border of a point with another county, searched up to a distance limit.
+    """The nearest border of a point with another county, searched up to a distance limit."""
 
-    Attributes:
-        distance_m: Metres to the other county, None beyond the limit.
-        near: Whether it is within the limit.
-        other_county: The other county, where near.
-        other_territory: Its court territory, where near and there is one.
-        other_court: The name of that territory's basic court.
-    """
-
-    distance_m: float | None
-    near: bool
-    other_county: CountyInfo | None
-    other_territory: TerritoryInfo | None
-    other_court: str | None
+    distance_m: float | None  # metres to the other county, None beyond the limit
+    near: bool  # whether it is within the limit
+    other_county: CountyInfo | None  # the other county, where near
+    other_territory: TerritoryInfo | None  # its court territory, where near and there is one
+    other_court: str | None  # the name of that territory's basic court

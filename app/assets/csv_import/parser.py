@@ -52,19 +52,12 @@ class DeviceCells(RequestModel):
 
 @dataclass(frozen=True, slots=True)
 class AssetLine:
-    """A valid line, as far as the file alone shows.
+    """A valid line, as far as the file alone shows."""
 
-    Attributes:
-        line: Its number in the file; the header is line 1.
-        asset: Its asset, validated and normalised.
-        stated: The asset's fields that the line has a value for.
-        device: Its tracker; ``device_id`` is None where it has none.
-    """
-
-    line: int
-    asset: AssetFields
-    stated: frozenset[str]
-    device: DeviceCells
+    line: int  # its number in the file; the header is line 1
+    asset: AssetFields  # its asset, validated and normalised
+    stated: frozenset[str]  # the asset's fields that the line has a value for
+    device: DeviceCells  # its tracker; `device_id` is None where it has none
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,19 +71,12 @@ class LineError:
 
 @dataclass(frozen=True, slots=True)
 class ParsedFile:
-    """A parsed file.
+    """A parsed file."""
 
-    Attributes:
-        lines: Lines of data, without the header and blank lines.
-        rows: The valid lines.
-        errors: The faults, ordered by line; a line may have several.
-        readable: False where a bad header or an unclosed quotation mark makes the rest meaningless.
-    """
-
-    lines: int
-    rows: tuple[AssetLine, ...]
-    errors: tuple[LineError, ...]
-    readable: bool
+    lines: int  # lines of data, without the header and blank lines
+    rows: tuple[AssetLine, ...]  # the valid lines
+    errors: tuple[LineError, ...]  # the faults, ordered by line; a line may have several
+    readable: bool  # False where a bad header or an unclosed quotation mark makes the rest meaningless
 
 
 def parse_assets_csv(data: bytes, charset: str = "utf-8") -> ParsedFile:

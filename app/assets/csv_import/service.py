@@ -23,16 +23,11 @@ _NEW: Final = 0
 
 @dataclass(frozen=True, slots=True)
 class _Planned:
-    """The effect of a valid line.
-
-    Attributes:
-        asset_id: The asset that it matches, ``_NEW`` where it registers one.
-        device_id: The device to bind, ``_NEW`` where it is registered too; None where nothing is bound.
-    """
+    """The effect of a valid line."""
 
     source: AssetLine
-    asset_id: int
-    device_id: int | None
+    asset_id: int  # the asset that it matches, `_NEW` where it registers one
+    device_id: int | None  # the device to bind, `_NEW` where it is registered too; None where nothing is bound
     bound_from: datetime
 
     @property

@@ -1,6 +1,6 @@
-"""The run sheet of a planning assignment: what a crew looks for, where it was last, and how sure that is.
+"""The run sheet of a planning assignment: assets, last positions and their confidence.
 
-Until routes are planned it is a list, by court and then by place; pure.
+It is a list by court and then by place, not a route; pure.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,13 +16,13 @@ from app.core.geo.datum import CoordSystem, Inside, from_wgs84
 from app.distribution.domain import CONFIDENCES, NOWHERE, PRESENCES, CaseSnapshot, Presence
 from app.enforcement.seizable import State
 from app.exports.digest import Cell, content_digest
-from app.exports.html_reader import one_line
+from app.exports.html_reader import squeeze_spaces
 from app.exports.stamp import Stamp
 from app.jurisdictions.domain import TerritoryInfo
 from app.telemetry.domain import doubt_names
 
 VIN_TAIL: Final = 6
-"""So many characters of a VIN are enough to tell trucks of a yard apart, and to check one against its papers."""
+"""This many characters of a VIN distinguish trucks in a yard and suffice for a check against the papers."""
 KIND_WORDS: Final[Mapping[str, str]] = {
     "heavy_truck": "重型货车 heavy truck",
     "light_truck": "轻型货车 light truck",
@@ -51,7 +51,7 @@ _CONFIDENCE_WORDS: Final = {"high": "高 high", "medium": "中 medium", "low": "
 COLUMNS: Final = ("序号 No.", "标识 Identification", "位置 Place", "定位 Fix", "可信度 Confidence", "状态 State")
 NOTES: Final = (
     "位置系定位终端的位置,时间越久越不可靠。 A position is that of the tracking device, and as old as its fix.",
-    "不可扣押、已扣押的不得扣押。 What is not seizable, or held, is not to be seized.",
+    "不可扣押、已扣押的不得扣押。 Do not seize an asset that is not seizable or held.",
     "候选法院,并非裁定。 A court named here is a candidate by its territory, not a ruling.",
     "仅供上述接收人用于本案执行,不得转发。 For the named recipient and this case only; not to be passed on.",
 )
@@ -67,53 +67,41 @@ class MapLink:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One asset.
-
-    Attributes:
-        state: What the rule says of it.
-        cells: Its row, a cell a column of ``COLUMNS``, each in pieces that are shown apart.
-        links: To its place in map applications; none where it was never located.
-    """
+    """One asset."""
 
     state: State
+    # its row, one cell per column of `COLUMNS`, each in parts that are shown separately
     cells: tuple[tuple[str, ...], ...]
-    links: tuple[MapLink, ...]
+    links: tuple[MapLink, ...]  # to its place in map applications; none where it was never located
 
     @property
     def row(self) -> tuple[str, ...]:
-        """The row as text, as it goes into the digest."""
+        """The row as text, as in the digest."""
         place = (*self.cells[2], *(link.label for link in self.links))
-        return tuple(one_line(" ".join(c)) for c in (*self.cells[:2], place, *self.cells[3:]))
+        return tuple(squeeze_spaces(" ".join(c)) for c in (*self.cells[:2], place, *self.cells[3:]))
 
 
 @dataclass(frozen=True, slots=True)
 class RunSheet:
-    """What is shown.
+    """The content of a run sheet."""
 
-    Attributes:
-        heading: Label and value: whose, for whom, which case, as of when.
-        entries: The assets, in order.
-        notes: How to read it.
-        asset_ids: The assets on it.
-    """
-
-    heading: tuple[tuple[str, Cell], ...]
+    heading: tuple[tuple[str, Cell], ...]  # label and value: user, recipient, case, time
     entries: tuple[Entry, ...]
-    notes: tuple[str, ...]
-    asset_ids: tuple[int, ...]
+    notes: tuple[str, ...]  # explanations
+    asset_ids: tuple[int, ...]  # the assets on it
 
     @property
     def mark(self) -> str:
-        """What stands at the foot of every printed page: whose it is, for which case, opened when."""
+        """The footer of every printed page: recipient, case and time of opening."""
         wanted = ("案号", "接收人", "打开时间 Opened at (Asia", "打开编号")
         return " · ".join(str(value) for label, value in self.heading if label.startswith(wanted))
 
     @property
     def digest(self) -> str:
         """The digest over every row of its tables."""
-        head = [(label, one_line(str(value))) for label, value in self.heading]
+        head = [(label, squeeze_spaces(str(value))) for label, value in self.heading]
         notes = [(note,) for note in self.notes]
-        return content_digest([*head, COLUMNS, *(e.row for e in self.entries), (one_line(self.mark),), *notes])
+        return content_digest([*head, COLUMNS, *(e.row for e in self.entries), (squeeze_spaces(self.mark),), *notes])
 
 
 def compose(
@@ -125,18 +113,18 @@ def compose(
     recipient: str,
     window: tuple[datetime, datetime],
 ) -> RunSheet:
-    """Lay the assets of an assignment out.
+    """Build the run sheet of an assignment.
 
     Args:
-        snapshot: The case as whoever made the share sees it now; what is withheld from that one is left out.
+        snapshot: The case as the sharer sees it now; withheld assets are left out.
         makes: Make and model by asset, where known.
-        inside: Where GCJ-02 is shifted, for the links.
-        stamp: Whoever made the share, and the moment of opening.
-        recipient: For whom it is.
+        inside: Where the GCJ-02 offset applies, for the links.
+        stamp: The sharer, and the time of opening.
         window: The assignment's first and last moment.
     """
     rows = sorted(
-        (r for r in range(len(snapshot.assets)) if not snapshot.assets[r].withheld), key=lambda r: _place(snapshot, r)
+        (r for r in range(len(snapshot.assets)) if not snapshot.assets[r].withheld),
+        key=lambda r: _order(snapshot, r),
     )
     links = _links(snapshot, rows, inside)
     entries = tuple(_entry(snapshot, row, number, makes, links[row]) for number, row in enumerate(rows, start=1))
@@ -148,8 +136,8 @@ def compose(
     )
 
 
-def _place(snapshot: CaseSnapshot, row: int) -> tuple[object, ...]:
-    """Order by court, then county, then squares of about a kilometre from the north: a yard stays together."""
+def _order(snapshot: CaseSnapshot, row: int) -> tuple[object, ...]:
+    """Return the sort key of an asset: court, county, then squares of about a kilometre from the north."""
     asset, territory = snapshot.assets[row], _territory(snapshot, row)
     at = asset.position
     if at is None:
@@ -197,8 +185,8 @@ def _where(snapshot: CaseSnapshot, row: int) -> tuple[str, ...]:
         return ("辖区外 outside every court's territory", spot)
     names = dict.fromkeys((territory.province, territory.prefecture, territory.county))
     court = territory.basic
-    told = f"{court.name} {court.code}" if court else "无已知基层法院 no basic court known"
-    return (told, " ".join(names), spot)
+    text = f"{court.name} {court.code}" if court else "无已知基层法院 no basic court known"
+    return (text, " ".join(names), spot)
 
 
 def _when(snapshot: CaseSnapshot, row: int) -> tuple[str, ...]:
@@ -216,12 +204,12 @@ def _how_sure(snapshot: CaseSnapshot, row: int) -> tuple[str, ...]:
     confidence = int(snapshot.placed.confidence[row])
     words = () if confidence == NOWHERE else (_CONFIDENCE_WORDS[CONFIDENCES[confidence]],)
     doubts = doubt_names(position.doubts)
-    told = (f"疑点 doubts: {', '.join(doubts)}",) if doubts else ()
-    return (*words, *snapshot.placed.reasons[row], *told) or ("—",)
+    text = (f"疑点 doubts: {', '.join(doubts)}",) if doubts else ()
+    return (*words, *snapshot.placed.reasons[row], *text) or ("—",)
 
 
 def age(since: timedelta) -> str:
-    """Return an age in words: minutes, then hours, then days."""
+    """Return an age as text: minutes, then hours, then days."""
     minutes = max(0, int(since.total_seconds() // 60))
     if minutes < 60:  # noqa: PLR2004 an hour
         return f"{minutes} 分钟前 {minutes} min ago"
@@ -232,29 +220,26 @@ def age(since: timedelta) -> str:
 
 
 def shanghai(at: datetime) -> str:
-    """Return a moment as a clerk reads it, Asia/Shanghai."""
+    """Return a time as text, Asia/Shanghai."""
     return in_shanghai(at).strftime("%Y-%m-%d %H:%M")
 
 
 def _links(snapshot: CaseSnapshot, rows: Sequence[int], inside: Inside) -> dict[int, tuple[MapLink, ...]]:
-    """Return the links of each row; map applications take GCJ-02, and are told a number, not a plate."""
-    there = [(number, row, p) for number, row in enumerate(rows, start=1) if (p := snapshot.assets[row].position)]
+    """Return the links of each row; map applications use GCJ-02 and get the row number, not the plate."""
+    located = [(number, row, p) for number, row in enumerate(rows, start=1) if (p := snapshot.assets[row].position)]
     links: dict[int, tuple[MapLink, ...]] = dict.fromkeys(rows, ())
-    if there:
-        lon, lat = (np.array([getattr(p, name) for _, _, p in there]) for name in ("lon", "lat"))
+    if located:
+        lon, lat = (np.array([getattr(p, name) for _, _, p in located]) for name in ("lon", "lat"))
         lon, lat = from_wgs84(lon, lat, CoordSystem.GCJ02, inside)
-        for (number, row, _), x, y in zip(there, lon.tolist(), lat.tolist(), strict=True):
+        for (number, row, _), x, y in zip(located, lon.tolist(), lat.tolist(), strict=True):
             links[row] = map_links(x, y, f"{number}号")
     return links
 
 
 def map_links(lon: float, lat: float, name: str) -> tuple[MapLink, ...]:
-    """Return links that begin navigation to a place.
+    """Return links that start navigation to a place (GCJ-02 degrees).
 
-    Args:
-        lon: GCJ-02 degrees east.
-        lat: GCJ-02 degrees north.
-        name: What the place is called there; it goes to the maker of the map.
+    ``name`` is the label of the place; it is sent to the map provider.
     """
     to = quote(name, safe="")
     return (

@@ -1,6 +1,6 @@
-"""The HTML pages of a shared run sheet: the form for the PIN, the sheet, and the answer to an invalid link.
+"""HTML pages of a shared run sheet: the PIN form, the sheet, and the page for an invalid link.
 
-Without scripts; the inline style is allowed by its SHA-256 in the Content-Security-Policy. Templates and style are in
+They have no scripts. The Content-Security-Policy allows the inline style by its SHA-256. Templates and style are in
 ``templates/``.
 """
 
@@ -12,27 +12,23 @@ from app.exports.digest import DIGEST_LABEL
 
 _TEMPLATES: Final = templates_of("app.dispatch.run_sheets")
 _CLASSES: Final = ("no", "name", "place", "fix", "sure", "state")
-"""The style's class of each of ``COLUMNS``."""
+"""The CSS class of each of ``COLUMNS``."""
 HEADERS: Final = {
     "Content-Security-Policy": style_policy(_TEMPLATES.get_template("run_sheet.css").render()),
     "Cache-Control": "no-store",
     "Referrer-Policy": "no-referrer",
     "X-Robots-Tag": "noindex, nofollow",
 }
-"""The headers of every page: no copy is kept, links send no referrer, and no other resource is loaded."""
+"""Headers of every page: no copy is stored, links send no referrer, and no other resource is loaded."""
 
 
 def pin_page(error: str = "") -> bytes:
-    """Return the form for the PIN; it says nothing about the shared case.
-
-    Args:
-        error: What is wrong with the previous attempt; empty on the first.
-    """
+    """Return the form for the PIN, with the error of the previous attempt; it reveals nothing about the case."""
     return _rendered("pin.html", error=error)
 
 
 def not_found_page() -> bytes:
-    """Return the one answer to every invalid link, for whatever reason it is invalid."""
+    """Return the page for every invalid link, whatever the reason."""
     return _rendered("not_found.html")
 
 

@@ -1,4 +1,4 @@
-"""Use cases of run sheets: share one, and open one that was shared, with the sight of whoever shared it."""
+"""Use cases of run sheets: share one, and open a shared one with the sharer's current visibility."""
 
 from datetime import datetime
 from typing import Final
@@ -20,8 +20,8 @@ from app.enforcement.delegation.assignments import assignment_in_force, visible_
 from app.exports.service import stamp_of
 from app.jurisdictions.service import ActiveLayer
 
-_GONE: Final = NotFound, Conflict
-"""What whoever shared a sheet would be answered when the assignment, its case or their sight of it has ended."""
+_ENDED: Final = NotFound, Conflict
+"""Raised for the sharer when the assignment, its case or the sharer's visibility has ended."""
 
 
 async def share(
@@ -32,20 +32,17 @@ async def share(
     expires_at: datetime | None,
     now: datetime,
 ) -> NewShareOut:
-    """Share the run sheet of an assignment with somebody who has no account.
+    """Share the run sheet of an assignment with a recipient who has no account.
 
     Args:
-        session: A writing transaction of the principal.
         principal: An officer of the court that handles the case, or the dispatcher of the assignment.
-        assignment_id: Which.
-        recipient: Who shall open it, by name.
-        expires_at: When it ends; a day from now, or with the assignment, when left out.
-        now: The present.
+        recipient: Name of the person who opens it.
+        expires_at: Default: after a day, or with the assignment if that ends earlier.
 
     Raises:
-        NotFound: There is no such assignment in sight.
+        NotFound: No such assignment is visible.
         Conflict: It is not in force, or its case is closed.
-        InvalidInput: ``expires_at`` is too late or has passed.
+        InvalidInput: ``expires_at`` is too late or in the past.
     """
     assignment, _ = await assignment_in_force(session, Visibility(principal), assignment_id, now)
     return await shares.create_share(
@@ -63,17 +60,13 @@ async def share(
 async def list_shares(
     session: AsyncSession, principal: Principal, assignment_id: int, now: datetime, *, after: int, limit: int
 ) -> list[ShareOut]:
-    """Return the shares of an assignment; a dispatcher sees those that it made.
-
-    Raises:
-        NotFound: There is no such assignment in sight.
-    """
+    """Return the shares of an assignment, or raise ``NotFound``; a dispatcher sees its own."""
     await visible_assignment(session, Visibility(principal), assignment_id, now)
     return await shares.list_shares(session, principal, assignment_id, now, after=after, limit=limit)
 
 
 async def shared_sheet(context: Context, token: str) -> OpenShare | None:
-    """Return the share of a link while everything that it rests on is in force; None tells nobody why not."""
+    """Return the share of a link while it, its maker and the assignment are in force; None does not say why."""
     now = context.clock.now()
     found = await shares.find_open(context.database, token, now)
     if found is None:
@@ -82,20 +75,13 @@ async def shared_sheet(context: Context, token: str) -> OpenShare | None:
     try:
         async with context.database.reading(row_security_of(found.maker, now, found.share.case_id)) as session:
             await assignment_in_force(session, visibility, found.share.assignment_id, now)
-    except _GONE:
+    except _ENDED:
         return None
     return found
 
 
 async def open_sheet(context: Context, found: OpenShare, layer: ActiveLayer, request_id: str) -> RunSheet | None:
-    """Read the sheet of a share whose PIN was right, and write that it was opened; None when it has just ended.
-
-    Args:
-        context: Clock, settings, database.
-        found: The share.
-        layer: The boundaries in use.
-        request_id: Of the request.
-    """
+    """Read the sheet of a share after a correct PIN, and record the opening; None where it has just ended."""
     now, share_, maker = context.clock.now(), found.share, found.maker
     visibility = Visibility(maker, case_id=share_.case_id)
     try:
@@ -110,9 +96,9 @@ async def open_sheet(context: Context, found: OpenShare, layer: ActiveLayer, req
                 recipient=share_.recipient,
                 window=(assignment.starts_at, assignment.ends_at),
             )
-            told = f"share {share_.share_id} for {share_.recipient}: {sheet.digest} export:{stamp.export_id}"
-            opening = Note("share.open", share_.case_id, sheet.asset_ids, results=len(sheet.entries), detail=told)
+            detail = f"share {share_.share_id} for {share_.recipient}: {sheet.digest} export:{stamp.export_id}"
+            opening = Note("share.open", share_.case_id, sheet.asset_ids, results=len(sheet.entries), detail=detail)
             await shares.write_opening(session, found, opening, context.clock, request_id)
             return sheet
-    except _GONE:
+    except _ENDED:
         return None

@@ -1,1 +1,4 @@
-"""Shares: a run sheet opened by link and PIN."""
+"""Shares: a run sheet opened by link and PIN.
+
+service: use cases; domain: the states of a share; queries, schemas, router: as in every room
+"""

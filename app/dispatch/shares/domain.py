@@ -1,17 +1,17 @@
-"""The states of a share; pure."""
+"""States of a share; pure."""
 
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
 WRONG_PINS: Final = 10
-"""So many wrong PINs lock a share."""
+"""This many wrong PINs lock a share."""
 PAGE_PATH: Final = "/s/{token}"
-"""Where a recipient opens a share."""
+"""The path at which a recipient opens a share."""
 
 
 class ShareState(StrEnum):
-    """What a share is at a moment; only an open one is shown to anybody."""
+    """The state of a share; only an open one can be opened."""
 
     OPEN = "open"
     LOCKED = "locked"
@@ -20,7 +20,7 @@ class ShareState(StrEnum):
 
 
 def share_state(*, revoked_at: datetime | None, wrong_pins: int, expires_at: datetime, now: datetime) -> ShareState:
-    """Return what a share is at a moment."""
+    """Return the state of a share at a time."""
     if revoked_at is not None:
         return ShareState.REVOKED
     if wrong_pins >= WRONG_PINS:

@@ -1,4 +1,4 @@
-"""The SQL of shares."""
+"""SQL of shares."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -14,7 +14,7 @@ from app.dispatch.tables import ShareRow
 from app.identity.attempts import Counter
 
 _SHOWN: Final = tuple(getattr(ShareRow, name) for name in ShareOut.model_fields if name != "state")
-"""What the database lets a court or a dispatcher read of a share."""
+"""The columns that the database lets a court or a dispatcher read."""
 
 
 def _share(values: dict[str, Any], now: datetime) -> ShareOut:
@@ -34,7 +34,7 @@ async def add_share(session: AsyncSession, values: dict[str, Any]) -> int:
 async def shares_of(
     session: AsyncSession, assignment_id: int, now: datetime, *, created_by: int | None, after: int, limit: int
 ) -> list[ShareOut]:
-    """Return the shares of an assignment in sight after a key, one more than ``limit`` if there are so many."""
+    """Return up to ``limit + 1`` visible shares of an assignment after a key."""
     query = select(*_SHOWN).where(ShareRow.assignment_id == assignment_id, ShareRow.share_id > after)
     if created_by is not None:
         query = query.where(ShareRow.created_by == created_by)
@@ -43,13 +43,13 @@ async def shares_of(
 
 
 async def share_by_id(session: AsyncSession, share_id: int, now: datetime) -> ShareOut | None:
-    """Return a share in sight."""
+    """Return a visible share."""
     row = (await session.execute(select(*_SHOWN).where(ShareRow.share_id == share_id))).one_or_none()
     return None if row is None else _share(row._asdict(), now)
 
 
 async def revoke(session: AsyncSession, share_id: int, by: int, at: datetime) -> bool:
-    """Take a share back; tell whether it was not taken back before."""
+    """Revoke a share; return whether it was not revoked before."""
     statement = update(ShareRow).where(ShareRow.share_id == share_id, ShareRow.revoked_at.is_(None))
     changed = await session.scalar(statement.values(revoked_at=at, revoked_by=by).returning(ShareRow.share_id))
     return changed is not None
@@ -58,7 +58,7 @@ async def revoke(session: AsyncSession, share_id: int, by: int, at: datetime) ->
 async def share_by_token(
     session: AsyncSession, token_sha256: bytes, now: datetime
 ) -> tuple[ShareOut, int | None] | None:
-    """Return the share of a link, in any state, and the id of the key with which it was made, if with one."""
+    """Return the share of a link in any state, and the id of the API key that made it, if any."""
     query = select(*_SHOWN, ShareRow.api_key_id).where(ShareRow.token_sha256 == token_sha256)
     row = (await session.execute(query)).one_or_none()
     if row is None:
@@ -74,24 +74,24 @@ def is_open(now: datetime) -> ColumnElement[bool]:
 
 
 async def pin_hash(session: AsyncSession, share_id: int) -> str:
-    """Return the hash with which a PIN is compared."""
+    """Return the hash of a share's PIN."""
     return (await session.scalars(select(ShareRow.pin_argon2).where(ShareRow.share_id == share_id))).one()
 
 
 async def count_opening(session: AsyncSession, share_id: int, at: datetime) -> None:
-    """Count that a share was opened."""
+    """Count an opening of a share."""
     await session.execute(
         update(ShareRow).where(ShareRow.share_id == share_id).values(opened=ShareRow.opened + 1, last_opened_at=at)
     )
 
 
 _DELETE: Final = """
-    WITH gone AS (DELETE FROM share WHERE expires_at < %s RETURNING expires_at)
-    SELECT (expires_at AT TIME ZONE 'UTC')::date, count(*) FROM gone GROUP BY 1 ORDER BY 1"""
+    WITH deleted AS (DELETE FROM share WHERE expires_at < %s RETURNING expires_at)
+    SELECT (expires_at AT TIME ZONE 'UTC')::date, count(*) FROM deleted GROUP BY 1 ORDER BY 1"""
 
 
 async def delete_shares(connection: AsyncConnection, before: datetime) -> Sequence[tuple[Any, int]]:
-    """Delete the shares that expired before a moment; return how many of each day (UTC)."""
+    """Delete the shares that expired before a time; return the number per day (UTC)."""
     return [(day, rows) for day, rows in await (await connection.execute(_DELETE, (before,))).fetchall()]
 
 

@@ -1,4 +1,4 @@
-"""Shares over HTTP: for whoever makes them, and the page that a recipient opens without an account."""
+"""HTTP routes of shares, and the page that a recipient opens without an account."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -28,7 +28,7 @@ router = APIRouter(tags=["shares"])
 
 MayWriteShares = Annotated[Principal, Depends(May(Permission.SHARES_WRITE))]
 page_router = APIRouter(include_in_schema=False)
-"""For people, outside of the API: HTML, and nothing that a machine would ask for."""
+"""HTML pages for recipients, not part of the API document."""
 
 NO_HEADERS: Final[Mapping[str, str]] = {}
 _WRONG: Final = "PIN 码不正确 This is not the PIN"
@@ -39,11 +39,11 @@ _WAIT: Final = "请 {s} 秒后再试 Try again in {s} s"
 async def create_share(
     assignment_id: Key, body: ShareIn, principal: MayWriteShares, session: WriteSession, context: InContext
 ) -> NewShareOut:
-    """Let somebody without an account open the run sheet of an assignment on a phone, for three days at most.
+    """Let a recipient without an account open the run sheet of an assignment on a phone, for three days at most.
 
-    For an officer of the court that handles the case, and the dispatcher of the assignment. What the recipient is
-    shown is what whoever made the share may see at that moment: nothing, once the case is closed or the assignment
-    over. Each opening stands in the trail under the recipient's name. Ten wrong PINs end it.
+    For an officer of the court that handles the case, and the dispatcher of the assignment. The recipient sees what
+    the sharer may see at the time of opening: nothing once the case is closed or the assignment over. The audit trail
+    records each opening with the recipient's name. Ten wrong PINs lock the share.
     """
     return await run_sheets.share(
         session, principal, assignment_id, body.recipient, body.expires_at, context.clock.now()
@@ -59,16 +59,16 @@ async def list_shares(
     limit: Limit = 100,
     after: After = None,
 ) -> Page[ShareOut]:
-    """The court sees all of them, a dispatcher those that it made; neither link nor PIN is ever shown again."""
+    """The court sees all of them, a dispatcher its own; link and PIN are never shown again."""
     found = await run_sheets.list_shares(
         session, principal, assignment_id, context.clock.now(), after=decode_token(after), limit=limit
     )
     return page_of(found, limit, lambda s: s.share_id)
 
 
-@router.delete("/shares/{share_id}", status_code=204, summary="Take a share back")
+@router.delete("/shares/{share_id}", status_code=204, summary="Revoke a share")
 async def revoke_share(share_id: Key, principal: MayWriteShares, session: WriteSession, context: InContext) -> None:
-    """The next opening is refused; a page that is open on a screen stays there. Once more changes nothing."""
+    """The next opening is refused; a page that is already open stays on the screen. Repeating it has no effect."""
     await shares.revoke_share(session, principal, share_id, context.clock.now())
 
 
@@ -78,14 +78,14 @@ def _page(body: bytes, status: HTTPStatus = HTTPStatus.OK, headers: Mapping[str,
 
 @page_router.get(PAGE_PATH)
 async def get_shared_sheet(token: str, context: InContext) -> Response:
-    """Ask for the PIN; an unknown, expired, revoked or locked link has one answer."""
+    """Show the PIN form; an unknown, expired, revoked or locked link gets one and the same page."""
     found = await run_sheets.shared_sheet(context, token)
     return _page(not_found_page(), HTTPStatus.NOT_FOUND) if found is None else _page(pin_page())
 
 
 @page_router.post(PAGE_PATH)
 async def open_shared_sheet(request: Request, token: str, context: InContext) -> Response:
-    """Show the sheet to whoever has link and PIN."""
+    """Show the sheet after the correct PIN."""
     pin = _pin_of(await request.body())
     found = await run_sheets.shared_sheet(context, token)
     if found is None:
@@ -95,8 +95,8 @@ async def open_shared_sheet(request: Request, token: str, context: InContext) ->
         if not await shares.try_pin(context.database, found, pin, context.clock, request.state.request_id):
             return _page(pin_page(_WRONG), HTTPStatus.FORBIDDEN)
     except TooManyRequests as error:
-        said = _WAIT.format(s=error.retry_after_s)
-        return _page(pin_page(said), HTTPStatus.TOO_MANY_REQUESTS, {"Retry-After": str(error.retry_after_s)})
+        message = _WAIT.format(s=error.retry_after_s)
+        return _page(pin_page(message), HTTPStatus.TOO_MANY_REQUESTS, {"Retry-After": str(error.retry_after_s)})
     except NotFound:
         return _page(not_found_page(), HTTPStatus.NOT_FOUND)
     sheet = await run_sheets.open_sheet(context, found, layer, request.state.request_id)
@@ -107,6 +107,6 @@ async def open_shared_sheet(request: Request, token: str, context: InContext) ->
 
 
 def _pin_of(body: bytes) -> str:
-    """Return the PIN of a form, in ASCII digits however it was typed; anything else compares as wrong."""
+    """Return the PIN of a form in ASCII digits; any other input compares as wrong."""
     fields = parse_qs(body[:1_000].decode("ascii", "replace"), encoding="utf-8", errors="replace")
     return "".join(half_width(fields.get("pin", [""])[0]).split())[:64]

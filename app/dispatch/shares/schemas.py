@@ -1,4 +1,4 @@
-"""Wire shapes of shares."""
+"""Request and response models of shares."""
 
 from datetime import datetime
 from typing import Annotated
@@ -11,23 +11,23 @@ from app.dispatch.shares.domain import ShareState
 
 
 class ShareIn(RequestModel):
-    """For whom, and until when."""
+    """Recipient and end of a share."""
 
     recipient: Text
-    """Who shall open it, by name: it stands on the sheet and in the trail."""
+    """Name of the person who opens it; shown on the sheet and recorded in the audit trail."""
     expires_at: SetMoment | None = None
-    """72 hours from now and the end of the assignment at the latest; a day from now, if left out."""
+    """At most 72 hours from now and not after the assignment; default: one day from now."""
 
 
 class ShareOut(ResponseModel):
-    """A share as whoever may take it back sees it."""
+    """A share, for users who may revoke it."""
 
     share_id: int
     assignment_id: int
     case_id: int
     recipient: str
     state: ShareState
-    """`locked`: ten wrong PINs were tried."""
+    """`locked`: after ten wrong PINs."""
     created_by: int
     created_at: datetime
     expires_at: datetime
@@ -38,9 +38,9 @@ class ShareOut(ResponseModel):
 
 
 class NewShareOut(ShareOut):
-    """A new share, with its link and its PIN: they are shown now and never again."""
+    """A new share, with its link and its PIN, which are shown only once."""
 
     path: Annotated[str, Field(repr=False)]
-    """The link, without scheme and host: put the address before it under which people reach the service."""
+    """The link without scheme and host: prefix it with the public address of the service."""
     pin: Annotated[str, Field(repr=False)]
-    """Six digits; tell them to the recipient by another way than the link."""
+    """Six digits; send them to the recipient by another channel than the link."""

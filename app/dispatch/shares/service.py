@@ -1,8 +1,8 @@
-"""Use cases of shares: a run sheet is opened by link and PIN, for a named recipient, for a while.
+"""Use cases of shares: a run sheet opened by link and PIN, for a named recipient, for a limited time.
 
-What is shown is not decided here: the room that shows it looks with the sight that whoever made the share has at that
-moment. The link's token is random, so its SHA-256 is enough; a PIN is guessable, so its hash is slow, guesses are
-counted before they are looked at, and ten wrong ones end the share.
+This module does not decide what is shown: that is read with the sharer's visibility at the time of opening. The
+link's token is random, so its SHA-256 is enough. A PIN can be guessed, so its hash is slow, attempts are counted
+before they are checked, and ten wrong ones lock the share.
 """
 
 import asyncio
@@ -40,19 +40,19 @@ __all__ = [
     "write_opening",
 ]
 
-LONGEST: Final = timedelta(hours=72)
-USUAL: Final = timedelta(hours=24)
+MAX_LIFETIME: Final = timedelta(hours=72)
+DEFAULT_LIFETIME: Final = timedelta(hours=24)
 PIN_DIGITS: Final = 6
 _TOKEN_BYTES: Final = 32
 _NOT_FOUND: Final = "There is no such share."
 _hasher: Final = PasswordHasher()
 RECIPIENT: Final = Author(0, "recipient")
-"""Somebody with the link of a share, who has no account."""
+"""The author in the audit trail for a person with the link and without an account."""
 
 
 @dataclass(frozen=True, slots=True)
 class OpenShare:
-    """A share that may be opened now, and whoever made it, with what that one may do now."""
+    """A share that may be opened now, and its maker with the maker's current permissions."""
 
     share: ShareOut
     maker: Principal
@@ -69,26 +69,18 @@ async def create_share(
     expires_at: datetime | None,
     now: datetime,
 ) -> NewShareOut:
-    """Share the run sheet of an assignment; the caller has checked that it is the principal's to share.
+    """Share the run sheet of an assignment; the caller has checked that the principal may share it.
 
-    Args:
-        session: A writing transaction of the principal.
-        principal: Who shares it.
-        assignment_id: The assignment ...
-        case_id: ... its case ...
-        ends_at: ... and its end.
-        recipient: Who shall open it, by name.
-        expires_at: When it ends; after a day, or with the assignment, when left out.
-        now: The present.
+    ``ends_at`` is the assignment's end. ``expires_at`` is by default a day from now, or that end if it is earlier.
 
     Raises:
         InvalidInput: It would end in the past, after the assignment, or more than 72 hours from now.
     """
-    until = min(now + USUAL, ends_at) if expires_at is None else expires_at
-    latest = min(now + LONGEST, ends_at)
+    until = min(now + DEFAULT_LIFETIME, ends_at) if expires_at is None else expires_at
+    latest = min(now + MAX_LIFETIME, ends_at)
     if not now < until <= latest:
-        told = in_shanghai(latest).isoformat(timespec="seconds")
-        raise InvalidInput(f"expires_at: expected a moment in the future, {told} at the latest", field="expires_at")
+        latest_at = in_shanghai(latest).isoformat(timespec="seconds")
+        raise InvalidInput(f"expires_at: expected a moment in the future, at most {latest_at}", field="expires_at")
     token, pin = secrets.token_urlsafe(_TOKEN_BYTES), f"{secrets.randbelow(10**PIN_DIGITS):0{PIN_DIGITS}}"
     share_id = await share_queries.add_share(
         session,
@@ -112,11 +104,7 @@ async def create_share(
 
 
 async def visible_share(session: AsyncSession, share_id: int, now: datetime) -> ShareOut:
-    """Return a share.
-
-    Raises:
-        NotFound: There is none in sight.
-    """
+    """Return a share, or raise ``NotFound`` where it is not visible."""
     found = await share_queries.share_by_id(session, share_id, now)
     if found is None:
         raise NotFound(_NOT_FOUND)
@@ -126,26 +114,22 @@ async def visible_share(session: AsyncSession, share_id: int, now: datetime) -> 
 async def list_shares(
     session: AsyncSession, principal: Principal, assignment_id: int, now: datetime, *, after: int, limit: int
 ) -> list[ShareOut]:
-    """Return shares of an assignment after a key, one more than ``limit`` if so many; a dispatcher sees its own."""
+    """Return up to ``limit + 1`` shares of an assignment after a key; a dispatcher sees its own."""
     own = None if principal.kind is PrincipalKind.COURT else principal.principal_id
     return await share_queries.shares_of(session, assignment_id, now, created_by=own, after=after, limit=limit)
 
 
 async def revoke_share(session: AsyncSession, principal: Principal, share_id: int, now: datetime) -> None:
-    """Take a share back: the next opening is refused. Once more changes nothing.
-
-    Raises:
-        NotFound: There is none in sight.
-    """
+    """Revoke a share, or raise ``NotFound``: the next opening is refused. Repeating it has no effect."""
     share = await visible_share(session, share_id, now)
     if await share_queries.revoke(session, share_id, principal.principal_id, now):
         note(session, Note("share.revoke", share.case_id, detail=f"share {share_id} for {share.recipient}"))
 
 
 async def find_open(database: Database, token: str, now: datetime) -> OpenShare | None:
-    """Return the share of a link if it may be opened; None tells nobody why not.
+    """Return the share of a link if it may be opened; None does not say why not.
 
-    It is open only as long as whoever made it is in force and still may share and read positions.
+    It is open only while its maker's account is in force and may share and read positions.
     """
     async with database.reading(SERVICE) as session:
         found = await share_queries.share_by_token(session, token_digest(token), now)
@@ -159,17 +143,10 @@ async def find_open(database: Database, token: str, now: datetime) -> OpenShare 
 
 
 async def try_pin(database: Database, opened: OpenShare, pin: str, clock: Clock, request_id: str) -> bool:
-    """Tell whether a PIN is that of a share; the attempt counts, whatever becomes of this request.
-
-    Args:
-        database: Where shares are.
-        opened: Which.
-        pin: What was typed.
-        clock: The time.
-        request_id: For the trail, in which a wrong one stands.
+    """Check a PIN; the attempt counts even when the request fails later, and the audit trail records a wrong PIN.
 
     Raises:
-        TooManyRequests: It was not looked at: another attempt was made a moment ago.
+        TooManyRequests: Not checked, as another attempt was made a moment ago.
         NotFound: The share is no longer open.
     """
     share_id, now = opened.share.share_id, clock.now()
@@ -180,29 +157,25 @@ async def try_pin(database: Database, opened: OpenShare, pin: str, clock: Clock,
         if not attempt.wait_s(now):
             raise NotFound(_NOT_FOUND)
         raise TooManyRequests("Wait before the next attempt.", retry_after_s=attempt.wait_s(now))
-    right = await asyncio.to_thread(_matches, expected, pin)
+    correct = await asyncio.to_thread(_matches, expected, pin)
     async with database.writing(SERVICE) as session:
-        if right:
+        if correct:
             await attempts.take_back(session, SHARES, share_id, attempt)
         else:
             wrong = Note(
                 "share.wrong_pin", opened.share.case_id, detail=f"share {share_id} for {opened.share.recipient}"
             )
             await append(session, [Entry(wrong, RECIPIENT, now, request_id)])
-    return right
+    return correct
 
 
 async def write_opening(
     session: AsyncSession, opened: OpenShare, opening: Note, clock: Clock, request_id: str
 ) -> None:
-    """Count that a share was opened, and write it into the trail: the last thing before the commit.
+    """Count an opening and append it to the audit trail: the last statement before the commit.
 
-    Args:
-        session: The transaction that has read what is shown.
-        opened: Which share.
-        opening: What was shown; its author is whoever made the share, and its detail names the recipient.
-        clock: The time.
-        request_id: Of the request.
+    ``session`` is the transaction that read the content. The author of ``opening`` is the sharer; its detail names
+    the recipient.
     """
     now = clock.now()
     async with as_service(session):

@@ -1,1 +1,4 @@
-"""Density clusters of assets."""
+"""Density clusters of assets.
+
+clusters: clusters of a case; dbscan: the algorithm; geometry: id, centroid, hull; geojson: the response
+"""

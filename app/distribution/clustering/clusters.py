@@ -1,4 +1,4 @@
-"""The yards in which assets stand together, each within one court territory, and those that touch across a border."""
+"""Clusters of assets within one court territory, and clusters that touch across a border."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -24,44 +24,31 @@ class Neighbour:
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """Assets that stand together.
+    """Assets that are close together."""
 
-    Attributes:
-        cluster_id: 16 hexadecimal digits: the same parameters and members give the same id.
-        territory: The court territory that holds all of them.
-        members: Their places in ``scene.assets``, so in the order of their ids.
-        tally: Counts and value.
-        centroid: Longitude and latitude of the middle, WGS-84 degrees.
-        hull: Closed ring of longitude and latitude, counter-clockwise; None where the members stand on one spot or
-            in one line.
-        touches: Clusters of other territories with a member within the radius of a member of this one.
-    """
-
-    cluster_id: str
-    territory: TerritoryInfo
-    members: tuple[int, ...]
+    cluster_id: str  # 16 hexadecimal digits: the same parameters and members give the same id
+    territory: TerritoryInfo  # the court territory of all members
+    members: tuple[int, ...]  # indices into `CaseSnapshot.assets`, ascending
     tally: TallyOut
-    centroid: tuple[float, float]
+    centroid: tuple[float, float]  # longitude and latitude, WGS-84 degrees
+    # closed ring of longitude and latitude, counter-clockwise; None where the members are on one point or line
     hull: tuple[tuple[float, float], ...] | None
+    # clusters of other territories with a member within the radius of a member of this one
     touches: tuple[Neighbour, ...]
 
 
 def clusters_of(
     snapshot: CaseSnapshot, considered: IntArray, *, radius_m: float, min_assets: int
 ) -> tuple[Cluster, ...]:
-    """Cluster assets within the territories that they are in.
+    """Cluster assets within their territories; most members first, then most value.
 
-    One radius for the whole country would chain cities together, and a crew is sent by one court: so a border parts
-    what stands on both sides of it, and ``touches`` says so.
+    Without borders, one radius for the whole country would chain cities together; also, one court sends each crew. So
+    a border separates assets on both sides, and ``touches`` shows it.
 
     Args:
-        snapshot: The case.
-        considered: The places in ``scene.assets`` of the located assets to cluster, ascending.
+        considered: Indices into ``CaseSnapshot.assets`` of the located assets to cluster, ascending.
         radius_m: Great-circle metres.
-        min_assets: How many assets, the asset itself counted, within the radius make it a core.
-
-    Returns:
-        Most members first, then most value.
+        min_assets: Assets within the radius, the asset itself included, that make it a core.
     """
     lon_e7, lat_e7 = _coordinates(snapshot, considered)
     asset_id = np.array([snapshot.assets[row].asset_id for row in considered.tolist()], dtype=np.int64)

@@ -1,4 +1,4 @@
-"""From clusters, as they were found, to GeoJSON (RFC 7946)."""
+"""Converts clusters to GeoJSON (RFC 7946)."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -30,14 +30,7 @@ _SOURCE_NAMES: Final = {int(source): source.name.lower() for source in Source}
 def clusters_out(
     snapshot: CaseSnapshot, clusters: Sequence[Cluster], parameters: ClusterParametersOut, considered: int
 ) -> ClustersOut:
-    """Return clusters of a case as they are sent.
-
-    Args:
-        snapshot: The case and its moment.
-        clusters: Those to be sent, in order.
-        parameters: What was asked.
-        considered: Located assets that passed the filters.
-    """
+    """Return the clusters in the given order as the response; ``considered`` counts the filtered, located assets."""
     return ClustersOut(
         type="FeatureCollection",
         features=[_feature(cluster, snapshot) for cluster in clusters],

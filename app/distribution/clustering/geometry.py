@@ -1,4 +1,4 @@
-"""The identity, middle and outline of a cluster; pure."""
+"""Id, centroid and hull of a cluster; pure."""
 
 import hashlib
 from collections.abc import Iterable
@@ -11,44 +11,33 @@ from app.core.geo.geodesy import FloatArray, unit_vectors
 from app.distribution.clustering.dbscan import IntArray
 
 _METHOD: Final = "dbscan/1"
-"""Part of every id: another way of clustering gives other ids."""
+"""Part of every id: another clustering method gives other ids."""
 _ID_DIGITS: Final = 16
 
 
 def cluster_id(radius_m: float, min_assets: int, asset_ids: Iterable[int]) -> str:
-    """Return the id of a cluster: the same parameters and the same members give the same id, on any day.
+    """Return the id of a cluster, 16 hexadecimal digits of a SHA-256.
 
-    Args:
-        radius_m: Metres.
-        min_assets: How many assets make a core.
-        asset_ids: Its members, in any order.
-
-    Returns:
-        16 hexadecimal digits of a SHA-256.
+    The same parameters and members, in any order, always give the same id. ``radius_m`` is in metres.
     """
     members = ",".join(str(i) for i in sorted(asset_ids))
     return hashlib.sha256(f"{_METHOD} {float(radius_m)!r} {min_assets} {members}".encode()).hexdigest()[:_ID_DIGITS]
 
 
 def centroid(lon: FloatArray, lat: FloatArray) -> tuple[float, float]:
-    """Return the middle of points, the direction of the mean of their unit vectors.
+    """Return the direction of the mean of the points' unit vectors.
 
-    Args:
-        lon: Longitudes, WGS-84 degrees, shape ``(n,)``, at least one.
-        lat: Latitudes, WGS-84 degrees, shape ``(n,)``.
-
-    Returns:
-        Longitude and latitude, degrees, seven decimals.
+    Points are WGS-84 degrees, shape ``(n,)``, at least one. The result is longitude and latitude, seven decimals.
     """
     x, y, z = unit_vectors(lon, lat).sum(axis=0)
     return round(float(np.degrees(np.arctan2(y, x))), 7), round(float(np.degrees(np.arctan2(z, np.hypot(x, y)))), 7)
 
 
 def hull_ring(lon_e7: IntArray, lat_e7: IntArray) -> tuple[tuple[float, float], ...] | None:
-    """Return the convex hull of points as a closed ring for GeoJSON, or None where it has no area.
+    """Return the convex hull of points as a closed GeoJSON ring, or None where it has no area.
 
-    The hull is taken in whole units of 1e-7 degrees, so no rounding follows that could leave a member outside. It is
-    convex on the plane of longitude and latitude; at the size of a yard that is the same as on the earth.
+    The hull is computed in whole units of 1e-7 degrees, so no rounding can leave a member outside. It is convex on
+    the plane of longitude and latitude; for the size of a yard that equals convex on the earth.
 
     Args:
         lon_e7: Longitudes, WGS-84 degrees times 1e7, shape ``(n,)``.
@@ -56,7 +45,7 @@ def hull_ring(lon_e7: IntArray, lat_e7: IntArray) -> tuple[tuple[float, float], 
 
     Returns:
         Longitude and latitude of the corners in degrees, counter-clockwise (RFC 7946, section 3.1.6), the first
-        again at the end.
+            repeated at the end.
     """
     hull = shapely.convex_hull(shapely.multipoints(np.column_stack([lon_e7, lat_e7]).astype(np.float64)))
     if hull.geom_type != "Polygon":

@@ -1,6 +1,6 @@
-"""A distribution as a table that can be attached to a letter: CSV and XLSX, Chinese and English side by side.
+"""A distribution as an export table: CSV and XLSX, in Chinese and English.
 
-Times are Asia/Shanghai. Text stays text: nothing that begins like a formula is ever one, in either format.
+Times are Asia/Shanghai. Text never becomes a formula, in either format.
 """
 
 import io
@@ -26,40 +26,27 @@ class _Column(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ExportTable:
-    """What goes on the paper.
+    """The content of the exported file."""
 
-    Attributes:
-        heading: Label and value, line by line.
-        columns: Their heads, widths in characters and number formats.
-        rows: The table, the totals last; as long as ``columns``.
-        notes: How to read it.
-        stamp: Who took it, and when.
-    """
-
-    heading: tuple[tuple[str, Cell], ...]
-    columns: tuple[_Column, ...]
-    rows: tuple[tuple[Cell, ...], ...]
-    notes: tuple[str, ...]
+    heading: tuple[tuple[str, Cell], ...]  # label and value, line by line
+    columns: tuple[_Column, ...]  # heads, widths in characters and number formats
+    rows: tuple[tuple[Cell, ...], ...]  # the table, the totals last; each row as long as `columns`
+    notes: tuple[str, ...]  # explanations
     stamp: Stamp
 
     def lines(self) -> list[tuple[Cell, ...]]:
-        """Return everything that stands on it, from top to bottom; an empty row parts its three pieces."""
+        """Return all rows from top to bottom; an empty row separates the three parts."""
         head = tuple(column.head for column in self.columns)
         return [*self.heading, (), head, *self.rows, (), *((note,) for note in self.notes)]
 
     @property
     def digest(self) -> str:
-        """The digest over all of that; it stands in the last row."""
+        """The digest over all rows; it is in the last row of the file."""
         return content_digest(self.lines())
 
 
 def compose(answer: DistributionOut, stamp: Stamp) -> ExportTable:
-    """Lay a distribution out for paper.
-
-    Args:
-        answer: What was found.
-        stamp: Who asked, as it shall stand in the heading.
-    """
+    """Build the table of a distribution; the stamp goes into its heading."""
     outside, never, withheld = answer.unplaced
     rows = [
         *(
@@ -75,12 +62,12 @@ def compose(answer: DistributionOut, stamp: Stamp) -> ExportTable:
 
 
 def to_csv(export_table: ExportTable) -> bytes:
-    """Write the letter as CSV, with the byte order mark by which Excel knows UTF-8."""
+    """Write the table as CSV, with a byte order mark so that Excel detects UTF-8."""
     return rows_to_csv(export_table.lines(), export_table.digest)
 
 
 def to_xlsx(export_table: ExportTable) -> bytes:
-    """Write the letter as a workbook of one sheet, ready to print on landscape paper."""
+    """Write the table as a workbook of one sheet, ready to print on A4 landscape."""
     out = io.BytesIO()
     book = xlsxwriter.Workbook(out, {"in_memory": True})
     stamp = export_table.stamp
@@ -95,12 +82,12 @@ def to_xlsx(export_table: ExportTable) -> bytes:
         sheet.write_string(line, 0, label, bold)
         _write(sheet, line, 1, value, None)
     top = len(export_table.heading) + 1
-    for place, column in enumerate(export_table.columns):
-        sheet.set_column(place, place, column.width)
-        sheet.write_string(top, place, column.head, wrapped)
+    for number, column in enumerate(export_table.columns):
+        sheet.set_column(number, number, column.width)
+        sheet.write_string(top, number, column.head, wrapped)
     for line, row in enumerate(export_table.rows, start=top + 1):
-        for place, cell in enumerate(row):
-            _write(sheet, line, place, cell, formats[place])
+        for number, cell in enumerate(row):
+            _write(sheet, line, number, cell, formats[number])
     below = top + len(export_table.rows) + 2
     for line, note in enumerate(export_table.notes, start=below):
         sheet.write_string(line, 0, note)
@@ -118,14 +105,14 @@ def to_xlsx(export_table: ExportTable) -> bytes:
 def _write(
     sheet: xlsxwriter.worksheet.Worksheet,
     line: int,
-    place: int,
+    number: int,
     cell: Cell,
     form: xlsxwriter.format.Format | None,
 ) -> None:
     if isinstance(cell, str):
-        sheet.write_string(line, place, cell, form)
+        sheet.write_string(line, number, cell, form)
     else:
-        sheet.write_number(line, place, cell, form)
+        sheet.write_number(line, number, cell, form)
 
 
 def _shanghai(at: datetime | None) -> str:

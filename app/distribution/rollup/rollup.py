@@ -1,7 +1,6 @@
-"""In whose territories the assets of a case are: every asset counted exactly once; pure.
+"""Totals of the assets of a case by court or division: every asset is counted exactly once; pure.
 
-Rows hold the located assets, ``unplaced`` the rest; rows and unplaced together are the totals, in every count and in
-value.
+``rows`` has the located assets, ``unplaced`` the rest. Together they are the totals, in every count and in value.
 """
 
 from collections import Counter
@@ -37,13 +36,13 @@ NOTES: Final = (
     "候选法院,并非裁定。 A court named here is a candidate: its territory holds the assets; this is no ruling.",
     "总数 = 已定位(新 + 旧) + 辖区外 + 从未定位 + 不再提供。",
     "Assets = located (fresh + stale) + outside + never located + withheld.",
-    "不再提供:已解除查封或案件已结。 Withheld: released, or the case is closed; its place is not told any more.",
+    "不再提供:已解除查封或案件已结。 Withheld: released, or the case is closed; its place is no longer shown.",
     "位置系定位终端的位置。 A position is that of the tracking device, and as old as its fix.",
-    "旧:最近一次可信定位早于新鲜期限。 Stale: the last fix that can be believed is older than the freshness limit.",
+    "旧:最近一次可信定位早于新鲜期限。 Stale: the last accepted fix is older than the freshness limit.",
     "近界:距县级界线很近,行动前须核实辖区。 Near a border: close to a county border; check the territory first.",
     "他省的,适用委托执行的规定。 In another province, the rules of entrusted enforcement apply.",
 )
-"""How to read a distribution, in both languages."""
+"""Explanations of a distribution, in both languages."""
 
 
 NO_INTERMEDIATE_COURT: Final = (
@@ -57,20 +56,20 @@ _counts_of: Final = attrgetter(*_COUNTS)
 
 
 class Area(NamedTuple):
-    """What a row of the answer is about."""
+    """The court or division of a row."""
 
     court: CourtInfo | None
-    """The court; None in a roll-up to divisions, and where no court is known."""
+    """None in a roll-up to divisions, and where no court is known."""
     division: DivisionOfLevelRef | None
-    """The division; None in a roll-up to courts, save where no court is known."""
+    """None in a roll-up to courts, except where no court is known."""
     no_court_reason: str | None
     """Why no court is known, in a roll-up to courts."""
     province: DivisionOfLevelRef
-    """The province that it lies in."""
+    """The province of the court or division."""
 
     @property
     def key(self) -> str:
-        """What tells areas of one level apart and orders them: the court's code or the division's."""
+        """Identifies and orders areas of one level: the court's code or the division's."""
         return self.court.code if self.court else str(self.division.adcode) if self.division else ""
 
 
@@ -125,7 +124,7 @@ def distribute(snapshot: CaseSnapshot, level: RollUpLevel) -> DistributionOut:
 
 
 def _rows(snapshot: CaseSnapshot, level: RollUpLevel) -> list[DistributionRowOut]:
-    """Group the located assets: first by territory, then territories by area; most assets first."""
+    """Group the located assets by territory, then territories by area; most assets first."""
     ids, of_asset = np.unique(snapshot.placed.territory_id, return_inverse=True)
     number_of: dict[str, int] = {}
     areas: list[tuple[Area, list[TerritoryInfo]]] = []
@@ -164,7 +163,7 @@ def _key(row: DistributionRowOut) -> str:
 
 
 def _counts(tally: TallyOut) -> dict[str, Any]:
-    """Return the members of a tally, for a type that has more members."""
+    """Return the fields of a tally, for a type with more fields."""
     return dict(zip(_COUNTS, _counts_of(tally), strict=True))
 
 
@@ -208,25 +207,25 @@ def _main(row: DistributionRowOut, share: float) -> MainOut:
 
 
 def county_of(t: TerritoryInfo) -> DivisionOfLevelRef:
-    """Return the county that a territory lies in."""
+    """Return the county of a territory."""
     return DivisionOfLevelRef(level=DivisionLevel.COUNTY, adcode=t.county_adcode, name=t.county)
 
 
 def prefecture_of(t: TerritoryInfo) -> DivisionOfLevelRef:
-    """Return the prefecture that a territory lies in."""
+    """Return the prefecture of a territory."""
     return DivisionOfLevelRef(level=DivisionLevel.PREFECTURE, adcode=t.prefecture_adcode, name=t.prefecture)
 
 
 def province_of(t: TerritoryInfo) -> DivisionOfLevelRef:
-    """Return the province that a territory lies in."""
+    """Return the province of a territory."""
     return DivisionOfLevelRef(level=DivisionLevel.PROVINCE, adcode=t.province_adcode, name=t.province)
 
 
 def _court_area(
-    t: TerritoryInfo, court: CourtInfo | None, instead: Callable[[TerritoryInfo], DivisionOfLevelRef], why_not: str
+    t: TerritoryInfo, court: CourtInfo | None, fallback: Callable[[TerritoryInfo], DivisionOfLevelRef], reason: str
 ) -> Area:
     return (
-        Area(None, instead(t), why_not, province_of(t)) if court is None else Area(court, None, None, province_of(t))
+        Area(None, fallback(t), reason, province_of(t)) if court is None else Area(court, None, None, province_of(t))
     )
 
 

@@ -1,4 +1,4 @@
-"""Counting assets and adding up their values, group by group; pure."""
+"""Counts assets and sums their values by group; pure."""
 
 from datetime import datetime, timedelta
 from typing import Final
@@ -14,12 +14,9 @@ _LATER: Final = np.iinfo(np.int64).max
 
 
 def tally_groups(placed: Placed, group: IntArray, count: int) -> list[TallyOut]:
-    """Count the assets of each group.
+    """Count the assets of each of ``count`` groups.
 
-    Args:
-        placed: The assets.
-        group: The group of each, 0 to ``count - 1``, or -1 for those that are not counted; shape ``(n,)``.
-        count: How many groups there are.
+    ``group`` is the group of each asset, 0 to ``count - 1``, or -1 for assets that are not counted; shape ``(n,)``.
     """
     rows = np.flatnonzero(group >= 0)
     of, fixed_us = group[rows], placed.fixed_us[rows]
@@ -82,7 +79,7 @@ def tally_all(placed: Placed) -> TallyOut:
 
 
 def _each(group: IntArray, code: IntArray, count: int, codes: int) -> IntArray:
-    """Count each code in each group; -1 is none of them; shape ``(codes, count)``."""
+    """Count each code in each group, without code -1; shape ``(codes, count)``."""
     known = code >= 0
     return np.bincount(code[known] * count + group[known], minlength=codes * count).reshape(codes, count)
 

@@ -1,4 +1,4 @@
-"""What is said of each asset's place: fresh or stale, where, how near a border, how sure; pure."""
+"""Assesses the place of each asset: fresh or stale, territory, near a border, confidence; pure."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -37,16 +37,14 @@ def assess(
     fresh_within: timedelta,
     near_border_m: float,
 ) -> Placed:
-    """Say of each asset where it is and what state it is in.
+    """Return place and state of each asset.
 
-    A position keeps the territory that it was located in when it came. One without a territory (at sea, abroad, in
-    Hong Kong, Macau or Taiwan) is outside: the nearest court is never guessed.
+    A position keeps the territory that was found when it arrived. One without a territory (at sea, abroad, in Hong
+    Kong, Macau or Taiwan) is outside: the nearest court is never guessed.
 
     Args:
-        assets: Assets with their positions.
-        seizability: What the rule says of each of them.
-        layer: Where borders are.
-        at: The moment asked about, UTC.
+        seizability: In the order of ``assets``.
+        at: The time asked about, UTC.
         fresh_within: An older position is stale.
         near_border_m: Metres within which a county border counts as near.
     """
@@ -59,7 +57,7 @@ def assess(
     presence[fixed_us == NO_FIX] = _NEVER
     presence[np.array([asset.withheld for asset in assets], dtype=np.bool_)] = _WITHHELD
     near_border = _near_border(positions, layer, near_border_m)
-    confidence, reasons = _judged(positions, territory_id, near_border, at, fresh_within)
+    confidence, reasons = _confidence(positions, territory_id, near_border, at, fresh_within)
     values = [asset.value_fen for asset in assets]
     return Placed(
         presence=presence,
@@ -75,7 +73,7 @@ def assess(
 
 
 def microseconds(at: datetime) -> int:
-    """Return the microseconds from 1970 to a moment (aware)."""
+    """Return the microseconds from 1970 to an aware time."""
     return round(at.timestamp() * 1e6)
 
 
@@ -85,21 +83,21 @@ def _integers(values: Sequence[int]) -> IntArray:
 
 def _near_border(positions: Sequence[LastFix | None], layer: ActiveLayer, within_m: float) -> BoolArray:
     near = np.zeros(len(positions), dtype=np.bool_)
-    there = [(row, p.lon_e7, p.lat_e7) for row, p in enumerate(positions) if p is not None]
-    if there:
-        rows, lon_e7, lat_e7 = (np.array(column) for column in zip(*there, strict=True))
+    located = [(row, p.lon_e7, p.lat_e7) for row, p in enumerate(positions) if p is not None]
+    if located:
+        rows, lon_e7, lat_e7 = (np.array(column) for column in zip(*located, strict=True))
         near[rows] = layer.locator.near_border(lon_e7 / E7, lat_e7 / E7, within_m=within_m).neighbour >= 0
     return near
 
 
-def _judged(
+def _confidence(
     positions: Sequence[LastFix | None],
     territory_id: IntArray,
     near_border: BoolArray,
     at: datetime,
     fresh_within: timedelta,
 ) -> tuple[IntArray, list[list[str]]]:
-    """Return how sure each located asset's place is, and why not more."""
+    """Return the confidence in each located asset's place, and why it is not higher."""
     confidence = np.full(len(positions), NOWHERE, dtype=np.int64)
     reasons: list[list[str]] = [[]] * len(positions)
     near = near_border.tolist()

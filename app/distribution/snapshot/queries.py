@@ -1,4 +1,4 @@
-"""All SQL of this room."""
+"""SQL of this room."""
 
 from datetime import datetime
 from typing import Final
@@ -45,14 +45,14 @@ _VIEW: Final = table(
 )
 """The view ``case_asset_position``: confirmed assets of cases, each with its best current position or nulls.
 
-It goes by the key of ``case_asset`` and, asset by asset, by that of ``current_position``.
+It uses the key of ``case_asset`` and, asset by asset, that of ``current_position``.
 """
 
 _COLUMNS: Final = (
     *(_VIEW.c[name] for name in CaseAsset._fields[:-3]),
     cast(_VIEW.c.estimated_value_yuan * 100, BigInteger),
 )
-"""In the order of ``CaseAsset``'s first members: a row for every asset is read by place, not by name."""
+"""In the order of ``CaseAsset``'s first fields: rows are read by position, not by name."""
 _FIX_AT: Final = len(CaseAsset._fields) - 1
 _WITHHELD_AT: Final = _FIX_AT - 1
 
@@ -60,18 +60,15 @@ _WITHHELD_AT: Final = _FIX_AT - 1
 async def case_assets(
     session: AsyncSession, visibility: Visibility, case_id: int, at: datetime, *, whole: bool
 ) -> list[CaseAsset]:
-    """Return the confirmed assets of a case with their current positions, in the order of ids.
+    """Return the confirmed assets of a case with their current positions, ordered by id.
 
-    A court counts every asset that it has confirmed: of one whose sight has ended (released, case closed) the
-    position does not leave the database, by row-level security and here. To anybody else, an entrusted court among
-    them, an asset out of sight does not exist.
+    A court counts every asset that it has confirmed. Where its right to see one has ended (released, case closed),
+    the position does not leave the database, by row-level security and by this query. Other callers, such as an
+    entrusted court, do not see such an asset at all.
 
     Args:
-        session: A transaction.
-        visibility: Who looks.
-        case_id: The case.
-        at: The moment of looking, UTC; grants are dated.
-        whole: Whether the court that looks sees the whole case: it handles it, or is above the court that does.
+        at: The time of access, UTC; grants are dated.
+        whole: Whether the caller sees the whole case: the court that handles it, or a superior court.
     """
     view = _VIEW.c
     if not whole:
@@ -79,8 +76,8 @@ async def case_assets(
             asset_is_visible(visibility, view.asset_id, view.lessor_id, at)
         )
     else:
-        seen = view.asset_id.in_(granted_assets(visibility, at))  # hashed once: a join is planned by bad estimates
-        statement = select(*_COLUMNS, not_(seen), *(view[name] for name in LastFix._fields)).select_from(_VIEW)
+        visible = view.asset_id.in_(granted_assets(visibility, at))  # hashed once: a join gets a bad plan
+        statement = select(*_COLUMNS, not_(visible), *(view[name] for name in LastFix._fields)).select_from(_VIEW)
     statement = statement.where(view.case_id == case_id).order_by(view.asset_id)
     connection = await session.connection()
     return [

@@ -31,32 +31,21 @@ async def snapshot_of(
 ) -> CaseSnapshot:
     """Return the assets of a case with their places and states at a moment.
 
-    Args:
-        session: A transaction.
-        visibility: Who looks.
-        case_id: Which case.
-        context: Clock and settings.
-        layer: The boundaries in use.
-        fresh_within: As in ``distribution_of``.
-        as_of: As in ``distribution_of``.
-
-    Raises:
-        NotFound: There is no such case in sight.
-        InvalidInput: ``as_of`` is in the future.
+    ``fresh_within`` and ``as_of`` are as in ``distribution_of``, and so are the errors.
     """
     now = context.clock.now()
     at = now if as_of is None else as_of
     if at > now:
-        raise InvalidInput("as_of: expected a moment that has passed; leave it out for now", field="as_of")
+        raise InvalidInput("as_of: must not be in the future; leave it out for now", field="as_of")
     case = await visible_case(session, visibility, case_id, now)
     whole = case.court_id in visibility.courts
     assets = await queries.case_assets(session, visibility, case_id, now, whole=whole)
-    gone = await transferred(session, visibility, [asset.asset_id for asset in assets])
-    lost = {asset_id for asset_id, since in gone.items() if since <= at}
-    if lost:
-        assets = [a._replace(withheld=True, position=None) if a.asset_id in lost else a for a in assets]
+    hidden_since = await transferred(session, visibility, [asset.asset_id for asset in assets])
+    hidden = {asset_id for asset_id, since in hidden_since.items() if since <= at}
+    if hidden:
+        assets = [a._replace(withheld=True, position=None) if a.asset_id in hidden else a for a in assets]
     if as_of is not None:
-        assets = await _moved_back(session, assets, as_of)
+        assets = await _with_positions_at(session, assets, as_of)
     limit = context.settings.tracking.fresh_within if fresh_within is None else fresh_within
     near_border_m = context.settings.jurisdictions.border_near_m
     states = await seizability_of_case(session, case_id, at)
@@ -78,8 +67,8 @@ async def snapshot_of(
     )
 
 
-async def _moved_back(session: AsyncSession, assets: Sequence[CaseAsset], as_of: datetime) -> list[CaseAsset]:
-    """Return assets with the positions that they had at a moment."""
+async def _with_positions_at(session: AsyncSession, assets: Sequence[CaseAsset], as_of: datetime) -> list[CaseAsset]:
+    """Return assets with their positions at a past time."""
     positions = await positions_as_of(session, [asset.asset_id for asset in assets if not asset.withheld], as_of)
     then = {p.asset_id: LastFix._make(attrgetter(*LastFix._fields)(p)) for p in positions}
     return [asset._replace(position=then.get(asset.asset_id)) for asset in assets]

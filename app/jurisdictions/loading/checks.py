@@ -26,15 +26,10 @@ _POLYGONS: Final = (3, 6)
 
 @dataclass(frozen=True, slots=True)
 class DatumCheck:
-    """Distance between a file's borders and the installed ones, for each candidate coordinate system.
+    """Distance between a file's borders and the installed ones, for each candidate coordinate system."""
 
-    Args:
-        median_m: Median distance in metres by coordinate system (CGCS2000 counts as WGS-84).
-        likely: The system with the smallest distance.
-    """
-
-    median_m: dict[CoordSystem, float]
-    likely: CoordSystem
+    median_m: dict[CoordSystem, float]  # median distance in metres by coordinate system (CGCS2000 counts as WGS-84)
+    likely: CoordSystem  # the system with the smallest distance
 
 
 def check_counties(adcodes: Sequence[str], areas: NDArray[np.object_]) -> None:

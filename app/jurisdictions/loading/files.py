@@ -43,15 +43,10 @@ _ADCODE: Final = re.compile(r"[1-9]\d{5}$")
 
 @dataclass(frozen=True, slots=True)
 class FileReport:
-    """A layer read from a file, and the comparison of its datum.
+    """A layer read from a file, and the comparison of its datum."""
 
-    Args:
-        layer: The layer, in WGS-84; its caveats list what the checks found.
-        datum: Comparison with the borders of the installed layer, None where none was given.
-    """
-
-    layer: BoundaryLayer
-    datum: DatumCheck | None
+    layer: BoundaryLayer  # the layer, in WGS-84; its caveats list what the checks found
+    datum: DatumCheck | None  # comparison with the borders of the installed layer, None where none was given
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,41 +19,25 @@ Shape: TypeAlias = shapely.Polygon | shapely.MultiPolygon
 
 @dataclass(frozen=True, slots=True)
 class DivisionArea:
-    """One division and its area.
+    """One division and its area."""
 
-    Args:
-        level: With ``adcode`` the key, since some codes exist at two levels.
-        adcode: Six digits.
-        parent: Code of the division above, None for a province.
-        area: WGS-84, longitude first.
-    """
-
-    level: DivisionLevel
-    adcode: str
+    level: DivisionLevel  # with `adcode` the key, since some codes exist at two levels
+    adcode: str  # six digits
     name: str
-    parent: str | None
-    area: Shape
+    parent: str | None  # code of the division above, None for a province
+    area: Shape  # WGS-84, longitude first
 
 
 @dataclass(frozen=True)
 class BoundaryLayer:
-    """Divisions of all three levels from one source.
+    """Divisions of all three levels from one source."""
 
-    Args:
-        name: For example ``amap``.
-        source: A package or a file name.
-        source_version: The package's version, or the hash of the file.
-        declared_datum: The coordinate system of the source; the areas here are WGS-84.
-        divisions: Provinces, prefectures, counties, each level ordered by code.
-        caveats: Findings of the reader, one sentence each.
-    """
-
-    name: str
-    source: str
-    source_version: str
-    declared_datum: CoordSystem
-    divisions: Sequence[DivisionArea]
-    caveats: Sequence[str] = ()
+    name: str  # for example `amap`
+    source: str  # a package or a file name
+    source_version: str  # the package's version, or the hash of the file
+    declared_datum: CoordSystem  # the coordinate system of the source; the areas here are WGS-84
+    divisions: Sequence[DivisionArea]  # provinces, prefectures, counties, each level ordered by code
+    caveats: Sequence[str] = ()  # findings of the reader, one sentence each
 
     def at(self, level: DivisionLevel) -> list[DivisionArea]:
         """Return the divisions of one level, ordered by code."""

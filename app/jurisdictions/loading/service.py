@@ -42,22 +42,14 @@ BASIS: Final = "one county, one court, by the naming rule"
 
 @dataclass(frozen=True, slots=True)
 class LoadReport:
-    """The result of loading a layer.
+    """The result of loading a layer."""
 
-    Args:
-        layer_id: The layer's row; it is now the active one.
-        loaded: False where the same layer was already loaded.
-        courts: Number of courts that the naming rule gave, by level.
-        caveats: Findings about the layer and the courts, one sentence each.
-        datum: Comparison of the file's borders with the previous layer, where there was one.
-    """
-
-    layer_id: int
-    loaded: bool
+    layer_id: int  # the layer's row; it is now the active one
+    loaded: bool  # False where the same layer was already loaded
     counties: int
-    courts: dict[str, int]
-    caveats: list[str]
-    datum: DatumCheck | None
+    courts: dict[str, int]  # number of courts that the naming rule gave, by level
+    caveats: list[str]  # findings about the layer and the courts, one sentence each
+    datum: DatumCheck | None  # comparison of the file's borders with the previous layer, where there was one
 
 
 def load_bundled_layer(

@@ -25,15 +25,10 @@ _NO_POLYGON: Final = np.iinfo(np.int32).max
 
 @dataclass(frozen=True, slots=True)
 class NearestBorder:
-    """The nearest border of each point; both arrays have shape ``(n,)``.
+    """The nearest border of each point; both arrays have shape ``(n,)``."""
 
-    Args:
-        distance_m: Metres, infinite where none was found.
-        neighbour: Number of the polygon on the other side, ``OUTSIDE`` (-1) where there is none.
-    """
-
-    distance_m: FloatArray
-    neighbour: IntArray
+    distance_m: FloatArray  # metres, infinite where none was found
+    neighbour: IntArray  # number of the polygon on the other side, `OUTSIDE` (-1) where there is none
 
 
 class Borders:

@@ -19,17 +19,11 @@ NEAR_DEG: Final = 1e-9
 
 @dataclass(frozen=True, slots=True)
 class Edges:
-    """The border segments of an array of polygons, holes included, ordered by polygon.
+    """The border segments of an array of polygons, holes included, ordered by polygon."""
 
-    Args:
-        start: Longitude and latitude of the start points, degrees, shape ``(n, 2)``.
-        end: The same of the end points.
-        firsts: Number of the first edge of each polygon, then the number of edges; shape ``(polygons + 1,)``.
-    """
-
-    start: FloatArray
-    end: FloatArray
-    firsts: LongArray
+    start: FloatArray  # longitude and latitude of the start points, degrees, shape `(n, 2)`
+    end: FloatArray  # the same of the end points
+    firsts: LongArray  # number of the first edge of each polygon, then the number of edges; shape `(polygons + 1,)`
 
     @staticmethod
     def of(polygons: NDArray[np.object_]) -> "Edges":

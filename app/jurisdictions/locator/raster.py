@@ -40,23 +40,17 @@ _ARRAYS: Final = ("cells", "starts", "candidates", "parts")
 
 @dataclass(frozen=True, slots=True)
 class Raster:
-    """The value of each cell of a grid.
-
-    Args:
-        polygon_count: Number of polygons that the raster was built from.
-        cells: Shape ``(rows * columns,)``: number of the polygon that fills the cell, ``OUTSIDE``, or ``FIRST_BORDER
-            - k``; border cells are numbered in the order of the cells.
-        starts: Index of the first candidate of border cell ``k``, shape ``(border cells + 1,)``.
-        candidates: Numbers of the polygons that touch the border cells, ascending within a cell.
-        parts: For each border cell the values of its parts, row by row: a number, ``OUTSIDE`` or ``UNDECIDED``; shape
-            ``(border cells, FINER * FINER)``.
-    """
+    """The value of each cell of a grid."""
 
     grid: Grid
-    polygon_count: int
+    polygon_count: int  # number of polygons that the raster was built from
+    # shape `(rows * columns,)`: number of the polygon that fills the cell, `OUTSIDE`, or `FIRST_BORDER - k`; border
+    # cells are numbered in the order of the cells
     cells: IntArray
-    starts: IntArray
-    candidates: IntArray
+    starts: IntArray  # index of the first candidate of border cell `k`, shape `(border cells + 1,)`
+    candidates: IntArray  # numbers of the polygons that touch the border cells, ascending within a cell
+    # for each border cell the values of its parts, row by row: a number, `OUTSIDE` or `UNDECIDED`; shape `(border
+    # cells, FINER * FINER)`
     parts: IntArray
 
     def values_at(self, lon: FloatArray, lat: FloatArray) -> IntArray:

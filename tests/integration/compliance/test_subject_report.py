@@ -198,7 +198,7 @@ async def test_as_a_table_with_a_digest_that_stands_in_the_trail(
     file = tmp_path / "report.csv"
     file.write_bytes(answer.content)
     checked = check_file(file)
-    assert checked.holds
+    assert checked.matches
     rows = list(csv.reader(io.StringIO(answer.content.decode("utf-8-sig"))))
     assert ["登记 Register", "plate_no", plate_no] in rows
     assert ["存储 Stored", "pings", "3"] in rows
@@ -218,7 +218,7 @@ async def test_the_command_line_prints_it_and_leaves_an_entry(
     assert plate_no in out.getvalue()
     file = tmp_path / "lessee.csv"
     await print_report(settings, clock, Console(file=out), asset_id=None, lessee=LESSEE, file=file)
-    assert (await asyncio.to_thread(check_file, file)).holds
+    assert (await asyncio.to_thread(check_file, file)).matches
     newest = "SELECT action, role FROM trail ORDER BY trail_no DESC LIMIT 2"
     rows = (await case_assets.case.session.execute(text(newest))).all()
     assert rows == [("subject.export", "command_line"), ("subject.report", "command_line")]

@@ -306,7 +306,7 @@ async def test_as_csv_for_a_letter(case_assets: CaseAssets) -> None:
     assert answer.headers["repr-digest"] == sha_256(answer.content)
     checked = check_rows(lines)
     assert checked is not None
-    assert checked.holds
+    assert checked.matches
     total = next(line for line in lines if len(line) > 2 and line[1] == "合计 Total")
     assert total[4] == "10"
 
@@ -346,10 +346,10 @@ async def test_the_command_line_tells_a_letter_from_one_that_was_changed(
         answer = await case_assets.ask_distribution(case_assets.court, format=name)
         file = tmp_path / f"letter.{name}"
         file.write_bytes(answer.content)
-        assert check_file(file).holds
+        assert check_file(file).matches
     file = tmp_path / "letter.csv"
     file.write_bytes(file.read_bytes().replace("昆山市".encode(), "太仓市".encode()))
-    assert not check_file(file).holds
+    assert not check_file(file).matches
     file.write_bytes(file.read_bytes() + b"more\r\n")
     with pytest.raises(AppError, match="no digest in its last row"):
         check_file(file)

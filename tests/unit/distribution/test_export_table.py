@@ -119,7 +119,7 @@ def test_text_that_begins_like_a_formula_stays_text(opener: str) -> None:
     assert any(evil.strip("\r") in str(cell) for line in xlsx_lines(to_xlsx(made)) for cell in line)
     held = check_rows(read_csv(to_csv(made)))
     assert held is not None
-    assert held.holds, "the apostrophe is no part of what was exported"
+    assert held.matches, "the apostrophe is no part of what was exported"
 
 
 def by_hand(rows: list[list[str]]) -> str:
@@ -142,7 +142,7 @@ def test_anybody_can_compute_the_digest_from_the_file_and_both_forms_have_the_sa
     for rows in (read_csv(to_csv(made)), read_first_sheet(to_xlsx(made)), xlsx_lines(to_xlsx(made))):
         checked = check_rows(rows)  # type: ignore[arg-type] # openpyxl's cells are objects
         assert checked is not None
-        assert checked.holds
+        assert checked.matches
 
 
 def test_a_workbook_that_was_opened_and_saved_keeps_its_digest_and_a_changed_cell_breaks_it() -> None:
@@ -154,14 +154,14 @@ def test_a_workbook_that_was_opened_and_saved_keeps_its_digest_and_a_changed_cel
     book.save(saved)
     checked = check_rows(read_first_sheet(saved.getvalue()))
     assert checked is not None
-    assert checked.holds
+    assert checked.matches
     sheet = book.worksheets[0]
     head = next(row for row in range(1, 60) if sheet.cell(row, 1).value == "代码 Code")
     sheet.cell(head + 1, 5).value = 3
     book.save(saved := io.BytesIO())
     checked = check_rows(read_first_sheet(saved.getvalue()))
     assert checked is not None
-    assert not checked.holds
+    assert not checked.matches
 
 
 @pytest.mark.parametrize(
@@ -179,7 +179,7 @@ def test_whatever_is_changed_shows(change: Callable[[list[list[str]]], object]) 
     change(rows)
     checked = check_rows(rows)
     assert checked is not None
-    assert not checked.holds
+    assert not checked.matches
 
 
 def test_what_stands_below_the_digest_or_has_none_is_not_taken_for_a_letter() -> None:

@@ -295,8 +295,8 @@ def test_seizable_means_in_force_first_and_not_held(given_facts: AssetFacts) -> 
     assert any(m.kind is MeasureKind.REGISTER_SEIZURE and m.case_id == CASE for m in running)
     assert not any(m.kind is MeasureKind.PHYSICAL_DETENTION for m in running)
     assert not any(m.kind is MeasureKind.LIVING_SEIZURE and m.case_id == CASE for m in running)
-    best = min(m.place(day) for m in running if m.case_id == CASE)
-    assert all(m.place(day) > best for m in running if m.case_id != CASE and not passed_on(m, day))
+    best = min(m.order_key(day) for m in running if m.case_id == CASE)
+    assert all(m.order_key(day) > best for m in running if m.case_id != CASE and not passed_on(m, day))
     assert answer.effective_rank == 1
 
 
