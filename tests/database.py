@@ -154,15 +154,20 @@ def _execute(url: str, statement: sql.Composed) -> None:
 
 
 async def delete_tenants(owner_url: str) -> None:
-    """Empty every table but the boundaries, the audit trail and the partitions of pings."""
+    """Empty every table with rows in it but the boundaries, the audit trail and the partitions of pings."""
     async with await psycopg.AsyncConnection.connect(owner_url, autocommit=True) as connection:
         cursor = await connection.execute(
             "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND NOT tablename LIKE 'ping\\_2%%'"
             " AND NOT tablename LIKE 'ping\\_1%%' AND NOT tablename LIKE 'trail%%' AND NOT tablename = ANY(%s)",
             (list(_KEPT),),
         )
-        tables = sql.SQL(", ").join(sql.Identifier(row[0]) for row in await cursor.fetchall())
-        await connection.execute(sql.SQL("TRUNCATE {}").format(tables))
+        tables = [sql.Identifier(row[0]) for row in await cursor.fetchall()]
+        filled = sql.SQL(", ").join(sql.SQL("EXISTS (SELECT FROM {})").format(table) for table in tables)
+        found = await (await connection.execute(sql.SQL("SELECT {}").format(filled))).fetchone()
+        assert found
+        of_tenants = [table for table, any_row in zip(tables, found, strict=True) if any_row]
+        if of_tenants:
+            await connection.execute(sql.SQL("TRUNCATE {} CASCADE").format(sql.SQL(", ").join(of_tenants)))
 
 
 class OwnerDatabase:

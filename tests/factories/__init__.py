@@ -1,6 +1,7 @@
 """What tests work with: plain functions and classes, by subject. Fixtures that use them are in ``tests/conftest.py``.
 
 ``constants``     the tests' present moment, and places
+``settings``      settings of an application under test
 ``devices``       trucks, devices on them, feeds
 ``pings``         pings of the one truck that ``devices.register_truck`` makes
 ``fleets``        a lessor that registers assets and devices, and posts pings

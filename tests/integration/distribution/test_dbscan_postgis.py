@@ -37,9 +37,11 @@ def test_cores_are_grouped_as_postgis_groups_them(
     with psycopg.connect(urls.app_url, options=AS_SERVICE) as connection:
         rows = connection.execute(
             """
-            WITH spot AS (
-                SELECT id, ST_Transform(ST_SetSRID(ST_MakePoint(lon, lat), 4326), %(plane)s) AS geom
-                FROM unnest(%(ids)s::int[], %(lon)s::float8[], %(lat)s::float8[]) AS t(id, lon, lat))
+            WITH wgs84 AS (  -- in one collection, since each call of ST_Transform parses the plane's definition
+                SELECT ST_Collect(ST_SetSRID(ST_MakePoint(lon, lat), 4326) ORDER BY id) AS geom
+                FROM unnest(%(ids)s::int[], %(lon)s::float8[], %(lat)s::float8[]) AS t(id, lon, lat)),
+            spot AS (
+                SELECT d.path[1] AS id, d.geom FROM wgs84, ST_Dump(ST_Transform(wgs84.geom, %(plane)s)) AS d)
             SELECT coalesce(ST_ClusterDBSCAN(geom, %(radius)s, %(least)s) OVER (), -1) FROM spot ORDER BY id""",
             {
                 "plane": PLANE,
