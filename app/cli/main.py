@@ -327,7 +327,7 @@ def subject_report(
     lessee: Annotated[str | None, typer.Option(help="The lessee's name, exactly as it was registered.")] = None,
     file: Annotated[Path | None, typer.Option(help="Write it as CSV with its digest.", dir_okay=False)] = None,
 ) -> None:
-    """Print what is stored of an asset or a lessee, whence, to whom it was opened and who looked; no positions."""
+    """Print what is stored about an asset or a lessee, its sources, its grants and its reads; no positions."""
     settings = settings_for(urls().app_url)
     asyncio.run(print_report(settings, SystemClock(), console, asset_id=asset, lessee=lessee, file=file))
 

@@ -1,4 +1,4 @@
-"""The trail over HTTP."""
+"""The audit trail over HTTP."""
 
 from typing import Annotated
 
@@ -21,7 +21,7 @@ MayReadTrail = Annotated[Principal, Depends(May(Permission.TRAIL_READ))]
 Word = Annotated[str, Query(min_length=1, max_length=64), *PLAIN]
 
 
-@router.get("/audit", summary="Who looked at what, and who changed what?")
+@router.get("/audit", summary="Who read what, and who changed what?")
 async def list_trail(
     principal: MayReadTrail,
     session: ReadSession,
@@ -37,19 +37,19 @@ async def list_trail(
 ) -> Page[TrailEntryOut]:
     """List entries of the audit trail in the order in which they were committed.
 
-    An auditor sees all, a court's administrator those of its court's own people. This look is an entry itself.
+    An auditor sees all, a court's administrator those of its court's own people. This read is an entry too.
     """
     wanted = TrailFilter(from_, to, principal_id, case_id, asset_id, action, request_id)
     rows = await entries(session, Visibility(principal), wanted, decode_token(after, BIG_KEY), limit)
     page = page_of([_out(row, asset_ids) for row, asset_ids in rows], limit, lambda entry: entry.trail_no)
     about = () if asset_id is None else (asset_id,)
-    told = wanted.told() or None
-    note(session, Note("trail.read", case_id, about, (from_, to), results=len(page.items), detail=told))
+    filters = wanted.told() or None
+    note(session, Note("trail.read", case_id, about, (from_, to), results=len(page.items), detail=filters))
     return page
 
 
 def _out(row: TrailRow, asset_ids: list[int] | None) -> TrailEntryOut:
-    told = {name: getattr(row, name) for name in TrailEntryOut.model_fields if name != "asset_ids"}
+    values = {name: getattr(row, name) for name in TrailEntryOut.model_fields if name != "asset_ids"}
     digest = row.assets_sha256
-    told |= {"link": row.link.hex(), "assets_sha256": None if digest is None else digest.hex()}
-    return TrailEntryOut(**told, asset_ids=asset_ids if row.asset_count else [])
+    values |= {"link": row.link.hex(), "assets_sha256": None if digest is None else digest.hex()}
+    return TrailEntryOut(**values, asset_ids=asset_ids if row.asset_count else [])

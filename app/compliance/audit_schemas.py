@@ -1,4 +1,4 @@
-"""Wire types of the trail."""
+"""Response types of the audit trail."""
 
 from datetime import datetime
 
@@ -6,17 +6,17 @@ from app.core.web.schema_types import ResponseModel
 
 
 class TrailEntryOut(ResponseModel):
-    """Who looked at what, or changed what."""
+    """One entry: who read what, or changed what."""
 
     trail_no: int
-    """Its place in the trail; numbers are in the order of commits and without a gap."""
+    """Numbers are in the order of commits, without a gap."""
     at: datetime
-    """When, by the application's clock."""
+    """By the application's clock."""
     principal_id: int
-    """Who; 0 for whoever runs the service."""
+    """Who acted; 0 for the command line and the worker."""
     role: str
     subject_id: int | None
-    """The court or the lessor that it acts for."""
+    """The court or the lessor that the principal acts for."""
     api_key_id: int | None
     session_id: int | None
     case_id: int | None
@@ -24,12 +24,12 @@ class TrailEntryOut(ResponseModel):
     asset_count: int
     assets_sha256: str | None
     asset_ids: list[int] | None
-    """Which assets, up to 1,000; null where they are more: `asset_id=` finds the entry all the same."""
+    """Up to 1,000 assets; null where there are more. `asset_id=` finds the entry in any case."""
     window_from: datetime | None
     window_until: datetime | None
     results: int | None
-    """How many rows were answered."""
+    """Rows in the answer."""
     request_id: str | None
     detail: str | None
     link: str
-    """SHA-256 of the link before and of this entry."""
+    """SHA-256 of the previous link and this entry."""

@@ -2,17 +2,14 @@
 
 from datetime import date, datetime
 
-from sqlalchemy import (
-    BigInteger,
-    DateTime,
-)
+from sqlalchemy import BigInteger, DateTime
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.db.database import Base
 
 
 class RetentionLogRow(Base):
-    """What retention deleted, by class of data and day, and how much a legal hold kept."""
+    """One deletion by retention: rows of a class and day that were deleted, and rows that a legal hold kept."""
 
     __tablename__ = "retention_log"
 

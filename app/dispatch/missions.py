@@ -53,7 +53,9 @@ async def grant_stops(
     for moment in (now, since, ends_at - MICROSECOND):
         unseen = stops.keys() - await access.visible_assets(session, for_case, stops, moment)
         if unseen:
-            raise NotFound(f"asset_ids: {min(unseen)} is not in your sight until the mission ends", field="asset_ids")
+            raise NotFound(
+                f"asset_ids: {min(unseen)} is not visible to you until the mission ends", field="asset_ids"
+            )
     right = _right_of(visibility, case.court_id)
     grants = [
         access.Grant("principal", crew_id, case_id, a, "mission", since, ends_at, mission_id, right) for a in stops

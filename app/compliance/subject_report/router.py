@@ -1,4 +1,4 @@
-"""Reports about assets and lessees over HTTP."""
+"""The subject report over HTTP."""
 
 from typing import Annotated, Any, Final, Literal
 
@@ -32,7 +32,7 @@ _BOTH: Final[dict[int | str, dict[str, Any]]] = {200: {"content": {CSV: {"schema
 
 @router.get(
     "/assets/{asset_id}/subject-report",
-    summary="What is stored of an asset, and who looked?",
+    summary="What is stored about an asset, and who read it?",
     response_model=SubjectReportOut,
     responses=_BOTH,
 )
@@ -43,9 +43,9 @@ async def get_asset_subject_report(
     context: InContext,
     format: Format = "json",  # noqa: A002 the parameter's name on the wire
 ) -> SubjectReportOut | Response:
-    """For a lessor about its own assets, and whoever runs the platform: counts and dates, no position.
+    """For a lessor about its own assets, and for platform administrators: counts and dates, no position.
 
-    Whoever looked is told by court, with count and days; the report itself stands in the trail.
+    Reads are shown by court, with their number and days. The audit trail records the report.
     """
     report = await subject_report.report_on_asset(session, Visibility(principal), asset_id, context)
     if format == "json":
@@ -55,7 +55,7 @@ async def get_asset_subject_report(
 
 @router.get(
     "/lessees/subject-report",
-    summary="What is stored of the assets of a lessee, and who looked?",
+    summary="What is stored about the assets of a lessee, and who read it?",
     response_model=SubjectReportOut,
     responses=_BOTH,
 )
@@ -68,7 +68,7 @@ async def get_lessee_subject_report(
     after: After = None,
     format: Format = "json",  # noqa: A002 the parameter's name on the wire
 ) -> SubjectReportOut | Response:
-    """As the report about an asset, for each asset in sight that is leased to somebody of that name."""
+    """The report about an asset, for each visible asset that is leased to a lessee of that name."""
     report = await subject_report.report_on_lessee(
         session, Visibility(principal), name, context, after=decode_token(after), limit=limit
     )

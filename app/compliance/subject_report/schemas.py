@@ -1,4 +1,4 @@
-"""Wire shapes of the report about an asset or a lessee: what is stored, whence, for whom, who looked."""
+"""Response types of the subject report."""
 
 from datetime import date, datetime
 from typing import Literal
@@ -8,7 +8,7 @@ from app.core.web.schema_types import ResponseModel
 
 
 class SubjectDeviceOut(ResponseModel):
-    """That a device was on the asset."""
+    """A device that is or was on the asset."""
 
     identifier: str
     kind: str
@@ -19,7 +19,7 @@ class SubjectDeviceOut(ResponseModel):
 
 
 class SubjectDataOut(ResponseModel):
-    """How much is stored; positions themselves are read elsewhere, for a purpose."""
+    """How much is stored; positions are read elsewhere, for a purpose."""
 
     pings: int
     first_fixed_at: datetime | None
@@ -29,15 +29,15 @@ class SubjectDataOut(ResponseModel):
     first_day: date | None
     last_day: date | None
     raw_bodies: int
-    """Requests as they came that hold a ping of the asset, and perhaps of others."""
+    """Bodies of requests with a ping of the asset, perhaps of other assets too."""
     raw_bodies_emptied: int
-    """Those of which only the digest is left."""
+    """Bodies that were deleted; their digests stay."""
     doubts: dict[str, int]
     later_doubts: int
 
 
 class SubjectSourceOut(ResponseModel):
-    """Where pings came from."""
+    """A feed that pings came from."""
 
     feed_id: int | None
     feed: str | None
@@ -48,20 +48,20 @@ class SubjectSourceOut(ResponseModel):
 
 
 class SubjectRetentionOut(ResponseModel):
-    """How long a class of what is stored is kept."""
+    """How long a class of data is kept."""
 
     kind: str
     what: str
     days: int | None
-    """None: kept."""
+    """Null: kept without end."""
     oldest_goes_on: date | None
-    """The day from which the oldest of it may be deleted; None where there is nothing, where it is kept, or held."""
+    """The day from which the oldest data may be deleted; null where there is none, or it is kept or held."""
     held: bool
-    """A legal hold keeps it until it is released."""
+    """A legal hold keeps it until the hold is released."""
 
 
 class SubjectHoldOut(ResponseModel):
-    """A legal hold; the court's reason is the court's."""
+    """A legal hold, without the reason of the court."""
 
     court: str | None
     case_number: str | None
@@ -70,11 +70,11 @@ class SubjectHoldOut(ResponseModel):
 
 
 class SubjectGrantOut(ResponseModel):
-    """To whom the asset was opened."""
+    """A grant: to whom the asset was opened."""
 
     to: Literal["court", "dispatcher", "crew", "other"]
     court: str | None
-    """The court; of a dispatcher or crew, the court whose case it is."""
+    """The court; for a dispatcher or crew, the court of the case."""
     case_number: str | None
     ground: str
     valid_from: datetime
@@ -82,7 +82,7 @@ class SubjectGrantOut(ResponseModel):
 
 
 class SubjectReadsOut(ResponseModel):
-    """Who looked: a court (officers, dispatchers and recipients together), the lessor, or others by their role."""
+    """Reads by a court (officers, dispatchers and recipients together), by the lessor, or by another role."""
 
     by: Literal["court", "lessor", "other"]
     name: str | None
@@ -91,7 +91,7 @@ class SubjectReadsOut(ResponseModel):
 
 
 class SubjectAssetOut(ResponseModel):
-    """One asset."""
+    """What is stored about one asset."""
 
     asset: AssetOut
     lessor: str | None
@@ -105,10 +105,10 @@ class SubjectAssetOut(ResponseModel):
 
 
 class SubjectReportOut(ResponseModel):
-    """The report."""
+    """What is stored about an asset, or about a page of a lessee's assets."""
 
     lessee_name: str | None
     computed_at: datetime
     assets: list[SubjectAssetOut]
     next: str | None
-    """Token for the assets that follow; null on the last page."""
+    """Token of the next page; null on the last page."""

@@ -85,7 +85,7 @@ async def report_on_lessee(
     now = context.clock.now()
     rows = await assets.assets_of_lessee(session, visibility, name, now, after=after, limit=limit)
     if not rows and not after:
-        raise NotFound("name: no asset in your sight is leased to somebody of this name", field="name")
+        raise NotFound("name: no visible asset has a lessee of this name", field="name")
     page = [AssetOut.model_validate(row) for row in rows[:limit]]
     found = await _report(session, page, context)
     note(session, Note("subject.report", asset_ids=[a.asset_id for a in page], results=len(page), detail=name))

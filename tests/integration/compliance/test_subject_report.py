@@ -1,4 +1,4 @@
-"""What is stored of an asset, whence, to whom it was opened and who looked: counts, dates and courts, no position."""
+"""What is stored about an asset, from where, to whom it was opened, who read it: counts and courts, no position."""
 
 import asyncio
 import csv
