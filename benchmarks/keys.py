@@ -92,5 +92,5 @@ async def _timed(times: int, what: Callable[[], Awaitable[object]]) -> dict[str,
 
 async def _until_it_hears(credential_cache: CredentialCache) -> None:
     async with asyncio.timeout(_LISTENS_WITHIN_S):
-        while not credential_cache.hears:  # noqa: ASYNC110 the service itself has no use for an event
+        while not credential_cache.is_listening:  # noqa: ASYNC110 the service itself has no use for an event
             await asyncio.sleep(0.01)

@@ -19,7 +19,7 @@ async def create_principal(
 ) -> int:
     """Create a principal and return its id; only lessors and courts have a ``subject_id``, else ``InvalidInput``."""
     if (subject_id is not None) != (role.kind in KINDS_WITH_SUBJECT):
-        raise InvalidInput("subject_id: a lessor or a court needs one, nobody else has one", field="subject_id")
+        raise InvalidInput("subject_id: required for a lessor or a court, not allowed for others", field="subject_id")
     row = PrincipalRow(role=role, subject_id=subject_id, name=name, created_at=clock.now())
     session.add(row)
     await session.flush()

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import Depends
 
 from app.access.domain import Permission, Principal
-from app.identity.dependencies import May
+from app.identity.dependencies import RequirePermission
 
-MayWriteRegisters = Annotated[Principal, Depends(May(Permission.REGISTERS_WRITE))]
-MayReadFleet = Annotated[Principal, Depends(May(Permission.FLEET_READ))]
+MayWriteRegisters = Annotated[Principal, Depends(RequirePermission(Permission.REGISTERS_WRITE))]
+MayReadFleet = Annotated[Principal, Depends(RequirePermission(Permission.FLEET_READ))]

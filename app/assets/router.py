@@ -40,11 +40,11 @@ from app.core.errors import MalformedRequest, TooLarge, UnsupportedMedia
 from app.core.web.paging import After, Limit, Page, decode_token, page_of
 from app.core.web.parameters import InContext
 from app.core.web.schema_types import Key
-from app.identity.dependencies import May, ReadSession, VisibilityFor, WriteSession
+from app.identity.dependencies import ReadSession, RequirePermission, VisibilityFor, WriteSession
 
 router = APIRouter(tags=["assets"])
 
-MayWriteLessors = Annotated[Principal, Depends(May(Permission.LESSORS_WRITE))]
+MayWriteLessors = Annotated[Principal, Depends(RequirePermission(Permission.LESSORS_WRITE))]
 AssetVisibility = Annotated[Visibility, Depends(VisibilityFor(Permission.REGISTERS_READ))]
 router.include_router(depots)
 router.include_router(transfers)

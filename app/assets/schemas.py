@@ -17,10 +17,10 @@ from app.assets.domain import (
     PlateColour,
     read_identifier,
 )
-from app.core.web.parameters import SetMoment
-from app.core.web.schema_types import PLAIN, Day, Id, RequestModel, ResponseModel, Text
+from app.core.web.parameters import BoundedMoment
+from app.core.web.schema_types import SINGLE_LINE, Day, Id, RequestModel, ResponseModel, Text
 
-Number = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80), *PLAIN]
+Number = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80), *SINGLE_LINE]
 """A number or code as an office writes it: free text on one line."""
 Vin = Annotated[Number, AfterValidator(read_identifier(IdentifierKind.VIN)), Field(examples=["LZZ5CLVB8LA123456"])]
 PlateNo = Annotated[Number, AfterValidator(read_identifier(IdentifierKind.PLATE_NO)), Field(examples=["沪A12345"])]
@@ -180,14 +180,14 @@ class BindingIn(RequestModel):
 
     device_id: Id
     asset_id: Id
-    bound_from: SetMoment
-    bound_until: SetMoment | None = None
+    bound_from: BoundedMoment
+    bound_until: BoundedMoment | None = None
 
 
 class BindingChangeIn(RequestModel):
     """The end of a binding; null makes it open-ended. Stored pings are updated within seconds."""
 
-    bound_until: SetMoment | None
+    bound_until: BoundedMoment | None
 
 
 class BindingOut(ResponseModel):
@@ -205,7 +205,7 @@ class TransferIn(RequestModel):
 
     to_name: Text
     """The new owner."""
-    transferred_at: SetMoment
+    transferred_at: BoundedMoment
     """When the lessor lost the asset; not in the future."""
     ground: Text
     """The reason: a sale, an assignment of the lease, a judgment."""

@@ -9,11 +9,11 @@ from app.assets import transfers
 from app.assets.schemas import TransferIn, TransferOut
 from app.core.web.parameters import InContext
 from app.core.web.schema_types import Key
-from app.identity.dependencies import May, WriteSession
+from app.identity.dependencies import RequirePermission, WriteSession
 
 router = APIRouter()
 
-MayWriteTransfers = Annotated[Principal, Depends(May(Permission.TRANSFERS_WRITE))]
+MayWriteTransfers = Annotated[Principal, Depends(RequirePermission(Permission.TRANSFERS_WRITE))]
 
 
 @router.post("/assets/{asset_id}/transfer", status_code=201, summary="Record that an asset was transferred")

@@ -25,7 +25,7 @@ _UNREADABLE: Final = (psycopg.DataError, ValueError, TypeError, OverflowError, s
 
 
 def _microseconds(column: str) -> sql.Composed:
-    # Not as a moment: Python has none before year 1 and after 9999. Infinity, which is never linked, is told apart.
+    # Not a datetime: Python has none before year 1 and after 9999. Infinity, which is never linked, is distinguished.
     return sql.SQL(
         "CASE WHEN isfinite({0}) THEN (extract(epoch FROM {0}) * 1000000)::bigint"
         " WHEN {0} IS NOT NULL THEN {1} END AS {0}"

@@ -35,7 +35,7 @@ class TrailFilter:
     action: str | None = None
     request_id: str | None = None
 
-    def told(self) -> str:
+    def describe(self) -> str:
         """Return the filter as text for the audit note, without the window."""
         named = (
             (name, getattr(self, name)) for name in ("principal_id", "case_id", "asset_id", "action", "request_id")
@@ -47,7 +47,7 @@ TrailRows = Sequence[Row[TrailRow, list[int] | None]]
 
 
 async def entries(
-    session: AsyncSession, visibility: Visibility, wanted: TrailFilter, after: int, limit: int
+    session: AsyncSession, visibility: Visibility, filters: TrailFilter, after: int, limit: int
 ) -> TrailRows:
     """Return up to ``limit + 1`` visible entries after a number, with at most 1,000 assets each.
 
@@ -58,10 +58,10 @@ async def entries(
     query = (
         select(TrailRow, listed)
         .outerjoin(TrailAssetsRow, TrailAssetsRow.assets_sha256 == TrailRow.assets_sha256)
-        .where(TrailRow.trail_no > after, _is_visible(visibility), *_conditions(wanted))
+        .where(TrailRow.trail_no > after, _is_visible(visibility), *_conditions(filters))
     )
-    if wanted.asset_id is not None:
-        sets = await session.scalar(select(func.rls_trail_sets(wanted.asset_id)))
+    if filters.asset_id is not None:
+        sets = await session.scalar(select(func.rls_trail_sets(filters.asset_id)))
         query = query.where(TrailRow.assets_sha256 == func.any(sets or []))
     return (await session.execute(query.order_by(TrailRow.trail_no).limit(limit + 1))).all()
 
@@ -73,18 +73,18 @@ def _is_visible(visibility: Visibility) -> ColumnElement[bool]:
     return and_(TrailRow.subject_id == visibility.court_id, TrailRow.role == func.any(_COURT_ROLES))
 
 
-def _conditions(wanted: TrailFilter) -> list[ColumnElement[bool]]:
+def _conditions(filters: TrailFilter) -> list[ColumnElement[bool]]:
     columns = {
-        TrailRow.principal_id: wanted.principal_id,
-        TrailRow.case_id: wanted.case_id,
-        TrailRow.action: wanted.action,
-        TrailRow.request_id: wanted.request_id,
+        TrailRow.principal_id: filters.principal_id,
+        TrailRow.case_id: filters.case_id,
+        TrailRow.action: filters.action,
+        TrailRow.request_id: filters.request_id,
     }
     conditions: list[ColumnElement[bool]] = [
         column == value for column, value in columns.items() if value is not None
     ]
-    if wanted.starts_at is not None:
-        conditions.append(TrailRow.at >= wanted.starts_at)
-    if wanted.ends_at is not None:
-        conditions.append(TrailRow.at < wanted.ends_at)
+    if filters.starts_at is not None:
+        conditions.append(TrailRow.at >= filters.starts_at)
+    if filters.ends_at is not None:
+        conditions.append(TrailRow.at < filters.ends_at)
     return conditions

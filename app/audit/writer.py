@@ -31,12 +31,12 @@ _MAX_WAITING: Final = 20_000
 """With more entries waiting, a read is refused with 503."""
 _WAIT_S: Final = 15.0
 """A read whose entry waits for longer is refused with 503, seconds."""
-_begun_elsewhere: Final[set[date]] = set()
+_months_in_default: Final[set[date]] = set()
 """Months whose first entry is in the default partition and stays there: logged once."""
-_AWAY: Final = (psycopg.OperationalError, psycopg.InterfaceError, OSError)
+_CONNECTION_ERRORS: Final = (psycopg.OperationalError, psycopg.InterfaceError, OSError)
 
 
-def _told(entry: Entry) -> dict[str, object]:
+def _fields(entry: Entry) -> dict[str, object]:
     noted, author = entry.note, entry.author
     ids = sorted(set(noted.asset_ids))
     starts_at, ends_at = noted.window or (None, None)
@@ -50,7 +50,7 @@ def _told(entry: Entry) -> dict[str, object]:
         "case_id": noted.case_id,
         "action": noted.action,
         "assets_sha256": digest_of(ids).hex() if ids else None,
-        "asset_ids": "{" + ",".join(map(str, ids)) + "}",  # as text: parsed only where the set is new
+        "asset_ids": "{" + ",".join(map(str, ids)) + "}",  # as text: parsed only for a new set
         "window_from": None if starts_at is None else _in_utc(starts_at),
         "window_until": None if ends_at is None else _in_utc(ends_at),
         "results": noted.results,
@@ -73,7 +73,7 @@ def _storable(words: str) -> str:
 
 
 def _as_json(entries: Sequence[Entry]) -> str:
-    return json.dumps([_told(entry) for entry in entries], separators=(",", ":"))
+    return json.dumps([_fields(entry) for entry in entries], separators=(",", ":"))
 
 
 async def append(session: AsyncSession, entries: Sequence[Entry]) -> None:
@@ -188,10 +188,10 @@ class TrailWriter:
             return
         try:
             await self._append([entry for one in group for entry in one.entries])
-        except _AWAY as error:
+        except _CONNECTION_ERRORS as error:
             await self._disconnect()
             self._settle(group, error)
-        except Exception as error:  # noqa: BLE001 one entry that cannot be stored must not stop the others' answers
+        except Exception as error:  # noqa: BLE001 one entry that cannot be stored must not block the other requests
             await self._disconnect()
             if len(group) == 1:
                 _log.error("trail_entry_failed", error=type(error).__name__, exc_info=error)
@@ -208,7 +208,7 @@ class TrailWriter:
             _log.warning("trail_unavailable", error=type(error).__name__, requests=len(group))
         for one in group:
             if one.done.done():
-                continue  # its reader has gone away
+                continue  # the request was cancelled
             if error is None:
                 one.done.set_result(None)
             else:
@@ -216,17 +216,17 @@ class TrailWriter:
 
     async def _append(self, entries: Sequence[Entry]) -> None:
         connection, fresh = await self._connected()
-        told = (_as_json(entries),)
+        parameters = (_as_json(entries),)
         try:
             await self._ensure_months(connection, entries)
-            await connection.execute(_APPEND_DIRECTLY, told)  # alone in its transaction: committed when it returns
+            await connection.execute(_APPEND_DIRECTLY, parameters)  # autocommit: committed when it returns
         except psycopg.OperationalError:
             if fresh or not connection.closed:
                 raise
-            # The server was restarted since. Should it have died just after the commit, an entry stands there twice.
+            # The server was restarted. If it stopped just after the commit, an entry is stored twice.
             await self._disconnect()
             connection, _ = await self._connected()
-            await connection.execute(_APPEND_DIRECTLY, told)
+            await connection.execute(_APPEND_DIRECTLY, parameters)
 
     async def _connected(self) -> tuple[psycopg.AsyncConnection, bool]:
         if self._connection is not None and not self._connection.closed:
@@ -241,12 +241,12 @@ class TrailWriter:
         link, self._link = self._link, AsyncExitStack()
         try:
             await link.aclose()
-        except _AWAY as error:
+        except _CONNECTION_ERRORS as error:
             _log.info("trail_disconnected", error=type(error).__name__)
 
     async def _ensure_months(self, connection: psycopg.AsyncConnection, entries: Sequence[Entry]) -> None:
         for month in {entry.at.astimezone(UTC).date().replace(day=1) for entry in entries} - self._months:
-            self._months.add(month)  # where it cannot be made, its entries go to the default partition
+            self._months.add(month)  # without it, the entries go to the default partition
             await ensure_month(connection, month)
 
 
@@ -260,13 +260,13 @@ async def ensure_month(connection: psycopg.AsyncConnection, month: date) -> bool
     except (
         psycopg.errors.LockNotAvailable,
         psycopg.errors.DeadlockDetected,
-        psycopg.errors.CheckViolation,  # the application's clock is months from the database's
+        psycopg.errors.CheckViolation,  # the application's clock differs by months from the database's
     ) as error:
         _log.warning("trail_partition_left", month=f"{month:%Y-%m}", error=type(error).__name__)
         return False
     (made,) = await cursor.fetchone() or (False,)
-    if made is None and month not in _begun_elsewhere:
-        _begun_elsewhere.add(month)
+    if made is None and month not in _months_in_default:
+        _months_in_default.add(month)
         _log.warning("trail_partition_begun_in_default", month=f"{month:%Y-%m}")
     return bool(made)
 

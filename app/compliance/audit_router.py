@@ -11,14 +11,14 @@ from app.audit.tables import TrailRow
 from app.compliance.audit_schemas import TrailEntryOut
 from app.core.web.paging import BIG_KEY, After, Limit, Page, decode_token, page_of
 from app.core.web.parameters import Moment
-from app.core.web.schema_types import PLAIN, Key
-from app.identity.dependencies import May, ReadSession
+from app.core.web.schema_types import SINGLE_LINE, Key
+from app.identity.dependencies import ReadSession, RequirePermission
 
 router = APIRouter(tags=["audit"])
 
-MayReadTrail = Annotated[Principal, Depends(May(Permission.TRAIL_READ))]
+MayReadTrail = Annotated[Principal, Depends(RequirePermission(Permission.TRAIL_READ))]
 
-Word = Annotated[str, Query(min_length=1, max_length=64), *PLAIN]
+Word = Annotated[str, Query(min_length=1, max_length=64), *SINGLE_LINE]
 
 
 @router.get("/audit", summary="Who read what, and who changed what?")
@@ -43,7 +43,7 @@ async def list_trail(
     rows = await entries(session, Visibility(principal), wanted, decode_token(after, BIG_KEY), limit)
     page = page_of([_out(row, asset_ids) for row, asset_ids in rows], limit, lambda entry: entry.trail_no)
     about = () if asset_id is None else (asset_id,)
-    filters = wanted.told() or None
+    filters = wanted.describe() or None
     note(session, Note("trail.read", case_id, about, (from_, to), results=len(page.items), detail=filters))
     return page
 

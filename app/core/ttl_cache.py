@@ -18,47 +18,47 @@ class TtlCache(Generic[Key, Value]):
 
     def __init__(self, for_s: float | Callable[[], float]) -> None:
         self._for_s: Callable[[], float] = for_s if callable(for_s) else lambda: for_s
-        self._known: dict[Key, tuple[float, Value]] = {}
-        self._asking: dict[Key, asyncio.Task[Value]] = {}
-        self._forgettings = 0
+        self._cached: dict[Key, tuple[float, Value]] = {}
+        self._pending: dict[Key, asyncio.Task[Value]] = {}
+        self._invalidations = 0
         self._prune_at = _PRUNE_AT
 
     async def of(self, key: Key, ask: Callable[[], Awaitable[Value]]) -> Value:
         """Return the cached value of a key, or await ``ask``; raises what ``ask`` raises."""
-        known = self._known.get(key)
-        if known is not None and known[0] + self._for_s() > time.monotonic():
-            return known[1]
-        asking = self._asking.get(key)
-        if asking is None:
-            asking = self._asking[key] = asyncio.create_task(self._remember(key, ask))
-            asking.add_done_callback(lambda done: self._asked(key, done))
-        return await asyncio.shield(asking)
+        cached = self._cached.get(key)
+        if cached is not None and cached[0] + self._for_s() > time.monotonic():
+            return cached[1]
+        pending = self._pending.get(key)
+        if pending is None:
+            pending = self._pending[key] = asyncio.create_task(self._load(key, ask))
+            pending.add_done_callback(lambda done: self._finished(key, done))
+        return await asyncio.shield(pending)
 
     def forget(self, which: Callable[[Value], bool] | None = None) -> None:
         """Drop the values for which ``which`` is true, or all; results of calls in progress are not cached either."""
-        self._forgettings += 1
-        self._asking.clear()  # whoever asks from now on does not share a question from before the change
+        self._invalidations += 1
+        self._pending.clear()  # later callers must not share a call from before the change
         if which is None:
-            self._known.clear()
+            self._cached.clear()
         else:
-            self._known = {key: known for key, known in self._known.items() if not which(known[1])}
+            self._cached = {key: cached for key, cached in self._cached.items() if not which(cached[1])}
 
-    def _asked(self, key: Key, done: asyncio.Task[Value]) -> None:
-        if self._asking.get(key) is done:
-            del self._asking[key]
+    def _finished(self, key: Key, done: asyncio.Task[Value]) -> None:
+        if self._pending.get(key) is done:
+            del self._pending[key]
         if not done.cancelled():
-            done.exception()  # every asker may have gone away; then nobody else looks at it
+            done.exception()  # all callers may be cancelled; marks the exception as retrieved
 
-    async def _remember(self, key: Key, ask: Callable[[], Awaitable[Value]]) -> Value:
-        begun, forgettings = time.monotonic(), self._forgettings  # the answer may be as old as the question
+    async def _load(self, key: Key, ask: Callable[[], Awaitable[Value]]) -> Value:
+        started, invalidations = time.monotonic(), self._invalidations  # the age counts from the start
         value = await ask()
-        if forgettings == self._forgettings:
+        if invalidations == self._invalidations:
             self._prune()
-            self._known[key] = (begun, value)
+            self._cached[key] = (started, value)
         return value
 
     def _prune(self) -> None:
-        if len(self._known) >= self._prune_at:
+        if len(self._cached) >= self._prune_at:
             oldest = time.monotonic() - self._for_s()
-            self._known = {key: known for key, known in self._known.items() if known[0] > oldest}
-            self._prune_at = max(_PRUNE_AT, 2 * len(self._known))
+            self._cached = {key: cached for key, cached in self._cached.items() if cached[0] > oldest}
+            self._prune_at = max(_PRUNE_AT, 2 * len(self._cached))

@@ -35,17 +35,17 @@ from app.enforcement.schemas import (
     SeizureOut,
 )
 from app.enforcement.seizable import Phase
-from app.identity.dependencies import May, ReadSession, VisibilityFor, WriteSession
+from app.identity.dependencies import ReadSession, RequirePermission, VisibilityFor, WriteSession
 
 router = APIRouter(tags=["enforcement"])
 
-MayRecordCases = Annotated[Principal, Depends(May(Permission.CASES_RECORD))]
-MayWriteCases = Annotated[Principal, Depends(May(Permission.CASES_WRITE))]
-MayOffer = Annotated[Principal, Depends(May(Permission.CASES_OFFER))]
-MayConfirm = Annotated[Principal, Depends(May(Permission.CASES_CONFIRM))]
-MayWriteMeasures = Annotated[Principal, Depends(May(Permission.MEASURES_WRITE))]
-MayReadHolds = Annotated[Principal, Depends(May(Permission.HOLDS_READ))]
-MayWriteHolds = Annotated[Principal, Depends(May(Permission.HOLDS_WRITE))]
+MayRecordCases = Annotated[Principal, Depends(RequirePermission(Permission.CASES_RECORD))]
+MayWriteCases = Annotated[Principal, Depends(RequirePermission(Permission.CASES_WRITE))]
+MayOffer = Annotated[Principal, Depends(RequirePermission(Permission.CASES_OFFER))]
+MayConfirm = Annotated[Principal, Depends(RequirePermission(Permission.CASES_CONFIRM))]
+MayWriteMeasures = Annotated[Principal, Depends(RequirePermission(Permission.MEASURES_WRITE))]
+MayReadHolds = Annotated[Principal, Depends(RequirePermission(Permission.HOLDS_READ))]
+MayWriteHolds = Annotated[Principal, Depends(RequirePermission(Permission.HOLDS_WRITE))]
 CaseVisibility = Annotated[Visibility, Depends(VisibilityFor(Permission.CASES_READ))]
 router.include_router(delegation_router)
 

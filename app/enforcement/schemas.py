@@ -7,7 +7,7 @@ from typing import Annotated, Final, Self
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from app.assets.domain import IdentifierKind
-from app.core.web.parameters import SetMoment
+from app.core.web.parameters import BoundedMoment
 from app.core.web.schema_types import Day, Id, RequestModel, ResponseModel, Text
 from app.enforcement.case_number import EXAMPLE, CaseNumber
 from app.enforcement.domain import ClaimMode, EntrustmentKind, Outcome
@@ -248,9 +248,9 @@ class AssignmentIn(RequestModel):
     """The dispatcher who plans for the case, and the period."""
 
     dispatcher_id: Id
-    starts_at: SetMoment | None = None
+    starts_at: BoundedMoment | None = None
     """Default: now."""
-    ends_at: SetMoment
+    ends_at: BoundedMoment
 
 
 class AssignmentOut(ResponseModel):
@@ -274,9 +274,9 @@ class EntrustmentIn(RequestModel):
     letter_number: Text
     asset_ids: Annotated[list[Id], Field(min_length=1, max_length=MAX_ROWS)] | None = None
     """Confirmed assets of the case; by default all, also those confirmed later."""
-    starts_at: SetMoment | None = None
+    starts_at: BoundedMoment | None = None
     """Default: now."""
-    ends_at: SetMoment
+    ends_at: BoundedMoment
 
 
 class DeadlineOut(ResponseModel):

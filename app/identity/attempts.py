@@ -86,7 +86,7 @@ async def count(
     return Attempt(False, await session.scalar(select(counter.wait_until).where(counter.key == key)))
 
 
-async def take_back(session: AsyncSession, counter: Counter, key: bytes | int, attempt: Attempt) -> None:
+async def revert(session: AsyncSession, counter: Counter, key: bytes | int, attempt: Attempt) -> None:
     """Revert the count of a successful attempt; earlier failures still count."""
     own_wait = counter.wait_until == attempt.wait_until
     await session.execute(

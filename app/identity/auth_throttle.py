@@ -16,8 +16,8 @@ from app.core.web.parameters import client_key
 from app.identity.errors import SignInPaused
 
 _MINUTE_S: Final = 60.0
-_MOST_ONCE_VALID: Final = 20_000
-Found = TypeVar("Found")
+_MAX_ONCE_VALID: Final = 20_000
+Credential = TypeVar("Credential")
 
 
 class AuthThrottle:
@@ -43,9 +43,9 @@ class AuthThrottle:
         self,
         connection: HTTPConnection,
         secret: str | None,
-        ask: Callable[[], Awaitable[Found]],
+        ask: Callable[[], Awaitable[Credential]],
         counted: type[NotAuthenticated] = NotAuthenticated,
-    ) -> Found:
+    ) -> Credential:
         """Return the result of ``ask``, which checks a credential; raises what it raises, and counts refusals.
 
         Args:
@@ -56,7 +56,7 @@ class AuthThrottle:
             TooManyRequests: The client address sent too many refused credentials.
         """
         if not secret:
-            return await ask()  # nothing was tried: a page whose person has signed out asks like this
+            return await ask()  # no credential, no attempt: the page of a signed-out person sends such requests
         digest = hashlib.sha256(secret.encode()).digest()
         per_s = self._settings.auth_throttle.failures_per_minute / _MINUTE_S
         if per_s and self._buckets and digest not in self._once_valid:
@@ -67,7 +67,7 @@ class AuthThrottle:
                     retry_after_s=math.ceil(wait_s),
                 )
         try:
-            found = await ask()
+            credential = await ask()
         except NotAuthenticated as refusal:
             self._once_valid.pop(digest, None)
             if per_s and isinstance(refusal, counted):
@@ -75,9 +75,9 @@ class AuthThrottle:
             raise
         self._once_valid[digest] = None
         self._once_valid.move_to_end(digest)
-        if len(self._once_valid) > _MOST_ONCE_VALID:
+        if len(self._once_valid) > _MAX_ONCE_VALID:
             self._once_valid.popitem(last=False)
-        return found
+        return credential
 
     def count_sign_in(self, connection: HTTPConnection) -> None:
         """Count a sign-in attempt of any method. Raises ``SignInPaused`` after too many from the client's address."""

@@ -22,7 +22,7 @@ from app.core.web.parameters import InContext
 from app.identity.domain import ActiveSession
 from app.identity.errors import SignInIncomplete
 from app.identity.services import identity_services
-from app.identity.sessions.cookies import COOKIE, must_be_ours, session_token
+from app.identity.sessions.cookies import COOKIE, check_csrf, session_token
 from app.identity.sessions.service import SESSION_REFUSED, SessionUnknown
 
 bearer = HTTPBearer(auto_error=False, description="A key: `Authorization: Bearer lt_…`.")
@@ -51,7 +51,7 @@ async def _signed_in(request: Request, token: str) -> ActiveSession:
         request, token, lambda: services.credential_cache.signed_in(token), SessionUnknown
     )
     request.state.principal = signed_in.principal
-    must_be_ours(request, token)
+    check_csrf(request, token)
     return signed_in
 
 
@@ -90,7 +90,7 @@ AnyPrincipal = Annotated[Principal, Depends(principal_of)]
 """Any authenticated principal; its permissions are not yet checked."""
 
 
-class May:
+class RequirePermission:
     """A dependency that requires a permission."""
 
     def __init__(self, permission: Permission) -> None:
@@ -139,7 +139,7 @@ class VisibilityFor:
     """A dependency that requires a permission and returns the principal's visibility of registers."""
 
     def __init__(self, permission: Permission) -> None:
-        self._may = May(permission)
+        self._may = RequirePermission(permission)
 
     def __call__(self, principal: AnyPrincipal) -> Visibility:
         """Return the visibility if the principal has the permission."""

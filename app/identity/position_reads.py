@@ -15,11 +15,11 @@ from app.audit.notes import notes_of
 from app.core.errors import InvalidInput, PurposeRequired
 from app.core.web.parameters import InContext
 from app.core.web.schema_types import Key
-from app.identity.dependencies import May, write_trail
+from app.identity.dependencies import RequirePermission, write_trail
 
 _NEED_PURPOSE: Final = frozenset({PrincipalKind.COURT, PrincipalKind.DISPATCHER, PrincipalKind.CREW})
 
-MayReadPositions = Annotated[Principal, Depends(May(Permission.POSITIONS_READ))]
+MayReadPositions = Annotated[Principal, Depends(RequirePermission(Permission.POSITIONS_READ))]
 
 
 class NothingNoted(RuntimeError):

@@ -20,9 +20,9 @@ CHANNEL: Final = "leasetrace_access"
 _PAUSE_S: Final = 0.25
 _TRUSTED_S: Final = 0.8
 """Time after a successful query, from its start, for which notifications count as received."""
-_SIGN_OF_LIFE_S: Final = 3
-_FIRST_REST_S: Final = 0.1
-_LONGEST_REST_S: Final = 5.0
+_TIMEOUT_S: Final = 3
+_FIRST_RETRY_S: Final = 0.1
+_LONGEST_RETRY_S: Final = 5.0
 _log = structlog.get_logger("leasetrace.access")
 
 
@@ -41,43 +41,43 @@ class RevocationListener:
         self._trusted_until_s = 0.0
 
     @property
-    def hears(self) -> bool:
+    def is_listening(self) -> bool:
         """Whether every notification up to a fraction of a second ago has been received."""
         return time.monotonic() < self._trusted_until_s
 
     async def run(self) -> None:
         """Listen until cancelled."""
-        rest_s = _FIRST_REST_S
+        retry_s = _FIRST_RETRY_S
         while True:
             try:
-                async with self._database.direct("leasetrace access", statement_timeout_s=_SIGN_OF_LIFE_S) as opened:
+                async with self._database.direct("leasetrace access", statement_timeout_s=_TIMEOUT_S) as opened:
                     await opened.execute(f"LISTEN {CHANNEL}")
                     self._begun()
-                    rest_s = _FIRST_REST_S
+                    retry_s = _FIRST_RETRY_S
                     await self._listen(opened)
             except (psycopg.Error, OSError, TimeoutError) as error:
                 self._trusted_until_s = 0.0
-                _log.warning("access_not_listening", error=type(error).__name__, again_in_s=rest_s)
-                await asyncio.sleep(rest_s)
-                rest_s = min(2 * rest_s, _LONGEST_REST_S)
+                _log.warning("access_not_listening", error=type(error).__name__, again_in_s=retry_s)
+                await asyncio.sleep(retry_s)
+                retry_s = min(2 * retry_s, _LONGEST_RETRY_S)
             finally:
                 self._trusted_until_s = 0.0
 
     async def _listen(self, connection: psycopg.AsyncConnection) -> None:
         while True:
             asked_s = time.monotonic()
-            async with asyncio.timeout(_SIGN_OF_LIFE_S):
+            async with asyncio.timeout(_TIMEOUT_S):
                 await connection.execute("SELECT 1")
-            await self._hear(connection, 0.0)  # what came in with the answer
+            await self._receive(connection, 0.0)  # notifications that arrived before the answer
             self._trusted_until_s = asked_s + _TRUSTED_S
-            await self._hear(connection, _PAUSE_S)
+            await self._receive(connection, _PAUSE_S)
 
-    async def _hear(self, connection: psycopg.AsyncConnection, timeout_s: float) -> None:
-        async for word in connection.notifies(timeout=timeout_s):
-            self._changed(word.payload)
+    async def _receive(self, connection: psycopg.AsyncConnection, timeout_s: float) -> None:
+        async for notification in connection.notifies(timeout=timeout_s):
+            self._changed(notification.payload)
 
 
-async def stopped(task: "asyncio.Task[None]") -> None:
+async def cancel_and_wait(task: "asyncio.Task[None]") -> None:
     """Cancel a task, and wait until it has ended."""
     task.cancel()
     with suppress(asyncio.CancelledError):

@@ -6,15 +6,15 @@ from typing import Annotated, Final
 from pydantic import Field, SecretStr, StringConstraints
 
 from app.access.domain import Permission, Role
-from app.core.web.parameters import SetMoment
-from app.core.web.schema_types import PLAIN, WHOLE, Duration, Id, RequestModel, ResponseModel, Text
+from app.core.web.parameters import BoundedMoment
+from app.core.web.schema_types import SINGLE_LINE, VALID_UTF8, Duration, Id, RequestModel, ResponseModel, Text
 from app.identity.domain import SignInMethod, SignInStep
 
 _MAX_TYPED: Final = 512
-Login = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100), *PLAIN]
+Login = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100), *SINGLE_LINE]
 """The login name; case and full or half width do not matter."""
-Password = Annotated[SecretStr, Field(min_length=1, max_length=_MAX_TYPED), WHOLE]
-Code = Annotated[str, StringConstraints(strip_whitespace=True, min_length=6, max_length=40), *PLAIN]
+Password = Annotated[SecretStr, Field(min_length=1, max_length=_MAX_TYPED), VALID_UTF8]
+Code = Annotated[str, StringConstraints(strip_whitespace=True, min_length=6, max_length=40), *SINGLE_LINE]
 """Six digits of an authenticator, or a recovery code."""
 Secret = Annotated[str, Field(repr=False)]
 """Text that is returned only once; left out of the model's ``repr``, so that it cannot appear in a log."""
@@ -189,7 +189,7 @@ class KeyIn(RequestModel):
     scopes: Annotated[list[Permission], Field(min_length=1, max_length=len(Permission))] | None = None
     """The permissions of the key; all of the role's when omitted."""
     feed_id: Id | None = None
-    expires_at: SetMoment | None = None
+    expires_at: BoundedMoment | None = None
 
 
 class KeyRotationIn(RequestModel):

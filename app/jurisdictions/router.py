@@ -8,7 +8,7 @@ from app.access.domain import Permission, Principal
 from app.core.web.paging import After, Limit, Page
 from app.core.web.parameters import InContext, Latitude, Longitude
 from app.core.web.schema_types import Key
-from app.identity.dependencies import May, ReadSession
+from app.identity.dependencies import ReadSession, RequirePermission
 from app.jurisdictions import reference_data
 from app.jurisdictions.domain import CourtLevel, DivisionLevel
 from app.jurisdictions.point_lookup import locate_point
@@ -17,7 +17,7 @@ from app.jurisdictions.service import locators_of
 
 router = APIRouter(tags=["jurisdictions"])
 
-MayReadPlaces = Annotated[Principal, Depends(May(Permission.PLACES_READ))]
+MayReadPlaces = Annotated[Principal, Depends(RequirePermission(Permission.PLACES_READ))]
 
 Adcode = Annotated[int, Path(ge=100_000, le=999_999, description="Six-digit division code.", examples=[310105])]
 Province = Annotated[

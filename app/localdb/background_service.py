@@ -110,7 +110,7 @@ def start(environ: Mapping[str, str], port: int, options: Sequence[str] = ()) ->
         time.sleep(0.1)
     stop()
     check_port(LOOPBACK, port)  # another process may have taken it meanwhile
-    last = LOG.read_text(errors="replace").strip().splitlines()[-1:] or ["it said nothing"]
+    last = LOG.read_text(errors="replace").strip().splitlines()[-1:] or ["it is empty"]
     raise AppError(f"The service did not become ready; {LOG.relative_to(CHECKOUT)} ends with: {last[0]}")
 
 

@@ -155,7 +155,7 @@ class LocalCluster:
                 instance.wait(port)
             if port != stored.port:
                 self._store(replace(stored, port=port))
-            instance.ask(  # also of a cluster that was made before these roles were needed
+            instance.run_sql(  # also for clusters that were created before these roles existed
                 roles_sql(APPLICATION), port=port, password=stored.superuser_password, database="template1"
             )
             return stored.urls(port)
@@ -209,7 +209,7 @@ class LocalCluster:
         except FileNotFoundError:
             return None
         except PermissionError as error:
-            raise ClusterError(f"{path} belongs to another user: run as that one") from error
+            raise ClusterError(f"{path} belongs to another user: run the command as that user") from error
 
     def _store(self, stored: _Secrets) -> None:
         """Write ``cluster.json`` atomically, so that a kill leaves the passwords readable."""
@@ -225,7 +225,7 @@ class LocalCluster:
             for directory in (self.area.parent, self.area):
                 if not directory.exists():
                     directory.mkdir(parents=True)
-                    directory.chmod(0o755)  # whatever the umask: the server's user has to pass through
+                    directory.chmod(0o755)  # independent of the umask: the server's user must enter it
             lock = (self.area / "lock").open("w")
         except PermissionError as error:
             raise ClusterError(f"{self.area} cannot be written: it belongs to another user") from error
@@ -247,7 +247,7 @@ class Throwaway:
     def start(self) -> None:
         """Start the server on its port if it is stopped, and wait until it accepts connections."""
         if self.instance.port() is None and self.instance.start(self.port, self.settings) != self.port:
-            raise ClusterError(f"port {self.port} of the throw-away cluster was taken by somebody else")
+            raise ClusterError(f"port {self.port} of the throw-away cluster was taken by another process")
         self.instance.wait(self.port)
 
 
@@ -262,7 +262,7 @@ def throwaway(directory: Path | None = None, *, durable: bool = False) -> Iterat
             directory.
         durable: Use a disk and the service's settings, and wait for the disk at every commit.
     """
-    parent = directory or (None if durable else _roomy_directory())
+    parent = directory or (None if durable else _ram_disk_with_space())
     with throwaway_server(parent, DURABLE_SETTINGS if durable else THROWAWAY_SETTINGS, durable=durable) as made:
         yield made.urls
 
@@ -290,16 +290,16 @@ def throwaway_server(
         **instance.popen_options(),
     )
     try:
-        with guard:  # leaving it closes the pipe and waits for the guard
+        with guard:  # leaving it closes the pipe and waits for the guard process
             fresh = _new_secrets(CHECKOUT)
-            port = _set_up(instance, fresh, settings, durable=durable, owner_has_free_hand=True)
+            port = _set_up(instance, fresh, settings, durable=durable, owner_creates_databases=True)
             superuser_url = f"postgresql://postgres:{fresh.superuser_password}@{HOST}:{port}/{DATABASE}"
             yield Throwaway(fresh.urls(port), superuser_url, instance, port, settings)
     finally:
         shutil.rmtree(area, ignore_errors=True)  # in a directory where only we can delete, the guard leaves it empty
 
 
-def _roomy_directory() -> Path | None:
+def _ram_disk_with_space() -> Path | None:
     """Return a RAM disk with enough space for a cluster, or None."""
     roomy = os.access(_RAM_DISK, os.W_OK) and shutil.disk_usage(_RAM_DISK).free >= _RAM_DISK_FREE_BYTES
     return _RAM_DISK if roomy else None
@@ -316,11 +316,11 @@ def _set_up(
     settings: Mapping[str, str],
     *,
     durable: bool = True,
-    owner_has_free_hand: bool = False,
+    owner_creates_databases: bool = False,
 ) -> int:
     instance.initialise(fresh.superuser_password, durable=durable)
     port = instance.start(None, settings)
-    rights = "CREATEDB IN ROLE pg_checkpoint" if owner_has_free_hand else "NOCREATEDB"
+    rights = "CREATEDB IN ROLE pg_checkpoint" if owner_creates_databases else "NOCREATEDB"
     statements = f"""
         CREATE EXTENSION postgis;
         CREATE ROLE {OWNER} LOGIN {rights} PASSWORD '{fresh.owner_password}';
@@ -329,5 +329,5 @@ def _set_up(
         REVOKE CREATE ON SCHEMA public FROM PUBLIC;
         CREATE DATABASE {DATABASE} OWNER {OWNER} TEMPLATE template1;
     """
-    instance.ask(statements, port=port, password=fresh.superuser_password, database="template1")
+    instance.run_sql(statements, port=port, password=fresh.superuser_password, database="template1")
     return port

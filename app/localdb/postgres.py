@@ -24,10 +24,10 @@ _PORTS = range(20_000, 30_000)  # below the range from which Linux takes ports f
 _START_TIMEOUT_S = 300  # recovery after a crash replays up to max_wal_size
 _STARTS = 10
 _LOCK_PORT = 3  # the line of postmaster.pid that holds the port
-_PASSING = (
+_TRANSIENT_ERRORS = (
     "Address already in use",
     "is still in use",
-)  # the port was lost in a race; children of a killed server linger
+)  # another process took the port; children of a killed server still run
 
 
 class ClusterError(RuntimeError):
@@ -188,9 +188,9 @@ class Instance:
                     f"-p {port}",
                 )
             except ClusterError:
-                said = log.read_text(errors="replace")[seen:] if log.exists() else ""
-                if not any(passing in said for passing in _PASSING):
-                    last = ([line for line in said.splitlines() if "FATAL" in line] or [f"see {log}"])[-1]
+                logged = log.read_text(errors="replace")[seen:] if log.exists() else ""
+                if not any(transient in logged for transient in _TRANSIENT_ERRORS):
+                    last = ([line for line in logged.splitlines() if "FATAL" in line] or [f"see {log}"])[-1]
                     raise ClusterError(f"PostgreSQL did not start: {last}") from None
                 time.sleep(0.3)
             else:
@@ -221,7 +221,7 @@ class Instance:
         log = self.data / "server.log"
         self._run("pg_ctl", "restart", "-D", self.data, "-l", log, "-s", "-m", "fast", "-w", "-t", _START_TIMEOUT_S)
 
-    def ask(self, sql: str, *, port: int, password: str, database: str) -> str:
+    def run_sql(self, sql: str, *, port: int, password: str, database: str) -> str:
         """Run statements as the superuser and return the output of ``psql``, unaligned and without headings."""
         options = self.popen_options()
         options["env"] |= {"PGPASSWORD": password, "PGSSLMODE": "disable", "PGCONNECT_TIMEOUT": "10"}

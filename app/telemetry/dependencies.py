@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import Depends
 
 from app.access.domain import Permission, Principal
-from app.identity.dependencies import May
+from app.identity.dependencies import RequirePermission
 
-MayReadFeeds = Annotated[Principal, Depends(May(Permission.FEEDS_READ))]
-MayWriteFeeds = Annotated[Principal, Depends(May(Permission.FEEDS_WRITE))]
+MayReadFeeds = Annotated[Principal, Depends(RequirePermission(Permission.FEEDS_READ))]
+MayWriteFeeds = Annotated[Principal, Depends(RequirePermission(Permission.FEEDS_WRITE))]

@@ -19,7 +19,7 @@ from app.compliance.retention import queries
 from app.compliance.retention.domain import Deletion, Term, term_of, terms_of
 from app.core.settings import RetentionSettings
 from app.dispatch.shares.service import delete_shares as delete_expired_shares
-from app.identity.sessions.service import forget_ended
+from app.identity.sessions.service import delete_expired_sessions
 
 PINGS_PER_TRANSACTION: Final = 10_000
 BODIES_PER_TRANSACTION: Final = 2_000
@@ -152,7 +152,7 @@ async def delete_shares(connection: AsyncConnection, before: datetime, now: date
 
 async def delete_ended_sessions(session: AsyncSession, settings: RetentionSettings, now: datetime) -> None:
     """Delete sessions past their term, and failures of sign-ins that count no more."""
-    deleted = await forget_ended(session, now, term_of(RetentionClass.SESSION, settings).days or 0)
+    deleted = await delete_expired_sessions(session, now, term_of(RetentionClass.SESSION, settings).days or 0)
     if deleted:
         await queries.record_in_session(session, RetentionClass.SESSION, deleted, now)
 

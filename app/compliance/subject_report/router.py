@@ -19,11 +19,11 @@ from app.exports.csv_file import to_csv
 from app.exports.digest import content_digest
 from app.exports.headers import export_headers
 from app.exports.service import stamp_of
-from app.identity.dependencies import May, WriteSession
+from app.identity.dependencies import RequirePermission, WriteSession
 
 router = APIRouter(tags=["data rights"])
 
-MayReadSubjects = Annotated[Principal, Depends(May(Permission.SUBJECT_READ))]
+MayReadSubjects = Annotated[Principal, Depends(RequirePermission(Permission.SUBJECT_READ))]
 
 CSV: Final = "text/csv"
 Format = Annotated[Literal["json", "csv"], Query(description="JSON, or a table to hand over.")]

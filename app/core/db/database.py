@@ -25,7 +25,7 @@ from app.core.settings import Settings
 
 WGS84_SRID: Final = 4326
 """SRID of every stored geometry: WGS-84, longitude first, degrees."""
-_CUT_OFF: Final = {
+_CONNECTION_TIMEOUTS: Final = {
     "connect_timeout": 5,
     "keepalives_idle": 10,
     "keepalives_interval": 5,
@@ -64,7 +64,7 @@ class RowSecurity:
 
     def settings(self) -> dict[str, str]:
         """Return the transaction's settings by name. The role comes last: after it nothing else may be set."""
-        told = {
+        parameters = {
             "lessor_ids": _array(self.lessor_ids),
             "grantee_kind": self.grantee_kind,
             "grantee_id": str(self.grantee_id),
@@ -72,7 +72,7 @@ class RowSecurity:
             "case_id": "" if self.case_id is None else str(self.case_id),
             "at": "" if self.at is None else self.at.isoformat(),
         }
-        return {**{f"leasetrace.{name}": value for name, value in told.items()}, "role": self.role}
+        return {**{f"leasetrace.{name}": value for name, value in parameters.items()}, "role": self.role}
 
 
 def _array(ids: tuple[int, ...]) -> str:
@@ -122,7 +122,7 @@ class Database:
             pool_pre_ping=True,
             hide_parameters=True,
             connect_args={
-                **_CUT_OFF,
+                **_CONNECTION_TIMEOUTS,
                 "application_name": "leasetrace",
                 "options": f"{options} -c idle_in_transaction_session_timeout={_IDLE_MS}",
             },
@@ -155,7 +155,7 @@ class Database:
         """
         options = f"-c statement_timeout={statement_timeout_s * 1000} -c timezone=UTC -c jit=off"
         connection = await psycopg.AsyncConnection.connect(
-            make_conninfo(libpq_url(self.url), **_CUT_OFF),
+            make_conninfo(libpq_url(self.url), **_CONNECTION_TIMEOUTS),
             autocommit=True,
             application_name=name,
             options=f"{options} -c idle_in_transaction_session_timeout={_DIRECT_IDLE_MS}",
@@ -178,8 +178,8 @@ _ROLE: Final = "leasetrace.role"
 
 async def apply_row_security(session: AsyncSession, row_security: RowSecurity) -> None:
     """Set role and parameters until the transaction ends; one statement."""
-    told = row_security.settings()
-    await session.execute(_SET, {"names": list(told), "values": list(told.values())})
+    settings = row_security.settings()
+    await session.execute(_SET, {"names": list(settings), "values": list(settings.values())})
     session.info[_ROLE] = row_security.role
 
 
@@ -201,8 +201,8 @@ async def as_service(session: AsyncSession) -> AsyncIterator[None]:
         yield
         await session.flush()
     except BaseException:
-        session.info[_ROLE] = before  # whatever follows: a savepoint around the block gives that role back
-        with suppress(SQLAlchemyError):  # where the transaction is lost, the role is lost with it
+        session.info[_ROLE] = before  # a savepoint around the block restores that role
+        with suppress(SQLAlchemyError):  # an aborted transaction loses its role anyway
             await _take_role(session, before)
         raise
     session.info[_ROLE] = before
@@ -211,8 +211,8 @@ async def as_service(session: AsyncSession) -> AsyncIterator[None]:
 
 async def apply_writer_row_security(connection: psycopg.AsyncConnection, lessor_ids: Iterable[int]) -> None:
     """Set the lessors whose rows the ping writer may touch until its transaction ends."""
-    told = _array(tuple(lessor_ids))
-    await connection.execute("SELECT set_config('leasetrace.lessor_ids', %s, true)", (told,))
+    array = _array(tuple(lessor_ids))
+    await connection.execute("SELECT set_config('leasetrace.lessor_ids', %s, true)", (array,))
 
 
 def violated_constraint(error: IntegrityError) -> str | None:

@@ -76,8 +76,8 @@ class Clients:
         nearest = parse_address(peer[0]) if peer else None
         if nearest is None or not self._trusts(nearest):
             return nearest
-        for told in reversed(_forwarded_for(scope)):
-            hop = parse_address(told)
+        for entry in reversed(_forwarded_for(scope)):
+            hop = parse_address(entry)
             if hop is None:
                 return nearest
             nearest = hop
@@ -91,9 +91,9 @@ class Clients:
         nearest = parse_address(peer[0]) if peer else None
         if nearest is not None and self._trusts(nearest):
             for name, value in scope["headers"]:
-                told = value.decode("latin-1").strip().lower() if name == b"x-forwarded-proto" else ""
-                if told in {"http", "https"}:
-                    return told
+                forwarded = value.decode("latin-1").strip().lower() if name == b"x-forwarded-proto" else ""
+                if forwarded in {"http", "https"}:
+                    return forwarded
         return str(scope.get("scheme", "http"))
 
     def comes_from(self, scope: Mapping[str, Any], networks: Iterable[IpNetwork]) -> bool:

@@ -79,7 +79,7 @@ def _settable(value: datetime) -> datetime:
     return value
 
 
-SetMoment = Annotated[Moment, AfterValidator(_settable)]
+BoundedMoment = Annotated[Moment, AfterValidator(_settable)]
 """A moment from 1990 to 2100, so that arithmetic with it cannot overflow."""
 
 Longitude = Annotated[float, Query(ge=-180, le=180, allow_inf_nan=False, description="Degrees, WGS-84.")]

@@ -10,44 +10,44 @@ MAX_ID: Final = 2**31 - 1
 """Ids are PostgreSQL integers."""
 
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-_HALF: Final = re.compile(r"[\ud800-\udfff]")
+_SURROGATE: Final = re.compile(r"[\ud800-\udfff]")
 _DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 
-def _plain(text: str) -> str:
+def _check_single_line(text: str) -> str:
     if _CONTROL.search(text):
         msg = "expected one line of text without control characters"
         raise ValueError(msg)
     return text
 
 
-def _whole(secret: SecretStr) -> SecretStr:
-    if _HALF.search(secret.get_secret_value()):
-        msg = "expected text without halves of surrogate pairs"
+def _check_utf8(secret: SecretStr) -> SecretStr:
+    if _SURROGATE.search(secret.get_secret_value()):
+        msg = "expected text without lone surrogates"
         raise ValueError(msg)
     return secret
 
 
-def _written(value: object) -> object:
+def _check_iso_date(value: object) -> object:
     if isinstance(value, date) or (isinstance(value, str) and _DAY.fullmatch(value)):
         return value
     msg = "expected a date written as YYYY-MM-DD"
     raise ValueError(msg)
 
 
-PLAIN: Final[tuple[Any, ...]] = (
-    AfterValidator(_plain),
+SINGLE_LINE: Final[tuple[Any, ...]] = (
+    AfterValidator(_check_single_line),
     Field(json_schema_extra={"pattern": r"^[^\x00-\x1f\x7f-\x9f]+$"}),
 )
 """One line without control characters (PostgreSQL cannot store NUL); for text of another length than ``Text``."""
 
-Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), *PLAIN]
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), *SINGLE_LINE]
 """One line of text, at most 200 characters."""
 
-WHOLE: Final = AfterValidator(_whole)
+VALID_UTF8: Final = AfterValidator(_check_utf8)
 """Secret text without lone surrogates; pydantic checks this itself for text that is not secret."""
 
-Day = Annotated[date, BeforeValidator(_written)]
+Day = Annotated[date, BeforeValidator(_check_iso_date)]
 """A date; only YYYY-MM-DD is accepted."""
 
 Id = Annotated[int, Field(strict=True, ge=1, le=MAX_ID)]

@@ -21,12 +21,12 @@ from app.dispatch.shares import service as shares
 from app.dispatch.shares.domain import PAGE_PATH
 from app.dispatch.shares.schemas import NewShareOut, ShareIn, ShareOut
 from app.exports.headers import repr_digest
-from app.identity.dependencies import May, ReadSession, WriteSession
+from app.identity.dependencies import ReadSession, RequirePermission, WriteSession
 from app.jurisdictions.service import locators_of
 
 router = APIRouter(tags=["shares"])
 
-MayWriteShares = Annotated[Principal, Depends(May(Permission.SHARES_WRITE))]
+MayWriteShares = Annotated[Principal, Depends(RequirePermission(Permission.SHARES_WRITE))]
 page_router = APIRouter(include_in_schema=False)
 """HTML pages for recipients, not part of the API document."""
 

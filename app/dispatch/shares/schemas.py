@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from app.core.web.parameters import SetMoment
+from app.core.web.parameters import BoundedMoment
 from app.core.web.schema_types import RequestModel, ResponseModel, Text
 from app.dispatch.shares.domain import ShareState
 
@@ -15,7 +15,7 @@ class ShareIn(RequestModel):
 
     recipient: Text
     """Name of the person who opens it; shown on the sheet and recorded in the audit trail."""
-    expires_at: SetMoment | None = None
+    expires_at: BoundedMoment | None = None
     """At most 72 hours from now and not after the assignment; default: one day from now."""
 
 

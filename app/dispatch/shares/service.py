@@ -160,7 +160,7 @@ async def try_pin(database: Database, opened: OpenShare, pin: str, clock: Clock,
     correct = await asyncio.to_thread(_matches, expected, pin)
     async with database.writing(SERVICE) as session:
         if correct:
-            await attempts.take_back(session, SHARES, share_id, attempt)
+            await attempts.revert(session, SHARES, share_id, attempt)
         else:
             wrong = Note(
                 "share.wrong_pin", opened.share.case_id, detail=f"share {share_id} for {opened.share.recipient}"

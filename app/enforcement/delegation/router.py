@@ -10,14 +10,14 @@ from app.core.web.parameters import InContext
 from app.core.web.schema_types import Key
 from app.enforcement.delegation import service as delegation
 from app.enforcement.schemas import AssignmentIn, AssignmentOut, EntrustmentIn, EntrustmentOut
-from app.identity.dependencies import May, ReadSession, WriteSession
+from app.identity.dependencies import ReadSession, RequirePermission, WriteSession
 
 router = APIRouter()
 
-MayReadAssignments = Annotated[Principal, Depends(May(Permission.ASSIGNMENTS_READ))]
-MayWriteAssignments = Annotated[Principal, Depends(May(Permission.ASSIGNMENTS_WRITE))]
-MayReadEntrustments = Annotated[Principal, Depends(May(Permission.ENTRUSTMENTS_READ))]
-MayWriteEntrustments = Annotated[Principal, Depends(May(Permission.ENTRUSTMENTS_WRITE))]
+MayReadAssignments = Annotated[Principal, Depends(RequirePermission(Permission.ASSIGNMENTS_READ))]
+MayWriteAssignments = Annotated[Principal, Depends(RequirePermission(Permission.ASSIGNMENTS_WRITE))]
+MayReadEntrustments = Annotated[Principal, Depends(RequirePermission(Permission.ENTRUSTMENTS_READ))]
+MayWriteEntrustments = Annotated[Principal, Depends(RequirePermission(Permission.ENTRUSTMENTS_WRITE))]
 
 
 @router.post("/cases/{case_id}/assignments", status_code=201, summary="Let a dispatcher plan for a case")

@@ -20,16 +20,16 @@ from app.identity.domain import ActiveSession, hash_secret, split_key
 from app.identity.keys import credential_queries
 from app.identity.keys.credential_queries import FoundKey
 from app.identity.keys.credentials import KEY_REFUSED, authenticate
-from app.identity.revocation_listener import RevocationListener, stopped
+from app.identity.revocation_listener import RevocationListener, cancel_and_wait
 from app.identity.sessions import queries as session_queries
 from app.identity.sessions.service import authenticate_session, token_digest
 
-REMEMBERED_S: Final = 0.5
+TTL_S: Final = 0.5
 """Time to live in seconds while the process does not receive revocations; they take effect after this at the
 latest."""
-REMEMBERED_LISTENING_S: Final = 30.0
+LISTENING_TTL_S: Final = 30.0
 """Time to live in seconds while the process receives every revocation."""
-SEEN_EVERY: Final = timedelta(minutes=1)
+LAST_SEEN_RESOLUTION: Final = timedelta(minutes=1)
 """Resolution of the stored time of last use."""
 _WRITE_USES_S: Final = 30.0
 _log = structlog.get_logger("leasetrace.access")
@@ -42,16 +42,16 @@ class CredentialCache:
         self._database = context.database
         self._clock = context.clock
         self._idle_after = context.settings.session.idle
-        self._listener = RevocationListener(context.database, self._heard, self.forget)
-        self._keys: TtlCache[bytes, FoundKey] = TtlCache(self._remembered_s)
-        self._sessions: TtlCache[bytes, ActiveSession] = TtlCache(self._remembered_s)
+        self._listener = RevocationListener(context.database, self._on_notification, self.forget)
+        self._keys: TtlCache[bytes, FoundKey] = TtlCache(self._ttl_s)
+        self._sessions: TtlCache[bytes, ActiveSession] = TtlCache(self._ttl_s)
         self._uses: dict[int, datetime] = {}
 
     async def principal(self, key_text: str | None) -> Principal:
         """Return a key's holder; raises ``NotAuthenticated`` without a valid key, without saying why."""
         if key_text is None or split_key(key_text) is None:
             raise NotAuthenticated(KEY_REFUSED)
-        digest = hash_secret(key_text)  # the key itself is not kept
+        digest = hash_secret(key_text)  # the cache does not hold the key itself
         found = await self._keys.of(digest, lambda: self._ask(key_text))
         now = self._clock.now()
         if found.expires_at is not None and found.expires_at <= now:
@@ -64,10 +64,10 @@ class CredentialCache:
         """Return a token's session, and record its use once a minute; raises ``NotAuthenticated``."""
         digest, now = token_digest(token), self._clock.now()
         found = await self._sessions.of(digest, lambda: self._ask_session(token))
-        if found.is_over(now, self._idle_after):  # another process may have seen it since
+        if found.is_over(now, self._idle_after):  # another process may have recorded a later use
             self._forget_sessions(lambda one: one.session_id == found.session_id)
             found = await self._sessions.of(digest, lambda: self._ask_session(token))
-        if now - found.last_seen_at >= SEEN_EVERY:
+        if now - found.last_seen_at >= LAST_SEEN_RESOLUTION:
             await self._touch(found, now)
         return found
 
@@ -81,7 +81,7 @@ class CredentialCache:
         self._keys.forget(lambda one: one.principal.principal_id == principal_id)
         self._forget_sessions(lambda one: one.principal.principal_id == principal_id)
 
-    def forget_after(self, session: AsyncSession, *, principal_id: int) -> None:
+    def forget_on_commit(self, session: AsyncSession, *, principal_id: int) -> None:
         """Drop the keys and sessions of a principal when a transaction commits.
 
         Other processes receive the database's notification; in this process it applies before the request is
@@ -104,7 +104,7 @@ class CredentialCache:
             yield
         finally:
             for task in tasks:
-                await stopped(task)
+                await cancel_and_wait(task)
             await self._try_to_write_uses()
 
     async def write_uses(self) -> None:
@@ -120,12 +120,12 @@ class CredentialCache:
             raise
 
     @property
-    def hears(self) -> bool:
+    def is_listening(self) -> bool:
         """Whether this process receives every revocation."""
-        return self._listener.hears
+        return self._listener.is_listening
 
-    def _remembered_s(self) -> float:
-        return REMEMBERED_LISTENING_S if self._listener.hears else REMEMBERED_S
+    def _ttl_s(self) -> float:
+        return LISTENING_TTL_S if self._listener.is_listening else TTL_S
 
     async def _ask(self, key_text: str | None) -> FoundKey:
         async with self._database.reading(SERVICE) as session:
@@ -137,14 +137,14 @@ class CredentialCache:
 
     async def _touch(self, found: ActiveSession, now: datetime) -> None:
         async with self._database.writing(SERVICE) as session:
-            await session_queries.touch_session(session, found.session_id, now, now - SEEN_EVERY)
+            await session_queries.touch_session(session, found.session_id, now, now - LAST_SEEN_RESOLUTION)
         self._forget_sessions(lambda one: one.session_id == found.session_id)
 
-    def _heard(self, word: str) -> None:
-        table, _, text = word.partition(":")
+    def _on_notification(self, payload: str) -> None:
+        table, _, text = payload.partition(":")
         row_id = int(text) if text.isascii() and text.isdigit() else None
         if row_id is None:
-            self.forget()  # it is not in our words: whatever changed, nothing remembered is trusted
+            self.forget()  # unknown payload: drop everything
         elif table == "api_key":
             self._keys.forget(lambda one: one.principal.api_key_id == row_id)
         elif table == "session":

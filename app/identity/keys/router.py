@@ -8,14 +8,14 @@ from app.access.domain import Permission, Principal
 from app.core.db.database import as_service
 from app.core.web.paging import After, Limit, Page, decode_token
 from app.core.web.parameters import InContext
-from app.identity.dependencies import May, ReadSession, WriteSession
+from app.identity.dependencies import ReadSession, RequirePermission, WriteSession
 from app.identity.keys import service as keys
 from app.identity.schemas import KeyIn, KeyOut, KeyRotationIn, NewKeyOut, Prefix
 from app.identity.services import identity_services
 
 router = APIRouter()
 
-MayWriteKeys = Annotated[Principal, Depends(May(Permission.KEYS_WRITE))]
+MayWriteKeys = Annotated[Principal, Depends(RequirePermission(Permission.KEYS_WRITE))]
 
 
 @router.get("/keys", summary="List keys")
@@ -51,7 +51,7 @@ async def rotate_key(
     overlap = keys.OVERLAP if body.overlap is None else body.overlap
     async with as_service(session):
         made = await keys.rotate_key(session, principal, prefix, overlap, context.clock)
-    identity_services(request).credential_cache.forget_after(session, principal_id=made.principal_id)
+    identity_services(request).credential_cache.forget_on_commit(session, principal_id=made.principal_id)
     return made
 
 
@@ -62,4 +62,4 @@ async def revoke_key(
     """Revoke a key; it takes effect at once in every process."""
     async with as_service(session):
         holder_id = await keys.revoke_key(session, principal, prefix, context.clock)
-    identity_services(request).credential_cache.forget_after(session, principal_id=holder_id)
+    identity_services(request).credential_cache.forget_on_commit(session, principal_id=holder_id)

@@ -41,7 +41,7 @@ async def list_keys(session: AsyncSession, principal: Principal, after: int, lim
     return Page(items=[_described(*row) for row in rows[:limit]], next=following)
 
 
-async def make_key(session: AsyncSession, principal: Principal, wanted: KeyIn, clock: Clock) -> NewKeyOut:
+async def make_key(session: AsyncSession, principal: Principal, new_key: KeyIn, clock: Clock) -> NewKeyOut:
     """Create a key; ``session`` has the service role.
 
     Raises:
@@ -50,25 +50,25 @@ async def make_key(session: AsyncSession, principal: Principal, wanted: KeyIn, c
         NotPermitted: Keys of this role are not created here, or it would have more scopes or last longer than the
             principal's own.
     """
-    subject_id = await _subject_for(session, principal, wanted)
-    scopes = None if wanted.scopes is None else frozenset(wanted.scopes)
-    check_scopes(wanted.role, scopes)
-    _must_not_widen(principal, permissions_of(wanted.role, scopes))
-    if wanted.expires_at is not None and wanted.expires_at <= clock.now():
+    subject_id = await _subject_for(session, principal, new_key)
+    scopes = None if new_key.scopes is None else frozenset(new_key.scopes)
+    check_scopes(new_key.role, scopes)
+    _must_not_widen(principal, permissions_of(new_key.role, scopes))
+    if new_key.expires_at is not None and new_key.expires_at <= clock.now():
         raise InvalidInput("expires_at: expected a time that is still to come", field="expires_at")
     made_by, latest = await _maker(session, principal)
-    if latest is not None and wanted.expires_at is not None and wanted.expires_at > latest:
+    if latest is not None and new_key.expires_at is not None and new_key.expires_at > latest:
         raise NotPermitted("expires_at: a key makes none that ends later than itself", field="expires_at")
-    if wanted.feed_id is not None and await queries.lessor_of_feed(session, wanted.feed_id) != subject_id:
+    if new_key.feed_id is not None and await queries.lessor_of_feed(session, new_key.feed_id) != subject_id:
         raise InvalidInput("feed_id: there is no feed with this number of this lessor", field="feed_id")
-    holder_id = await principal_for(session, wanted.role, wanted.holder, clock, subject_id=subject_id)
+    holder_id = await principal_for(session, new_key.role, new_key.holder, clock, subject_id=subject_id)
     text = await create_key(
         session,
         holder_id,
-        wanted.label,
+        new_key.label,
         clock,
-        feed_id=wanted.feed_id,
-        expires_at=wanted.expires_at or latest,
+        feed_id=new_key.feed_id,
+        expires_at=new_key.expires_at or latest,
         scopes=scopes,
         made_by=made_by,
     )
@@ -180,7 +180,7 @@ def _must_be_lessors(role: Role) -> None:
 
 async def _maker(session: AsyncSession, principal: Principal) -> tuple[int | None, datetime | None]:
     """Return the creator to record for a principal's new key, and its latest end; None where there is none."""
-    if principal.principal_id == 0:  # whoever runs the service
+    if principal.principal_id == 0:  # the command line
         return None, None
     own = None if principal.api_key_id is None else await queries.key_by_id(session, principal.api_key_id)
     if own is None:
@@ -188,13 +188,13 @@ async def _maker(session: AsyncSession, principal: Principal) -> tuple[int | Non
     return own.made_by or principal.principal_id, own.expires_at
 
 
-async def _subject_for(session: AsyncSession, principal: Principal, wanted: KeyIn) -> int:
-    named = subject_of(wanted.role, wanted.court_id, wanted.lessor_id)
-    _must_be_lessors(wanted.role)
+async def _subject_for(session: AsyncSession, principal: Principal, new_key: KeyIn) -> int:
+    named = subject_of(new_key.role, new_key.court_id, new_key.lessor_id)
+    _must_be_lessors(new_key.role)
     own = lessor_scope(principal)
     if own is not None:
         if named not in {None, own}:
-            raise NotFound("lessor_id: there is no such lessor in your sight", field="lessor_id")
+            raise NotFound("lessor_id: there is no such lessor, or you may not see it", field="lessor_id")
         return own
     return await existing_subject(session, PrincipalKind.LESSOR, named)
 

@@ -22,18 +22,18 @@ from joserfc.jwk import Key
 from app.core.clock import Clock
 from app.core.web.http_client import Answer, CallFailed, HttpClient, token_request
 from app.core.web.outbound import check_url
-from app.identity.oidc.domain import Claimed, Flow, Registration, claimed_by
+from app.identity.oidc.domain import Flow, ProviderIdentity, Registration, identity_in_claims
 from app.identity.oidc.errors import OidcAnswerRefused, OidcUnavailable
 from app.identity.oidc.id_tokens import TokenRefused, UnknownKey, check_id_token, keys_of
 
 MAX_ANSWER_BYTES: Final = 256 * 1024
-REMEMBERED_S: Final = 3600.0
+CACHE_TTL_S: Final = 3600.0
 """Time to live of the provider's metadata and keys, seconds."""
 
-KEYS_APART_S: Final = 30.0
+KEY_REFRESH_INTERVAL_S: Final = 30.0
 """Shortest time between two key requests for unknown key ids, seconds."""
 
-FAILURE_REMEMBERED_S: Final = 3.0
+FAILURE_TTL_S: Final = 3.0
 """After a failed call to the provider, further sign-ins fail at once for this time, seconds."""
 
 _OK: Final = frozenset({200})
@@ -67,15 +67,15 @@ class _TokenError(msgspec.Struct):
 
 
 @dataclass(frozen=True, slots=True)
-class Redeemed:
+class RedeemedCode:
     """The result of exchanging a code.
 
     Attributes:
-        claimed: The identity in the ID token.
+        identity: The identity in the ID token.
         access_token: For the provider's userinfo endpoint.
     """
 
-    claimed: Claimed
+    identity: ProviderIdentity
     access_token: str | None = field(repr=False)
 
 
@@ -119,28 +119,28 @@ class OidcProvider:
         if iss != self.registration.issuer and (said or iss is not None):
             _refuse("the answer names another issuer, or none")
 
-    async def redeem(self, code: str, flow: Flow) -> Redeemed:
+    async def exchange_code(self, code: str, flow: Flow) -> RedeemedCode:
         """Exchange a code for the identity in the ID token."""
         discovery = await self._discovery()
         tokens = await self._tokens(discovery, code, flow)
         claims = await self._checked(discovery, tokens, flow)
-        claimed = claimed_by(claims)
-        if claimed is None:
+        identity = identity_in_claims(claims)
+        if identity is None:
             _refuse("ID token: sub is no subject")
-        return Redeemed(claimed, tokens.access_token)
+        return RedeemedCode(identity, tokens.access_token)
 
-    async def about(self, redeemed: Redeemed) -> Claimed:
+    async def userinfo(self, redeemed: RedeemedCode) -> ProviderIdentity:
         """Return the claims of the userinfo endpoint about the same subject: many ID tokens hold no names."""
         url = (await self._discovery()).userinfo_endpoint
         if url is None or redeemed.access_token is None:
-            return redeemed.claimed
+            return redeemed.identity
         _must_be_callable("userinfo_endpoint", url, allow_private=self.registration.allow_private)
         headers = {"Authorization": f"Bearer {redeemed.access_token}"}
         answer = await self._called("userinfo", url, headers)
-        claimed = claimed_by(_decoded("userinfo", answer, dict[str, object]))
-        if claimed is None or claimed.subject != redeemed.claimed.subject:
-            _refuse("userinfo: it is about somebody else")
-        return claimed
+        identity = identity_in_claims(_decoded("userinfo", answer, dict[str, object]))
+        if identity is None or identity.subject != redeemed.identity.subject:
+            _refuse("userinfo: it is about another subject")
+        return identity
 
     async def _tokens(self, discovery: _Discovery, code: str, flow: Flow) -> _Tokens:
         ours, methods = self.registration, discovery.token_endpoint_auth_methods_supported
@@ -156,7 +156,7 @@ class OidcProvider:
         answer = await self._called("token", discovery.token_endpoint, headers, content)
         if answer.status == _BAD_REQUEST:
             said = _decoded("token", answer, _TokenError).error
-            if said == "invalid_grant":  # the code is spent, too old or another's, or the verifier is not its own
+            if said == "invalid_grant":  # the code is used, expired or another client's, or the verifier is wrong
                 _refuse("token endpoint: invalid_grant")
             raise _unavailable(f"token: HTTP {answer.status}")
         return _decoded("token", answer, _Tokens)
@@ -174,12 +174,12 @@ class OidcProvider:
                     _refuse(f"ID token: {error}")
             except TokenRefused as error:
                 _refuse(f"ID token: {error}")
-        raise AssertionError  # the loop always ends in an answer or an error
+        raise AssertionError  # the loop always returns or raises
 
     async def _discovery(self) -> _Discovery:
         async with self._lock:
             now = self._monotonic()
-            if self._discovered is None or now >= self._discovered[0] + REMEMBERED_S:
+            if self._discovered is None or now >= self._discovered[0] + CACHE_TTL_S:
                 self._discovered = (now, await self._unless_it_just_failed(self._discover))
             return self._discovered[1]
 
@@ -190,13 +190,13 @@ class OidcProvider:
 
         async with self._lock:
             now = self._monotonic()
-            if self._keys is None or now >= self._keys[0] + (KEYS_APART_S if fresh else REMEMBERED_S):
+            if self._keys is None or now >= self._keys[0] + (KEY_REFRESH_INTERVAL_S if fresh else CACHE_TTL_S):
                 self._keys = (now, await self._unless_it_just_failed(ask))
             return self._keys[1]
 
     async def _unless_it_just_failed(self, ask: Callable[[], Awaitable[Decoded]]) -> Decoded:
         """Await ``ask``, but fail at once shortly after a failure, so that callers do not all wait for it."""
-        if self._failed is not None and self._monotonic() < self._failed[0] + FAILURE_REMEMBERED_S:
+        if self._failed is not None and self._monotonic() < self._failed[0] + FAILURE_TTL_S:
             raise OidcUnavailable(self._failed[1])
         try:
             answer = await ask()
@@ -215,7 +215,7 @@ class OidcProvider:
         allow_private = self.registration.allow_private
         _must_be_callable("token_endpoint", discovery.token_endpoint, allow_private=allow_private)
         _must_be_callable("jwks_uri", discovery.jwks_uri, allow_private=allow_private)
-        page, _, _ = discovery.authorization_endpoint.partition("?")  # some carry a query of their own
+        page, _, _ = discovery.authorization_endpoint.partition("?")  # some have a query
         _must_be_callable("authorization_endpoint", page, allow_private=allow_private)
         return discovery
 

@@ -121,7 +121,7 @@ def local_path(text: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Claimed:
+class ProviderIdentity:
     """The identity that the provider asserts. Roles and permissions are never read from the provider.
 
     Attributes:
@@ -150,13 +150,13 @@ def awaited_login(text: str) -> str:
     return unicodedata.normalize("NFKC", text.strip()).casefold()
 
 
-def claimed_by(claims: dict[str, object]) -> Claimed | None:
+def identity_in_claims(claims: dict[str, object]) -> ProviderIdentity | None:
     """Return the identity in the claims of an ID token or a userinfo response; None without a valid subject."""
     subject = claims.get("sub")
     if not isinstance(subject, str) or not 0 < len(subject) <= 255:  # noqa: PLR2004 OpenID Connect Core, section 2
         return None
     verified = claims.get("email_verified") is True
-    return Claimed(
+    return ProviderIdentity(
         subject=subject,
         email=_short(claims.get("email")) if verified else None,
         username=_short(claims.get("preferred_username")),

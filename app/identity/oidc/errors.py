@@ -10,7 +10,7 @@ class OidcNotSetUp(NotFound):
     title = "There is no sign-in through an institution here"
 
     def __init__(self) -> None:
-        super().__init__("This installation signs nobody in through an institution; use a login and a password.")
+        super().__init__("Sign-in through an institution is not configured here; use a login and a password.")
 
 
 class OidcFlowLost(NotAuthenticated):
@@ -31,7 +31,7 @@ class OidcAnswerRefused(NotAuthenticated):
 
     def __init__(self) -> None:
         super().__init__(
-            "Your institution's answer could not be accepted. Begin again; if it stays so, tell whoever runs this"
+            "Your institution's answer could not be accepted. Begin again; if it stays so, tell the operator of this"
             " service the request id."
         )
 

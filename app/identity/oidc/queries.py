@@ -18,7 +18,7 @@ async def find_identity(session: AsyncSession, issuer: str, subject: str) -> int
     return await session.scalar(found)
 
 
-async def somebody_is_awaited(session: AsyncSession, issuer: str) -> bool:
+async def any_awaited(session: AsyncSession, issuer: str) -> bool:
     """Tell whether any account still awaits its first sign-in with this issuer."""
     found = select(AwaitedIdentityRow.principal_id).where(AwaitedIdentityRow.issuer == issuer).limit(1)
     return (await session.scalar(found)) is not None
@@ -57,18 +57,18 @@ async def put_awaited(session: AsyncSession, principal_id: int, issuer: str, log
 
 async def drop_identity(session: AsyncSession, principal_id: int, issuer: str) -> bool:
     """Remove a principal's link and awaited name at an issuer; tell whether there was one."""
-    gone = delete(PersonIdentityRow).where(
+    deletion = delete(PersonIdentityRow).where(
         PersonIdentityRow.principal_id == principal_id, PersonIdentityRow.issuer == issuer
     )
-    known = (await session.scalars(gone.returning(PersonIdentityRow.principal_id))).all()
+    known = (await session.scalars(deletion.returning(PersonIdentityRow.principal_id))).all()
     return bool(await _drop_awaited(session, principal_id, issuer) or known)
 
 
 async def _drop_awaited(session: AsyncSession, principal_id: int, issuer: str) -> bool:
-    gone = delete(AwaitedIdentityRow).where(
+    deletion = delete(AwaitedIdentityRow).where(
         AwaitedIdentityRow.principal_id == principal_id, AwaitedIdentityRow.issuer == issuer
     )
-    return bool((await session.scalars(gone.returning(AwaitedIdentityRow.principal_id))).all())
+    return bool((await session.scalars(deletion.returning(AwaitedIdentityRow.principal_id))).all())
 
 
 async def is_linked(session: AsyncSession, principal_id: int, issuer: str) -> bool:

@@ -10,7 +10,7 @@ from app.core.web.templates import templates_of
 from app.identity.oidc.client import OidcProvider
 from app.identity.oidc.domain import FLOW_LIFE
 from app.identity.oidc.errors import OidcNotSetUp
-from app.identity.oidc.service import FLOW_COOKIE, MAX_FLOWS, Answered, begin, finish, flow_cookie
+from app.identity.oidc.service import FLOW_COOKIE, MAX_FLOWS, AuthorizationResponse, begin, finish, flow_cookie
 from app.identity.schemas import InstitutionOut, SignInOptionsOut
 from app.identity.services import identity_services
 from app.identity.sessions.cookies import session_token, set_session_cookie
@@ -70,7 +70,7 @@ async def begin_oidc_sign_in(
         path=COOKIE_PATH,
         secure=provider.registration.secure,
         httponly=True,
-        samesite="lax",  # strict would be kept back when the provider sends the browser here
+        samesite="lax",  # browsers withhold a strict cookie after the provider's redirect
     )
     return answer
 
@@ -97,7 +97,7 @@ async def finish_oidc_sign_in(
     provider = provider_of(request)
     cookie = flow_cookie(state)
     sealed = None if cookie is None else request.cookies.get(cookie)
-    answered = Answered(state, code, error, iss, sealed)
+    answered = AuthorizationResponse(state, code, error, iss, sealed)
     identity_services(request).auth_throttle.count_sign_in(request)
     arrived = await finish(provider, context, answered, request.headers.get("user-agent"))
     request.state.principal = (

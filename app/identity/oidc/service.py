@@ -24,8 +24,8 @@ from app.core.encryption import SecretUnreadable
 from app.core.errors import Conflict, InvalidInput, NotFound
 from app.identity.domain import SignInMethod
 from app.identity.oidc import queries
-from app.identity.oidc.client import OidcProvider, Redeemed
-from app.identity.oidc.domain import Claimed, Flow, awaited_login, begin_flow, local_path
+from app.identity.oidc.client import OidcProvider, RedeemedCode
+from app.identity.oidc.domain import Flow, ProviderIdentity, awaited_login, begin_flow, local_path
 from app.identity.oidc.errors import OidcFlowLost, OidcRefused
 from app.identity.people import queries as people_queries
 from app.identity.people.passwords import normalise_login
@@ -45,7 +45,7 @@ _log = structlog.get_logger("leasetrace.oidc")
 
 
 @dataclass(frozen=True, slots=True)
-class Begun:
+class SignInStart:
     """A started sign-in: where to redirect the browser, and the flow's cookie with its encrypted value."""
 
     url: str
@@ -54,7 +54,7 @@ class Begun:
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class AuthorizationResponse:
     """The provider's authorization response, with the cookie of the flow (``sealed``)."""
 
     state: str | None
@@ -65,7 +65,7 @@ class Answered:
 
 
 @dataclass(frozen=True, slots=True)
-class Arrived:
+class SignInResult:
     """A completed sign-in."""
 
     opened: SessionTokens
@@ -77,7 +77,7 @@ def flow_cookie(state: str | None) -> str | None:
     return FLOW_COOKIE + state[:8] if state is not None and _STATE.fullmatch(state) else None
 
 
-async def begin(provider: OidcProvider, context: Context, return_to: str, token: str | None) -> Begun:
+async def begin(provider: OidcProvider, context: Context, return_to: str, token: str | None) -> SignInStart:
     """Start a sign-in that ends at the local path ``return_to``.
 
     The browser's current session, by its ``token``, ends with this sign-in. The callback does not receive the token,
@@ -92,10 +92,12 @@ async def begin(provider: OidcProvider, context: Context, return_to: str, token:
     sealed = context.settings.encryption.encryptor().seal(msgspec.json.encode(flow).decode(), _BOUND_TO)
     cookie = flow_cookie(flow.state)
     assert cookie is not None  # noqa: S101 the state is ours
-    return Begun(await provider.authorization_url(flow), cookie, base64.urlsafe_b64encode(sealed).decode())
+    return SignInStart(await provider.authorization_url(flow), cookie, base64.urlsafe_b64encode(sealed).decode())
 
 
-async def finish(provider: OidcProvider, context: Context, answered: Answered, user_agent: str | None) -> Arrived:
+async def finish(
+    provider: OidcProvider, context: Context, answered: AuthorizationResponse, user_agent: str | None
+) -> SignInResult:
     """Complete a sign-in: check the response, identify the person, open a session.
 
     Raises:
@@ -108,29 +110,27 @@ async def finish(provider: OidcProvider, context: Context, answered: Answered, u
     await provider.check_sender(answered.iss)
     if answered.error is not None or answered.code is None:
         raise _refused_there(answered.error)
-    redeemed = await provider.redeem(answered.code, flow)
+    redeemed = await provider.exchange_code(answered.code, flow)
     issuer = provider.registration.issuer
     async with context.database.reading(SERVICE) as session:
-        known = await queries.find_identity(session, issuer, redeemed.claimed.subject)
-        ask = known is None and await queries.somebody_is_awaited(session, issuer)
+        known = await queries.find_identity(session, issuer, redeemed.identity.subject)
+        ask = known is None and await queries.any_awaited(session, issuer)
     logins = await _logins(provider, redeemed) if ask else ()
     async with writing_as(context.database, Author(0, "signing_in"), context.clock) as session:
-        principal_id = await _recognised(session, issuer, redeemed.claimed, logins, context.clock)
-        if principal_id is None:  # what is noted is committed all the same
+        principal_id = await _recognised(session, issuer, redeemed.identity, logins, context.clock)
+        if principal_id is None:  # the audit note is committed in any case
             note(session, Note("sign_in.failed", detail="oidc"))
         else:
             await session_queries.revoke_token(session, bytes.fromhex(flow.replaces), context.clock.now())
             opened = await open_session(session, principal_id, context, SignInMethod.OIDC, user_agent=user_agent)
             note(session, Note("sign_in.ok", detail=f"principal {principal_id}, oidc"))
     if principal_id is None:
-        _log.warning("oidc_person_refused", subject=redeemed.claimed.subject)  # by it an operator can link the person
-        raise OidcRefused(
-            "Your institution knows you, but you have no access here; ask whoever looks after accounts."
-        )
-    return Arrived(opened, flow.return_to)
+        _log.warning("oidc_person_refused", subject=redeemed.identity.subject)  # lets an operator link the person
+        raise OidcRefused("Your institution knows you, but you have no access here; ask your administrator.")
+    return SignInResult(opened, flow.return_to)
 
 
-def _flow_of(answered: Answered, context: Context) -> Flow:
+def _flow_of(answered: AuthorizationResponse, context: Context) -> Flow:
     if answered.state is None or answered.sealed is None:
         raise OidcFlowLost
     try:
@@ -148,30 +148,30 @@ def _refused_there(error: str | None) -> OidcRefused:
     _log.warning("oidc_refused_there", error=(error or "no code")[:60])
     if error == "access_denied":
         return OidcRefused("Your institution did not sign you in: you, or it, said no.")
-    return OidcRefused("Your institution could not sign you in; begin again, or ask whoever looks after accounts.")
+    return OidcRefused("Your institution could not sign you in; begin again, or ask your administrator.")
 
 
-async def _logins(provider: OidcProvider, redeemed: Redeemed) -> tuple[str, ...]:
+async def _logins(provider: OidcProvider, redeemed: RedeemedCode) -> tuple[str, ...]:
     """Return the names in the ID token and the userinfo response."""
-    page = await provider.about(redeemed)
-    return tuple(dict.fromkeys((*redeemed.claimed.logins, *page.logins)))
+    page = await provider.userinfo(redeemed)
+    return tuple(dict.fromkeys((*redeemed.identity.logins, *page.logins)))
 
 
 async def _recognised(
-    session: AsyncSession, issuer: str, claimed: Claimed, logins: tuple[str, ...], clock: Clock
+    session: AsyncSession, issuer: str, identity: ProviderIdentity, logins: tuple[str, ...], clock: Clock
 ) -> int | None:
     """Return the principal of the person; None without an active account."""
-    known = await queries.find_identity(session, issuer, claimed.subject)
+    known = await queries.find_identity(session, issuer, identity.subject)
     awaited = await _awaited(session, issuer, logins) if known is None else None
-    if known is None and awaited is None:  # another tab of the same person may have been faster
-        known = await queries.find_identity(session, issuer, claimed.subject)
+    if known is None and awaited is None:  # a second tab of the same person may have linked it
+        known = await queries.find_identity(session, issuer, identity.subject)
     principal_id = known if known is not None else awaited
     person = await people_queries.locked_account(session, principal_id) if principal_id is not None else None
     if principal_id is None or person is None or person[0].disabled_at is not None:
         return None
     now = clock.now()
     if known is None:
-        await queries.put_identity(session, principal_id, issuer, claimed.subject, now)
+        await queries.put_identity(session, principal_id, issuer, identity.subject, now)
         note(session, Note("identity.link", detail=f"principal {principal_id}, at the first sign-in"))
     await queries.identity_used(session, principal_id, issuer, now)
     person[0].last_sign_in_at = now

@@ -22,9 +22,9 @@ from app.core.errors import InvalidInput, Unavailable
 
 MIN_LENGTH: Final = 12
 MAX_LENGTH: Final = 128
-_AT_ONCE: Final = 2
+_WORKERS: Final = 2
 """Passwords hashed at a time: each takes 64 MiB and a core."""
-_MOST_WAITING: Final = 16
+_MAX_QUEUE: Final = 16
 """Length of the queue, about a second at the recommended cost; further requests are refused."""
 _ONE_TIME_LETTERS: Final = "abcdefghijkmnpqrstuvwxyz23456789"
 """Without characters that are confused when read aloud: 5 bits each."""
@@ -44,7 +44,7 @@ COMMON: Final = frozenset(
     qwertyqwerty qwertyuiop10 qwertyuiop12 qwertyuiop123 qwertyuiopasdf qwertyuiopasdfghjkl trustno1trustno1
     welcome12345 welcome123456 woaini123456 woaini1314520 woaini5201314 zaq12wsxcde3 zxcvbnm12345 zxcvbnm123456
     zxcvbnmasdfghjkl leasetrace123 leasetrace1234 leasetraceleasetrace
-    """.split()  # noqa: SIM905 a list of sixty lines would say no more
+    """.split()  # noqa: SIM905 a list literal would take sixty lines
 )
 """The most common passwords that are long enough, casefolded."""
 
@@ -102,14 +102,14 @@ class Passwords:
 
     def __init__(self, hasher: PasswordHasher | None = None) -> None:
         self._hasher = hasher or PasswordHasher()
-        self._nobodys = _nobodys_hash(self._hasher)
-        self._threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="argon2")
+        self._nobodys = _dummy_hash(self._hasher)
+        self._threads = ThreadPoolExecutor(_WORKERS, thread_name_prefix="argon2")
         self._turns = 0
 
     @contextmanager
     def turn(self) -> Iterator[None]:
         """Hold a place in the queue while the block runs; enter it before counting an attempt or locking a row."""
-        if self._turns >= _AT_ONCE + _MOST_WAITING:
+        if self._turns >= _WORKERS + _MAX_QUEUE:
             raise Unavailable("Too many passwords are being checked; send the same request again.", retry_after_s=2)
         self._turns += 1
         try:
@@ -145,7 +145,7 @@ class Passwords:
         return Verdict(right=True, new_hash=self._hasher.hash(password) if outdated else None)
 
 
-def _nobodys_hash(hasher: PasswordHasher) -> str:
+def _dummy_hash(hasher: PasswordHasher) -> str:
     """Return a dummy hash that no password matches, at the current cost."""
     salt, digest = (
         base64.b64encode(secrets.token_bytes(n)).rstrip(b"=").decode() for n in (hasher.salt_len, hasher.hash_len)

@@ -9,7 +9,7 @@ from app.core.db.database import as_service
 from app.core.web.paging import After, Limit, Page, decode_token, page_of
 from app.core.web.parameters import InContext
 from app.core.web.schema_types import Key
-from app.identity.dependencies import May, ReadSession, WriteSession
+from app.identity.dependencies import ReadSession, RequirePermission, WriteSession
 from app.identity.keys.service import keys_made_by
 from app.identity.people import service as people
 from app.identity.schemas import (
@@ -24,7 +24,7 @@ from app.identity.services import identity_services
 
 router = APIRouter()
 
-MayWritePeople = Annotated[Principal, Depends(May(Permission.PEOPLE_WRITE))]
+MayWritePeople = Annotated[Principal, Depends(RequirePermission(Permission.PEOPLE_WRITE))]
 
 
 async def first_password(request: Request, context: InContext, _may: MayWritePeople) -> people.FirstPassword:
@@ -73,7 +73,7 @@ async def change_person(
     async with as_service(session):
         changed = await people.change_person(session, principal, principal_id, body, context.clock)
         made = await keys_made_by(session, principal_id, context.clock.now())
-    identity_services(request).credential_cache.forget_after(session, principal_id=principal_id)
+    identity_services(request).credential_cache.forget_on_commit(session, principal_id=principal_id)
     return ChangedPersonOut(**dict(changed), keys_made=made)
 
 
@@ -89,7 +89,7 @@ async def reset_password(
     """Set a one-time password, returned only once; sessions end, and a lock after failures is lifted."""
     async with as_service(session):
         await people.reset_password(session, principal, principal_id, first, context.clock)
-    identity_services(request).credential_cache.forget_after(session, principal_id=principal_id)
+    identity_services(request).credential_cache.forget_on_commit(session, principal_id=principal_id)
     assert first.given is not None  # noqa: S101 the dependency makes a one-time password
     return first.given
 
@@ -101,4 +101,4 @@ async def reset_totp(
     """Remove the authenticator and recovery codes of an account; its sessions end."""
     async with as_service(session):
         await people.reset_totp(session, principal, principal_id, context.clock)
-    identity_services(request).credential_cache.forget_after(session, principal_id=principal_id)
+    identity_services(request).credential_cache.forget_on_commit(session, principal_id=principal_id)

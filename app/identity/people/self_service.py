@@ -22,7 +22,7 @@ from app.identity.tables import AccountRow
 
 
 @dataclass(frozen=True, slots=True)
-class Enrolled:
+class ConfirmedTotp:
     """A confirmed authenticator; each recovery code replaces a TOTP code once, and is shown only now."""
 
     opened: SessionTokens
@@ -32,9 +32,9 @@ class Enrolled:
 class SelfService:
     """The account of a signed-in person."""
 
-    def __init__(self, context: Context, door: SignInService, who: ActiveSession) -> None:
+    def __init__(self, context: Context, sign_in: SignInService, who: ActiveSession) -> None:
         self._context = context
-        self._door = door
+        self._sign_in = sign_in
         self._who = who
 
     async def change_password(self, old: str, new: str) -> SessionTokens:
@@ -47,11 +47,11 @@ class SelfService:
             NotFound: The account has no password: an identity provider signs the person in.
         """
         login = (await self._account()).login
-        stored = await self._door.check_password(login, old)
+        stored = await self._sign_in.check_password(login, old)
         if new == old:
             raise InvalidInput("new_password: expected another than the old one", field="new_password")
         check_new_password(new, login, field="new_password")
-        new_hash = await self._door.passwords.hash(new)
+        new_hash = await self._sign_in.passwords.hash(new)
         async with self._writing() as session:
             account = await self._locked(session)
             if account.password_hash != stored:
@@ -80,14 +80,14 @@ class SelfService:
         if SignInStep.TOTP not in self._who.pending:
             if password is None:
                 raise InvalidInput("password: say your password too", field="password")
-            await self._door.check_password(account.login, password)
+            await self._sign_in.check_password(account.login, password)
         secret = totp.make_secret()
         async with self._writing() as session:
             row = await self._locked(session)
             row.totp_pending = encryptor.seal(secret, totp_bound_to(row.principal_id))
         return TotpEnrolmentOut(otpauth_uri=totp.otpauth_uri(secret, account.login), secret=secret)
 
-    async def confirm_totp(self, code: str) -> Enrolled:
+    async def confirm_totp(self, code: str) -> ConfirmedTotp:
         """Activate the authenticator with its first code; other sessions end, this one gets a new token.
 
         Raises:
@@ -110,7 +110,7 @@ class SelfService:
             account.totp_last_step = step
             account.recovery_sha256 = [totp.recovery_digest(one) for one in codes]
             note(session, Note("totp.enrol", detail=f"principal {account.principal_id}"))
-            return Enrolled(await self._renewed(session), codes)
+            return ConfirmedTotp(await self._renewed(session), codes)
 
     def _writing(self) -> AbstractAsyncContextManager[AsyncSession]:
         return writing_as(self._context.database, author_of(self._who.principal), self._context.clock)

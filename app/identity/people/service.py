@@ -103,7 +103,7 @@ async def chosen_password(passwords: Passwords, login: str, password: str) -> Fi
 
 
 async def create_person(
-    session: AsyncSession, principal: Principal, wanted: NewPerson, password: FirstPassword, clock: Clock
+    session: AsyncSession, principal: Principal, new: NewPerson, password: FirstPassword, clock: Clock
 ) -> PersonOut:
     """Create an account with its first password; ``session`` has the service role.
 
@@ -112,12 +112,12 @@ async def create_person(
         NotFound: There is no such court or lessor, or it is not visible.
         Conflict: The login is taken.
     """
-    subject_id = await _subject_for(session, principal, wanted)
+    subject_id = await _subject_for(session, principal, new)
     given = password.given
-    principal_id = await create_principal(session, wanted.role, wanted.name, clock, subject_id=subject_id)
+    principal_id = await create_principal(session, new.role, new.name, clock, subject_id=subject_id)
     account = AccountRow(
         principal_id=principal_id,
-        login=normalise_login(wanted.login),
+        login=normalise_login(new.login),
         password_hash=password.stored,
         must_change_password=given is not None,
         password_until=given.until if given else None,
@@ -128,10 +128,10 @@ async def create_person(
         await session.flush()
     except IntegrityError as error:
         if violated_constraint(error) == "account_login_key":
-            raise Conflict("login: somebody has this login already; choose another", field="login") from error
+            raise Conflict("login: this login is taken; choose another", field="login") from error
         raise
-    note(session, Note("account.create", detail=f"principal {principal_id}, {wanted.role}"))
-    holder = PrincipalRow(role=wanted.role, subject_id=subject_id, name=wanted.name, created_at=clock.now())
+    note(session, Note("account.create", detail=f"principal {principal_id}, {new.role}"))
+    holder = PrincipalRow(role=new.role, subject_id=subject_id, name=new.name, created_at=clock.now())
     return _person(account, holder, None)
 
 
@@ -146,13 +146,13 @@ async def change_person(
     now = clock.now()
     _must_be_another(principal, principal_id)
     if change.name is not None and change.name != holder.name:
-        # Exports say who took them by name: under which one somebody did so must be found again.
+        # Exports name their creator: the audit trail must show who had which name when.
         note(session, Note("account.rename", detail=f"principal {principal_id}, {holder.name!r} to {change.name!r}"))
         holder.name = change.name
     if change.role is not None and change.role != holder.role:
         _must_be_given_by(principal, change.role)
         if change.role.kind is not Role(holder.role).kind:
-            raise InvalidInput("role: this changes whom somebody acts for; make a new account", field="role")
+            raise InvalidInput("role: a role of another kind needs a new account", field="role")
         holder.role = change.role
         await end_sessions(session, principal_id, now)
         note(session, Note("account.role", detail=f"principal {principal_id}, {change.role}"))
@@ -193,7 +193,7 @@ async def person_with_login(session: AsyncSession, login: str) -> int:
     """Return the principal of a login, for the command line. Raises ``NotFound`` if no account has it."""
     account = await queries.account_by_login(session, normalise_login(login))
     if account is None:
-        raise NotFound(f"nobody has the login {login!r}", field="login")
+        raise NotFound(f"no account has the login {login!r}", field="login")
     return account.principal_id
 
 
@@ -225,18 +225,18 @@ def _must_be_given_by(principal: Principal, role: Role) -> None:
     must_not_widen(principal, role)
 
 
-async def _subject_for(session: AsyncSession, principal: Principal, wanted: NewPerson) -> int | None:
-    if wanted.role not in ROLES_OF_PEOPLE:
+async def _subject_for(session: AsyncSession, principal: Principal, new: NewPerson) -> int | None:
+    if new.role not in ROLES_OF_PEOPLE:
         raise InvalidInput("role: a feed is a machine; make a key for it", field="role")
-    _must_be_given_by(principal, wanted.role)
+    _must_be_given_by(principal, new.role)
     if principal.kind is PrincipalKind.COURT:
-        if wanted.subject_id not in {None, principal.subject_id}:
-            raise NotFound("court_id: there is no such court in your sight", field="court_id")
+        if new.subject_id not in {None, principal.subject_id}:
+            raise NotFound("court_id: there is no such court, or you may not see it", field="court_id")
         return principal.subject_id
-    kind = wanted.role.kind
+    kind = new.role.kind
     if kind not in {PrincipalKind.COURT, PrincipalKind.LESSOR}:
         return None
-    return await existing_subject(session, kind, wanted.subject_id)
+    return await existing_subject(session, kind, new.subject_id)
 
 
 async def existing_subject(session: AsyncSession, kind: PrincipalKind, subject_id: int | None) -> int:

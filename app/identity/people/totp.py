@@ -47,8 +47,8 @@ def matching_step(secret: str, code: str, at: datetime) -> int | None:
 
 def otpauth_uri(secret: str, login: str) -> str:
     """Return the ``otpauth://`` URI for a QR code."""
-    told = {"secret": secret, "issuer": ISSUER, "algorithm": "SHA1", "digits": DIGITS, "period": STEP_S}
-    return f"otpauth://totp/{quote(ISSUER)}:{quote(login)}?{urlencode(told)}"
+    parameters = {"secret": secret, "issuer": ISSUER, "algorithm": "SHA1", "digits": DIGITS, "period": STEP_S}
+    return f"otpauth://totp/{quote(ISSUER)}:{quote(login)}?{urlencode(parameters)}"
 
 
 def make_recovery_codes() -> list[str]:

@@ -46,7 +46,7 @@ def drop_session_cookie(response: Response, request: Request) -> None:
     )
 
 
-def must_be_same_origin(request: Request) -> None:
+def check_same_origin(request: Request) -> None:
     """Raise ``CrossSite`` if a browser says that the request comes from another site; other clients pass."""
     site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
     own = site in _OWN if site is not None else origin is None or _host_of(origin) == request.headers.get("host")
@@ -61,10 +61,10 @@ def _host_of(origin: str) -> str:
         return ""
 
 
-def must_be_ours(request: Request, token: str) -> None:
+def check_csrf(request: Request, token: str) -> None:
     """Check origin and ``X-CSRF-Token`` of a changing request with a session cookie, else ``CrossSite``."""
     if request.method in _SAFE:
         return
-    must_be_same_origin(request)
+    check_same_origin(request)
     if not hmac.compare_digest(request.headers.get(CSRF_HEADER, "").encode(), csrf_of(token).encode()):
         raise CrossSite(f"Send the header {CSRF_HEADER} with the token that GET /v1/session tells.")

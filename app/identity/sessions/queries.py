@@ -70,7 +70,7 @@ def _pending(method: SignInMethod, role: Role, account: AccountRow | None) -> tu
         (SignInStep.PASSWORD, account.must_change_password),
         (SignInStep.TOTP, role in TOTP_ROLES and account.totp_sealed is None),
     )
-    return tuple(step for step, wanted in steps if wanted)
+    return tuple(step for step, pending in steps if pending)
 
 
 async def touch_session(session: AsyncSession, session_id: int, now: datetime, unless_after: datetime) -> None:
@@ -111,8 +111,8 @@ async def revoke_sessions(session: AsyncSession, principal_id: int, now: datetim
 
 async def delete_sessions(session: AsyncSession, before: datetime) -> int:
     """Delete sessions that ended before a moment, and return their number."""
-    gone = delete(SessionRow).where(SessionRow.expires_at < before).returning(SessionRow.session_id)
-    return len((await session.scalars(gone)).all())
+    deletion = delete(SessionRow).where(SessionRow.expires_at < before).returning(SessionRow.session_id)
+    return len((await session.scalars(deletion)).all())
 
 
 async def begin_counting(session: AsyncSession, login_sha256: bytes, now: datetime) -> None:

@@ -22,7 +22,7 @@ from app.identity.schemas import (
     TotpEnrolmentOut,
 )
 from app.identity.services import identity_services
-from app.identity.sessions.cookies import drop_session_cookie, must_be_same_origin, session_token, set_session_cookie
+from app.identity.sessions.cookies import check_same_origin, drop_session_cookie, session_token, set_session_cookie
 from app.identity.sessions.service import SessionTokens, csrf_of, end_session
 from app.identity.sessions.sign_in import ClientInfo, Credentials
 
@@ -46,7 +46,7 @@ async def sign_in(request: Request, response: Response, context: InContext, body
     401 `totp_required`: the password is right, send the same with `totp`. Complete the steps in `pending` before any
     other request. A session that the browser still had ends.
     """
-    must_be_same_origin(request)
+    check_same_origin(request)
     given = Credentials(body.login, body.password.get_secret_value(), body.totp)
     identity_services(request).auth_throttle.count_sign_in(request)
     client_info = ClientInfo(request.headers.get("user-agent"), session_token(request))

@@ -121,7 +121,7 @@ async def end_sessions(session: AsyncSession, principal_id: int, now: datetime, 
     await queries.revoke_sessions(session, principal_id, now, but)
 
 
-async def forget_ended(session: AsyncSession, now: datetime, kept_days: int) -> int:
+async def delete_expired_sessions(session: AsyncSession, now: datetime, kept_days: int) -> int:
     """Delete sessions that ended ``kept_days`` ago (0: none), and sign-in failures older than a day.
 
     Returns the number of deleted sessions.

@@ -50,7 +50,7 @@ class ClientInfo:
 
 
 @dataclass(frozen=True, slots=True)
-class _Begun:
+class _CountedAttempt:
     """An attempt that was counted and must be checked."""
 
     digest: bytes
@@ -59,7 +59,7 @@ class _Begun:
     password_hash: str | None
 
     @property
-    def words(self) -> str:
+    def subject(self) -> str:
         """The person for the audit trail; for an unknown login a digest only."""
         if self.principal_id is not None:
             return f"principal {self.principal_id}"
@@ -89,7 +89,7 @@ class SignInService:
                 verdict = await self.passwords.verify(begun.password_hash, given.password)
                 async with self._writing(begun) as session:
                     outcome = await self._judge(session, begun, verdict, given, client_info)
-        if isinstance(outcome, AppError):  # what was counted and noted is committed all the same
+        if isinstance(outcome, AppError):  # count and audit note are committed in any case
             raise outcome
         return outcome
 
@@ -102,63 +102,73 @@ class SignInService:
                 if not verdict.right or begun.password_hash is None:
                     raise SignInRefused
                 async with self._context.database.writing(SERVICE) as session:
-                    await attempts.take_back(session, LOGINS, begun.digest, begun.attempt)
+                    await attempts.revert(session, LOGINS, begun.digest, begun.attempt)
         return begun.password_hash
 
-    def _writing(self, begun: _Begun) -> AbstractAsyncContextManager[AsyncSession]:
+    def _writing(self, begun: _CountedAttempt) -> AbstractAsyncContextManager[AsyncSession]:
         author = Author(begun.principal_id or 0, "signing_in")
         return writing_as(self._context.database, author, self._context.clock)
 
     @asynccontextmanager
-    async def _noting(self, begun: _Begun) -> AsyncIterator[None]:
+    async def _noting(self, begun: _CountedAttempt) -> AsyncIterator[None]:
         """Write an audit note for any failure, even for an internal error: the attempt was counted."""
         try:
             yield
         except Exception as error:
             why = "asked again" if isinstance(error, SignInRefused) else type(error).__name__
             async with self._writing(begun) as session:
-                note(session, Note("sign_in.failed", detail=f"{begun.words}, {why}"))
+                note(session, Note("sign_in.failed", detail=f"{begun.subject}, {why}"))
             raise
 
-    async def _begin(self, login: str) -> _Begun:
+    async def _begin(self, login: str) -> _CountedAttempt:
         digest, now = login_digest(login), self._context.clock.now()
-        nobody = Author(0, "signing_in")
-        async with writing_as(self._context.database, nobody, self._context.clock) as session:
+        author = Author(0, "signing_in")
+        async with writing_as(self._context.database, author, self._context.clock) as session:
             await session_queries.begin_counting(session, digest, now)
             attempt = await attempts.count(session, LOGINS, digest, now)
             account = await people_queries.account_by_login(session, login)
-            begun = _Begun(
+            begun = _CountedAttempt(
                 digest,
                 attempt,
                 None if account is None else account.principal_id,
                 None if account is None else account.password_hash,
             )
             if not attempt.counted:
-                note(session, Note("sign_in.locked", detail=begun.words))
+                note(session, Note("sign_in.locked", detail=begun.subject))
         if not attempt.counted:
             raise SignInPaused(attempt.wait_s(now) or 1)
         return begun
 
     async def _judge(
-        self, session: AsyncSession, begun: _Begun, verdict: Verdict, given: Credentials, client_info: ClientInfo
+        self,
+        session: AsyncSession,
+        begun: _CountedAttempt,
+        verdict: Verdict,
+        given: Credentials,
+        client_info: ClientInfo,
     ) -> SessionTokens | AppError:
         now = self._context.clock.now()
         person = await people_queries.locked_account(session, begun.principal_id or 0)
         account = person[0] if person else None
         if account is None or not verdict.right or not _is_open(account, begun, now):
-            note(session, Note("sign_in.failed", detail=begun.words))
+            note(session, Note("sign_in.failed", detail=begun.subject))
             return SignInRefused()
         if account.totp_sealed is not None:
             if given.code is None:
-                await attempts.take_back(session, LOGINS, begun.digest, begun.attempt)
+                await attempts.revert(session, LOGINS, begun.digest, begun.attempt)
                 return TotpRequired()
             if not await self._is_second_factor(session, account, given.code, now):
-                note(session, Note("sign_in.failed", detail=f"{begun.words}, code"))
+                note(session, Note("sign_in.failed", detail=f"{begun.subject}, code"))
                 return TotpRefused()
-        return await self._let_in(session, account, begun, verdict, client_info)
+        return await self._complete(session, account, begun, verdict, client_info)
 
-    async def _let_in(
-        self, session: AsyncSession, account: AccountRow, begun: _Begun, verdict: Verdict, client_info: ClientInfo
+    async def _complete(
+        self,
+        session: AsyncSession,
+        account: AccountRow,
+        begun: _CountedAttempt,
+        verdict: Verdict,
+        client_info: ClientInfo,
     ) -> SessionTokens:
         now = self._context.clock.now()
         account.last_sign_in_at = now
@@ -170,7 +180,7 @@ class SignInService:
         opened = await open_session(
             session, account.principal_id, self._context, SignInMethod.PASSWORD, user_agent=client_info.user_agent
         )
-        note(session, Note("sign_in.ok", detail=begun.words))
+        note(session, Note("sign_in.ok", detail=begun.subject))
         return opened
 
     async def _is_second_factor(self, session: AsyncSession, account: AccountRow, code: str, now: datetime) -> bool:
@@ -188,7 +198,7 @@ def totp_bound_to(principal_id: int) -> str:
     return f"account:{principal_id}:totp"
 
 
-def _is_open(account: AccountRow, begun: _Begun, now: datetime) -> bool:
+def _is_open(account: AccountRow, begun: _CountedAttempt, now: datetime) -> bool:
     """Tell whether an account may sign in: same hash as checked, not disabled, password not expired."""
     in_time = account.password_until is None or account.password_until > now
     return account.password_hash == begun.password_hash and account.disabled_at is None and in_time

@@ -56,7 +56,7 @@ async def two(template_urls: ClusterUrls, worker_id: str) -> AsyncIterator[Two]:
         ):
             async with asyncio.timeout(ENDLESS_S):
                 # Only then does it remember for long, and must be told.
-                while not services(other).credential_cache.hears:  # noqa: ASYNC110 the keyring has no event for it
+                while not services(other).credential_cache.is_listening:  # noqa: ASYNC110 the keyring has no event for it
                     await asyncio.sleep(0.01)
             yield Two(scenario, other, clients)
 

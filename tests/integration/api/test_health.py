@@ -16,7 +16,7 @@ from app.core.db.database import SERVICE, Database
 from app.core.db.migration import migrate
 from app.core.db.readiness import check_database
 from app.core.db.roles import ROW_SECURITY_ROLES, roles_sql
-from app.localdb.cluster import THROWAWAY_SETTINGS, ClusterUrls, Throwaway, _roomy_directory, throwaway_server
+from app.localdb.cluster import THROWAWAY_SETTINGS, ClusterUrls, Throwaway, _ram_disk_with_space, throwaway_server
 from app.main import create_app
 from tests.api import Principals, services
 from tests.database import in_database
@@ -57,7 +57,7 @@ async def test_a_role_that_owns_the_tables_is_refused(urls: ClusterUrls) -> None
 @pytest.fixture(scope="module")
 def own_server() -> Iterator[Throwaway]:
     """A server of these tests' own, since they spoil its roles."""
-    with throwaway_server(_roomy_directory(), THROWAWAY_SETTINGS, durable=False) as server:
+    with throwaway_server(_ram_disk_with_space(), THROWAWAY_SETTINGS, durable=False) as server:
         migrate(server.urls.owner_url, server.urls.app_url)
         yield server
 

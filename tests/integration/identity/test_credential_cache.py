@@ -21,9 +21,9 @@ def credential_cache(application: FastAPI) -> CredentialCache:
     return services(application).credential_cache
 
 
-async def hears(application: FastAPI) -> None:
+async def is_listening(application: FastAPI) -> None:
     async with asyncio.timeout(10):
-        while not credential_cache(application).hears:  # noqa: ASYNC110
+        while not credential_cache(application).is_listening:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
 
 
@@ -43,7 +43,7 @@ async def at_other(application: FastAPI, people: People, browser: Browser) -> Br
 
 @pytest.fixture
 async def holder(people: People, principals: Principals) -> ApiUser:
-    await hears(people.application)
+    await is_listening(people.application)
     return await principals.lessor()
 
 
@@ -109,7 +109,7 @@ async def test_a_court_that_is_taken_from_under_another_is_out_of_its_sight_with
     people: People, principals: Principals, urls: ClusterUrls
 ) -> None:
     ring = credential_cache(people.application)
-    await hears(people.application)
+    await is_listening(people.application)
     with psycopg.connect(urls.owner_url, autocommit=True) as owner:
         row = owner.execute(
             "SELECT c.court_id, p.court_id, p.code FROM court c JOIN court p ON p.court_id = c.parent_court_id"
@@ -140,7 +140,7 @@ async def test_a_court_that_is_taken_from_under_another_is_out_of_its_sight_with
 async def test_signing_out_shutting_out_and_a_new_password_end_sessions_everywhere(
     people: People, application: FastAPI
 ) -> None:
-    await hears(application)
+    await is_listening(application)
     admin = await people.signed_in("admin", Role.PLATFORM_ADMINISTRATOR)
     who = await people.account("liu")
     liu = await people.browser()
@@ -188,7 +188,7 @@ async def test_where_the_listening_connection_is_lost_a_change_still_counts_with
         return (await elsewhere(people, holder)).status_code
 
     await refused_within_a_second(ask)
-    await hears(people.application)
+    await is_listening(people.application)
 
 
 async def test_an_answer_that_was_remembered_before_listening_began_is_not_trusted_after_it(
@@ -196,6 +196,6 @@ async def test_an_answer_that_was_remembered_before_listening_began_is_not_trust
 ) -> None:
     ring = credential_cache(people.application)
     assert (await elsewhere(people, holder)).status_code == 200
-    assert ring._keys._known
+    assert ring._keys._cached
     ring._listener._begun()
-    assert not ring._keys._known
+    assert not ring._keys._cached

@@ -24,7 +24,7 @@ from app.core.db.database import SERVICE, Database
 from app.core.encryption import new_key
 from app.core.errors import AppError, Conflict, InvalidInput, NotFound
 from app.core.settings import Settings
-from app.identity.oidc.client import KEYS_APART_S, OidcProvider
+from app.identity.oidc.client import KEY_REFRESH_INTERVAL_S, OidcProvider
 from app.identity.oidc.domain import Registration, begin_flow
 from app.identity.oidc.errors import OidcUnavailable
 from app.identity.oidc.service import link, unlink
@@ -398,7 +398,7 @@ async def test_new_keys_of_the_provider_are_learned_but_not_asked_for_all_the_ti
     assert browser.sign_in().status_code == 200
     office.provider.rotate()
     assert code_of(browser.sign_in()) == DOES_NOT_HOLD
-    office.seconds = KEYS_APART_S
+    office.seconds = KEY_REFRESH_INTERVAL_S
     assert browser.sign_in().status_code == 200
 
 
@@ -505,11 +505,11 @@ async def test_the_service_proves_who_it_is_as_the_provider_wants(
         there = OidcProvider(replace(ours, issuer=another.issuer, client_secret=secret), office.clock)
         flow = begin_flow("/", office.clock.now())
         sent = httpx.Response(303, headers={"location": await there.authorization_url(flow)})
-        redeemed = await there.redeem(in_query(browser.back(sent))["code"], flow)
+        redeemed = await there.exchange_code(in_query(browser.back(sent))["code"], flow)
         (asked,) = another.asked()
-        assert redeemed.claimed.subject == "p-1"
-        assert redeemed.claimed.email == ("wang@court.example" if way == "none" else None)  # others say it on a page
-        assert (await there.about(redeemed)).email == "wang@court.example"
+        assert redeemed.identity.subject == "p-1"
+        assert redeemed.identity.email == ("wang@court.example" if way == "none" else None)  # others say it on a page
+        assert (await there.userinfo(redeemed)).email == "wang@court.example"
         assert (bool(asked["basic"]), "client_secret" in asked) == (
             way == "client_secret_basic",
             way == "client_secret_post",
@@ -525,7 +525,7 @@ async def test_a_service_that_the_provider_does_not_know_is_told_apart_from_a_ba
     flow = begin_flow("/", office.clock.now())
     sent = httpx.Response(303, headers={"location": await there.authorization_url(flow)})
     with pytest.raises(OidcUnavailable) as refused:
-        await there.redeem(in_query(browser.back(sent))["code"], flow)
+        await there.exchange_code(in_query(browser.back(sent))["code"], flow)
     assert refused.value.why == "token: HTTP 401 (it does not accept the secret)"
 
 

@@ -23,7 +23,7 @@ def test_compose_script_makes_the_roles_in_a_real_server() -> None:
         instance.initialise("s", durable=False)
         try:
             port = instance.start(None, THROWAWAY_SETTINGS)
-            instance.ask("CREATE DATABASE leasetrace", port=port, password="s", database="postgres")
+            instance.run_sql("CREATE DATABASE leasetrace", port=port, password="s", database="postgres")
             there = {"PGHOST": HOST, "PGPORT": str(port), "PGPASSWORD": "s", "PATH": str(instance.server.bindir)}
             passwords = {"OWNER_PASSWORD": "o'1", "APP_PASSWORD": "a2"}
             subprocess.run(["/bin/bash", "-c", script], env=there | passwords, check=True, capture_output=True)

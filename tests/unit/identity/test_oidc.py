@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from app.core.encryption import new_key
 from app.core.errors import InvalidInput
 from app.core.settings import Settings
-from app.identity.oidc.domain import Flow, Registration, begin_flow, claimed_by, local_path, registration_of
+from app.identity.oidc.domain import Flow, Registration, begin_flow, identity_in_claims, local_path, registration_of
 from app.identity.oidc.id_tokens import TokenRefused, UnknownKey, check_id_token, keys_of
 from tests.factories.settings import NO_DATABASE
 
@@ -105,7 +105,7 @@ def test_an_attempt_has_secrets_of_its_own_and_ends_after_ten_minutes() -> None:
 
 def test_only_a_verified_address_or_a_name_that_is_no_address_counts() -> None:
     def logins(**claimed: object) -> tuple[str, ...]:
-        found = claimed_by({"sub": "p-1", **claimed})
+        found = identity_in_claims({"sub": "p-1", **claimed})
         assert found is not None
         return found.logins
 
@@ -117,8 +117,8 @@ def test_only_a_verified_address_or_a_name_that_is_no_address_counts() -> None:
     assert logins(email="wang@court.example", email_verified="true") == ()
     assert logins(preferred_username="wang@court.example") == ()  # anybody can choose it at many providers
     assert logins(email="wang", email_verified=True) == ()
-    assert claimed_by({"sub": ""}) is None
-    assert claimed_by({"sub": 7}) is None
+    assert identity_in_claims({"sub": ""}) is None
+    assert identity_in_claims({"sub": 7}) is None
 
 
 def test_a_good_token_is_taken() -> None:
