@@ -1,4 +1,4 @@
-"""The papers on architecture and database name every room, import, table and policy, as they are."""
+"""The papers name every room, import, table and policy as they are, and tests that can be run."""
 
 import ast
 import re
@@ -120,3 +120,12 @@ def test_the_paper_names_the_tables_with_personal_data_as_the_register_does() ->
     for subject, column in ((Subject.LESSEE, 1), (Subject.USER, 2), (Subject.OTHER, 3)):
         named = {(table, names_in(row[0])[0]) for row in rows for table in names_in(row[column])}
         assert named == {(table, owners()[table]) for table, entry in TABLES.items() if subject in entry.whose}
+
+
+def test_the_tests_that_contributing_runs_exist() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    commands = re.findall(r"pytest -n 0 (tests/[\w/]+\.py)(?:::(\w+))?(?: -k (\w+))?", text)
+    assert len(commands) > 2
+    for file, *named in commands:
+        source = (ROOT / file).read_text(encoding="utf-8")
+        assert [name for name in named if name not in source] == [], file
