@@ -1,4 +1,4 @@
-"""What holds for whoever sends: what the feed of a key declares, and how fast it may be."""
+"""The rules of each feed: its declared datum, its rate limits and its HMAC secret."""
 
 import math
 import time
@@ -15,19 +15,16 @@ from app.core.limits.token_bucket import Bucket
 from app.core.ttl_cache import TtlCache
 from app.telemetry.feeds.service import feed_by_id, hmac_secret_of
 
-REMEMBERED_S: Final = 0.5
-"""A change of a feed counts at every entrance after this, seconds."""
+REMEMBERED_S: Final = 0.5  # how long rules are cached: a changed feed takes effect in every process after this
 
 
 @dataclass(frozen=True, slots=True)
 class FeedRules:
-    """What holds for what comes through a feed.
+    """The rules of a feed. Both limits are per process.
 
     Attributes:
-        coord_system: The datum of rows that name none; None where the feed declares nothing.
-        rows_per_s: Rows that each process takes in a second.
-        requests_per_s: Requests that each process takes in a second.
-        hmac_secret: What requests are signed with; None where they need not be.
+        coord_system: The datum of rows that name none; None where the feed declares none.
+        hmac_secret: The key of request signatures; None where requests need not be signed.
     """
 
     coord_system: CoordSystem | None
@@ -37,11 +34,7 @@ class FeedRules:
 
 
 class FeedLimits:
-    """The rules and counts of all senders of one process.
-
-    Args:
-        context: The application's.
-    """
+    """The rules and token buckets of all senders of one process."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -52,34 +45,26 @@ class FeedLimits:
         self._rows: defaultdict[int, Bucket] = defaultdict(Bucket)
 
     async def rules_of(self, principal: Principal) -> FeedRules:
-        """Return what holds for the feed of a key; a key without one has the settings' limits to itself."""
+        """Return the rules of a key's feed; a key without a feed has the limits of the settings."""
         return self._without_feed if principal.feed_id is None else await self.rules_of_feed(principal.feed_id)
 
     async def rules_of_feed(self, feed_id: int) -> FeedRules:
-        """Return what holds for a feed."""
+        """Return the rules of a feed."""
         return await self._known.of(feed_id, lambda: self._read(feed_id))
 
     def count_request(self, principal: Principal, rules: FeedRules) -> None:
-        """Count one request, before its body is read.
-
-        Raises:
-            TooManyRequests: The sender is too fast.
-        """
+        """Count a request before its body is read; raises ``TooManyRequests``."""
         self._count(self._requests, principal, 1, rules.requests_per_s, "requests")
 
     def count_rows(self, principal: Principal, rules: FeedRules, rows: int) -> None:
-        """Count the rows of a batch, before it is stored.
-
-        Raises:
-            TooManyRequests: The sender is too fast; nothing of the batch was taken.
-        """
+        """Count the rows of a batch before it is stored; raises ``TooManyRequests``, then nothing is stored."""
         self._count(self._rows, principal, rows, rules.rows_per_s, "rows")
 
     @staticmethod
     def _count(buckets: defaultdict[int, Bucket], principal: Principal, n: int, per_s: int, what: str) -> None:
         sender = principal.feed_id or -(principal.api_key_id or 0)
         if not sender:
-            return  # whoever runs the service, from the command line
+            return  # the command line has no limit
         wait_s = buckets[sender].take(n, per_s, time.monotonic())
         if wait_s:
             raise TooManyRequests(

@@ -1,4 +1,4 @@
-"""Use cases of this room: take in a batch and answer for it."""
+"""Use cases of ingest: receive a batch, store it, return its receipt."""
 
 from collections.abc import Callable
 from contextlib import AsyncExitStack
@@ -26,24 +26,16 @@ from app.telemetry.formats.ping_row import Arrival, Decoded
 from app.telemetry.pings.service import acknowledged_batch
 
 Decoder = Callable[[Arrival, int], Decoded]
-"""Reads a body of some format: ``(arrival, most rows)``."""
+"""Reads a body of some format: ``(arrival, max_rows)``."""
 
 
 def own_format(arrival: Arrival, max_rows: int) -> Decoded:
-    """Read a body of our own format."""
+    """Decode a body of our own format."""
     return json_pings.decode(arrival.body, ndjson=Body(b"", arrival.content_type).is_ndjson, max_rows=max_rows)
 
 
 class Ingest:
-    """The way in for pings; one a process, an asynchronous context manager.
-
-    Args:
-        context: The application's.
-        locators: Gives the boundary layer in force.
-
-    Attributes:
-        senders: What holds for those who send.
-    """
+    """Receives pings; one a process, an asynchronous context manager."""
 
     def __init__(self, context: Context, locators: LocatorProvider) -> None:
         self._context = context
@@ -59,15 +51,15 @@ class Ingest:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Write what waits, then stop."""
+        """Write the waiting batches, then stop."""
         await self._stack.aclose()
 
     async def admit(self, principal: Principal) -> FeedRules:
-        """Let a request in, before its body is read, and return what holds for it.
+        """Check a request before its body is read, and return the rules of its feed.
 
         Raises:
             NotPermitted: The principal may not post pings.
-            TooManyRequests: Its sender is too fast.
+            TooManyRequests: Too many requests of this sender.
         """
         _poster(principal)
         rules = await self.feed_limits.rules_of(principal)
@@ -84,20 +76,17 @@ class Ingest:
         query: str = "",
         raw: Body | None = None,
     ) -> ReceiptOut | None:
-        """Decode a body, store it, and return its receipt after the commit; None where it holds no row at all.
+        """Decode a body, store it, and return its receipt after the commit; None for a body without rows.
 
         Args:
-            principal: Who posts, for a lessor.
-            body: The body.
-            every_row: Whether the receipt lists plainly stored rows too.
-            decode: The format's decoder.
-            query: The query string, for formats that speak in it.
-            raw: What is kept as the raw body, where that is not ``body``.
+            every_row: List plainly stored rows in the receipt too.
+            query: The query string, for formats that carry data in it.
+            raw: The raw body to keep, where it is not ``body``.
 
         Raises:
             NotPermitted: The principal may not post pings.
             TooManyRequests: Too many rows came through its feed.
-            AppError: The batch as a whole cannot be taken; see the decoder and ``GroupWriter.submit``.
+            AppError: The batch as a whole cannot be stored; see the decoder and ``GroupWriter.submit``.
         """
         lessor_id = _poster(principal)
         rules = await self.feed_limits.rules_of(principal)
@@ -125,14 +114,11 @@ class Ingest:
     async def receive_decoded(
         self, lessor_id: int, feed_id: int, decoded: Decoded, raw: bytes, content_type: str
     ) -> ReceiptOut:
-        """Store rows that were fetched from elsewhere, and return their receipt after the commit.
+        """Store rows that were fetched by polling, and return their receipt after the commit.
 
         Args:
-            lessor_id: Whose they are.
-            feed_id: The feed whose declaration counts for them.
-            decoded: The rows.
-            raw: The bytes that they were read from.
-            content_type: What these claim to be.
+            feed_id: Its declared datum counts for the rows.
+            raw: The bytes that the rows were read from, of type ``content_type``.
 
         Raises:
             Unavailable: See ``GroupWriter.submit``.
@@ -151,7 +137,7 @@ class Ingest:
         )
 
     async def store(self, batch: Batch) -> ReceiptOut:
-        """Store a decoded batch and return its receipt, after the commit; see ``GroupWriter.submit``."""
+        """Store a decoded batch and return its receipt after the commit; errors as in ``GroupWriter.submit``."""
         return await self._writer.submit(batch)
 
 
@@ -175,10 +161,10 @@ def _poster(principal: Principal) -> int:
 
 
 async def stored_receipt(session: AsyncSession, visibility: Visibility, batch_id: int) -> ReceiptOut:
-    """Return the receipt of an acknowledged batch as it was given; plainly stored rows are listed if they were then.
+    """Return the receipt of an acknowledged batch as it was sent.
 
     Raises:
-        NotFound: There is none, or it is another lessor's.
+        NotFound: The batch does not exist or is another lessor's.
     """
     row = await acknowledged_batch(session, visibility, batch_id)
     packed = row.results_zstd

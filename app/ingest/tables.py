@@ -1,4 +1,4 @@
-"""The tables of this room: AEMP sources and their cursors."""
+"""The tables of ingest: AEMP sources and their cursors."""
 
 from datetime import datetime, timedelta
 
@@ -16,7 +16,7 @@ from app.core.db.database import Base
 
 
 class AempSourceRow(Base):
-    """A maker's interface that is polled for a lessor, with what came of it last."""
+    """A maker's interface that is polled for a lessor, with the result of the last poll."""
 
     __tablename__ = "aemp_source"
     __table_args__ = (
@@ -51,7 +51,7 @@ class AempSourceRow(Base):
 
 
 class AempCursorRow(Base):
-    """How far a machine of a source was taken in."""
+    """The last acknowledged location of a machine of a source."""
 
     __tablename__ = "aemp_cursor"
 

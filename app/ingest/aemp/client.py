@@ -1,4 +1,4 @@
-"""The client of a maker's AEMP 2.0 interface: signs in, reads page after page, and stays within limits."""
+"""The client of a maker's AEMP 2.0 interface: signs in, reads the pages, and keeps to the maker's limits."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -16,9 +16,9 @@ from app.ingest.aemp.tokens import TokenCache
 from app.telemetry.formats.aemp import AempPage, decode_page
 
 MAX_PAGES: Final = 200
+# The longest Retry-After that is waited for within a poll. Without waiting, a fleet with a maker that always refuses
+# the thirtieth page would never be read beyond it.
 SHORT_WAIT: Final = timedelta(seconds=60)
-"""A maker that asks for no longer than this is waited for in the middle of a poll; otherwise a fleet whose thirtieth
-page is always refused would never be read beyond it."""
 
 MAX_WAITS: Final = 5
 _ACCEPTED: Final = frozenset({200, 204})
@@ -27,13 +27,7 @@ _BUSY: Final = frozenset({429, 503})
 
 @dataclass(frozen=True, slots=True)
 class FetchedPage:
-    """A page as it came and what it says.
-
-    Attributes:
-        body: Its bytes, unpacked: the evidence.
-        content_type: What they claim to be, lower case, without parameters.
-        page: What was read in them.
-    """
+    """A page: bytes (unpacked, kept as evidence), content type (lower case, no parameters), and its content."""
 
     body: bytes
     content_type: str
@@ -44,11 +38,9 @@ class AempClient:
     """Reads the fleet snapshot of one source.
 
     Args:
-        source: Where and how.
-        secret: Its secret, in clear.
-        tokens: Where tokens are kept between polls.
-        client: Open.
-        sleep: Waits for seconds; a test says otherwise.
+        secret: In clear.
+        client: An open one.
+        sleep: Waits for seconds; replaced in tests.
     """
 
     def __init__(
@@ -68,10 +60,10 @@ class AempClient:
         self._waits = 0
 
     async def pages(self) -> AsyncGenerator[FetchedPage]:
-        """Yield page after page of the fleet.
+        """Yield the pages of the fleet.
 
         Raises:
-            CallFailed: It cannot go on; the pages before are good.
+            CallFailed: The next page cannot be read; the pages before are valid.
         """
         step = first_step(self._source.base_url)
         seen: set[str] = set()

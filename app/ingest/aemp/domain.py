@@ -1,4 +1,4 @@
-"""What a polled source is, and which of its locations are new; pure."""
+"""A polled source, and which of its locations are new; pure."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -8,18 +8,17 @@ from typing import Final
 
 from app.telemetry.formats.ping_row import PingRow
 
-DEFAULT_INTERVAL: Final = timedelta(minutes=15)
-"""How often a source is polled unless told otherwise: Trackunit answers one request an address in that time."""
+DEFAULT_INTERVAL: Final = timedelta(minutes=15)  # Trackunit answers one request an address in that time
 
 LEAST_INTERVAL: Final = timedelta(minutes=5)
 LONGEST_BACKOFF: Final = timedelta(hours=6)
+# A refused location (unknown device) is submitted again after this, so that registering the device is enough.
+# Not at every poll, since each time the page is kept as evidence.
 OFFER_AGAIN_AFTER: Final = timedelta(hours=1)
-"""A location that was refused (its device is not registered) is offered again after this, so that registering the
-device is enough; and not at every poll, since each offer keeps the page as evidence."""
 
 
 class AempAuth(StrEnum):
-    """How we sign in at a maker's interface."""
+    """How the poller authenticates at a maker's interface."""
 
     OAUTH2 = "oauth2"
     BEARER = "bearer"
@@ -27,22 +26,13 @@ class AempAuth(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DueSource:
-    """A source that this worker is to poll now.
+    """A source that this worker has leased for a poll.
 
     Attributes:
-        source_id: Its row.
-        lessor_id: Whose machines it tells of.
-        feed_id: The feed whose declared datum counts where a location names none.
-        base_url: Where its pages are.
-        auth: How to sign in.
-        client_id: For OAuth 2.
-        token_url: For OAuth 2.
-        scope: For OAuth 2, where the maker wants one.
-        secret_sealed: Client secret or bearer token, sealed.
-        min_interval: Least time between two polls.
-        failures: Polls that failed in a row before this one.
-        polled_at: When this poll began.
-        revision: Of the row as it was taken; what came of a poll counts only while the row has it.
+        feed_id: Its declared datum counts where a location names none.
+        secret_sealed: Client secret or bearer token, encrypted.
+        failures: Failed polls in a row before this one.
+        revision: Of the row when it was leased; the result of the poll counts only while the row has it.
     """
 
     source_id: int
@@ -62,7 +52,7 @@ class DueSource:
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """How far a machine was taken in.
+    """How far a machine was read.
 
     Attributes:
         last_fixed_at: Time of its last acknowledged location, UTC.
@@ -75,13 +65,12 @@ class Cursor:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """What a poll found.
+    """The counts of a poll.
 
     Attributes:
-        machines: Machines on all its pages.
-        new: Locations that were handed on.
+        new: Locations that were submitted.
         rejected: Machines whose location could not be read, and locations that were refused.
-        unlocated: Machines that never told a location.
+        unlocated: Machines that have never reported a location.
     """
 
     machines: int = 0
@@ -91,15 +80,15 @@ class Tally:
 
 
 def bound_to(source_id: int) -> str:
-    """Return what a source's sealed secret is bound to."""
+    """Return the context string that a source's encrypted secret is bound to."""
     return f"aemp_source:{source_id}"
 
 
 def is_new(row: PingRow, cursor: Cursor | None, now: datetime) -> bool:
-    """Tell whether a location is to be handed on: it is later than the machine's last one.
+    """Return whether a location is to be submitted: it is later than the machine's last one.
 
-    A machine whose clock once ran ahead would be silent until that day; so a cursor in the future stops only the very
-    location that it stands for.
+    A cursor in the future (a wrong clock) stops only the location that it was set by. Otherwise the machine would be
+    silent until that day.
     """
     if cursor is None or row.fixed_at > cursor.last_fixed_at:
         return True
@@ -111,12 +100,11 @@ def is_new(row: PingRow, cursor: Cursor | None, now: datetime) -> bool:
 def cursors_after(
     rows: Iterable[tuple[int, PingRow]], refused: frozenset[int], now: datetime
 ) -> Mapping[str, Cursor]:
-    """Return the cursors after a batch was acknowledged: of each machine its latest location.
+    """Return the cursors after a batch was acknowledged: the latest location of each machine.
 
     Args:
         rows: Index in the page and row of each ping of the batch.
-        refused: Indexes that the receipt calls rejected.
-        now: When that was.
+        refused: Indexes that the receipt rejects.
     """
     latest: dict[str, tuple[datetime, int]] = {}
     for index, row in rows:
@@ -129,10 +117,8 @@ def next_poll_at(source: DueSource, *, failures: int, now: datetime, retry_after
     """Return when a source is polled again: after its interval, doubled with each failure in a row, up to 6 hours.
 
     Args:
-        source: As it was taken.
-        failures: Failures in a row, this one included; 0 after a good poll.
-        now: When the poll ended.
-        retry_after: What the maker asked for; it counts from now.
+        failures: Failures in a row, this one included; 0 after a successful poll.
+        now: When the poll ended; ``retry_after`` counts from it.
     """
     wait = source.min_interval
     if failures > 1:

@@ -1,10 +1,10 @@
-"""Which page of a fleet snapshot comes next; pure.
+"""The next page of a fleet snapshot; pure.
 
-Makers agree on numbered pages and on ``Links``, and use them differently (seen in public samples): ``next`` of the
-last page points to that page itself (Takeuchi) or to the first one (Rexroth); links are relative to nothing in
-particular (Rexroth) or name another host or path than the one that answered (Samsara). So a link is first of all read
-as a NUMBER and the page is asked for at our own address; only a link without a number is followed, and only to the
-same origin, because the request carries a secret.
+Makers agree on numbered pages and on ``Links``, but use links differently (seen in public samples). ``next`` of the
+last page points to that page itself (Takeuchi) or to the first one (Rexroth). Links are relative to no clear base
+(Rexroth), or name another host or path than the one that answered (Samsara). So a link is read as a NUMBER, and the
+page is requested at our own address. A link without a number is followed only to the same origin, because the request
+carries a secret.
 
 References:
     ISO/TS 15143-3:2020, clauses 7 (100 a page, the first is 1) and 8.4 (links).
@@ -18,23 +18,21 @@ import httpx
 from app.core.web.outbound import same_origin
 from app.telemetry.formats.aemp import AempPage
 
-FULL_PAGE: Final = 100
-"""Machines on a full page; a page without any links that is full may have a successor."""
+FULL_PAGE: Final = 100  # machines on a full page; a full page without any links may have a successor
 
 _MAX_DIGITS: Final = 6
 
 
 class LeavesOrigin(Exception):
-    """The only way to the next page leads to another host; it is not taken."""
+    """The only link to the next page leads to another host; it is not followed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A page to ask for.
+    """A page to request.
 
     Attributes:
-        url: Where.
-        number: Its number, from 1; of pages behind links without numbers, how many there have been.
+        number: From 1; for pages behind links without numbers, their count so far.
     """
 
     url: str
@@ -42,7 +40,7 @@ class Step:
 
 
 def page_url(base_url: str, number: int) -> str:
-    """Return where a page is: makers write ``Fleet`` or ``fleet``, and the address may hold it already."""
+    """Return the address of a page: makers write ``Fleet`` or ``fleet``, and the base address may end in it."""
     base = base_url.rstrip("/")
     return f"{base}/{number}" if base.rpartition("/")[2].lower() == "fleet" else f"{base}/Fleet/{number}"
 
@@ -53,16 +51,13 @@ def first_step(base_url: str) -> Step:
 
 
 def next_step(base_url: str, at: Step, page: AempPage, *, brought_new: bool) -> Step | None:
-    """Return the page after this one, None where this is the last.
+    """Return the page after this one, None after the last.
 
     Args:
-        base_url: The source's address.
-        at: The page that was read.
-        page: What it said.
-        brought_new: Whether it had a machine that no page before it had.
+        brought_new: Whether the page had a machine that no page before it had.
 
     Raises:
-        LeavesOrigin: There is a next page, but its link names no number and leads to another host.
+        LeavesOrigin: The link to the next page has no number and leads to another host.
     """
     number = at.number + 1
     linked = _number_in(page.next_href)

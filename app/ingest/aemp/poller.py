@@ -1,8 +1,8 @@
-"""Polls the makers' interfaces that are due, and hands their new locations on to the way of any ping.
+"""Polls the makers' interfaces that are due, and submits their new locations as pings.
 
-What is safe by construction: a source is leased before it is called, so two workers never poll it at once; a
-machine's cursor moves only after its locations were acknowledged, so a kill between gives duplicates (which the store
-knows) and never a loss; whatever goes wrong with one source is written on that source and stops no other.
+A source is leased before it is called, so two workers never poll it at once. A machine's cursor moves only after its
+locations were acknowledged: a kill in between gives duplicates, which the store detects, and never a loss. An error
+of one source is recorded on that source and stops no other.
 """
 
 import asyncio
@@ -27,13 +27,12 @@ from app.ingest.http.schemas import ReceiptOut
 from app.telemetry.formats.ping_row import Decoded, PingRow
 
 StorePings = Callable[[int, int, Decoded, bytes, str], Awaitable[ReceiptOut]]
-"""Takes in a batch and returns after its commit: lessor, feed, rows, the page they came in, its content type."""
+"""Stores a batch and returns after its commit: lessor, feed, rows, the raw page, its content type."""
 
 MAX_BATCH: Final = 1_000
 MAX_PAGE_BYTES: Final = 8 * 1024 * 1024
 POLL_LIMIT: Final = timedelta(minutes=10)
-LEASE: Final = timedelta(minutes=15)
-"""Longer than a poll can last; after a kill the source is polled again when it ends."""
+LEASE: Final = timedelta(minutes=15)  # longer than a poll can last; after a kill the source is polled again then
 
 AT_ONCE: Final = 4
 
@@ -48,17 +47,13 @@ async def poll_due(
     tokens: TokenCache | None = None,
     at_once: int = AT_ONCE,
 ) -> int:
-    """Poll every source that is due; it can be cancelled at any moment.
+    """Poll every source that is due; may be cancelled at any moment. Returns the number of sources polled.
 
     Args:
-        context: The application's; its settings hold the keys of the secrets.
-        take_in: Stores a batch; raises where it cannot.
-        now: The time at which it begins, aware.
-        tokens: Kept between calls, so that a token lives as long as its maker allows; one call's own when left out.
-        at_once: Sources that are polled side by side.
-
-    Returns:
-        Sources polled, well or not.
+        store_pings: Raises where it cannot store a batch.
+        now: When it begins, aware.
+        tokens: Kept between calls, so that a token is used as long as it is valid.
+        at_once: Sources that are polled in parallel.
     """
     poller = _Poller(context, store_pings, tokens or TokenCache(), now)
     async with asyncio.TaskGroup() as group:
@@ -91,7 +86,7 @@ class _Poller:
             polled += 1
 
     async def _poll(self, source: DueSource) -> None:
-        """Poll a source and record what came of it."""
+        """Poll a source and record the result."""
         try:
             async with asyncio.timeout(POLL_LIMIT.total_seconds()):
                 tally = await self._read(source)
@@ -101,7 +96,7 @@ class _Poller:
             await self._failed(source, f"not finished within {POLL_LIMIT.total_seconds():.0f} s")
         except SecretUnreadable as error:
             await self._failed(source, error.detail)
-        except AppError as error:  # of our own: the store is away, or no key is set
+        except AppError as error:  # our own side: the database is away, or no key is set
             await self._failed(source, f"what was read could not be taken in ({error.code})")
         except Exception as error:  # noqa: BLE001 one source never stops the others; the log says where it broke
             _log.error("aemp_poll_broke", source_id=source.source_id, exc_info=error)
@@ -145,7 +140,7 @@ class _Poller:
         return tally
 
     async def _secret_of(self, source: DueSource) -> str:
-        """Return the secret in clear; where it is sealed with an old key, it is sealed anew with the first."""
+        """Return the secret in clear; a secret encrypted with an old key is encrypted again with the first key."""
         encryptor = self._context.settings.encryption.encryptor()
         secret = encryptor.open(source.secret_sealed, bound_to(source.source_id))
         if encryptor.is_outdated(source.secret_sealed):
@@ -154,7 +149,7 @@ class _Poller:
         return secret
 
     async def _store_new(self, source: DueSource, fetched: FetchedPage) -> tuple[int, int]:
-        """Hand on what is new on a page; return how many locations that were, and how many of them were refused."""
+        """Submit the new locations of a page; return their number, and how many were refused."""
         page, now = fetched.page, self._now()
         names = sorted({row.device_id for row in page.rows})
         async with self._context.database.reading(SERVICE) as session:
@@ -172,7 +167,7 @@ class _Poller:
     async def _store_batch(
         self, source: DueSource, fetched: FetchedPage, batch: Sequence[tuple[int, PingRow]], *, first: bool
     ) -> int:
-        # Machines that could not be read go along with the first batch: alone they would make one at every poll.
+        # Rejections go with the first batch; alone they would create a batch at every poll.
         rejections = fetched.page.rejections if first else ()
         decoded = Decoded(
             rows=[row for _, row in batch],

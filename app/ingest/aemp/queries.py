@@ -35,7 +35,7 @@ async def aemp_source_to_change(session: AsyncSession, source_id: int, lessor_id
 
 
 async def count_aemp_sources(session: AsyncSession, lessor_id: int) -> int:
-    """Return how many sources are polled for a lessor, enabled or not."""
+    """Return the number of a lessor's sources, enabled or not."""
     query = select(func.count()).select_from(AempSourceRow).where(AempSourceRow.lessor_id == lessor_id)
     return (await session.execute(query)).scalar_one()
 
@@ -46,7 +46,7 @@ async def delete_aemp_source(session: AsyncSession, source_id: int) -> None:
 
 
 async def due_aemp_source(session: AsyncSession, now: datetime) -> AempSourceRow | None:
-    """Return the source that is due longest, locked; one that another worker is taking is passed over."""
+    """Return the source that is due longest, locked; rows that another worker has locked are skipped."""
     query = (
         select(AempSourceRow)
         .where(AempSourceRow.enabled, AempSourceRow.next_poll_at <= now)
@@ -58,13 +58,13 @@ async def due_aemp_source(session: AsyncSession, now: datetime) -> AempSourceRow
 
 
 async def finish_aemp_poll(session: AsyncSession, source_id: int, revision: int, values: Mapping[str, Any]) -> None:
-    """Record what came of a poll, unless the source was changed or taken by another worker in the meantime."""
+    """Record the result of a poll, unless the source was changed or claimed since."""
     changed = update(AempSourceRow).where(AempSourceRow.source_id == source_id, AempSourceRow.revision == revision)
     await session.execute(changed.values(**values).execution_options(synchronize_session=False))
 
 
 async def reseal_aemp_secret(session: AsyncSession, source_id: int, before: bytes, after: bytes) -> None:
-    """Put a secret sealed anew in the place of the same secret, unless it was changed in the meantime."""
+    """Replace an encrypted secret, unless it was changed since."""
     changed = update(AempSourceRow).where(AempSourceRow.source_id == source_id, AempSourceRow.secret_sealed == before)
     await session.execute(changed.values(secret_sealed=after).execution_options(synchronize_session=False))
 
@@ -80,7 +80,7 @@ async def aemp_cursors(
 
 
 async def put_aemp_cursors(session: AsyncSession, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write cursors in one statement; each row is a column's name to its value."""
+    """Write cursors in one statement; each row maps column names to values."""
     if not rows:
         return
     statement = insert(AempCursorRow).values([dict(row) for row in rows])

@@ -18,10 +18,10 @@ router = APIRouter(tags=["telemetry"])
 async def create_aemp_source(
     wanted: AempSourceIn, principal: MayWriteFeeds, session: WriteSession, context: InContext
 ) -> AempSourceOut:
-    """Register a maker's interface (ISO 15143-3); its locations come in like any ping, under the feed that is named.
+    """Register a maker's interface (ISO 15143-3); its locations are stored as pings of the feed.
 
-    The secret is stored sealed and never shown again. Machines are known by PIN, or else serial number: register each
-    as a device under that identifier.
+    The secret is stored encrypted and never shown again. A machine is known by its PIN, else by its serial number:
+    register a device under that identifier.
     """
     now = context.clock.now()
     return await service.create_source(session, Visibility(principal), wanted, context.settings, now)
@@ -50,5 +50,5 @@ async def change_aemp_source(
 
 @router.delete("/aemp-sources/{source_id}", status_code=204, summary="Poll an interface no more")
 async def delete_aemp_source(source_id: Key, principal: MayWriteFeeds, session: WriteSession) -> None:
-    """Forget a polled source with its secret; the positions that it brought in stay."""
+    """Delete a polled source with its secret; its positions stay."""
     await service.delete_source(session, Visibility(principal), source_id)

@@ -1,4 +1,4 @@
-"""Wire shapes of polled sources; a secret comes in and never goes out."""
+"""Request and response models of polled sources; a secret is never returned."""
 
 from datetime import datetime, timedelta
 from typing import Annotated
@@ -36,24 +36,24 @@ class AempSourceIn(RequestModel):
 
     name: Text
     feed_id: Id
-    """The lessor's feed under which its positions come in; it must declare a datum."""
+    """The lessor's feed of its positions; it must declare a datum."""
     base_url: Address
-    """Pages are at `{base_url}/Fleet/{page}`; at `{base_url}/{page}` where it ends in `/fleet`, in whatever case."""
+    """Pages are at `{base_url}/Fleet/{page}`, or at `{base_url}/{page}` where it ends in `/fleet` (in any case)."""
     auth: AempAuth
     client_id: Text | None = None
     """For `oauth2`."""
     token_url: Address | None = None
     """For `oauth2`: the token endpoint of the grant "client credentials"."""
     scope: Text | None = None
-    """For `oauth2`, where the maker wants one."""
+    """For `oauth2`, where the maker requires one."""
     secret: Secret
-    """The client secret for `oauth2`, the token itself for `bearer`; it is stored sealed and never shown again."""
+    """The client secret for `oauth2`, the token itself for `bearer`; it is stored encrypted and never shown again."""
     min_interval: Interval = DEFAULT_INTERVAL
-    """The least time between two polls that the maker allows."""
+    """The least time that the maker allows between two polls."""
 
 
 class AempSourceChangeIn(RequestModel):
-    """What may change in a polled source; what is left out stays."""
+    """The members of a polled source that may change; members left out stay."""
 
     enabled: bool | None = None
     secret: Secret | None = None
@@ -62,7 +62,7 @@ class AempSourceChangeIn(RequestModel):
 
 
 class AempSourceOut(ResponseModel):
-    """A polled source and what came of it last."""
+    """A polled source and the result of its last poll."""
 
     source_id: int
     lessor_id: int
@@ -88,5 +88,5 @@ class AempSourceOut(ResponseModel):
     last_rejected: int | None
     """Machines whose location could not be read then, or whose device is not registered."""
     last_unlocated: int | None
-    """Machines that had never told a location."""
+    """Machines that have never reported a location."""
     created_at: datetime

@@ -1,4 +1,4 @@
-"""Use cases of polled sources: what a lessor does with them, and what the poller needs."""
+"""Use cases of polled sources: for lessors, and for the poller."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -18,8 +18,7 @@ from app.ingest.aemp.schemas import AempSourceChangeIn, AempSourceIn, AempSource
 from app.ingest.tables import AempSourceRow
 from app.telemetry.feeds.service import feed_by_id
 
-MAX_SOURCES = 50
-"""Sources of one lessor: nobody leases the machines of more makers, and each of them is called from here."""
+MAX_SOURCES = 50  # per lessor; each of them is polled from here
 
 _MAX_ERROR = 300
 
@@ -30,10 +29,10 @@ async def create_source(
     """Register a source; it is polled from now on.
 
     Raises:
-        NoSecretKey: The service has no key to keep the secret with.
-        InvalidInput: The feed is not in sight or declares no datum, an address may not be called, or what the way of
-            signing in needs is missing.
-        Conflict: The lessor has a source of this name, or too many of them.
+        NoSecretKey: The service has no key to encrypt the secret.
+        InvalidInput: The feed is not visible or declares no datum, an address may not be called, or a member that the
+            authentication needs is missing.
+        Conflict: The lessor has a source of this name, or too many sources.
     """
     encryptor = settings.encryption.encryptor()
     lessor_id = await _lessor_of_feed(session, visibility, wanted.feed_id)
@@ -101,7 +100,7 @@ def _address(name: str, text: str, *, allow_private: bool) -> str:
 
 
 async def list_sources(session: AsyncSession, visibility: Visibility, after: int, limit: int) -> Page[AempSourceOut]:
-    """Return a page of the sources in sight."""
+    """Return a page of the visible sources."""
     rows = await aemp_queries.aemp_sources_after(session, visibility.lessor_id, after, limit + 1)
     return page_of([AempSourceOut.model_validate(row) for row in rows], limit, lambda source: source.source_id)
 
@@ -114,11 +113,11 @@ async def change_source(
     settings: Settings,
     now: datetime,
 ) -> AempSourceOut:
-    """Enable, disable, or give a new secret or interval; a changed source is polled as soon as its maker allows.
+    """Enable, disable, or set a new secret or interval; the source is polled as soon as its interval allows.
 
     Raises:
-        NotFound: There is none, or it is another lessor's.
-        NoSecretKey: The service has no key to keep the secret with.
+        NotFound: It does not exist or is another lessor's.
+        NoSecretKey: The service has no key to encrypt the secret.
         InvalidInput: A bearer token with spaces.
     """
     row = await _is_visible(session, visibility, source_id)
@@ -141,11 +140,7 @@ async def change_source(
 
 
 async def delete_source(session: AsyncSession, visibility: Visibility, source_id: int) -> None:
-    """Forget a source, its secret and its cursors; what it brought in stays.
-
-    Raises:
-        NotFound: There is none, or it is another lessor's.
-    """
+    """Delete a source, its secret and its cursors; its pings stay. Raises ``NotFound`` as ``change_source``."""
     await _is_visible(session, visibility, source_id)
     await aemp_queries.delete_aemp_source(session, source_id)
     note(session, Note("source.delete", detail=f"source {source_id}"))
@@ -159,7 +154,7 @@ async def _is_visible(session: AsyncSession, visibility: Visibility, source_id: 
 
 
 async def claim_due(session: AsyncSession, now: datetime, lease: timedelta) -> DueSource | None:
-    """Take the source that is due longest, so that no other worker polls it until the lease ends."""
+    """Lease the source that is due longest, so that no other worker polls it until the lease ends."""
     row = await aemp_queries.due_aemp_source(session, now)
     if row is None:
         return None
@@ -184,7 +179,7 @@ async def claim_due(session: AsyncSession, now: datetime, lease: timedelta) -> D
 
 
 async def cursors_of(session: AsyncSession, source_id: int, identifiers: Sequence[str]) -> Mapping[str, Cursor]:
-    """Return the cursors of those machines that have one."""
+    """Return the cursors of the machines that have one."""
     rows = await aemp_queries.aemp_cursors(session, source_id, identifiers)
     return {identifier: Cursor(fixed_at, refused_at) for identifier, fixed_at, refused_at in rows}
 
@@ -198,13 +193,13 @@ async def move_cursors(session: AsyncSession, source_id: int, cursors: Mapping[s
             "last_fixed_at": cursor.last_fixed_at,
             "refused_at": cursor.refused_at,
         }
-        for identifier, cursor in sorted(cursors.items())  # always in one order: two workers never block each other
+        for identifier, cursor in sorted(cursors.items())  # one order for all workers: no deadlock
     ]
     await aemp_queries.put_aemp_cursors(session, rows)
 
 
 async def poll_succeeded(session: AsyncSession, source: DueSource, tally: Tally, now: datetime) -> None:
-    """Record a good poll."""
+    """Record a successful poll."""
     values = {
         "last_ok_at": now,
         "last_error": None,
@@ -224,11 +219,8 @@ async def poll_failed(
     """Record a failed poll; the next one waits longer.
 
     Args:
-        session: A writing transaction.
-        source: As it was taken.
         reason: A status and a short reason, without secrets.
-        now: When it failed.
-        retry_after: How long the maker asked to be left alone, zero where it did not.
+        retry_after: The wait that the maker asked for, else zero.
     """
     failures = source.failures + 1
     values = {
@@ -240,5 +232,5 @@ async def poll_failed(
 
 
 async def reseal(session: AsyncSession, source: DueSource, sealed: bytes) -> None:
-    """Put a source's secret, sealed with a newer key, in the place of the same secret."""
+    """Replace the encrypted secret by the same secret encrypted with a newer key."""
     await aemp_queries.reseal_aemp_secret(session, source.source_id, source.secret_sealed, sealed)

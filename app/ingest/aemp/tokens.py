@@ -1,4 +1,4 @@
-"""Signing in at a maker's interface by OAuth 2 client credentials; tokens are kept a while, in memory.
+"""OAuth 2 client credentials for makers' interfaces; tokens are cached in memory.
 
 References:
     RFC 6749, sections 4.4 (client credentials), 5.1 and 5.2 (answers).
@@ -36,11 +36,7 @@ class _Token:
 
 
 class TokenCache:
-    """Tokens of all sources, in memory only; share one among the polls of a process.
-
-    Args:
-        monotonic: Seconds of a clock that never goes back.
-    """
+    """Tokens of all sources, in memory only; shared by the polls of a process."""
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
@@ -48,10 +44,10 @@ class TokenCache:
         self._in_body: set[bytes] = set()
 
     async def token(self, client: HttpClient, source: DueSource, secret: str) -> str:
-        """Return an access token that is good for a while yet, asking for one where there is none.
+        """Return a valid access token, from the cache or the token endpoint.
 
         Raises:
-            CallFailed: The token endpoint gives none.
+            CallFailed: The token endpoint returns none.
         """
         key = _key(source, secret)
         known = self._tokens.get(key)
@@ -71,7 +67,7 @@ class TokenCache:
         self._tokens.pop(_key(source, secret), None)
 
     async def _asked(self, client: HttpClient, source: DueSource, secret: str, key: bytes) -> _Answer:
-        """Ask with the secret in the header, as every server must understand, and if refused once in the body."""
+        """Send the secret in the header, as every server must accept, and if refused once in the body."""
         in_body = key in self._in_body
         try:
             body = await _post(client, source, secret, in_body=in_body)

@@ -1,7 +1,7 @@
-"""Entrances in the words of other systems: decoded, stored like any ping, answered as each sender expects.
+"""Entrances for the formats of other systems: decode, store, and answer as each sender expects.
 
-A sender takes anything but its own sign of success for "send it again": a row that can never be stored must therefore
-not fail the request. The formats: ``docs/formats.md``; how to connect each system: ``docs/feeds.md``.
+A sender repeats a request until it gets its own sign of success. So a row that can never be stored must not fail the
+request. The formats: ``docs/formats.md``; how to connect each system: ``docs/feeds.md``.
 """
 
 import base64
@@ -43,7 +43,7 @@ def _for_osmand(receipt: ReceiptOut | None) -> Response:
 
 
 def _for_owntracks(receipt: ReceiptOut | None) -> Response:
-    """Answer an empty list of commands, whatever became of the row: the app sends anything else again for ever."""
+    """Answer an empty list of commands, whatever the result: the app repeats a request after any other answer."""
     del receipt
     return Response(b"[]", media_type="application/json")
 
@@ -58,10 +58,9 @@ class Adapter:
     """A format of another system.
 
     Attributes:
-        decode: Reads a body.
-        answer: What its sender wants to hear; the receipt is None where there was nothing to store.
-        methods: How it is sent.
-        stands_in_query: Tells by query and content type whether the data are in the query and not in the body.
+        answer: The response that its sender expects; the receipt is None for a body without rows.
+        methods: HTTP methods.
+        data_in_query: Whether the data are in the query and not in the body, by query and content type.
     """
 
     decode: Decoder
@@ -76,19 +75,19 @@ FORMATS: Final[Mapping[str, Adapter]] = {
     "owntracks": Adapter(owntracks.decode, _for_owntracks),
     "flespi": Adapter(flespi.decode, receipt_response),
 }
-"""The last word of the entrance's path to the format."""
+"""Formats by the last word of the entrance's path."""
 
 
 def split_path(path: str) -> tuple[str, str | None] | None:
     """Return format and key (if any) of a path such as ``/v1/feeds/osmand/lt_…``; None for any other path."""
     if not path.startswith(PREFIX):
         return None
-    name, _, key = path[len(PREFIX) :].removesuffix("/").partition("/")  # people end addresses with a slash
+    name, _, key = path[len(PREFIX) :].removesuffix("/").partition("/")  # a trailing slash is accepted
     return (name, key or None) if name in FORMATS and "/" not in key else None
 
 
 async def receive_from_adapter(request: Request) -> Response:
-    """Decode, store and answer a request of another system, after the commit."""
+    """Decode, store and answer a request in another system's format, after the commit."""
     found = split_path(request.scope["path"])
     if found is None:
         raise NotFound("There is no such format.")
@@ -110,7 +109,7 @@ async def receive_from_adapter(request: Request) -> Response:
 
 
 async def _sender(request: Request, path_key: str | None) -> Principal:
-    """Return whose key it is; one in the path stands in the logs of proxies, so it must open nothing else."""
+    """Return the principal of the key. A key in the path appears in proxy logs, so it must be a post-only key."""
     if path_key is None:
         return await key_holder(request, bearer_key(request) or _basic_password(request))
     principal = await key_holder(request, path_key)
@@ -120,7 +119,7 @@ async def _sender(request: Request, path_key: str | None) -> Principal:
 
 
 def _basic_password(request: Request) -> str | None:
-    """Return the password of HTTP Basic (RFC 7617); the user name does not matter, the key says who it is."""
+    """Return the password of HTTP Basic (RFC 7617); it is the key, the user name is ignored."""
     scheme, _, packed = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "basic":
         return None

@@ -1,4 +1,4 @@
-"""How bytes come in: size limits, decompression, and what format they claim to be."""
+"""Reads request bodies: size limits, decompression, content type."""
 
 import zlib
 from dataclasses import dataclass
@@ -16,11 +16,11 @@ _GZIP_WINDOW: Final = 31  # zlib's number for "a gzip header, largest window"
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """A request's body, unpacked.
+    """A request's body.
 
     Attributes:
-        data: The bytes, not over the limit.
-        content_type: What they claim to be, without parameters.
+        data: The bytes, unpacked, within the limit.
+        content_type: Lower case, without parameters.
     """
 
     data: bytes
@@ -35,14 +35,10 @@ class Body:
 async def read_body(request: Request, max_bytes: int) -> Body:
     """Read and unpack a batch of pings in our own format.
 
-    Args:
-        request: Its ``Content-Type`` is JSON or NDJSON, its ``Content-Encoding`` none, gzip or zstd.
-        max_bytes: Limit of the bytes unpacked.
-
     Raises:
-        UnsupportedMedia: Another type or encoding.
-        TooLarge: Over the limit, unpacked.
-        MalformedRequest: The packed bytes are broken or truncated, or the client went away in the middle.
+        UnsupportedMedia: Not JSON or NDJSON, or an encoding other than gzip, zstd or none.
+        TooLarge: More than ``max_bytes`` unpacked.
+        MalformedRequest: The packed bytes are broken or truncated, or the client disconnected.
     """
     content_type = content_type_of(request)
     if content_type != _JSON and content_type not in _NDJSON:
@@ -54,16 +50,12 @@ async def read_body(request: Request, max_bytes: int) -> Body:
 
 
 def content_type_of(request: Request) -> str:
-    """Return what a body claims to be, lower case, without parameters."""
+    """Return the content type, lower case, without parameters."""
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 async def wire_bytes(request: Request) -> bytes:
-    """Return the body as it came, packed if it is; read once, however often it is asked for.
-
-    Raises:
-        MalformedRequest: The client went away in the middle.
-    """
+    """Return the body as sent, packed if it is; the request caches it. Raises ``MalformedRequest`` on disconnect."""
     try:
         return await request.body()  # app.api.request_log holds the limit while it is read
     except ClientDisconnect as error:
@@ -71,7 +63,7 @@ async def wire_bytes(request: Request) -> bytes:
 
 
 async def read_any_body(request: Request, max_bytes: int) -> Body:
-    """Read and unpack a body of any content type; see ``read_body``."""
+    """Read and unpack a body of any content type; errors as in ``read_body``."""
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
     if encoding not in {"identity", "", "gzip", "zstd"}:
         raise UnsupportedMedia("Content-Encoding: expected gzip, zstd or none", field="Content-Encoding")
@@ -87,11 +79,11 @@ def _too_large(max_bytes: int) -> TooLarge:
 
 
 def unpack(packed: bytes, encoding: str, max_bytes: int) -> bytes:
-    """Return gzip or zstd bytes unpacked, without ever holding much more than the limit.
+    """Unpack gzip or zstd bytes, without holding much more than the limit in memory.
 
     Raises:
-        TooLarge: It would be over ``max_bytes``.
-        MalformedRequest: It is broken or truncated.
+        TooLarge: More than ``max_bytes`` unpacked.
+        MalformedRequest: Broken or truncated.
     """
     broken = MalformedRequest(f"The body is not complete {encoding} data.", field="body")
     try:
@@ -118,7 +110,5 @@ def _unzstd(packed: bytes, max_bytes: int) -> tuple[bytes, bool]:
     if len(data) > max_bytes:
         return data, False
     unpacker = zstandard.ZstdDecompressor(max_window_size=window).decompressobj()
-    unpacker.decompress(
-        packed
-    )  # its size is known to be harmless now; only this object tells whether the frame ended
+    unpacker.decompress(packed)  # the size was checked above; only this object knows whether the frame ended
     return data, unpacker.eof and not unpacker.unused_data

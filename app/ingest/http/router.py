@@ -1,7 +1,7 @@
 """Pings over HTTP.
 
-The entrances are met thousands of times a second: ``app.api.fast_lane`` leads their requests past FastAPI's machinery
-to the same functions. The routes below document them.
+These routes serve thousands of requests a second: ``app.api.fast_lane`` calls their functions without FastAPI's
+machinery. The routes below document them.
 """
 
 from typing import Annotated, Literal
@@ -55,9 +55,9 @@ async def post_pings(
     """Judge a batch row by row, store it, and answer after the commit.
 
     A JSON array or NDJSON, plain, gzip or zstd. A whole batch may be sent again at any time. A feed that has a secret
-    wants `X-LeaseTrace-Time` and `X-LeaseTrace-Signature`, as `docs/feeds.md` tells.
+    requires `X-LeaseTrace-Time` and `X-LeaseTrace-Signature`; see `docs/feeds.md`.
     """
-    del results  # take_pings reads it, also where no machinery has
+    del results  # receive_pings reads it from the query, also on the fast lane
     return await receive_pings(request)
 
 
@@ -68,12 +68,12 @@ def _document_format(name: str, method: str, *, in_path: bool) -> None:
         return await receive_from_adapter(request)
 
     async def post_foreign_by_path(request: Request, key: Annotated[str, Path(max_length=200)]) -> Response:
-        del key  # take_foreign reads it
+        del key  # receive_from_adapter reads it
         return await receive_from_adapter(request)
 
     endpoint = post_foreign_by_path if in_path else post_foreign
     endpoint.__name__ = f"{method.lower()}_{name}" + ("_by_path" if in_path else "")
-    endpoint.__doc__ = f"Take in what {name} sends, as `docs/feeds.md` tells, and answer as it expects."
+    endpoint.__doc__ = f"Receive pings from {name} (see `docs/feeds.md`) and answer as it expects."
     router.add_api_route(
         path,
         endpoint,
@@ -94,5 +94,5 @@ for _name, _format in FORMATS.items():
 async def get_batch(
     batch_id: Annotated[int, Path(ge=1, le=2**53)], visibility: ReceiptVisibility, session: ReadSession
 ) -> Response:
-    """Return the receipt of an acknowledged batch as it was given."""
+    """Return the receipt of an acknowledged batch as it was sent."""
     return receipt_response(await stored_receipt(session, visibility, batch_id))

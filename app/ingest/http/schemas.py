@@ -1,6 +1,6 @@
 """Receipts of batches, and the OpenAPI description of a batch.
 
-Receipts are plain dataclasses that msgspec encodes: thousands are made in a second, one row for each doubted fix.
+Receipts are dataclasses encoded by msgspec, for speed: thousands a second, one row for each doubted fix.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ Status = Literal["stored", "duplicate", "doubted", "rejected"]
 
 @dataclass(frozen=True, slots=True)
 class ReceiptRowOut:
-    """What became of one row of a batch."""
+    """The result of one row of a batch."""
 
     index: int
     """Its place in the batch as it was sent, from 0."""
@@ -24,9 +24,9 @@ class ReceiptRowOut:
     code: str | None
     """The code of the rejection, or the gravest doubt."""
     field: str | None
-    """The member at fault, where it is one."""
+    """The member at fault, if it is one."""
     message: str | None
-    """The same in words, with every doubt."""
+    """The same as a sentence, with every doubt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +41,13 @@ class ReceiptOut:
     """Rows that were stored before."""
     doubted: int
     rejected: int
-    """Rows that are no fix at all; do not send them again."""
+    """Rows that cannot be stored as fixes; do not send them again."""
     results: tuple[ReceiptRowOut, ...]
-    """The rows that are not plainly stored, or all, in their order."""
+    """The rows that are not plainly stored, or all rows, in their order."""
 
 
 def ping_body() -> dict[str, Any]:
-    """Return the OpenAPI description of a batch's body, made from the struct that reads it."""
+    """Return the OpenAPI description of a batch's body, generated from ``PingRow``."""
     row = msgspec.json.schema(PingRow)
     inner = row["$defs"]["PingRow"]
     inner["description"] = "One ping; the unit of each number is in its name."

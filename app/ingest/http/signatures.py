@@ -1,12 +1,12 @@
-"""Requests that their sender has signed: a key alone, which others may have seen, then posts nothing in its name.
+"""HMAC signatures of requests: with them, a stolen key alone cannot post pings.
 
-The sender says when it signed and proves that it knows the feed's secret::
+The sender signs the time and the content with the feed's secret::
 
     X-LeaseTrace-Time: 1795406400
     X-LeaseTrace-Signature: sha256=<hex of HMAC-SHA256(secret, "1795406400." + content)>
 
-The content is the body as it goes over the wire (packed, if it is), or the query string where the data stand in it.
-What is replayed within the window stores nothing new: a repeated ping is a duplicate.
+The content is the body as sent (packed, if it is), or the query string where that carries the data. A replay within
+the window stores nothing new: a repeated ping is a duplicate.
 
 References:
     RFC 2104 (HMAC).
@@ -27,29 +27,27 @@ _MOST_DIGITS: Final = 12
 
 
 class NotSigned(NotAuthenticated):
-    """The feed takes signed requests only, and this one is unsigned, wrongly signed or signed at another time."""
+    """The feed requires signed requests; this one is unsigned, wrongly signed or signed at another time."""
 
     code = "not_signed"
     title = "A valid signature is needed"
 
 
 def signature_of(secret: str, time_s: str, content: bytes) -> str:
-    """Return what stands in the header of the signature.
+    """Return the value of the signature header.
 
     Args:
-        secret: The feed's, as it was shown; its characters are the key.
-        time_s: What stands in the header of the time: whole seconds since 1970, UTC.
-        content: What is signed.
+        secret: As it was shown; its characters are the key.
+        time_s: The time header: whole seconds since 1970, UTC.
     """
     digest = hmac.new(secret.encode(), time_s.encode() + b"." + content, hashlib.sha256)
     return f"sha256={digest.hexdigest()}"
 
 
 def check(secret: str, headers: Mapping[str, str], content: bytes, now: datetime) -> None:
-    """Make sure that whoever knows the secret signed this content a moment ago.
+    """Check that the content was signed with the secret within ``WINDOW_S`` of now; raises ``NotSigned``.
 
-    Raises:
-        NotSigned: It is not so; the reason helps who has the secret and tells nothing about it.
+    The reason in the error reveals nothing about the secret.
     """
     time_s, signature = headers.get(TIME_HEADER, ""), headers.get(SIGNATURE_HEADER, "")
     if not time_s or not signature:

@@ -1,4 +1,4 @@
-"""A batch between the request and its receipt: decoded, then prepared in a group."""
+"""A batch between request and receipt: decoded, then prepared in a group."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,18 +14,15 @@ from app.telemetry.formats.ping_row import Decoded
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """One batch, decoded but not yet judged.
+    """One decoded batch.
 
     Attributes:
-        decoded: Its rows.
-        lessor_id: Whose it is.
-        feed_id: Through which feed it came, if any.
-        api_key_id: With which key; None from the command line and from the poller.
-        declared: The datum of rows that name none; None where the feed declares nothing.
-        received_at: When it came in, UTC.
-        content_type: What the raw body claims to be.
-        body: The body as it came, unpacked.
-        every_row: Whether the receipt lists plainly stored rows too.
+        feed_id: None for a key without a feed.
+        api_key_id: None from the command line and from the poller.
+        declared: The datum of rows that name none; None where the feed declares none.
+        received_at: UTC.
+        body: Unpacked; its type is ``content_type``.
+        every_row: List plainly stored rows in the receipt too.
     """
 
     decoded: Decoded
@@ -41,13 +38,7 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class PipelineContext:
-    """What a group is judged against.
-
-    Attributes:
-        settings: Thresholds.
-        devices: The devices and bindings of every lessor in the group, by lessor.
-        layer: The boundary layer and its locator.
-    """
+    """The data that the pipeline checks a group against; ``devices`` has an index for each lessor in the group."""
 
     settings: TrackingSettings
     devices: Mapping[int, DeviceIndex]
@@ -56,14 +47,11 @@ class PipelineContext:
 
 @dataclass(frozen=True, slots=True)
 class PreparedGroup:
-    """A group that is judged as far as its own rows allow.
+    """A group after the pipeline, ready for the commit.
 
     Attributes:
-        group: Its batches.
-        context: What it was judged against.
-        placed: Its rows.
         raw: SHA-256 and packed bytes of each body.
-        days: The days of its pings that need a partition, counted from 1970.
+        days: Days of its pings that need a partition, counted from 1970.
     """
 
     group: tuple[Batch, ...]

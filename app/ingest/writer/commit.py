@@ -1,4 +1,4 @@
-"""One group of batches, from judged rows to the commit: what one transaction writes, and in which order."""
+"""The one transaction of a group: what it writes, and in which order (``commit_group``)."""
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
@@ -23,11 +23,7 @@ from app.tracking.live.last_known import NO_ASSET, DeviceFixes, GateResult, Last
 
 
 class StaleDevices(Exception):
-    """A lessor's devices or bindings changed after the group was judged; it is judged again with the present ones.
-
-    Args:
-        lessors: Whose did.
-    """
+    """Devices or bindings of some lessors changed after the group was prepared; it must be prepared again."""
 
     def __init__(self, lessors: Sequence[int]) -> None:
         super().__init__(f"devices changed: {lessors}")
@@ -35,11 +31,7 @@ class StaleDevices(Exception):
 
 
 class ConflictingRows(Exception):
-    """Rows contradict stored pings; the group is judged again with that known.
-
-    Args:
-        variants: Of each such row, by batch (its number in the group) and row.
-    """
+    """Rows contradict stored pings: same device and time, another position. ``variants``: a number for each row."""
 
     def __init__(self, variants: Mapping[store.RowKey, int]) -> None:
         super().__init__(f"{len(variants)} rows contradict stored pings")
@@ -47,11 +39,7 @@ class ConflictingRows(Exception):
 
 
 class AlreadyStored(Exception):
-    """Rows from which positions were about to follow are stored already; nothing may follow from them now.
-
-    Args:
-        rows: Each such row, by batch (its number in the group) and row.
-    """
+    """Rows that would move a position are stored already; they must not move it again."""
 
     def __init__(self, rows: frozenset[store.RowKey]) -> None:
         super().__init__(f"{len(rows)} rows are stored already")
@@ -59,12 +47,15 @@ class AlreadyStored(Exception):
 
 
 class PositionChanged(Exception):
-    """Another process moved a position that memory believed in; the group is judged again from what is stored."""
+    """Another process moved a position; the group is judged again from the stored positions."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Judged:
-    """A prepared group with what the devices' past says of it; arrays over ``ordered.rows`` unless said."""
+    """A prepared group after the speed gate; arrays over ``ordered.rows`` unless noted.
+
+    ``usable`` has the places of the rows that went through the gate; ``device_fixes`` and ``result`` are over these.
+    """
 
     ordered: store.Ordered
     doubts: Small
@@ -77,14 +68,14 @@ class _Judged:
 
 @dataclass(slots=True)
 class RetryState:
-    """What is known about a group from attempts to write it that came to nothing.
+    """What failed attempts to write a group have found.
 
     Attributes:
-        variants: Rows that contradict stored pings.
-        stored_before: Rows that are stored already: nothing follows from them, even if they would be believed today.
-        locked: Whether positions are to be locked before they are believed in: another process keeps moving them.
-        careful: Whether no ping is to be believed to be new: one that was believed to be is stored already.
-        rehearsal: Whether the group is rolled back in the end, when it is only asked whether it can be written.
+        variants: Variant numbers of rows that contradict stored pings.
+        stored_before: Rows that are stored already: they move no position.
+        locked: Read and lock the positions first, because another process keeps moving them.
+        assume_none_new: Treat no ping as certainly new, because one of them was stored already.
+        dry_run: Roll back at the end: the caller only asks whether the group can be written.
     """
 
     variants: dict[store.RowKey, int] = field(default_factory=dict)
@@ -96,11 +87,10 @@ class RetryState:
 
 @dataclass(frozen=True, slots=True)
 class SharedState:
-    """What the hands of a writer share.
+    """The state that all connections of a writer share.
 
     Attributes:
-        last_known: Where devices are believed to be.
-        turn: Held while a group is judged against the beliefs, and until they are its own.
+        judging_lock: Held while a group is judged against the last known positions and its result is accepted.
     """
 
     last_known: LastKnownPositions
@@ -110,25 +100,26 @@ class SharedState:
 async def commit_group(
     connection: AsyncConnection, prepared: PreparedGroup, shared: SharedState, retry: RetryState
 ) -> list[ReceiptOut]:
-    """Write a group in one transaction and return its receipts, after the commit (or, a rehearsal, the rollback).
+    """Write a group in one transaction and return its receipts after the commit (after the rollback of a dry run).
 
-    What the group's fixes lead one to believe counts for the next group at once, before the commit: that group may
-    then be written at the same time. It moves positions only over the fixes that it believed in, so it waits for this
-    commit, and starts anew if that never comes. After any error the caller lets the group's devices be forgotten.
+    The last known positions in memory change before the commit, so that the next group can be judged and written at
+    the same time. That group replaces positions only if they are the ones in memory. So it waits for this commit, and
+    fails with ``PositionChanged`` if there is none. After any error the caller makes the memory forget the group's
+    devices.
 
     Raises:
-        StaleDevices: It must be prepared again.
-        ConflictingRows: It must be written again, with the variants.
-        NotNew: It must be written again, carefully.
-        AlreadyStored: It must be written again, with these rows told.
-        PositionChanged: It must be written again, with positions locked.
+        StaleDevices: Prepare the group again.
+        ConflictingRows: Write it again, with the variants.
+        NotNew: Write it again with ``assume_none_new``.
+        AlreadyStored: Write it again with these rows in ``stored_before``.
+        PositionChanged: Write it again with positions locked.
     """
     group, placed = prepared.group, prepared.placed
     async with connection.transaction(force_rollback=retry.dry_run):
         await apply_writer_row_security(connection, prepared.context.devices)
         await _check_fleets(connection, prepared.context.devices)
         batch_ids = await store.next_batch_ids(connection, len(group))
-        judged = await _judge_moves(connection, prepared, shared, retry)
+        judged = await _judge_fixes(connection, prepared, shared, retry)
         stored_before = await _insert_pings(connection, prepared, judged, batch_ids)
         duplicate = _duplicates(placed, judged, stored_before)
         await _move_positions(connection, judged)
@@ -142,14 +133,14 @@ async def commit_group(
 
 
 async def _check_fleets(connection: AsyncConnection, devices: Mapping[int, DeviceIndex]) -> None:
-    """Hold the registers still until the commit: a change waits, and then finds the pings bound before it."""
+    """Lock the lessors' versions until the commit; a change of devices waits for it, and then finds these pings."""
     versions = await fleet_versions(connection, sorted(devices))
     stale = [lessor for lessor, index in devices.items() if versions.get(lessor, 0) != index.version]
     if stale:
         raise StaleDevices(stale)
 
 
-async def _judge_moves(
+async def _judge_fixes(
     connection: AsyncConnection, prepared: PreparedGroup, shared: SharedState, retry: RetryState
 ) -> _Judged:
     placed, settings = prepared.placed, prepared.context.settings
@@ -212,13 +203,10 @@ async def _check_doubted(
     last_known: LastKnownPositions,
     settings: TrackingSettings,
 ) -> None:
-    """Make sure that fixes are doubted against what is believed now, and that it stays so until the commit.
+    """Check the doubted fixes' positions against the store, and lock them until the commit.
 
-    A head is guarded by the statement that moves it. A doubted fix moves nothing, so nothing would tell that the
-    worker has put the position elsewhere, and the doubt would stand for ever.
-
-    Raises:
-        PositionChanged: Memory is out of date.
+    The statement that moves a position checks it. A doubted fix moves nothing. Without this check the doubt would
+    stay although the worker has moved the position. Raises ``PositionChanged`` if memory is out of date.
     """
     rows = np.flatnonzero((result.doubts != 0) & (device_fixes.asset_id != NO_ASSET))
     if not len(rows):
@@ -228,9 +216,9 @@ async def _check_doubted(
     found = await update_positions.read_last_known(
         connection, asset_id, device_id, _stored_uncertainty(settings), locked=True
     )
-    stored = {belief.device_id: belief.fixed_us for belief in found}
-    believed = zip(device_id.tolist(), last_known.fixed_us_of(device_id).tolist(), strict=True)
-    if any(stored.get(device, NO_TIME_US) != us for device, us in believed):
+    stored = {row.device_id: row.fixed_us for row in found}
+    remembered = zip(device_id.tolist(), last_known.fixed_us_of(device_id).tolist(), strict=True)
+    if any(stored.get(device, NO_TIME_US) != us for device, us in remembered):
         raise PositionChanged
 
 
@@ -245,11 +233,11 @@ def _stored_uncertainty(settings: TrackingSettings) -> update_positions.Uncertai
 async def _insert_pings(
     connection: AsyncConnection, prepared: PreparedGroup, judged: _Judged, batch_ids: Sequence[int]
 ) -> frozenset[store.RowKey]:
-    """Store the pings; returns those that were stored before, by batch (its number in the group) and row.
+    """Store the pings; return those that were stored before, by batch (its number in the group) and row.
 
     Raises:
         ConflictingRows: Some contradict stored pings.
-        AlreadyStored: A position was about to follow from one that was stored before.
+        AlreadyStored: One that would move a position was stored before.
     """
     rows = len(judged.ordered.rows)
     if not rows:
@@ -290,11 +278,7 @@ def _variants(
 
 
 async def _move_positions(connection: AsyncConnection, judged: _Judged) -> None:
-    """Let positions and candidates follow.
-
-    Raises:
-        PositionChanged: Somebody else moved a position; the transaction may be lost.
-    """
+    """Move positions and store candidates. Raises ``PositionChanged`` if another process moved one."""
     result, device_fixes = judged.result, judged.device_fixes
     bound = device_fixes.asset_id[result.current] != NO_ASSET
     replaced = int(np.count_nonzero(bound & (result.replaced_us != NO_TIME_US)))
@@ -312,7 +296,7 @@ async def _move_positions(connection: AsyncConnection, judged: _Judged) -> None:
 
 
 def _duplicates(placed: PlacedFixes, judged: _Judged, stored_before: Collection[store.RowKey]) -> Mask:
-    """Return whether each row of the group was stored before, or stands in the group twice."""
+    """Return whether each row of the group was stored before, or is in the group twice."""
     duplicate = store.are_among(placed, np.arange(len(placed.fixes.index)), stored_before)
     duplicate[judged.ordered.repeated] = True
     return duplicate
@@ -327,7 +311,7 @@ def _final_doubts(placed: PlacedFixes, judged: _Judged) -> Small:
 async def _note_late_and_extras(
     connection: AsyncConnection, prepared: PreparedGroup, judged: _Judged, batch_ids: Sequence[int], duplicate: Mask
 ) -> None:
-    """Note what the worker has to look at again, and what senders told beyond the columns of a ping."""
+    """Note late windows for the worker, and store the members that have no column."""
     late = judged.ordered.rows[judged.usable[judged.result.late]]
     late = late[~duplicate[late]]
     fixes = prepared.placed.fixes

@@ -1,4 +1,4 @@
-"""The devices and bindings of lessors, in memory: read once, and again when the writer finds that they changed."""
+"""The devices and bindings of lessors in memory; read again when the writer finds them changed."""
 
 import asyncio
 from collections.abc import Iterable, Mapping
@@ -8,11 +8,7 @@ from app.core.db.database import SERVICE, Database
 
 
 class DeviceCache:
-    """The device indexes of one process.
-
-    Args:
-        database: Where the registers are.
-    """
+    """The device indexes of one process."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -20,7 +16,7 @@ class DeviceCache:
         self._loading: dict[int, asyncio.Lock] = {}
 
     async def of(self, lessor_ids: Iterable[int]) -> Mapping[int, DeviceIndex]:
-        """Return the index of each lessor; it may be a moment old, which the writer notices before it stores."""
+        """Return the index of each lessor; it may be out of date, which ``commit`` checks before it stores."""
         return {
             lessor_id: self._known.get(lessor_id) or await self._load(lessor_id, None) for lessor_id in lessor_ids
         }
@@ -33,7 +29,7 @@ class DeviceCache:
     async def _load(self, lessor_id: int, outdated: DeviceIndex | None) -> DeviceIndex:
         async with self._loading.setdefault(lessor_id, asyncio.Lock()):
             known = self._known.get(lessor_id)
-            if known is None or known is outdated:  # whoever waited finds what the first one read
+            if known is None or known is outdated:  # a task that waited uses what the first one read
                 async with self._database.reading(SERVICE) as session:
                     known = self._known[lessor_id] = await load_device_index(session, lessor_id)
             return known

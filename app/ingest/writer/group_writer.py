@@ -1,7 +1,7 @@
-"""The group-commit writer: requests hand over decoded batches and wait; what has arrived is written together.
+"""The group-commit writer: requests submit decoded batches and wait; waiting batches are written together.
 
-Some hands share the work, each with a connection of its own: while one has its group in the database, another gathers
-what arrives and judges it. A batch is answered only after the commit that holds it.
+Several connections work in turn: while one writes its group, the next one gathers and prepares another. A batch is
+answered only after the commit that contains it.
 """
 
 import asyncio
@@ -32,16 +32,12 @@ from app.tracking.live.last_known import LastKnownPositions
 
 _log = structlog.get_logger("leasetrace.ingest")
 _CONNECTIONS: Final = 3
-_GROUP_ROWS: Final = 2_000
-"""So many rows are a group; fewer wait a little for more while another group is in the database."""
-_BUSY_FACTOR: Final = 4
-"""By how much longer they wait then than ``writer_gather_ms``."""
-_INLINE_ROWS: Final = 400
-"""So few rows are judged at once; more go to a thread, so that other requests go on."""
+_GROUP_ROWS: Final = 2_000  # enough for a group; fewer wait for more while another group is in the database
+_BUSY_FACTOR: Final = 4  # how many times longer than the usual gathering time they wait then
+_INLINE_ROWS: Final = 400  # more rows are prepared in a thread, so that other requests go on
 _INLINE_BYTES: Final = 1024 * 1024
 _GROUP_BYTES: Final = 32 * 1024 * 1024
-_SEARCH_S: Final = 60.0
-"""So long bad rows are looked for in a batch; then it is refused, for it keeps a hand from all others."""
+_SEARCH_S: Final = 60.0  # how long bad rows are searched; then the batch is refused, to free the connection
 _DATABASE_DOWN: Final = (
     psycopg.OperationalError,
     psycopg.InterfaceError,
@@ -59,18 +55,11 @@ class _Waiting:
 
     @property
     def rows(self) -> int:
-        return max(1, self.batch.decoded.received)  # rejected ones take room too
+        return max(1, self.batch.decoded.received)  # rejected rows need memory too
 
 
 class GroupWriter:
-    """Writes all batches of this process, group after group; an asynchronous context manager.
-
-    Leaving it writes what still waits.
-
-    Args:
-        context: Settings (group size, queue bound), database, clock, metrics.
-        locators: Gives the boundary layer in force.
-    """
+    """Writes all batches of this process in groups; an asynchronous context manager."""
 
     def __init__(self, context: Context, locators: LocatorProvider) -> None:
         self._settings = context.settings
@@ -102,17 +91,17 @@ class GroupWriter:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Write what still waits, then stop."""
+        """Write the waiting batches, then stop."""
         self._closing = True
         self._arrived.set()
         await asyncio.gather(*self._tasks)
 
     async def submit(self, batch: Batch) -> ReceiptOut:
-        """Store a batch and return its receipt, after the commit.
+        """Store a batch and return its receipt after the commit.
 
         Raises:
-            Unavailable: Too much is waiting, the service stops, or the database is away. The batch may be sent again
-                as it is: what was stored nevertheless comes back as duplicates.
+            Unavailable: The queue is full, the service stops, or the database is away. The batch may be sent again
+                unchanged: rows that were stored come back as duplicates.
         """
         full = self._rows_waiting >= self._settings.writer.queue_rows
         if self._closing or full or self._bytes_waiting >= self._settings.writer.queue_bytes:
@@ -149,7 +138,7 @@ class GroupWriter:
                 )
 
     async def _gather(self) -> list[_Waiting]:
-        """Wait for batches and return what has arrived; nothing when the writer closes."""
+        """Wait for batches and return the next group; an empty one when the writer closes."""
         while not self._queue:
             if self._closing:
                 return []
@@ -170,7 +159,7 @@ class GroupWriter:
         return group
 
     async def _let_more_arrive(self) -> None:
-        """Wait a moment; longer while another hand writes, unless it is done or enough has arrived."""
+        """Wait for more batches: longer while another connection writes, until it is done or enough has arrived."""
         gather_s = self._settings.writer.gather_ms / 1000
         await asyncio.sleep(gather_s)
         if not self._busy or self._queued_rows >= _GROUP_ROWS:
@@ -180,7 +169,7 @@ class GroupWriter:
             await asyncio.wait_for(self._enough_arrived.wait(), _BUSY_FACTOR * gather_s)
 
     async def _write_or_refuse(self, connection: WriterConnection, group: list[_Waiting]) -> None:
-        """Write a group; if something in it makes it fail, each batch alone, and then each row of the bad batch."""
+        """Write a group; if it fails, write each batch alone, and then search the failing batch for the bad rows."""
         try:
             receipts = await self._write(connection, [waiting.batch for waiting in group])
         except _DATABASE_DOWN as error:
@@ -188,7 +177,7 @@ class GroupWriter:
             self._refuse(group, _unavailable())
         except Unavailable as error:
             self._refuse(group, error)
-        except Exception as error:  # noqa: BLE001 whatever a batch breaks, the writer goes on and its neighbours are stored
+        except Exception as error:  # noqa: BLE001 whatever fails, the writer goes on and stores the other batches
             _log.warning("group_split", error=type(error).__name__, batches=len(group))
             if len(group) > 1:
                 for waiting in group:
@@ -200,11 +189,11 @@ class GroupWriter:
                 _settle(waiting, receipt)
 
     async def _write_row_by_row(self, connection: WriterConnection, waiting: _Waiting, error: Exception) -> None:
-        """Find the rows of one batch that cannot be stored, and store the others; its receipt names those rows."""
+        """Store one batch without the rows that cannot be stored; its receipt rejects those rows."""
         batch = waiting.batch
         everything = frozenset(range(len(batch.decoded.rows)))
         try:
-            async with asyncio.timeout(_SEARCH_S):  # its TimeoutError is an OSError: answered like a database away
+            async with asyncio.timeout(_SEARCH_S):  # its TimeoutError is an OSError: answered as "database away"
                 bad = await self._unstorable_rows(connection, batch, sorted(everything), error)
             (receipt,) = await self._write(connection, [without_rows(batch, bad)])
         except Exception as last:  # noqa: BLE001 whatever it is, the writer goes on
@@ -217,10 +206,9 @@ class GroupWriter:
     async def _unstorable_rows(
         self, connection: WriterConnection, batch: Batch, rows: Sequence[int], error: Exception
     ) -> frozenset[int]:
-        """Return which of some rows cannot be stored, by halving; nothing is stored on the way.
+        """Return the rows that cannot be stored, by bisection in dry runs.
 
-        Raises:
-            Exception: ``error``, where the batch cannot be stored without them either.
+        Raises ``error`` if the batch cannot be stored without any of them either.
         """
         if not await self._can_be_written(connection, without_rows(batch, frozenset(rows))):
             raise error
@@ -230,7 +218,7 @@ class GroupWriter:
         others = frozenset(range(len(batch.decoded.rows))) - frozenset(rows)
         if await self._can_be_written(connection, without_rows(batch, others)):
             return frozenset()
-        if len(rows) == 1:  # a row is given up only if the database takes the rest, and not this one, still
+        if len(rows) == 1:  # reject the row only if the rest can still be written and this row still cannot
             nothing = frozenset(range(len(batch.decoded.rows)))
             if await self._can_be_written(connection, without_rows(batch, others)):
                 return frozenset()
@@ -288,12 +276,12 @@ def _unavailable() -> Unavailable:
 
 
 def _settle(waiting: _Waiting, receipt: ReceiptOut) -> None:
-    if not waiting.receipt.done():  # its client may have gone away; what it sent is stored all the same
+    if not waiting.receipt.done():  # the client may have disconnected; its rows are stored all the same
         waiting.receipt.set_result(receipt)
 
 
 def without_rows(batch: Batch, bad: frozenset[int]) -> Batch:
-    """Return a batch with some of its rows (by their place among the readable ones) rejected as not storable."""
+    """Return a batch with some rows (by place among the decoded ones) rejected as not storable."""
     decoded = batch.decoded
     kept = [place for place in range(len(decoded.rows)) if place not in bad]
     rejections = [*decoded.rejections, *(unstorable(decoded.index[place]) for place in sorted(bad))]

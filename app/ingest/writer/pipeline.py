@@ -1,9 +1,15 @@
-"""The path of a ping, from rows to what is stored, as one list (``run``).
+"""The pipeline of a ping: the steps from decoded rows to what is stored, in the order of ``run``.
 
-It walks a whole group of batches at once, as columns: a step costs the same calls for one row as for 20,000. Every
-step takes the group and returns the next type; nothing is changed in place, nothing is dropped in silence. What
-cannot be a fix at all is rejected with a code; everything else is stored, with its doubts. What needs the device's
-own past is judged after this, by ``tracking.beliefs``, where the past is known.
+1. ``to_reports`` (telemetry.pings.columns): the rows of all batches become columns.
+2. ``normalise``: known device, valid time and coordinates, WGS-84; other rows are rejected with a code.
+3. ``bind``: the asset that the device was on.
+4. ``locate``: court territory and county.
+5. ``arrival``: when the batch came in.
+6. ``assess``: the doubts that one row and the clock show.
+
+Then follow the speed gate (``tracking.live.last_known``) and the transaction (``commit.commit_group``). Each step
+takes the whole group as columns: the same number of NumPy calls for one row as for 20,000. Each returns a new value,
+and no row is dropped without a rejection.
 """
 
 from collections.abc import Sequence
@@ -38,12 +44,12 @@ from app.telemetry.domain import (
 from app.telemetry.pings import batches, store
 from app.telemetry.pings.columns import to_reports
 
+# A receiver without a fix sends zeros, some with noise in the last digit. 0.001 degrees are 111 m of open sea.
 NULL_ISLAND_DEG: Final = 0.001
-"""A receiver without a fix sends zeros; some add the noise of the last digit. 0.001 degrees are 111 m of open sea."""
 
 
 def run(group: Sequence[Batch], context: PipelineContext) -> PlacedFixes:
-    """Walk a group along the path, up to the door of the store; no single row ever is a reason to raise."""
+    """Run the steps for a group, without the database; a single bad row never raises."""
     reports = to_reports([batch.decoded for batch in group], [batch.declared for batch in group])
     fixes = normalise(reports, group, context)
     asset_id = bind(fixes, group, context)
@@ -54,7 +60,7 @@ def run(group: Sequence[Batch], context: PipelineContext) -> PlacedFixes:
 
 
 def prepare_group(group: Sequence[Batch], context: PipelineContext) -> PreparedGroup:
-    """Judge a group by its own rows and pack its bodies: all that needs no database; it may run in a thread."""
+    """Run the pipeline and pack the bodies; needs no database and may run in a thread."""
     placed = run(group, context)
     now = max(batch.received_at for batch in group)
     return PreparedGroup(
@@ -67,10 +73,7 @@ def prepare_group(group: Sequence[Batch], context: PipelineContext) -> PreparedG
 
 
 def normalise(reports: Reports, group: Sequence[Batch], context: PipelineContext) -> Fixes:
-    """Turn reports into fixes: a device that is known, coordinates that can be, WGS-84.
-
-    This is the one place where a datum is converted.
-    """
+    """Turn reports into fixes: known device, valid coordinates, WGS-84. The only place that converts a datum."""
     device_id = _resolve_devices(reports, group, context)
     keep, rejections = _reject_failing(reports, _row_checks(reports, device_id))
     if keep is None:
@@ -97,7 +100,7 @@ def normalise(reports: Reports, group: Sequence[Batch], context: PipelineContext
 
 
 def bind(fixes: Fixes, group: Sequence[Batch], context: PipelineContext) -> Small:
-    """Return the asset that each device was on at the time of its fix, ``NO_INT`` where on none."""
+    """Return the asset that each device was on at the time of its fix, ``NO_INT`` for none."""
     lessors = {batch.lessor_id for batch in group}
     if len(lessors) == 1:
         found = context.devices[lessors.pop()].asset_at(fixes.device_id, fixes.fixed_us)
@@ -112,7 +115,7 @@ def bind(fixes: Fixes, group: Sequence[Batch], context: PipelineContext) -> Smal
 
 
 def locate(fixes: Fixes, context: PipelineContext) -> tuple[Small, Small]:
-    """Return court territory and county of each fix, ``NO_INT`` outside; exact, the same as ``ST_Covers``."""
+    """Return court territory and county of each fix, ``NO_INT`` outside; exactly as ``ST_Covers``."""
     county = context.layer.locator.locate(fixes.lon_e7 / E7, fixes.lat_e7 / E7)
     inside = county >= 0
     territory = np.where(inside, context.layer.territory_id[county], -1)
@@ -134,7 +137,7 @@ def assess(
     group: Sequence[Batch],
     context: PipelineContext,
 ) -> Small:
-    """Return the doubts about each fix that its row and the clock tell; thresholds are settings."""
+    """Return the doubts that the row itself and the clock show, as bits of ``Doubt``; thresholds are settings."""
     settings = context.settings
     age_us = received_us - fixes.fixed_us
     zero = NULL_ISLAND_DEG * E7
@@ -162,7 +165,7 @@ def assess(
 
 
 def _suspects(fixes: Fixes, group: Sequence[Batch], context: PipelineContext) -> Mask:
-    """Fixes of devices whose declared datum the worker found to be wrong (``tracking.datum_check``)."""
+    """Fixes of devices whose declared datum the worker found to be wrong (``tracking.datum.check``)."""
     found = [context.devices[lessor].suspects for lessor in {batch.lessor_id for batch in group}]
     if not any(map(len, found)):
         return np.zeros(len(fixes.index), dtype=np.bool_)
@@ -209,7 +212,7 @@ def _row_checks(reports: Reports, device_id: Small) -> list[tuple[Mask, RejectCo
 def _reject_failing(
     reports: Reports, checks: Sequence[tuple[Mask, RejectCode, str, str]]
 ) -> tuple[NDArray[np.intp] | None, tuple[tuple[Rejection, ...], ...]]:
-    """Return the rows that pass every check (None for all), and for each other row the first check that it failed."""
+    """Return the rows that pass every check (None for all), and for each other row the first check that failed."""
     failed = np.zeros(len(reports.index), dtype=np.bool_)
     rejections = [list(batch) for batch in reports.rejections]
     for bad, code, field, message in checks:

@@ -1,4 +1,4 @@
-"""What a sender is told about a batch: a receipt, made only after the commit."""
+"""The receipt of a batch, made after its rows are written, and what is stored of it."""
 
 from collections.abc import Sequence
 from functools import cache
@@ -26,12 +26,9 @@ from app.telemetry.pings import batches, store
 def make_receipts(
     group: Sequence[Batch], batch_ids: Sequence[int], placed: PlacedFixes, doubts: Small, duplicate: Mask
 ) -> list[ReceiptOut]:
-    """Return the receipts of a group that is committed.
+    """Return the receipts of a group; the caller sends them after the commit.
 
     Args:
-        group: Its batches.
-        batch_ids: Their ids.
-        placed: Their rows.
         doubts: Bits of ``Doubt`` of each row, final, shape ``(n,)``.
         duplicate: Whether each row was stored before, shape ``(n,)``.
     """
@@ -71,7 +68,7 @@ def make_receipts(
 
 
 def unstorable(index: int) -> Rejection:
-    """Return the rejection of a row that the store refuses, whatever it is that it cannot hold."""
+    """Return the rejection of a row that the database refuses."""
     return Rejection(index, RejectCode.MALFORMED, None, "row: it cannot be stored as it is")
 
 
@@ -115,14 +112,7 @@ def _packed_results(receipt: ReceiptOut) -> bytes | None:
 def feed_counts(
     prepared: PreparedGroup, receipts: Sequence[ReceiptOut], doubts: Small, duplicate: Mask
 ) -> list[batches.FeedCounts]:
-    """Return what a group brought through each feed.
-
-    Args:
-        prepared: The group.
-        receipts: Of its batches.
-        doubts: Bits of ``Doubt`` of each row, final, shape ``(n,)``.
-        duplicate: Whether each row was stored before, shape ``(n,)``.
-    """
+    """Return the counts of a group by feed; ``doubts`` and ``duplicate`` as in ``make_receipts``."""
     feeds: dict[tuple[int, int], list[int]] = {}
     for i, batch in enumerate(prepared.group):
         feeds.setdefault((batch.lessor_id, batch.feed_id or 0), []).append(i)

@@ -1,4 +1,4 @@
-"""One hand of the writer: a connection of its own, on which it writes one group after the other."""
+"""One connection of the writer: writes one group after the other, and retries a group with what a failure found."""
 
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -27,36 +27,34 @@ from app.telemetry.pings import store
 _CONNECT_TIMEOUT_S: Final = 5
 _STATEMENT_TIMEOUT_MS: Final = 60_000
 _SESSION: Final = "-c timezone=UTC -c jit=off -c enable_hashjoin=off -c enable_mergejoin=off -c enable_seqscan=off"
-"""The staging table has no statistics: otherwise the planner joins it with whole tables, not probing their keys."""
-_DEFER_S: Final = 60.0
-"""Where a partition could not be made (a long read holds the table), its pings go to the default one meanwhile."""
+"""The staging table has no statistics. Without these settings the planner joins it with whole tables."""
+_DEFER_S: Final = 60.0  # retry after this when a lock prevents a partition; its pings go to the default partition
 _ATTEMPTS: Final = 20
 _AGAIN: Final = (
     psycopg.errors.DeadlockDetected,
     psycopg.errors.SerializationFailure,
-    psycopg.errors.CheckViolation,  # a day got its partition while its pings were on their way elsewhere
+    psycopg.errors.CheckViolation,  # a day got its partition while its pings went to the default one
 )
 
 
 @dataclass(slots=True)
 class KnownPartitions:
-    """Which days are known to have a partition, counted from 1970.
+    """The days that have a partition, counted from 1970.
 
     Attributes:
-        known: Those that have.
-        deferred: Those that could not be given one, and when (monotonic seconds) it is worth trying again.
+        deferred: Days whose partition could not be made, and when (monotonic seconds) to try again.
     """
 
     known: set[int] = field(default_factory=set)
     deferred: dict[int, float] = field(default_factory=dict)
 
     def missing(self, days: frozenset[int]) -> list[int]:
-        """Return the days for which a partition is to be made now."""
+        """Return the days whose partition is to be made now."""
         now = time.monotonic()
         return sorted(day for day in days - self.known if self.deferred.get(day, now) <= now)
 
     def made(self, wanted: Sequence[int], made: Sequence[int]) -> None:
-        """Note what came of it."""
+        """Note the days that were wanted and those that were made."""
         self.known.update(made)
         self.deferred.update(dict.fromkeys(set(wanted) - set(made), time.monotonic() + _DEFER_S))
 
@@ -65,10 +63,8 @@ class WriterConnection:
     """Writes groups on its own connection, which is opened when first needed.
 
     Args:
-        url: The database, as the application's role.
-        shared: Beliefs, shared with the other hands.
-        device_cache: Devices and bindings, likewise.
-        days: Partitions, likewise.
+        url: Logs in as the application's role.
+        shared: Shared with the other connections, as are ``device_cache`` and ``days``.
     """
 
     def __init__(self, url: str, shared: SharedState, device_cache: DeviceCache, days: KnownPartitions) -> None:
@@ -85,16 +81,15 @@ class WriterConnection:
         *,
         dry_run: bool = False,
     ) -> list[ReceiptOut]:
-        """Write a group and return its receipts, after the commit.
+        """Write a group and return its receipts after the commit.
 
         Args:
-            prepared: The group.
-            prepare_again: Judges it anew when a lessor's devices changed meanwhile.
-            rehearsal: Only find out whether it can be written; everything is rolled back.
+            prepare_again: Prepares it anew when a lessor's devices changed.
+            dry_run: Only find out whether it can be written; roll back.
 
         Raises:
             Unavailable: Other processes kept changing the same devices.
-            Exception: Whatever the database or our own code make of a group that cannot be written.
+            Exception: Any error of the database or of our code for a group that cannot be written.
         """
         retry = RetryState(dry_run=dry_run)
         for _ in range(_ATTEMPTS):
@@ -132,7 +127,7 @@ class WriterConnection:
             await connection.close()
 
     async def _forget(self, prepared: PreparedGroup) -> None:
-        async with self._shared.judging_lock:  # not in the middle of another hand's judgement
+        async with self._shared.judging_lock:  # not while another connection judges
             self._shared.last_known.forget(prepared.placed.fixes.device_id)
 
     async def _connect(self) -> AsyncConnection:
@@ -141,7 +136,7 @@ class WriterConnection:
                 self._url,
                 autocommit=True,
                 connect_timeout=_CONNECT_TIMEOUT_S,
-                keepalives_idle=10,  # a database that is cut off without a word is noticed within half a minute
+                keepalives_idle=10,  # a lost connection is noticed within 30 s
                 keepalives_interval=5,
                 keepalives_count=3,
                 tcp_user_timeout=30_000,
