@@ -93,11 +93,7 @@ class Encryptor:
         return cls(parse_keys(keys))
 
     def seal(self, secret: str, bound_to: str) -> bytes:
-        """Encrypt a secret under a random nonce.
-
-        Args:
-            bound_to: The row that it belongs to, for example ``aemp_source:12``; decryption needs the same text.
-        """
+        """Encrypt under a random nonce; decryption needs the same ``bound_to``, for example ``aemp_source:12``."""
         nonce = secrets.token_bytes(_NONCE_BYTES)
         head = _VERSION + self._first + nonce
         return head + self._ciphers[self._first].encrypt(nonce, secret.encode(), _bound(head, bound_to))

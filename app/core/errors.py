@@ -1,24 +1,4 @@
-"""Application errors, independent of HTTP: ``app.api.problems`` maps each class to a status.
-
-The tree::
-
-    AppError
-    ├── MalformedRequest       the body is not valid JSON, gzip or UTF-8
-    ├── InvalidInput           a field has an invalid value
-    ├── NotAuthenticated       no valid key
-    ├── NotPermitted           a valid key without the permission
-    │   └── PurposeRequired    a court reads positions without naming its case
-    ├── NotFound               does not exist or is not visible: the same answer
-    ├── Conflict               contradicts what is stored
-    ├── TooSlow                the request or its body did not arrive in time
-    ├── TooLarge               over a size limit
-    ├── AddressTooLong         path and query are over their limit
-    ├── HeadTooLarge           the headers are over their limits
-    ├── UnsupportedMedia       unsupported content type or encoding
-    ├── WrongHost              the Host header is not allowed
-    ├── TooManyRequests        over a rate limit: retry later
-    └── Unavailable            temporarily: retry
-"""
+"""Application errors, independent of HTTP: ``app.api.problems`` maps each class to a status."""
 
 from typing import ClassVar
 

@@ -87,7 +87,7 @@ async def check_database(session: AsyncSession) -> list[Check]:
         Check(
             name="role",
             ok=weak,
-            detail="neither superuser nor owner nor member of one, and inherits from nobody"
+            detail="neither superuser nor owner nor member of one, and inherits from no role"
             if weak
             else "the application's role could bypass row-level security; see `leasetrace database-roles`",
         ),

@@ -45,8 +45,8 @@ def to_wgs84(lon: FloatArray, lat: FloatArray, system: CoordSystem, inside: Insi
     """Convert coordinates of one system to WGS-84. CGCS2000 equals WGS-84 at the accuracy of a fix.
 
     A GCJ-02 position counts as shifted when the WGS-84 point that it would come from is inside; otherwise it is
-    returned unchanged. A position outside, but within 714 m of the outline, cannot be told from a shifted one and
-    counts as shifted: such feeds come from mainland equipment.
+    returned unchanged. A position outside, but within 714 m of the outline, is ambiguous and counts as shifted: such
+    feeds come from mainland equipment.
     """
     if system in {CoordSystem.WGS84, CoordSystem.CGCS2000}:
         return lon, lat

@@ -43,9 +43,7 @@ def destination(
 ) -> tuple[FloatArray, FloatArray]:
     """Return the end of a great-circle path: longitude in [-180, 180) and latitude, degrees.
 
-    Args:
-        bearing_deg: Direction at the start, degrees clockwise from north.
-        distance_m: Length of the path, metres on the mean sphere.
+    The bearing at the start is in degrees clockwise from north, the distance in metres on the mean sphere.
     """
     lam, phi, bearing = (np.radians(np.asarray(v, dtype=np.float64)) for v in (lon, lat, bearing_deg))
     delta = np.asarray(distance_m, dtype=np.float64) / EARTH_RADIUS_M

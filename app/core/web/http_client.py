@@ -187,13 +187,10 @@ def _http_date(text: str) -> datetime | None:
 def token_request(
     grant_type: str, client_id: str, client_secret: str | None, *, secret_in_body: bool, **parameters: str | None
 ) -> tuple[dict[str, str], str]:
-    """Return headers and body of a request to an OAuth 2 token endpoint.
+    """Return headers and body of a request to an OAuth 2 token endpoint (``grant_type`` as in RFC 6749).
 
-    Args:
-        grant_type: ``client_credentials`` or ``authorization_code``.
-        client_secret: None for a public client.
-        secret_in_body: Send the secret in the body instead of the ``Authorization`` header.
-        parameters: Of the grant; None and empty ones are left out.
+    Without a secret it is a public client. The secret is sent in the ``Authorization`` header or in the body.
+    Parameters that are None or empty are left out.
     """
     if client_secret is None:
         auth = ClientAuth(client_id, None, "none")

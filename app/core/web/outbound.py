@@ -63,13 +63,10 @@ def is_public(address: IpAddress) -> bool:
 
 
 def check_url(text: str, *, allow_private: bool) -> str:
-    """Return a permitted URL in normal form, without a slash at its end.
+    """Return a permitted URL in normal form, without a slash at its end; raises ``ValueError`` for any other.
 
-    Args:
-        allow_private: Allow private addresses, and plain HTTP to the loopback address.
-
-    Raises:
-        ValueError: The URL is not permitted; the message says why and does not repeat it.
+    ``allow_private`` permits private addresses, and plain HTTP to the loopback address. The error says why and does
+    not repeat the URL.
     """
     try:
         url = httpx.URL(text)

@@ -39,8 +39,7 @@ def encode_key(*parts: int) -> str:
 def decode_key(token: str, biggest: Sequence[int]) -> tuple[int, ...]:
     """Return the key that a page begins after; ``biggest`` limits the absolute value of each of its parts.
 
-    Raises:
-        InvalidInput: The token was not made by this service for this list.
+    Raises ``InvalidInput`` if the token was not made by this service for this list.
     """
     refused = _refused()
     try:

@@ -102,7 +102,7 @@ class Passwords:
 
     def __init__(self, hasher: PasswordHasher | None = None) -> None:
         self._hasher = hasher or PasswordHasher()
-        self._nobodys = _dummy_hash(self._hasher)
+        self._dummy = _dummy_hash(self._hasher)
         self._threads = ThreadPoolExecutor(_WORKERS, thread_name_prefix="argon2")
         self._turns = 0
 
@@ -136,7 +136,7 @@ class Passwords:
 
     def _verify(self, stored: str | None, password: str) -> Verdict:
         try:
-            self._hasher.verify(stored or self._nobodys, password)
+            self._hasher.verify(stored or self._dummy, password)
         except (VerificationError, InvalidHashError):
             return Verdict(right=False)
         if stored is None:

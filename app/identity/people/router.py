@@ -77,7 +77,7 @@ async def change_person(
     return ChangedPersonOut(**dict(changed), keys_made=made)
 
 
-@router.post("/people/{principal_id}/password-reset", summary="Give somebody a one-time password")
+@router.post("/people/{principal_id}/password-reset", summary="Set a one-time password")
 async def reset_password(
     request: Request,
     first: FirstPassword,
@@ -94,7 +94,7 @@ async def reset_password(
     return first.given
 
 
-@router.post("/people/{principal_id}/totp-reset", status_code=204, summary="Forget somebody's authenticator")
+@router.post("/people/{principal_id}/totp-reset", status_code=204, summary="Remove an authenticator")
 async def reset_totp(
     request: Request, session: WriteSession, context: InContext, principal_id: Key, principal: MayWritePeople
 ) -> None:

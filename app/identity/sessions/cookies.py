@@ -67,4 +67,4 @@ def check_csrf(request: Request, token: str) -> None:
         return
     check_same_origin(request)
     if not hmac.compare_digest(request.headers.get(CSRF_HEADER, "").encode(), csrf_of(token).encode()):
-        raise CrossSite(f"Send the header {CSRF_HEADER} with the token that GET /v1/session tells.")
+        raise CrossSite(f"Send the header {CSRF_HEADER} with the token that GET /v1/session returns.")

@@ -64,7 +64,7 @@ def test_the_cost_is_the_librarys_recommendation() -> None:
         RFC_9106_LOW_MEMORY.time_cost,
         RFC_9106_LOW_MEMORY.parallelism,
     )
-    assert not hasher.check_needs_rehash(made._nobodys), "nobody's hash costs what somebody's does"
+    assert not hasher.check_needs_rehash(made._dummy), "nobody's hash costs what somebody's does"
     made.close()
 
 
