@@ -74,9 +74,9 @@ def test_lists_are_comma_separated() -> None:
 def test_the_command_line_names_the_variable_that_is_wrong_and_shows_no_value(
     environ: dict[str, str], said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for name, value in (environ | {"DATABASE_URL": NO_DATABASE}).items():
+    for name, value in (environ | {"DATABASE_URL": NO_DATABASE, "DATABASE_OWNER_URL": NO_DATABASE}).items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(sys, "argv", ["leasetrace", "serve"])
+    monkeypatch.setattr(sys, "argv", ["leasetrace", "retention"])
     with pytest.raises(SystemExit) as ended:
         run()
     assert ended.value.code == 1
