@@ -138,7 +138,7 @@ def duration(text: str) -> timedelta:
 
 
 def list_all() -> None:
-    """List keys, ended ones too."""
+    """List keys, also those that ended."""
 
     async def use(session: AsyncSession, context: Context) -> Table:
         del context
@@ -162,9 +162,9 @@ def list_all() -> None:
 
 def rotate(
     prefix: Prefix,
-    overlap: Annotated[str, typer.Option(help="So long both keys are in force: 7d, 12h, 30min, 0s.")] = "7d",
+    overlap: Annotated[str, typer.Option(help="How long both keys are in force: 7d, 12h, 30min, 0s.")] = "7d",
 ) -> None:
-    """Print a key that opens the same for the same holder; the old one ends after the overlap."""
+    """Print a new key with the same rights for the same holder; the old one ends after the overlap."""
     both_for = duration(overlap)
 
     async def use(session: AsyncSession, context: Context) -> NewKeyOut:
@@ -176,10 +176,10 @@ def rotate(
 def revoke(
     prefix: Annotated[str | None, typer.Argument(help="The middle part of the key, as `keys list` shows it.")] = None,
     made_by: Annotated[
-        str | None, typer.Option(help="Instead of one key, all that the person with this login made.")
+        str | None, typer.Option(help="In place of one key: all keys that the person with this login made.")
     ] = None,
 ) -> None:
-    """End a key, or all that somebody made, at once, on every process within a second."""
+    """Revoke a key, or all keys that a person made; every process applies it within a second."""
     if (prefix is None) == (made_by is None):
         raise typer.BadParameter("name a key, or who made them: --made-by LOGIN")
 

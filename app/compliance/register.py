@@ -55,7 +55,7 @@ class RetentionRule:
 # security, article 12), network logs for six months (Cybersecurity Law, article 21).
 RULES: Final[Mapping[RetentionClass, RetentionRule]] = {
     RetentionClass.RAW: RetentionRule("bodies of batches as they came", "arrival", lambda s: s.raw_days),
-    RetentionClass.PING: RetentionRule("pings", "fix or arrival, the later", lambda s: s.ping_days),
+    RetentionClass.PING: RetentionRule("pings", "the later of fix and arrival", lambda s: s.ping_days),
     RetentionClass.DERIVED: RetentionRule("the last position of each day", "the day", lambda s: s.derived_days),
     RetentionClass.SESSION: RetentionRule("sessions of people that ended", "their end", lambda s: s.session_days),
     RetentionClass.SHARE: RetentionRule("shared run sheets that ended", "their expiry", lambda s: s.share_days),

@@ -40,7 +40,7 @@ async def test_shares_go_a_year_after_they_expired(
     told = {line.split()[1]: line for line in out.getvalue().splitlines() if line.startswith("│")}
     assert "2027-11-25 11:59" in told["share"], "Asia/Shanghai"
     assert "365 days from their expiry" in told["share"]
-    assert "1095 days from fix or arrival, the later, longer under a legal hold" in told["ping"]
+    assert "1095 days from the later of fix and arrival, longer under a legal hold" in told["ping"]
     assert "never" in told["ping"]
     assert "kept: three years at least" in told["grant"]
     assert "append-only" in told["trail"]
