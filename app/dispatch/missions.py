@@ -14,7 +14,7 @@ from app.audit.notes import Note, note
 from app.core.clock import MICROSECOND
 from app.core.errors import InvalidInput, NotFound
 from app.enforcement.delegation.service import check_window
-from app.enforcement.service import handles, keep_case_open, visible_case
+from app.enforcement.service import keep_case_open, sees_whole_case, visible_case
 
 
 async def grant_stops(
@@ -69,7 +69,7 @@ def _right_of(visibility: Visibility, court_id: int) -> tuple[str, int]:
     """Return the grantee whose grants the sender sees by: for a superior court the court that handles the case."""
     if visibility.court_id is None:
         return "principal", visibility.principal.principal_id
-    return "court", court_id if handles(visibility, court_id) else visibility.court_id
+    return "court", court_id if sees_whole_case(visibility, court_id) else visibility.court_id
 
 
 async def end_stops(session: AsyncSession, case_id: int, mission_id: int, now: datetime) -> None:

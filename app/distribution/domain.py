@@ -99,19 +99,19 @@ class CaseAsset(NamedTuple):
 PRESENCES: Final = tuple(Presence)
 STATES: Final = tuple(State)
 CONFIDENCES: Final = tuple(Confidence)
-NOWHERE: Final = -1
+NOT_LOCATED: Final = -1
 """The territory and the confidence of an asset that is not located."""
 NO_FIX: Final = np.iinfo(np.int64).min
 """The time of a missing fix."""
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
+class AssessedAssets:
     """Place and state of assets: columns of length n, one row per asset."""
 
     presence: IntArray  # index into `PRESENCES`
-    territory_id: IntArray  # the court territory of a located asset, otherwise `NOWHERE` (-1)
-    confidence: IntArray  # index into `CONFIDENCES` for the place of a located asset, otherwise `NOWHERE`
+    territory_id: IntArray  # the court territory of a located asset, otherwise `NOT_LOCATED` (-1)
+    confidence: IntArray  # index into `CONFIDENCES` for the place of a located asset, otherwise `NOT_LOCATED`
     reasons: Sequence[Sequence[str]]  # why the confidence is not higher
     near_border: BoolArray  # whether another county is so near that a small error changes the territory
     state: IntArray  # index into `STATES`, the result of the seizability rule
@@ -122,11 +122,11 @@ class Placed:
     @property
     def located(self) -> BoolArray:
         """Which assets are in the territory of a court."""
-        return np.asarray(self.territory_id != NOWHERE)
+        return np.asarray(self.territory_id != NOT_LOCATED)
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class AnswerTime:
     """The time that an answer is about, and the time of its computation."""
 
     as_of: datetime  # the time asked about, UTC
@@ -142,11 +142,11 @@ class CaseSnapshot:
     case_id: int
     case_number: str
     court: CourtInfo  # the court that handles the case
-    moment: Moment
+    moment: AnswerTime
     fresh_within: timedelta  # an older position is stale
     near_border_m: float  # metres within which a county border counts as near
     layer: LayerInfo
     territories: Mapping[int, TerritoryInfo]  # the court territories that contain assets, by id
     assets: Sequence[CaseAsset]  # every confirmed asset that counts for the caller, ordered by id
     seizability: Sequence[Seizability]  # the result of the seizability rule, in the same order
-    placed: Placed  # place and state, in the same order
+    assessed: AssessedAssets  # place and state, in the same order

@@ -20,7 +20,7 @@ from app.distribution.clustering.geojson import clusters_out
 from app.distribution.domain import STATES, CaseSnapshot, RollUpLevel
 from app.distribution.filters import read_polygon
 from app.distribution.rollup.export_table import ExportTable, compose
-from app.distribution.rollup.rollup import distribute
+from app.distribution.rollup.rollup import roll_up
 from app.distribution.schemas import ClusterParametersOut, ClustersOut, DistributionOut
 from app.distribution.snapshot.service import snapshot_of
 from app.enforcement.seizable import State
@@ -54,7 +54,7 @@ async def distribution_of(
         InvalidInput: ``as_of`` is in the future.
     """
     snapshot = await snapshot_of(session, visibility, case_id, context, layer, fresh_within=fresh_within, as_of=as_of)
-    answer = distribute(snapshot, level)
+    answer = roll_up(snapshot, level)
     past = None if as_of is None else (as_of, as_of)
     note(session, Note("distribution.read", case_id, _assets_read(snapshot), past, results=len(answer.rows)))
     return answer
@@ -117,8 +117,8 @@ def _cluster(
     snapshot: CaseSnapshot, parameters: ClusterParametersOut, polygon: shapely.Polygon | None
 ) -> ClustersOut:
     """Compute the clusters; it runs in a thread, so that a large case does not block other requests."""
-    placed = snapshot.placed
-    wanted = placed.located if parameters.state == "all" else placed.located & (placed.state == _SEIZABLE)
+    assessed = snapshot.assessed
+    wanted = assessed.located if parameters.state == "all" else assessed.located & (assessed.state == _SEIZABLE)
     considered = _inside(snapshot, np.flatnonzero(wanted), polygon)
     found = clusters_of(snapshot, considered, radius_m=parameters.radius_m, min_assets=parameters.min_assets)
     listed = [c for c in found if parameters.court is None or _in_area_of(c, parameters.court)]

@@ -80,7 +80,7 @@ async def lock_case(session: AsyncSession, visibility: Visibility, case_id: int,
     return (await session.scalars(query.with_for_update(key_share=True))).one_or_none()
 
 
-async def keep_case(session: AsyncSession, case_id: int) -> date | None:
+async def share_lock_case(session: AsyncSession, case_id: int) -> date | None:
     """Lock a case against changes until the transaction ends; return its closing day."""
     query = select(CaseRow.closed_on).where(CaseRow.case_id == case_id)
     return await session.scalar(query.with_for_update(read=True))

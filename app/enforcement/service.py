@@ -146,7 +146,7 @@ async def keep_case_open(session: AsyncSession, case_id: int) -> None:
         Conflict: The case is closed.
     """
     async with as_service(session):
-        closed_on = await queries.keep_case(session, case_id)
+        closed_on = await queries.share_lock_case(session, case_id)
     if closed_on is not None:
         raise Conflict(f"The case was closed on {closed_on}.")
 
@@ -179,7 +179,7 @@ async def change_case(
         await access.end_grants(session, case_id, now)
     elif row.closed_on is None and was_closed:
         action = "case.reopen"
-        await grant_visibility(session, row, await in_play(session, case_id), visibility.principal, now)
+        await grant_visibility(session, row, await unreleased_assets(session, case_id), visibility.principal, now)
     note(session, Note(action, case_id, detail=", ".join(sorted(changes))))
     return (await _to_out(session, [row]))[0]
 
@@ -233,19 +233,19 @@ def entrustment_grants(row: EntrustmentRow, asset_ids: Iterable[int], now: datet
     ]
 
 
-def handles(visibility: Visibility, court_id: int) -> bool:
+def sees_whole_case(visibility: Visibility, court_id: int) -> bool:
     """Return whether a court's cases are seen in full: by that court, a superior court or an administrator."""
     return visibility.sees_everything or court_id in visibility.courts
 
 
 def delegated_only(visibility: Visibility, case: CaseOut, now: datetime) -> Select[int] | None:
     """Return the query of the assets of a case that a delegate sees; None for callers who see all of them."""
-    if visibility.lessor_id is not None or handles(visibility, case.court_id):
+    if visibility.lessor_id is not None or sees_whole_case(visibility, case.court_id):
         return None
     return access_visibility.granted_assets(Visibility(visibility.principal, case.case_id), now)
 
 
-async def in_play(session: AsyncSession, case_id: int) -> list[int]:
+async def unreleased_assets(session: AsyncSession, case_id: int) -> list[int]:
     """Return the confirmed assets of a case, except those whose measures are all lifted."""
     released = await queries.released_assets(session, case_id)
     return [a for a in await queries.confirmed_assets(session, case_id) if a not in released]

@@ -1,5 +1,9 @@
 """Exported files: stamp, digest, CSV and XLSX.
 
-service: the stamp of an export, with user and role; stamp: its lines; headers: the HTTP headers
-digest: digest and check of rows; csv_file: writing and reading; workbooks, html_reader: reading for the check
+csv_file: writes and reads CSV
+digest: digest and check of rows
+headers: HTTP headers of a file
+html_reader, workbooks: read a saved file for the check
+service: the stamp of a user
+stamp: user, role and time on a file
 """

@@ -1,8 +1,10 @@
 """Administrative divisions, courts and their territories, and the lookup from a point to them.
 
-service: the active layer, loading a layer, courts by id and code; what other rooms use
-active_layer: the layer in memory with its locator; point_lookup: the answer for one point
-locator, loading: point to county; loading a boundary layer
-court_naming: courts by the naming rule; reference_data: lists of courts and divisions
-domain, schemas, errors, queries, tables, router: as in every room
+active_layer: the boundary layer in memory
+court_naming: names and codes of courts by rule
+domain, errors, schemas, queries, tables, router: types, SQL and routes of this room
+point_lookup: the answer for one point
+reference_data: lists of courts and divisions
+service: the active layer, loading a layer, courts by id and code; other rooms use this
+loading, locator: subpackages
 """

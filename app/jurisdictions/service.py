@@ -33,7 +33,7 @@ __all__ = [
     "court_by_code",
     "court_by_id",
     "courts_by_id",
-    "layer_in_use",
+    "current_layer",
     "load_boundaries",
     "load_boundary_file",
     "load_bundled_layer",
@@ -124,23 +124,23 @@ def locators_of(request: Request) -> LocatorProvider:
     return services_of(request.app, JurisdictionServices).locators
 
 
-async def layer_in_use(request: Request, _: AnyPrincipal) -> ActiveLayer:
+async def current_layer(request: Request, _: AnyPrincipal) -> ActiveLayer:
     """Return the active layer, or raise ``BoundariesNotLoaded``; declare it before the session (it may connect)."""
     return await locators_of(request).current()
 
 
-InLayer = Annotated[ActiveLayer, Depends(layer_in_use)]
+InLayer = Annotated[ActiveLayer, Depends(current_layer)]
 """The active layer as a route parameter; declare it before the session's."""
 
 
 async def boundaries_loaded(session: AsyncSession) -> Check:
     """Return the check of ``/readyz`` that a layer is active."""
     layer = await queries.active_layer(session)
-    detail = "none is active; run `leasetrace boundaries load`" if layer is None else described(layer)
+    detail = "none is active; run `leasetrace boundaries load`" if layer is None else layer_label(layer)
     return Check(name="boundaries", ok=layer is not None, detail=detail)
 
 
-def described(layer: LayerInfo) -> str:
+def layer_label(layer: LayerInfo) -> str:
     """Return a short name of a layer: name, source with version, start of the content hash."""
     return f"{layer.name} of {layer.source} {layer.source_version}, {layer.sha256[:12]}"
 

@@ -57,7 +57,7 @@ class ModelCase:
     seized_once: set[int] = field(default_factory=set)
     lent: list[AccessPeriod] = field(default_factory=list)
 
-    def in_play(self) -> set[int]:
+    def unreleased_assets(self) -> set[int]:
         """Return the assets that the case opens: confirmed, and not released from every measure; none once closed."""
         return {a for a in self.confirmed if a in self.standing or a not in self.seized_once} if self.open else set()
 
@@ -75,7 +75,7 @@ class ModelCase:
 
     def positions_for(self, who: str, now: datetime) -> set[int]:
         """Return the assets whose positions a court or a dispatcher may read for this case."""
-        return self.in_play() if self.handled_by(who) or self.lent_to(who, now) else set()
+        return self.unreleased_assets() if self.handled_by(who) or self.lent_to(who, now) else set()
 
 
 @dataclass(slots=True)

@@ -1,4 +1,4 @@
-"""Made-up territories, courts and placed assets, without a database."""
+"""Made-up territories, courts and assessed assets, without a database."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -11,14 +11,14 @@ from app.distribution.clustering.dbscan import IntArray
 from app.distribution.domain import (
     CONFIDENCES,
     NO_FIX,
-    NOWHERE,
+    NOT_LOCATED,
     PRESENCES,
     STATES,
+    AnswerTime,
+    AssessedAssets,
     CaseAsset,
     CaseSnapshot,
     LastFix,
-    Moment,
-    Placed,
     Presence,
 )
 from app.distribution.snapshot.assess import microseconds
@@ -141,17 +141,17 @@ def case_scene(assets: Sequence[AssetSpec] = (), *, past: bool = False) -> CaseS
         case_id=12,
         case_number="(2025)沪0105执4321号",
         court=court_info(1, "沪0105", "上海市长宁区人民法院", CourtLevel.BASIC, SHANGHAI),
-        moment=Moment(NOW - timedelta(days=1) if past else NOW, past, NOW, NOW),
+        moment=AnswerTime(NOW - timedelta(days=1) if past else NOW, past, NOW, NOW),
         fresh_within=timedelta(days=7),
         near_border_m=150.0,
         layer=LAYER,
         territories={t.territory_id: t for t in TERRITORIES},
         assets=[a.asset for a in assets],
         seizability=[a.seizability for a in assets],
-        placed=Placed(
+        assessed=AssessedAssets(
             presence=_integers(PRESENCES.index(a.presence) for a in assets),
-            territory_id=_integers(a.where.territory_id if a.where else NOWHERE for a in assets),
-            confidence=_integers(CONFIDENCES.index(a.confidence) if a.where else NOWHERE for a in assets),
+            territory_id=_integers(a.where.territory_id if a.where else NOT_LOCATED for a in assets),
+            confidence=_integers(CONFIDENCES.index(a.confidence) if a.where else NOT_LOCATED for a in assets),
             reasons=[[]] * len(assets),
             near_border=np.array([a.near_border for a in assets], dtype=np.bool_),
             state=_integers(STATES.index(a.seizability.state) for a in assets),

@@ -1,4 +1,6 @@
 """Import of a lessor's assets from a CSV file.
 
-service: the use case; parser: the file, line by line; cells: headings and values
+cells: headings and values
+parser: the file, line by line
+service: the use case
 """

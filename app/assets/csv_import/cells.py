@@ -91,7 +91,7 @@ _FIRST_YEAR: Final = 1970
 _LAST_YEAR: Final = 2200
 
 
-def shown(cell: str) -> str:
+def quoted(cell: str) -> str:
     """Return a cell for an error message: quoted and shortened."""
     return repr(cell if len(cell) <= _SHOWN else f"{cell[:_SHOWN]}…")
 
@@ -109,7 +109,7 @@ def read_yuan(cell: str) -> Decimal:
     """
     text = half_width(cell)
     if not _YUAN.fullmatch(text):
-        msg = f"expected an amount in yuan such as 1234567.89 or 1,234,567.89, got {shown(cell)}"
+        msg = f"expected an amount in yuan such as 1234567.89 or 1,234,567.89, got {quoted(cell)}"
         raise ValueError(msg)
     return Decimal(text.replace(",", ""))
 
@@ -122,7 +122,7 @@ def read_day(cell: str) -> date:
             return date(*(int(part) for part in found.groups()))
     except ValueError:
         pass  # no such day: reported below, like all other invalid dates
-    msg = f"expected a date such as 2025-03-01, got {shown(cell)}"
+    msg = f"expected a date such as 2025-03-01, got {quoted(cell)}"
     raise ValueError(msg)
 
 
@@ -140,13 +140,13 @@ def read_moment(cell: str) -> datetime:
             else datetime.fromisoformat(text)
         )
     except ValueError as error:
-        msg = f"expected a date, or a time with an offset such as 2025-03-01T08:00:00+08:00, got {shown(cell)}"
+        msg = f"expected a date, or a time with an offset such as 2025-03-01T08:00:00+08:00, got {quoted(cell)}"
         raise ValueError(msg) from error
     if moment.tzinfo is None:
-        msg = f"expected an offset after the time, such as 2025-03-01T08:00:00+08:00, got {shown(cell)}"
+        msg = f"expected an offset after the time, such as 2025-03-01T08:00:00+08:00, got {quoted(cell)}"
         raise ValueError(msg)
     if not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
-        msg = f"expected a year from {_FIRST_YEAR} to {_LAST_YEAR}, got {shown(cell)}"
+        msg = f"expected a year from {_FIRST_YEAR} to {_LAST_YEAR}, got {quoted(cell)}"
         raise ValueError(msg)
     return moment.astimezone(UTC)
 
@@ -154,7 +154,7 @@ def read_moment(cell: str) -> datetime:
 def _read_flag(cell: str) -> bool:
     flag = _FLAGS.get(half_width(cell).casefold())
     if flag is None:
-        msg = f"expected true or false (是 or 否), got {shown(cell)}"
+        msg = f"expected true or false (是 or 否), got {quoted(cell)}"
         raise ValueError(msg)
     return flag
 

@@ -10,7 +10,7 @@ from typing import Final, Self
 
 from pydantic import ValidationError, model_validator
 
-from app.assets.csv_import.cells import COLUMNS, column_of, read_cell, shown
+from app.assets.csv_import.cells import COLUMNS, column_of, quoted, read_cell
 from app.assets.domain import (
     TYPE_OF_KIND,
     UNIQUE_IDENTIFIERS,
@@ -155,7 +155,7 @@ def _header(record: tuple[int, list[str] | str] | None) -> tuple[list[str], Line
     for heading, column in zip(headings, columns, strict=True):
         if column is None:
             return [], LineError(
-                line, None, f"{shown(heading)} is not a column; expected some of: {', '.join(COLUMNS)}"
+                line, None, f"{quoted(heading)} is not a column; expected some of: {', '.join(COLUMNS)}"
             )
         if known.count(column) > 1:
             return [], LineError(line, column, f"two columns are {column}")
@@ -218,7 +218,7 @@ class _LineCollector:
                 value = normalise_identifier(column, value)
             first = self._seen.setdefault((column, value), line)
             if first != line:
-                self.errors.append(LineError(line, column, f"{shown(value)} is already on line {first}"))
+                self.errors.append(LineError(line, column, f"{quoted(value)} is already on line {first}"))
 
     def _validated(self, line: int, values: dict[str, object]) -> tuple[AssetFields | None, DeviceCells | None]:
         of_device = {name: value for name, value in values.items() if name in DeviceCells.model_fields}

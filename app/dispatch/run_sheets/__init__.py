@@ -1,4 +1,6 @@
 """The run sheet of a planning assignment.
 
-service: sharing and opening a sheet; content: what is on it; page: the HTML pages
+content: the rows of the sheet
+page: the HTML pages
+service: sharing and opening a sheet
 """

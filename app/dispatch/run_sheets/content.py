@@ -13,7 +13,7 @@ import numpy as np
 
 from app.core.clock import in_shanghai
 from app.core.geo.datum import CoordSystem, Inside, from_wgs84
-from app.distribution.domain import CONFIDENCES, NOWHERE, PRESENCES, CaseSnapshot, Presence
+from app.distribution.domain import CONFIDENCES, NOT_LOCATED, PRESENCES, CaseSnapshot, Presence
 from app.enforcement.seizable import State
 from app.exports.digest import Cell, content_digest
 from app.exports.html_reader import squeeze_spaces
@@ -66,7 +66,7 @@ class MapLink:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class SheetEntry:
     """One asset."""
 
     state: State
@@ -86,7 +86,7 @@ class RunSheet:
     """The content of a run sheet."""
 
     heading: tuple[tuple[str, Cell], ...]  # label and value: user, recipient, case, time
-    entries: tuple[Entry, ...]
+    entries: tuple[SheetEntry, ...]
     notes: tuple[str, ...]  # explanations
     asset_ids: tuple[int, ...]  # the assets on it
 
@@ -149,13 +149,13 @@ def _order(snapshot: CaseSnapshot, row: int) -> tuple[object, ...]:
 
 
 def _territory(snapshot: CaseSnapshot, row: int) -> TerritoryInfo | None:
-    number = int(snapshot.placed.territory_id[row])
-    return None if number == NOWHERE else snapshot.territories[number]
+    number = int(snapshot.assessed.territory_id[row])
+    return None if number == NOT_LOCATED else snapshot.territories[number]
 
 
 def _entry(
     snapshot: CaseSnapshot, row: int, number: int, makes: Mapping[int, str], links: tuple[MapLink, ...]
-) -> Entry:
+) -> SheetEntry:
     asset, seizability = snapshot.assets[row], snapshot.seizability[row]
     names = (
         asset.plate_no or "",
@@ -173,7 +173,7 @@ def _entry(
         _how_sure(snapshot, row),
         (_STATE_WORDS[seizability.state], *reasons),
     )
-    return Entry(seizability.state, cells, links)
+    return SheetEntry(seizability.state, cells, links)
 
 
 def _where(snapshot: CaseSnapshot, row: int) -> tuple[str, ...]:
@@ -190,25 +190,25 @@ def _where(snapshot: CaseSnapshot, row: int) -> tuple[str, ...]:
 
 
 def _when(snapshot: CaseSnapshot, row: int) -> tuple[str, ...]:
-    presence = _PRESENCE_WORDS[PRESENCES[snapshot.placed.presence[row]]]
+    presence = _PRESENCE_WORDS[PRESENCES[snapshot.assessed.presence[row]]]
     position = snapshot.assets[row].position
     if position is None:
         return (presence,)
-    return (shanghai(position.fixed_at), age(snapshot.moment.as_of - position.fixed_at), presence)
+    return (format_time(position.fixed_at), format_age(snapshot.moment.as_of - position.fixed_at), presence)
 
 
 def _how_sure(snapshot: CaseSnapshot, row: int) -> tuple[str, ...]:
     position = snapshot.assets[row].position
     if position is None:
         return ("—",)
-    confidence = int(snapshot.placed.confidence[row])
-    words = () if confidence == NOWHERE else (_CONFIDENCE_WORDS[CONFIDENCES[confidence]],)
+    confidence = int(snapshot.assessed.confidence[row])
+    words = () if confidence == NOT_LOCATED else (_CONFIDENCE_WORDS[CONFIDENCES[confidence]],)
     doubts = doubt_names(position.doubts)
     text = (f"疑点 doubts: {', '.join(doubts)}",) if doubts else ()
-    return (*words, *snapshot.placed.reasons[row], *text) or ("—",)
+    return (*words, *snapshot.assessed.reasons[row], *text) or ("—",)
 
 
-def age(since: timedelta) -> str:
+def format_age(since: timedelta) -> str:
     """Return an age as text: minutes, then hours, then days."""
     minutes = max(0, int(since.total_seconds() // 60))
     if minutes < 60:  # noqa: PLR2004 an hour
@@ -219,7 +219,7 @@ def age(since: timedelta) -> str:
     return f"{hours // 24} 天前 {hours // 24} days ago"
 
 
-def shanghai(at: datetime) -> str:
+def format_time(at: datetime) -> str:
     """Return a time as text, Asia/Shanghai."""
     return in_shanghai(at).strftime("%Y-%m-%d %H:%M")
 
@@ -255,7 +255,11 @@ def map_links(lon: float, lat: float, name: str) -> tuple[MapLink, ...]:
 
 
 def _heading(
-    snapshot: CaseSnapshot, stamp: Stamp, recipient: str, window: tuple[datetime, datetime], entries: Sequence[Entry]
+    snapshot: CaseSnapshot,
+    stamp: Stamp,
+    recipient: str,
+    window: tuple[datetime, datetime],
+    entries: Sequence[SheetEntry],
 ) -> tuple[tuple[str, Cell], ...]:
     by_state = ", ".join(
         f"{words} {sum(entry.state is state for entry in entries)}" for state, words in _STATE_WORDS.items()
@@ -277,8 +281,8 @@ def _heading(
         ("执行法院 Enforcing court", f"{snapshot.court.name} ({snapshot.court.code})"),
         ("接收人 For", recipient),
         *lines,
-        ("任务期限 Assignment (Asia/Shanghai)", f"{shanghai(window[0])} – {shanghai(window[1])}"),
-        ("截至 As of (Asia/Shanghai)", shanghai(snapshot.moment.as_of)),
-        ("数据收至 Data received until (Asia/Shanghai)", shanghai(received) if received else "—"),
+        ("任务期限 Assignment (Asia/Shanghai)", f"{format_time(window[0])} – {format_time(window[1])}"),
+        ("截至 As of (Asia/Shanghai)", format_time(snapshot.moment.as_of)),
+        ("数据收至 Data received until (Asia/Shanghai)", format_time(received) if received else "—"),
         ("租赁物 Assets", f"{len(entries)} ({by_state})"),
     )

@@ -1,4 +1,7 @@
 """Density clusters of assets.
 
-clusters: clusters of a case; dbscan: the algorithm; geometry: id, centroid, hull; geojson: the response
+clusters: the clusters of a case
+dbscan: the algorithm
+geojson: the response
+geometry: id, centroid and hull
 """

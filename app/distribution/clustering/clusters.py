@@ -52,7 +52,7 @@ def clusters_of(
     """
     lon_e7, lat_e7 = _coordinates(snapshot, considered)
     asset_id = np.array([snapshot.assets[row].asset_id for row in considered.tolist()], dtype=np.int64)
-    points = Points(lon_e7 / E7, lat_e7 / E7, snapshot.placed.territory_id[considered], asset_id)
+    points = Points(lon_e7 / E7, lat_e7 / E7, snapshot.assessed.territory_id[considered], asset_id)
     clustering = dbscan(points, radius_m=radius_m, min_assets=min_assets)
     label = clustering.label
     order = np.argsort(label, kind="stable")
@@ -66,7 +66,7 @@ def clusters_of(
         touches[other].append(Neighbour(ids[one], territories[one]))
     group = np.full(len(snapshot.assets), NOISE, dtype=np.int64)
     group[considered] = label
-    tallies = tally_groups(snapshot.placed, group, len(members))
+    tallies = tally_groups(snapshot.assessed, group, len(members))
     found = [
         Cluster(
             cluster_id=ids[number],

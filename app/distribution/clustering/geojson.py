@@ -93,7 +93,7 @@ def _touch(neighbour: Neighbour) -> TouchOut:
 
 
 def _member(row: int, snapshot: CaseSnapshot) -> MemberOut:
-    asset, placed = snapshot.assets[row], snapshot.placed
+    asset, assessed = snapshot.assets[row], snapshot.assessed
     position = asset.position
     assert position is not None  # noqa: S101 only located assets are clustered
     return MemberOut(
@@ -107,9 +107,9 @@ def _member(row: int, snapshot: CaseSnapshot) -> MemberOut:
         point=(position.lon, position.lat),
         fixed_at=position.fixed_at,
         age_s=max(0, int((snapshot.moment.as_of - position.fixed_at).total_seconds())),
-        fresh=bool(placed.presence[row] == _FRESH),
+        fresh=bool(assessed.presence[row] == _FRESH),
         source=_SOURCE_NAMES[position.source],
-        near_border=bool(placed.near_border[row]),
-        confidence=CONFIDENCES[placed.confidence[row]],
-        reasons=placed.reasons[row],
+        near_border=bool(assessed.near_border[row]),
+        confidence=CONFIDENCES[assessed.confidence[row]],
+        reasons=assessed.reasons[row],
     )

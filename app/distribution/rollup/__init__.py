@@ -1,4 +1,6 @@
 """Totals by court and division.
 
-rollup: the distribution of a case; tallies: counts and sums by group; export_table: the table as CSV and XLSX
+export_table: the table as CSV and XLSX
+rollup: the distribution of a case
+tallies: counts and sums by group
 """

@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from app.distribution.domain import NOWHERE, PRESENCES, STATES, CaseSnapshot, Presence, RollUpLevel
+from app.distribution.domain import NOT_LOCATED, PRESENCES, STATES, CaseSnapshot, Presence, RollUpLevel
 from app.distribution.rollup.tallies import tally_all, tally_groups
 from app.distribution.schemas import (
     CaseRef,
@@ -73,15 +73,15 @@ class Area(NamedTuple):
         return self.court.code if self.court else str(self.division.adcode) if self.division else ""
 
 
-def distribute(snapshot: CaseSnapshot, level: RollUpLevel) -> DistributionOut:
+def roll_up(snapshot: CaseSnapshot, level: RollUpLevel) -> DistributionOut:
     """Roll the assets of a case up to courts or divisions."""
-    placed, moment = snapshot.placed, snapshot.moment
+    assessed, moment = snapshot.assessed, snapshot.moment
     rows = _rows(snapshot, level)
     courts = rows if level.of_courts else _rows(snapshot, RollUpLevel.BASIC)
     high = rows if level is RollUpLevel.HIGH else _rows(snapshot, RollUpLevel.HIGH)
     by_value = min(courts, key=lambda r: (-r.value_yuan, -r.n_assets, _key(r)), default=None)
-    located = tally_groups(placed, np.where(placed.located, 0, NOWHERE), 1)[0]
-    by_presence = dict(zip(PRESENCES, tally_groups(placed, placed.presence, len(PRESENCES)), strict=True))
+    located = tally_groups(assessed, np.where(assessed.located, 0, NOT_LOCATED), 1)[0]
+    by_presence = dict(zip(PRESENCES, tally_groups(assessed, assessed.presence, len(PRESENCES)), strict=True))
     return DistributionOut(
         case=CaseRef.of(snapshot),
         as_of=moment.as_of,
@@ -125,13 +125,13 @@ def distribute(snapshot: CaseSnapshot, level: RollUpLevel) -> DistributionOut:
 
 def _rows(snapshot: CaseSnapshot, level: RollUpLevel) -> list[DistributionRowOut]:
     """Group the located assets by territory, then territories by area; most assets first."""
-    ids, of_asset = np.unique(snapshot.placed.territory_id, return_inverse=True)
+    ids, of_asset = np.unique(snapshot.assessed.territory_id, return_inverse=True)
     number_of: dict[str, int] = {}
     areas: list[tuple[Area, list[TerritoryInfo]]] = []
     number = []
     for territory_id in ids.tolist():
-        if territory_id == NOWHERE:
-            number.append(NOWHERE)
+        if territory_id == NOT_LOCATED:
+            number.append(NOT_LOCATED)
             continue
         territory = snapshot.territories[territory_id]
         area = _AREA_OF[level](territory)
@@ -141,7 +141,7 @@ def _rows(snapshot: CaseSnapshot, level: RollUpLevel) -> list[DistributionRowOut
         areas[at][1].append(territory)
         number.append(at)
     group = np.array(number, dtype=np.int64)[of_asset]
-    tallies = tally_groups(snapshot.placed, group, len(areas))
+    tallies = tally_groups(snapshot.assessed, group, len(areas))
     rows = [
         DistributionRowOut(
             court=None if area.court is None else CourtRef.of(area.court),
@@ -168,9 +168,9 @@ def _counts(tally: TallyOut) -> dict[str, Any]:
 
 
 def _totals(snapshot: CaseSnapshot, by_presence: dict[Presence, TallyOut], located: TallyOut) -> TotalsOut:
-    placed = snapshot.placed
-    totals = tally_all(placed)
-    seizable = tally_groups(placed, placed.state, len(STATES))[STATES.index(State.SEIZABLE)]
+    assessed = snapshot.assessed
+    totals = tally_all(assessed)
+    seizable = tally_groups(assessed, assessed.state, len(STATES))[STATES.index(State.SEIZABLE)]
     return TotalsOut(
         assets=totals.n_assets,
         located=located.n_assets,

@@ -7,35 +7,35 @@ import numpy as np
 
 from app.core.clock import EPOCH
 from app.distribution.clustering.dbscan import IntArray
-from app.distribution.domain import CONFIDENCES, NO_FIX, PRESENCES, STATES, Placed
+from app.distribution.domain import CONFIDENCES, NO_FIX, PRESENCES, STATES, AssessedAssets
 from app.distribution.schemas import ConfidenceOut, TallyOut
 
 _LATER: Final = np.iinfo(np.int64).max
 
 
-def tally_groups(placed: Placed, group: IntArray, count: int) -> list[TallyOut]:
+def tally_groups(assessed: AssessedAssets, group: IntArray, count: int) -> list[TallyOut]:
     """Count the assets of each of ``count`` groups.
 
     ``group`` is the group of each asset, 0 to ``count - 1``, or -1 for assets that are not counted; shape ``(n,)``.
     """
     rows = np.flatnonzero(group >= 0)
-    of, fixed_us = group[rows], placed.fixed_us[rows]
+    of, fixed_us = group[rows], assessed.fixed_us[rows]
     value = np.zeros(count, dtype=np.int64)
-    np.add.at(value, of, placed.value_fen[rows])
+    np.add.at(value, of, assessed.value_fen[rows])
     newest = np.full(count, NO_FIX)
     np.maximum.at(newest, of, fixed_us)
     oldest = np.full(count, _LATER)
     np.minimum.at(oldest, of, np.where(fixed_us == NO_FIX, _LATER, fixed_us))
-    fresh, stale, *_ = _each(of, placed.presence[rows], count, len(PRESENCES)).tolist()
+    fresh, stale, *_ = _each(of, assessed.presence[rows], count, len(PRESENCES)).tolist()
     columns = (
         np.bincount(of, minlength=count).tolist(),
         fresh,
         stale,
-        *_each(of, placed.state[rows], count, len(STATES)).tolist(),
-        *_each(of, placed.confidence[rows], count, len(CONFIDENCES)).tolist(),
+        *_each(of, assessed.state[rows], count, len(STATES)).tolist(),
+        *_each(of, assessed.confidence[rows], count, len(CONFIDENCES)).tolist(),
         value.tolist(),
-        np.bincount(of[~placed.valued[rows]], minlength=count).tolist(),
-        np.bincount(of[placed.near_border[rows]], minlength=count).tolist(),
+        np.bincount(of[~assessed.valued[rows]], minlength=count).tolist(),
+        np.bincount(of[assessed.near_border[rows]], minlength=count).tolist(),
         _moments(oldest),
         _moments(newest),
     )
@@ -73,9 +73,9 @@ def tally_groups(placed: Placed, group: IntArray, count: int) -> list[TallyOut]:
     ]
 
 
-def tally_all(placed: Placed) -> TallyOut:
+def tally_all(assessed: AssessedAssets) -> TallyOut:
     """Count all assets."""
-    return tally_groups(placed, np.zeros(len(placed.state), dtype=np.int64), 1)[0]
+    return tally_groups(assessed, np.zeros(len(assessed.state), dtype=np.int64), 1)[0]
 
 
 def _each(group: IntArray, code: IntArray, count: int, codes: int) -> IntArray:

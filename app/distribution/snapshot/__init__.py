@@ -1,4 +1,6 @@
 """The assets of a case at one moment, each with its assessed place.
 
-service: reads the snapshot; assess: freshness, border and confidence; queries
+assess: freshness, border and confidence
+queries: SQL
+service: reads the snapshot
 """

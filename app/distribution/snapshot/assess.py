@@ -11,12 +11,12 @@ from app.distribution.clustering.dbscan import IntArray
 from app.distribution.domain import (
     CONFIDENCES,
     NO_FIX,
-    NOWHERE,
+    NOT_LOCATED,
     PRESENCES,
     STATES,
+    AssessedAssets,
     CaseAsset,
     LastFix,
-    Placed,
     Presence,
 )
 from app.enforcement.seizable import Seizability
@@ -36,7 +36,7 @@ def assess(
     at: datetime,
     fresh_within: timedelta,
     near_border_m: float,
-) -> Placed:
+) -> AssessedAssets:
     """Return place and state of each asset.
 
     A position keeps the territory that was found when it arrived. One without a territory (at sea, abroad, in Hong
@@ -49,17 +49,19 @@ def assess(
         near_border_m: Metres within which a county border counts as near.
     """
     positions = [asset.position for asset in assets]
-    territory_id = _integers([NOWHERE if p is None or p.territory_id is None else p.territory_id for p in positions])
+    territory_id = _integers(
+        [NOT_LOCATED if p is None or p.territory_id is None else p.territory_id for p in positions]
+    )
     fixed_us = _integers([NO_FIX if p is None else microseconds(p.fixed_at) for p in positions])
     oldest_fresh_us = microseconds(at) - fresh_within // timedelta(microseconds=1)
     presence = np.where(fixed_us >= oldest_fresh_us, _FRESH, _STALE)
-    presence[territory_id == NOWHERE] = _OUTSIDE
+    presence[territory_id == NOT_LOCATED] = _OUTSIDE
     presence[fixed_us == NO_FIX] = _NEVER
     presence[np.array([asset.withheld for asset in assets], dtype=np.bool_)] = _WITHHELD
     near_border = _near_border(positions, layer, near_border_m)
     confidence, reasons = _confidence(positions, territory_id, near_border, at, fresh_within)
     values = [asset.value_fen for asset in assets]
-    return Placed(
+    return AssessedAssets(
         presence=presence,
         territory_id=territory_id,
         confidence=confidence,
@@ -98,10 +100,10 @@ def _confidence(
     fresh_within: timedelta,
 ) -> tuple[IntArray, list[list[str]]]:
     """Return the confidence in each located asset's place, and why it is not higher."""
-    confidence = np.full(len(positions), NOWHERE, dtype=np.int64)
+    confidence = np.full(len(positions), NOT_LOCATED, dtype=np.int64)
     reasons: list[list[str]] = [[]] * len(positions)
     near = near_border.tolist()
-    for row in np.flatnonzero(territory_id != NOWHERE).tolist():
+    for row in np.flatnonzero(territory_id != NOT_LOCATED).tolist():
         position = positions[row]
         if position is not None:
             level, reasons[row] = confidence_of(position, at, fresh_within, near_border=near[row])

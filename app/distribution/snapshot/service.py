@@ -11,7 +11,7 @@ from app.access.domain import Visibility
 from app.assets.transfers import transferred
 from app.core.context import Context
 from app.core.errors import InvalidInput
-from app.distribution.domain import NOWHERE, CaseAsset, CaseSnapshot, LastFix, Moment
+from app.distribution.domain import NOT_LOCATED, AnswerTime, CaseAsset, CaseSnapshot, LastFix
 from app.distribution.snapshot import queries
 from app.distribution.snapshot.assess import assess
 from app.enforcement.service import seizability_of_case, visible_case
@@ -50,20 +50,20 @@ async def snapshot_of(
     near_border_m = context.settings.jurisdictions.border_near_m
     states = await seizability_of_case(session, case_id, at)
     seizability = [states[asset.asset_id] for asset in assets]
-    placed = assess(assets, seizability, layer, at, limit, near_border_m)
+    assessed = assess(assets, seizability, layer, at, limit, near_border_m)
     received = [asset.position.received_at for asset in assets if asset.position is not None]
     return CaseSnapshot(
         case_id=case.case_id,
         case_number=case.case_number,
         court=await court_by_id(session, case.court_id),
-        moment=Moment(at, as_of is not None, now, max(received, default=None)),
+        moment=AnswerTime(at, as_of is not None, now, max(received, default=None)),
         fresh_within=limit,
         near_border_m=near_border_m,
         layer=layer.info,
-        territories={i: layer.territory(i) for i in np.unique(placed.territory_id).tolist() if i != NOWHERE},
+        territories={i: layer.territory(i) for i in np.unique(assessed.territory_id).tolist() if i != NOT_LOCATED},
         assets=assets,
         seizability=seizability,
-        placed=placed,
+        assessed=assessed,
     )
 
 

@@ -1,4 +1,6 @@
 """Rights that a case gives to others: planning assignments and entrustments.
 
-service: giving and withdrawing them; assignments: reading an assignment in force; queries, router
+assignments: reading an assignment in force
+queries, router: SQL and routes
+service: giving and withdrawing these rights
 """

@@ -23,8 +23,8 @@ from app.enforcement.service import (
     assignment_grants,
     case_to_change,
     entrustment_grants,
-    handles,
-    in_play,
+    sees_whole_case,
+    unreleased_assets,
     visible_case,
 )
 from app.enforcement.tables import AssignmentRow, EntrustmentRow
@@ -63,7 +63,7 @@ async def assign(
     )
     session.add(row)
     await session.flush()
-    assets = await in_play(session, case_id)
+    assets = await unreleased_assets(session, case_id)
     await access.write_grants(session, assignment_grants(row, assets, now), visibility.principal)
     detail = f"assignment {row.assignment_id} to principal {row.dispatcher_id} until {ends_at.isoformat()}"
     note(session, Note("assignment.give", case_id, assets, detail=detail))
@@ -92,7 +92,7 @@ async def list_assignments(
     case = await visible_case(session, visibility, case_id, now)
     principal = visibility.principal
     own = principal.principal_id if principal.kind is PrincipalKind.DISPATCHER else None
-    if own is None and not handles(visibility, case.court_id):
+    if own is None and not sees_whole_case(visibility, case.court_id):
         raise NotPermitted(READ_ONLY)
     rows = await delegation_queries.assignments_of(session, case_id, dispatcher_id=own, after=after, limit=limit)
     return [AssignmentOut.model_validate(row) for row in rows]
@@ -135,7 +135,7 @@ async def entrust(
     )
     session.add(row)
     await session.flush()
-    grants = entrustment_grants(row, await in_play(session, case_id), now)
+    grants = entrustment_grants(row, await unreleased_assets(session, case_id), now)
     await access.write_grants(session, grants, visibility.principal)
     detail = f"entrustment {row.entrustment_id} ({new.letter_number}) to court {new.court_id}"
     note(
@@ -195,7 +195,7 @@ async def list_entrustments(
     An entrusted court sees its own.
     """
     case = await visible_case(session, visibility, case_id, now)
-    to_court = None if handles(visibility, case.court_id) else visibility.court_id
+    to_court = None if sees_whole_case(visibility, case.court_id) else visibility.court_id
     rows = await delegation_queries.entrustments_of(session, case_id, to_court=to_court, after=after, limit=limit)
     return await _entrustments(session, rows)
 

@@ -1,4 +1,6 @@
 """Seizure measures.
 
-service: ordering, renewing, lifting and listing; deadlines: terms and due days; queries
+deadlines: terms and due days
+queries: SQL
+service: ordering, renewing, lifting and listing
 """

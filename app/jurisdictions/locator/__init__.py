@@ -1,4 +1,7 @@
-"""Point to county, and distances to borders.
+"""Finds the county of a point and the distance to borders.
 
-locator: the public class; raster: the cells it looks up first; borders: distances; grid: cells, segments
+borders: distances to borders
+grid: border segments and grid cells
+locator: the public class
+raster: the county, or the candidates, of each cell
 """

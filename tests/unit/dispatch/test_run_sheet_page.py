@@ -9,7 +9,7 @@ import jinja2
 import pytest
 
 from app.core.web.templates import templates_of
-from app.dispatch.run_sheets.content import NOTES, Entry, MapLink, RunSheet
+from app.dispatch.run_sheets.content import NOTES, MapLink, RunSheet, SheetEntry
 from app.dispatch.run_sheets.page import HEADERS, not_found_page, pin_page, sheet_page
 from app.enforcement.seizable import State
 from app.exports.digest import check_rows
@@ -20,8 +20,10 @@ LINK = MapLink("高德 & Amap", "https://uri.amap.com/navigation?to=1,2&mode=car
 SHEET = RunSheet(
     heading=(("案号 Case number", EVIL), ("接收人 For", EVIL), ("租赁物 Assets", 2)),
     entries=(
-        Entry(State.SEIZABLE, (("1",), (EVIL, "a  b\n c"), ("昆山",), ("now",), ("—",), ("可扣押", EVIL)), (LINK,)),
-        Entry(State.NOT_SEIZABLE, (("2",), (EVIL,), ("—",), ("—",), ("—",), ("不可扣押",)), ()),
+        SheetEntry(
+            State.SEIZABLE, (("1",), (EVIL, "a  b\n c"), ("昆山",), ("now",), ("—",), ("可扣押", EVIL)), (LINK,)
+        ),
+        SheetEntry(State.NOT_SEIZABLE, (("2",), (EVIL,), ("—",), ("—",), ("—",), ("不可扣押",)), ()),
     ),
     notes=(*NOTES, EVIL),
     asset_ids=(1, 2),

@@ -6,7 +6,16 @@ import numpy as np
 import pytest
 import shapely
 
-from app.distribution.domain import CONFIDENCES, NO_FIX, NOWHERE, PRESENCES, STATES, CaseAsset, Placed, Presence
+from app.distribution.domain import (
+    CONFIDENCES,
+    NO_FIX,
+    NOT_LOCATED,
+    PRESENCES,
+    STATES,
+    AssessedAssets,
+    CaseAsset,
+    Presence,
+)
 from app.distribution.snapshot.assess import assess
 from app.jurisdictions.active_layer import ActiveLayer
 from app.jurisdictions.domain import CountyInfo
@@ -37,12 +46,12 @@ def two_counties() -> ActiveLayer:
     )
 
 
-def placed(asset: CaseAsset, two_counties: ActiveLayer) -> Placed:
+def assessed(asset: CaseAsset, two_counties: ActiveLayer) -> AssessedAssets:
     return assess([asset], [SEIZABLE], two_counties, NOW, WEEK, 150.0)
 
 
-def presence_of(placed: Placed) -> Presence:
-    return PRESENCES[int(placed.presence[0])]
+def presence_of(assessed: AssessedAssets) -> Presence:
+    return PRESENCES[int(assessed.presence[0])]
 
 
 @pytest.mark.parametrize(
@@ -55,7 +64,7 @@ def presence_of(placed: Placed) -> Presence:
     ],
 )
 def test_age_decides_between_fresh_and_stale(two_counties: ActiveLayer, age: timedelta, presence: Presence) -> None:
-    found = placed(case_asset(1, at=(121.05, 31.25), territory_id=2, age=age), two_counties)
+    found = assessed(case_asset(1, at=(121.05, 31.25), territory_id=2, age=age), two_counties)
     assert presence_of(found) is presence
     assert found.territory_id.tolist() == [2]
     sure = Confidence.LOW if presence is Presence.STALE else Confidence.HIGH
@@ -63,15 +72,15 @@ def test_age_decides_between_fresh_and_stale(two_counties: ActiveLayer, age: tim
 
 
 def test_without_a_territory_it_is_outside_however_near_the_next_one_is(two_counties: ActiveLayer) -> None:
-    found = placed(case_asset(1, at=(120.9999, 31.25), territory_id=None), two_counties)
+    found = assessed(case_asset(1, at=(120.9999, 31.25), territory_id=None), two_counties)
     assert presence_of(found) is Presence.OUTSIDE
     assert not found.located[0]
     assert found.near_border[0]
-    assert found.confidence[0] == NOWHERE
+    assert found.confidence[0] == NOT_LOCATED
 
 
 def test_without_a_position_it_was_never_located(two_counties: ActiveLayer) -> None:
-    found = placed(case_asset(1), two_counties)
+    found = assessed(case_asset(1), two_counties)
     assert presence_of(found) is Presence.NEVER_LOCATED
     assert not found.located[0]
     assert not found.near_border[0]
@@ -79,7 +88,7 @@ def test_without_a_position_it_was_never_located(two_counties: ActiveLayer) -> N
 
 
 def test_out_of_sight_is_withheld_and_not_never_located(two_counties: ActiveLayer) -> None:
-    found = placed(case_asset(1, withheld=True), two_counties)
+    found = assessed(case_asset(1, withheld=True), two_counties)
     assert presence_of(found) is Presence.WITHHELD
     assert not found.located[0]
     assert found.fixed_us[0] == NO_FIX
@@ -87,8 +96,8 @@ def test_out_of_sight_is_withheld_and_not_never_located(two_counties: ActiveLaye
 
 def test_near_a_border_is_told_and_makes_the_place_less_sure(two_counties: ActiveLayer) -> None:
     metre = 1 / 95_000
-    near = placed(case_asset(1, at=(121.1 - 140 * metre, 31.25), territory_id=2), two_counties)
-    far = placed(case_asset(1, at=(121.1 - 160 * metre, 31.25), territory_id=2), two_counties)
+    near = assessed(case_asset(1, at=(121.1 - 140 * metre, 31.25), territory_id=2), two_counties)
+    far = assessed(case_asset(1, at=(121.1 - 160 * metre, 31.25), territory_id=2), two_counties)
     assert near.near_border[0]
     assert not far.near_border[0]
     assert CONFIDENCES[near.confidence[0]] is Confidence.MEDIUM

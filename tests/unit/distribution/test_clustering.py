@@ -36,7 +36,7 @@ def yard(
 
 def clustered(assets: list[AssetSpec], radius_m: float = 500, min_assets: int = 5) -> tuple[Cluster, ...]:
     whole = case_scene(assets)
-    return clusters_of(whole, np.flatnonzero(whole.placed.located), radius_m=radius_m, min_assets=min_assets)
+    return clusters_of(whole, np.flatnonzero(whole.assessed.located), radius_m=radius_m, min_assets=min_assets)
 
 
 def ids_of(cluster: Cluster, whole: CaseSnapshot) -> list[int]:

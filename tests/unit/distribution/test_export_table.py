@@ -12,7 +12,7 @@ import pytest
 
 from app.distribution.domain import Presence, RollUpLevel
 from app.distribution.rollup.export_table import ExportTable, compose, to_csv, to_xlsx
-from app.distribution.rollup.rollup import distribute
+from app.distribution.rollup.rollup import roll_up
 from app.distribution.router import _preferred
 from app.exports.csv_file import read_csv
 from app.exports.digest import Cell, check_rows
@@ -33,7 +33,7 @@ def export_table(stamp: Stamp = STAMP, *, past: bool = False, level: RollUpLevel
         asset_spec(4, presence=Presence.OUTSIDE, value_fen=None),
         asset_spec(5, presence=Presence.NEVER_LOCATED),
     )
-    return compose(distribute(case_scene(assets, past=past), level), stamp)
+    return compose(roll_up(case_scene(assets, past=past), level), stamp)
 
 
 def csv_lines(body: bytes) -> list[list[str]]:

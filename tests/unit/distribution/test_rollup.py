@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 
 from app.core.web.examples import load_example
 from app.distribution.domain import Presence, RollUpLevel
-from app.distribution.rollup.rollup import distribute
+from app.distribution.rollup.rollup import roll_up
 from app.distribution.schemas import ClustersOut, CourtRef, DistributionOut, DistributionRowOut, TallyOut, to_json
 from app.enforcement.seizable import ReasonCode, State
 from app.tracking.domain import Confidence
@@ -72,7 +72,7 @@ def sums(parts: Sequence[TallyOut]) -> dict[str, int]:
 
 @given(cases(), st.sampled_from(RollUpLevel))
 def test_rows_and_unplaced_add_up_to_the_totals(assets: list[AssetSpec], level: RollUpLevel) -> None:
-    answer = distribute(case_scene(assets), level)
+    answer = roll_up(case_scene(assets), level)
     totals = answer.totals
     parts: list[TallyOut] = [*answer.rows, *answer.unplaced]
     assert sums(parts) == {
@@ -103,7 +103,7 @@ def test_rows_and_unplaced_add_up_to_the_totals(assets: list[AssetSpec], level: 
 
 @given(cases(), st.sampled_from(RollUpLevel))
 def test_totals_count_what_is_there(assets: list[AssetSpec], level: RollUpLevel) -> None:
-    totals = distribute(case_scene(assets), level).totals
+    totals = roll_up(case_scene(assets), level).totals
     assert totals.held == sum(a.seizability is HELD for a in assets)
     for presence, counted in {
         Presence.FRESH: totals.fresh,
@@ -134,7 +134,7 @@ def fen(assets: Iterable[AssetSpec]) -> int:
 def test_order_of_assets_never_matters(assets: list[AssetSpec], level: RollUpLevel, random: object) -> None:
     shuffled = assets.copy()
     random.shuffle(shuffled)  # type: ignore[attr-defined] # hypothesis hands in a random.Random
-    found, again = (distribute(case_scene(a), level) for a in (assets, shuffled))
+    found, again = (roll_up(case_scene(a), level) for a in (assets, shuffled))
     assert again.rows == found.rows
 
 
@@ -151,7 +151,7 @@ def one_of_each() -> list[AssetSpec]:
 
 
 def test_basic_courts_most_assets_first() -> None:
-    found = distribute(case_scene(one_of_each()), RollUpLevel.BASIC)
+    found = roll_up(case_scene(one_of_each()), RollUpLevel.BASIC)
     assert [(key(r), r.n_assets) for r in found.rows] == [
         ("苏0583", 2),
         ("沪0105", 1),
@@ -166,7 +166,7 @@ def test_basic_courts_most_assets_first() -> None:
 
 
 def test_a_municipality_has_no_intermediate_court_by_rule_and_still_counts() -> None:
-    found = distribute(case_scene(one_of_each()), RollUpLevel.INTERMEDIATE)
+    found = roll_up(case_scene(one_of_each()), RollUpLevel.INTERMEDIATE)
     suzhou, shanghai = found.rows
     assert suzhou.court == CourtRef.of(SUZHOU)
     assert suzhou.n_assets == 3
@@ -187,7 +187,7 @@ def test_a_municipality_has_no_intermediate_court_by_rule_and_still_counts() -> 
     ],
 )
 def test_other_levels(level: RollUpLevel, keys: list[str]) -> None:
-    found = distribute(case_scene(one_of_each()), level)
+    found = roll_up(case_scene(one_of_each()), level)
     assert [key(r) for r in found.rows] == keys
     assert all((r.court is not None) == level.of_courts for r in found.rows)
     assert found.main_court.by_count is not None
@@ -195,7 +195,7 @@ def test_other_levels(level: RollUpLevel, keys: list[str]) -> None:
 
 
 def test_main_court_by_count_and_by_value_differ() -> None:
-    found = distribute(case_scene(one_of_each()), RollUpLevel.BASIC)
+    found = roll_up(case_scene(one_of_each()), RollUpLevel.BASIC)
     assert found.main_court.by_count is not None
     assert found.main_court.by_value is not None
     assert found.main_court.by_count.court is not None
@@ -205,22 +205,22 @@ def test_main_court_by_count_and_by_value_differ() -> None:
 
 
 def test_nothing_located_or_nothing_valued_has_no_main_court() -> None:
-    found = distribute(case_scene([asset_spec(1, presence=Presence.OUTSIDE)]), RollUpLevel.BASIC)
+    found = roll_up(case_scene([asset_spec(1, presence=Presence.OUTSIDE)]), RollUpLevel.BASIC)
     assert found.main_court.by_count is None
     assert found.main_court.by_value is None
-    found = distribute(case_scene([asset_spec(1, KUNSHAN_COUNTY, value_fen=None)]), RollUpLevel.BASIC)
+    found = roll_up(case_scene([asset_spec(1, KUNSHAN_COUNTY, value_fen=None)]), RollUpLevel.BASIC)
     assert found.main_court.by_count is not None
     assert found.main_court.by_value is None
 
 
 def test_high_courts_of_other_provinces_are_to_be_notified_at_every_level() -> None:
     for level in RollUpLevel:
-        found = distribute(case_scene(one_of_each()), level)
+        found = roll_up(case_scene(one_of_each()), level)
         assert [(r.court, r.n_assets) for r in found.high_courts_to_notify] == [(CourtRef.of(JIANGSU_HIGH), 3)]
 
 
 def test_reasons_say_how_many_and_how_many_mainly() -> None:
-    found = distribute(
+    found = roll_up(
         case_scene([*one_of_each(), asset_spec(8, JIADING_COUNTY, seizability=WAITING)]), RollUpLevel.BASIC
     )
     assert {(r.state, r.code): (r.n_assets, r.n_mainly) for r in found.reasons} == {
@@ -232,12 +232,12 @@ def test_reasons_say_how_many_and_how_many_mainly() -> None:
 
 def test_values_are_exact_to_the_fen() -> None:
     assets = [asset_spec(n, KUNSHAN_COUNTY, value_fen=10) for n in range(1, 1001)]
-    answer = distribute(case_scene(assets), RollUpLevel.BASIC)
+    answer = roll_up(case_scene(assets), RollUpLevel.BASIC)
     assert answer.totals.value_yuan == 100.0
 
 
 def test_a_case_without_assets_has_an_answer() -> None:
-    answer = distribute(case_scene(), RollUpLevel.BASIC)
+    answer = roll_up(case_scene(), RollUpLevel.BASIC)
     assert answer.totals.assets == 0
     assert answer.rows == []
     assert answer.as_of == NOW
@@ -248,7 +248,7 @@ def test_the_examples_of_the_page_are_what_is_sent() -> None:
     example = load_example("app.distribution", "distribution")
     distribution = TypeAdapter(DistributionOut).validate_python(example)
     assert json.loads(to_json(distribution)) == example
-    assert distribution.notes == distribute(case_scene(), RollUpLevel.BASIC).notes
+    assert distribution.notes == roll_up(case_scene(), RollUpLevel.BASIC).notes
     totals = distribution.totals
     assert totals.assets == sum(p.n_assets for p in [*distribution.rows, *distribution.unplaced])
     assert totals.seizable == sum(p.n_seizable for p in [*distribution.rows, *distribution.unplaced])
