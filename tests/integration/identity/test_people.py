@@ -193,8 +193,8 @@ async def test_a_narrowed_key_opens_no_way_in_to_more_than_itself(people: People
 
 async def test_what_is_done_is_noted_for_the_trail(people: People, monkeypatch: pytest.MonkeyPatch) -> None:
     noted: list[Note] = []
-    for module in ("sign_in", "people", "own_account", "session_router"):
-        monkeypatch.setattr(f"app.access.{module}.note", lambda _session, entry: noted.append(entry))
+    for module in ("sessions.sign_in", "people.service", "people.self_service", "sessions.router"):
+        monkeypatch.setattr(f"app.identity.{module}.note", lambda _session, entry: noted.append(entry))
     admin = await people.signed_in("admin", Role.PLATFORM_ADMINISTRATOR)
     made = (await admin.send("POST", "/v1/people", {"login": "liu", "name": "刘", "role": "dispatcher"})).json()
     who = made["principal_id"]
