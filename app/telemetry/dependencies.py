@@ -1,4 +1,4 @@
-"""Permissions that several routers of this room ask for."""
+"""Permissions that several routers of telemetry check."""
 
 from typing import Annotated
 

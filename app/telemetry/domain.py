@@ -1,6 +1,6 @@
-"""The words of a ping: doubts, sources, datums, and the columns a batch is made of; pure.
+"""The types of a ping: doubts, sources, datums, rejections, and the columns of a batch; pure.
 
-A batch is columnar: every array of one batch has the shape ``(n,)`` and row ``i`` of each is about the same fix.
+A batch is columnar: every array has the shape ``(n,)``, and row ``i`` of each is about the same fix.
 """
 
 from dataclasses import dataclass
@@ -21,20 +21,19 @@ E7: Final = 10_000_000
 """Stored degrees are integers, times this: 1.1 cm at the equator."""
 
 NO_INT: Final = -(2**31)
-"""Stands for "not told" in integer columns."""
+"""Absent value in integer columns."""
 
 NO_TIME_US: Final = -(2**63)
-"""Stands for "not told" in columns of microseconds."""
+"""Absent value in columns of microseconds."""
 
 FIRST_US: Final = -62_135_596_800_000_000
-"""The beginning of the year 1, UTC: no earlier time can be read back from the database."""
+"""The beginning of the year 1, UTC: the database cannot return an earlier time."""
 
 LAST_US: Final = 253_402_300_799_999_999
-"""The end of the year 9999, UTC."""
 
 
 class Doubt(IntFlag):
-    """Why a stored fix may not be where it says; the bits stand in ``ping.doubts``."""
+    """Why a stored fix may be wrong; the bits are in ``ping.doubts``."""
 
     NULL_ISLAND = 1 << 0
     NOT_LOCATED = 1 << 1
@@ -78,7 +77,6 @@ DOUBT_REASONS: Final[dict[Doubt, str]] = {
     Doubt.NETWORK_FIX: "from cell towers or Wi-Fi, not from satellites",
     Doubt.UNBOUND: "the device was on no asset at that time",
 }
-"""What each doubt means, in words."""
 
 
 def doubt_names(bits: int) -> list[str]:
@@ -101,11 +99,11 @@ DATUM_CODES: Final[dict[CoordSystem, int]] = {
     CoordSystem.GCJ02: 3,
     CoordSystem.BD09: 4,
 }
-"""What the sender declared; ``ping.origin`` is ten times this number plus the ``Source``."""
+"""The declared datum; ``ping.origin`` is ten times this number plus the ``Source``."""
 
 
 class RejectCode(StrEnum):
-    """Why a row is not a fix at all."""
+    """Why a row cannot be stored as a fix."""
 
     UNKNOWN_DEVICE = "unknown_device"
     MALFORMED = "malformed"
@@ -116,14 +114,7 @@ class RejectCode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """A row that is not stored, and why.
-
-    Attributes:
-        index: Its place in the batch as it was sent, from 0.
-        code: The kind of reason.
-        field: The member at fault, where it is one.
-        message: What was found and what is expected.
-    """
+    """A row that is not stored: ``index`` is its place in the batch from 0; ``field`` the member at fault, if any."""
 
     index: int
     code: RejectCode
@@ -133,20 +124,10 @@ class Rejection:
 
 @dataclass(frozen=True, slots=True)
 class Measurements:
-    """The optional numbers of a batch, each as the wire names it; NaN, ``NO_INT`` or ``NO_TIME_US`` where not told.
+    """The optional numbers of a batch; NaN, ``NO_INT`` or ``NO_TIME_US`` where absent.
 
-    Attributes:
-        sent_us: Device's sending time, microseconds since 1970, UTC.
-        accuracy_m: Metres.
-        speed_kmh: Kilometres an hour.
-        odometer_km: Kilometres.
-        hdop: Dilution of precision.
-        altitude_m: Metres.
-        course_deg: Degrees from north.
-        satellites: Count.
-        battery_pct: Percent.
-        ignition: 1 on, 0 off.
-        external_power: 1 present, 0 cut.
+    ``sent_us`` is the device's sending time, microseconds since 1970, UTC. ``hdop`` is the dilution of precision,
+    ``course_deg`` degrees from north. ``ignition``: 1 on, 0 off; ``external_power``: 1 present, 0 cut.
     """
 
     sent_us: Int
@@ -163,26 +144,23 @@ class Measurements:
 
 
 Rejections = tuple[tuple[Rejection, ...], ...]
-"""Of each batch of a group, the rows that are not stored."""
+"""For each batch of a group, the rows that are not stored."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reports:
-    """What devices said, in their own datum: the rows of all batches of a group.
+    """The rows of all batches of a group as sent, in the declared datum.
 
     Attributes:
         batch: Number of each row's batch in the group, from 0, ascending.
-        index: Place of each row in its batch as it was sent.
+        index: Place of each row in its batch.
         identifiers: The device of each row, as the feed names it.
-        fixed_us: Satellite time, microseconds since 1970, UTC.
-        lon: Degrees east, in the declared datum.
-        lat: Degrees north, in the declared datum.
-        datum: ``DATUM_CODES`` of each row's declaration, 0 where it made none.
-        source: ``Source`` of each row.
-        located: Whether the device said that it was located.
-        backfill: Whether the device said that it sends late.
-        more: The optional numbers.
-        rejections: Rows that could not be read, already judged, by batch.
+        fixed_us: Time of the fix, microseconds since 1970, UTC.
+        lon: Degrees east, in the declared datum; ``lat`` is degrees north.
+        datum: ``DATUM_CODES`` of each row's declaration, 0 for none.
+        located: Whether the device reported a valid fix.
+        backfill: Whether the device reported late sending.
+        rejections: Rows that could not be decoded, by batch.
     """
 
     batch: Small
@@ -201,20 +179,10 @@ class Reports:
 
 @dataclass(frozen=True, slots=True)
 class Fixes:
-    """Positions in the service's own terms: known device, WGS-84, UTC.
+    """Positions of known devices in WGS-84 and UTC; columns as in ``Reports``, except those below.
 
     Attributes:
-        batch: Number of each row's batch in the group, from 0, ascending.
-        index: Place of each row in its batch as it was sent.
-        device_id: The device.
-        fixed_us: Satellite time, microseconds since 1970, UTC.
-        lon_e7: WGS-84 degrees east, times ``E7``.
-        lat_e7: WGS-84 degrees north, times ``E7``.
-        datum: ``DATUM_CODES`` of what was declared.
-        source: ``Source``.
-        located: Whether the device said that it was located.
-        backfill: Whether the device said that it sends late.
-        more: The optional numbers.
+        lon_e7: WGS-84 degrees east, times ``E7``; ``lat_e7`` is degrees north.
         rejections: Rows that are not among these, by batch.
     """
 
@@ -234,15 +202,13 @@ class Fixes:
 
 @dataclass(frozen=True, slots=True)
 class PlacedFixes:
-    """Fixes with what the service knows about them: asset, doubts, territory; ready to be stored.
+    """Fixes with asset, doubts and territory, ready to be stored.
 
     Attributes:
-        fixes: The fixes.
         received_us: When each came in, microseconds since 1970, UTC.
-        asset_id: The asset that the device was on at the time, ``NO_INT`` where on none.
+        asset_id: The asset at the time of the fix, ``NO_INT`` for none.
         doubts: Bits of ``Doubt``.
-        territory_id: The court territory, ``NO_INT`` outside.
-        county_adcode: The county, ``NO_INT`` outside.
+        territory_id: The court territory, ``NO_INT`` outside; ``county_adcode`` likewise.
     """
 
     fixes: Fixes

@@ -1,4 +1,4 @@
-"""The tables of this room; pings are written by COPY (``store``), never row by row through these classes."""
+"""The tables of telemetry; pings are written by COPY (``pings.store``), never row by row through these classes."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -22,7 +22,7 @@ from app.core.db.database import Base
 
 
 class FeedRow(Base):
-    """A lessor's source of pings, with what it declares for all of them."""
+    """A lessor's source of pings, with its declarations."""
 
     __tablename__ = "feed"
     __table_args__ = (UniqueConstraint("lessor_id", "name"), UniqueConstraint("lessor_id", "feed_id"))
@@ -40,7 +40,7 @@ class FeedRow(Base):
 
 
 class PingBatchRow(Base):
-    """A batch that was acknowledged, with its receipt's numbers."""
+    """An acknowledged batch with the counts of its receipt."""
 
     __tablename__ = "ping_batch"
     __table_args__ = (Index(None, "lessor_id", "batch_id"), Index(None, "received_at"))
@@ -73,7 +73,7 @@ class BatchChainRow(Base):
 
 
 class RawBodyRow(Base):
-    """The bytes that a batch came in, compressed."""
+    """The raw bytes of a batch, compressed."""
 
     __tablename__ = "raw_body"
     __table_args__ = (Index("raw_body_kept_idx", "batch_id", postgresql_where=text("body_zstd IS NOT NULL")),)
@@ -116,7 +116,7 @@ class PingRow(Base):
 
 
 class PingExtraRow(Base):
-    """What a sender told of a ping beyond its columns."""
+    """The members of a ping that have no column."""
 
     __tablename__ = "ping_extra"
 
@@ -128,7 +128,7 @@ class PingExtraRow(Base):
 
 
 class LateWindowRow(Base):
-    """A time in which pings of a device came late: what follows from it is derived again."""
+    """A time window in which pings of a device came late; the worker judges it again."""
 
     __tablename__ = "late_window"
 
@@ -142,7 +142,7 @@ class LateWindowRow(Base):
 
 
 class LaterDoubtRow(Base):
-    """A doubt about a stored ping that only history tells."""
+    """A doubt about a stored ping that only history shows."""
 
     __tablename__ = "later_doubt"
 
@@ -155,7 +155,7 @@ class LaterDoubtRow(Base):
 
 
 class FeedHourRow(Base):
-    """What came in through a feed in an hour; feed 0 stands for keys of the lessor that belong to none."""
+    """The counts of a feed in an hour; feed 0 is for the lessor's keys without a feed."""
 
     __tablename__ = "feed_hour"
 
@@ -175,7 +175,7 @@ class FeedHourRow(Base):
 
 
 class FeedAlertRow(Base):
-    """That a feed has fallen silent, until batches came again; at most one is open per feed."""
+    """An alert that a feed is silent, until batches come again; at most one is open per feed."""
 
     __tablename__ = "feed_alert"
     __table_args__ = (

@@ -1,4 +1,4 @@
-"""How well a feed works: what came through it hour by hour, what was wrong with it, and which devices fell silent."""
+"""The quality of a feed: counts, shares and lag by hour, and silent devices."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -25,10 +25,9 @@ Window = tuple[datetime, datetime]
 
 
 def hours_of(starts_at: datetime | None, ends_at: datetime | None, now: datetime) -> Window:
-    """Return the whole hours, UTC, that a window asks for; the last 24 hours up to now where nothing is said.
+    """Return the whole hours (UTC) of a window; the default is the last 24 hours.
 
-    Raises:
-        InvalidInput: It is empty, begins in the future, or is longer than 31 days.
+    Raises ``InvalidInput`` if it is empty, begins in the future, or is longer than 31 days.
     """
     after_now = _full_hour(now) + _HOUR
     last = after_now
@@ -52,17 +51,9 @@ def _full_hour(at: datetime) -> datetime:
 async def quality_of(
     session: AsyncSession, visibility: Visibility, feed_id: int, window: Window, context: Context
 ) -> FeedQualityOut:
-    """Return how well a feed worked in a window of whole hours; two statements.
+    """Return the quality of a feed in a window of ``hours_of``; two statements.
 
-    Args:
-        session: A transaction.
-        visibility: Who looks.
-        feed_id: The feed.
-        window: Of ``hours_of``.
-        context: Thresholds and the time.
-
-    Raises:
-        NotFound: There is no such feed, or it is another lessor's.
+    Raises ``NotFound`` if the feed does not exist or is another lessor's.
     """
     found = await queries.feed_hours(session, visibility, feed_id, window)
     if found is None:
@@ -134,7 +125,7 @@ def _shares(hours: Sequence[FeedHourRow]) -> dict[str, object]:
 
 
 def _lag(hours: Sequence[FeedHourRow]) -> dict[str, float | None]:
-    """Return mean and largest lag, of the fixes whose clock can be believed: one of 1980 would hide all others."""
+    """Return mean and largest lag of the fixes whose clock is not doubted: a fix of 1980 would hide all others."""
     by_doubt = _by_doubt(hours)
     timed = _total(hours, "stored") - sum(by_doubt[i] for i in _DOUBTED_CLOCK)
     if timed <= 0:
@@ -146,7 +137,7 @@ def _lag(hours: Sequence[FeedHourRow]) -> dict[str, float | None]:
 
 
 def _series(hours: Sequence[FeedHourRow], window: Window) -> list[FeedHourOut]:
-    """Return every hour of a window, also those in which nothing came."""
+    """Return every hour of a window, also those without batches."""
     came = {hour.hour: hour for hour in hours}
     first, last = window
     series = []

@@ -1,4 +1,4 @@
-"""All SQL of this room's registers and receipts; the store of pings is in ``store``."""
+"""The SQL of feeds and alerts; the ping store has its own in ``pings``."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -36,7 +36,7 @@ _DEVICE_HEARD: Final = table(
     column("fixed_at", TIMESTAMP(timezone=True)),
     column("received_at", TIMESTAMP(timezone=True)),
 )
-"""The view ``device_heard``: with which batch each device was last believed, a row for each asset that it was on."""
+"""The view ``device_heard``: the batch of each device's last accepted fix, a row for each asset that it was on."""
 
 
 async def feeds_after(session: AsyncSession, lessor_id: int | None, after: int, limit: int) -> Sequence[FeedRow]:
@@ -61,9 +61,9 @@ async def visible_feed(
 
 
 async def devices_last_seen_through(session: AsyncSession, feed_id: int, device_ids: Sequence[int]) -> Sequence[int]:
-    """Return those of some devices whose newest good fix came through a feed.
+    """Return the devices whose newest good fix came through a feed.
 
-    Reads all current positions (they have no index by device): meant for a change of a feed, not for a page.
+    Reads all current positions (no index by device): for a change of a feed, not for a page.
     """
     newest = (
         select(_DEVICE_HEARD.c.device_id, _DEVICE_HEARD.c.batch_id)
@@ -85,7 +85,7 @@ def _last_batch_at() -> ScalarSelect[datetime]:
 async def feeds_with_last_batch(
     session: AsyncSession, lessor_id: int | None
 ) -> list[tuple[FeedRow, datetime | None]]:
-    """Return the feeds of one lessor or of all, with when the newest batch of each came in."""
+    """Return the feeds of one lessor or of all, with the arrival of the newest batch."""
     query = select(FeedRow, _last_batch_at()).order_by(FeedRow.feed_id)
     rows = await session.execute(query if lessor_id is None else query.where(FeedRow.lessor_id == lessor_id))
     return [(row[0], row[1]) for row in rows]
@@ -94,7 +94,7 @@ async def feeds_with_last_batch(
 async def feed_hours(
     session: AsyncSession, visibility: Visibility, feed_id: int, window: tuple[datetime, datetime]
 ) -> tuple[FeedRow, datetime | None, list[FeedHourRow]] | None:
-    """Return a feed in sight, when its newest batch came in, and those hours of a window in which batches came."""
+    """Return a visible feed, the arrival of its newest batch, and the hours of a window that had batches."""
     in_window = and_(
         FeedHourRow.lessor_id == FeedRow.lessor_id,
         FeedHourRow.feed_id == FeedRow.feed_id,
@@ -116,7 +116,7 @@ Alert = tuple[int, int, int, datetime]
 
 
 async def clear_silence(session: AsyncSession, now: datetime, usual: timedelta) -> list[Alert]:
-    """Clear the open alerts of feeds that have sent since, or are not silent by their patience of today."""
+    """Clear the open alerts of feeds that have sent since, or are not silent by their present limit."""
     last_batch_at = _last_batch_at()
     heard = or_(
         last_batch_at > FeedAlertRow.last_batch_at,
@@ -133,7 +133,7 @@ async def clear_silence(session: AsyncSession, now: datetime, usual: timedelta) 
 
 
 async def raise_silence(session: AsyncSession, now: datetime, usual: timedelta) -> list[Alert]:
-    """Open an alert for each feed that has sent, is silent, and has none that is open."""
+    """Open an alert for each silent feed that has sent before and has no open alert."""
     heard = select(
         FeedRow.lessor_id, FeedRow.feed_id, FeedRow.silent_after, _last_batch_at().label("last")
     ).subquery()
@@ -171,12 +171,10 @@ async def alerts_after(
 async def silent_devices(
     session: AsyncSession, feed: FeedRow, since: datetime, limit: int
 ) -> list[tuple[int, dict[str, Any]]]:
-    """Return devices whose newest good fix came through a feed, before a moment: those silent longest first.
+    """Return their number, and the columns of ``SilentDeviceOut`` of at most ``limit`` devices, silent longest first.
 
-    Reads all current positions of the feed's lessor once.
-
-    Returns:
-        How many there are in all, and the columns of ``SilentDeviceOut`` of each, at most ``limit``.
+    A device is silent if its newest good fix came through this feed before ``since``. Reads the lessor's positions
+    once.
     """
     columns = [_DEVICE_HEARD.c[name] for name in ("device_id", "identifier", "asset_id", "fixed_at", "received_at")]
     newest = (

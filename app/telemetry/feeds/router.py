@@ -40,9 +40,9 @@ async def read_feed(feed_id: Key, principal: MayReadFeeds, session: ReadSession)
 async def change_feed(
     feed_id: Key, changes: FeedChangeIn, principal: MayWriteFeeds, session: WriteSession, context: InContext
 ) -> FeedOut:
-    """Change the members that are sent; they count at every entrance within half a second.
+    """Change the members that are sent; every process applies them within half a second.
 
-    Another datum clears the suspicion that devices of this feed are in another one than declared.
+    Another datum clears the suspicion that devices of this feed send another datum than declared.
     """
     wanted = changes.model_dump(exclude_unset=True)
     return await service.change_feed(session, principal, feed_id, wanted, context.settings)
@@ -52,7 +52,7 @@ async def change_feed(
 async def make_hmac_secret(
     feed_id: Key, principal: MayWriteFeeds, session: WriteSession, context: InContext
 ) -> FeedSecretOut:
-    """Make a new secret, shown only now; from the next half second on the feed takes requests signed with it only."""
+    """Make a new secret, shown only now; after half a second the feed accepts only requests signed with it."""
     return await service.make_hmac_secret(session, Visibility(principal), feed_id, context.settings)
 
 
@@ -69,7 +69,7 @@ async def read_feed_quality(
         Moment | None, Query(description="First moment after the window, at most 31 days; now when left out.")
     ] = None,
 ) -> FeedQualityOut:
-    """Count what came through a feed in the whole hours of a window, what was wrong, and which devices are silent."""
+    """Count the pings of a feed in the whole hours of a window, with doubts, rejections and silent devices."""
     window = quality.hours_of(from_, to, context.clock.now())
     return await quality.quality_of(session, Visibility(principal), feed_id, window, context)
 

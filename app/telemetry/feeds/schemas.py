@@ -1,4 +1,4 @@
-"""Wire shapes of feeds."""
+"""Request and response models of feeds."""
 
 from datetime import datetime, timedelta
 from typing import Annotated, Literal
@@ -15,16 +15,16 @@ Silence = Annotated[timedelta, Field(ge=timedelta(minutes=1), le=timedelta(days=
 
 
 class FeedOptions(RequestModel):
-    """What may hold for a source of pings instead of the service's defaults; null is the default."""
+    """Limits of a source of pings; null is the service's default."""
 
     rows_per_s: Rate | None = None
     """Rows that each process takes in a second; an administrator may set more than the service's default."""
     requests_per_s: Rate | None = None
     """Requests that each process takes in a second; an administrator may set more than the service's default."""
     silent_after: Silence | None = None
-    """So long without a batch the feed is silent, which raises an alert."""
+    """Without a batch for longer than this the feed is silent, which raises an alert."""
     device_silent_after: Silence | None = None
-    """So long without a good fix a device of the feed is listed as silent."""
+    """Without a good fix for longer than this a device of the feed is listed as silent."""
 
 
 class FeedIn(FeedOptions):
@@ -38,17 +38,17 @@ class FeedIn(FeedOptions):
 
 
 class FeedChangeIn(FeedOptions):
-    """What may change of a source of pings; members left out stay as they are, null is the service's default."""
+    """The members of a source of pings that may change; members left out stay, null is the service's default."""
 
     name: Name = Field(default_factory=str)
     coord_system: CoordSystem | None = None
     """The datum of rows that do not name one themselves, from the next half second on."""
     hmac: Annotated[bool, Field(strict=True)] = Field(default_factory=bool)
-    """False: requests need no signature any more, and the secret is gone. It is turned on by making a secret."""
+    """False: requests need no signature any more, and the secret is deleted. Making a secret turns it on."""
 
 
 class FeedOut(ResponseModel):
-    """A lessor's source of pings; null stands for the service's default."""
+    """A lessor's source of pings; null is the service's default."""
 
     feed_id: int
     lessor_id: int
@@ -64,7 +64,7 @@ class FeedOut(ResponseModel):
 
 
 class FeedSecretOut(ResponseModel):
-    """What the requests of a feed are signed with; shown only now."""
+    """The key of a feed's request signatures; shown only now."""
 
     feed_id: int
     secret: str
@@ -81,7 +81,7 @@ class DoubtShareOut(ResponseModel):
 
 
 class FeedHourOut(ResponseModel):
-    """What came through a feed in the hour that begins at ``hour``."""
+    """The counts of a feed in the hour that begins at ``hour``."""
 
     hour: datetime
     batches: int
@@ -95,7 +95,7 @@ class SilentDeviceOut(ResponseModel):
     device_id: int
     identifier: str
     asset_id: int
-    """On which it was then."""
+    """The asset that it was on then."""
     fixed_at: datetime
     received_at: datetime
     silent_s: int
@@ -112,7 +112,7 @@ class SilentDevicesOut(ResponseModel):
 
 
 class FeedQualityOut(ResponseModel):
-    """How well a feed worked in a window of whole hours, UTC; null where there is nothing to count."""
+    """The quality of a feed in a window of whole hours, UTC; null where there is nothing to count."""
 
     feed_id: int
     name: str
@@ -138,7 +138,7 @@ class FeedQualityOut(ResponseModel):
     doubts: list[DoubtShareOut]
     """Those that occurred, the most frequent first; a row may have several."""
     lag_mean_s: float | None
-    """Seconds from fix to arrival, of the stored rows whose clock can be believed."""
+    """Seconds from fix to arrival, of the stored rows without a doubt about the clock."""
     lag_max_s: float | None
     hours: list[FeedHourOut]
     """Every hour of the window."""
@@ -148,7 +148,7 @@ class FeedQualityOut(ResponseModel):
 
 
 class FeedAlertOut(ResponseModel):
-    """That a feed fell silent."""
+    """An alert that a feed is silent."""
 
     alert_id: int
     feed_id: int

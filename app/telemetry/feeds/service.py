@@ -1,4 +1,4 @@
-"""Use cases of this room: feeds, and the receipts of batches."""
+"""Use cases of feeds."""
 
 import secrets
 from collections.abc import Mapping
@@ -43,8 +43,7 @@ async def create_feed(session: AsyncSession, principal: Principal, wanted: FeedI
     """Register a feed of the caller's lessor, or of the one that an administrator names.
 
     Raises:
-        InvalidInput: No lessor is named and the key is not a lessor's, the lessor does not exist, or it asks for a
-            higher limit than the service's.
+        InvalidInput: No lessor is named, it does not exist, or a limit is higher than the service's.
         Conflict: The lessor has a feed of this name.
     """
     own = Visibility(principal).lessor_id
@@ -72,7 +71,7 @@ async def _flush(session: AsyncSession, name: str) -> None:
 
 
 def _check_limits(principal: Principal, values: Mapping[str, Any], settings: Settings) -> None:
-    """Let a lessor only lower its limits: they protect the others from it."""
+    """Check that a lessor only lowers its limits: they protect the other lessors."""
     if Visibility(principal).sees_everything:
         return
     for name, most in (("rows_per_s", settings.feeds.rows_per_s), ("requests_per_s", settings.feeds.requests_per_s)):
@@ -81,11 +80,7 @@ def _check_limits(principal: Principal, values: Mapping[str, Any], settings: Set
 
 
 async def visible_feed(session: AsyncSession, visibility: Visibility, feed_id: int) -> FeedOut:
-    """Return a feed.
-
-    Raises:
-        NotFound: There is none, or it is another lessor's.
-    """
+    """Return a feed; raises ``NotFound`` if it does not exist or is another lessor's."""
     return _feed(await _row_in_sight(session, visibility, feed_id))
 
 
@@ -101,20 +96,13 @@ async def _row_in_sight(
 async def change_feed(
     session: AsyncSession, principal: Principal, feed_id: int, changes: Mapping[str, Any], settings: Settings
 ) -> FeedOut:
-    """Change what a feed declares; it counts at the entrances of every process within half a second.
+    """Change a feed; every process applies it within half a second.
 
-    Another datum is taken for the answer to a suspicion: devices that last sent through the feed are believed again.
-
-    Args:
-        session: A transaction that writes.
-        principal: Who changes it.
-        feed_id: The feed.
-        changes: New values of members of ``FeedChangeIn``.
-        settings: The limits that a lessor cannot exceed.
+    A changed datum answers a suspicion: devices that last sent through the feed are no longer suspected.
 
     Raises:
-        NotFound: There is no such feed, or it is another lessor's.
-        InvalidInput: A lessor asks for a higher limit than the service's.
+        NotFound: The feed does not exist or is another lessor's.
+        InvalidInput: A lessor sets a higher limit than the service's.
         Conflict: The lessor has another feed of this name.
     """
     row = await _row_in_sight(session, Visibility(principal), feed_id, for_change=True)
@@ -135,7 +123,7 @@ async def change_feed(
 
 
 async def list_feeds(session: AsyncSession, visibility: Visibility, after: int, limit: int) -> Page[FeedOut]:
-    """Return a page of the feeds in sight."""
+    """Return a page of the visible feeds."""
     rows = await queries.feeds_after(session, visibility.lessor_id, after, limit + 1)
     return page_of([_feed(row) for row in rows], limit, lambda feed: feed.feed_id)
 
@@ -143,16 +131,12 @@ async def list_feeds(session: AsyncSession, visibility: Visibility, after: int, 
 async def feeds_with_last_batch(
     session: AsyncSession, lessor_id: int | None
 ) -> list[tuple[FeedRow, datetime | None]]:
-    """Return the feeds of one lessor or of all, each with when its newest batch came in."""
+    """Return the feeds of one lessor or of all, each with the arrival of its newest batch."""
     return await queries.feeds_with_last_batch(session, lessor_id)
 
 
 async def must_be_feed_of(session: AsyncSession, feed_id: int, lessor_id: int | None) -> None:
-    """Make sure that a feed is a lessor's own, before a key is made for it: another's would declare a wrong datum.
-
-    Raises:
-        InvalidInput: It does not exist, or is another lessor's.
-    """
+    """Check that a feed is a lessor's own before a key is made for it; raises ``InvalidInput`` if not."""
     row = await queries.feed(session, feed_id)
     if row is None or row.lessor_id != lessor_id:
         raise InvalidInput(f"feed: there is no feed {feed_id} of this lessor", field="feed")
@@ -168,11 +152,11 @@ def _switch_hmac(row: FeedRow, wanted: bool | None) -> None:
 
 
 def hmac_secret_of(feed: FeedRow, settings: Settings) -> str | None:
-    """Return what the requests of a feed are signed with; None where they need not be.
+    """Return the key of a feed's request signatures; None where requests need not be signed.
 
     Raises:
-        NoSecretKey: The service has no key to open it with.
-        SecretUnreadable: None of its keys opens it.
+        NoSecretKey: The service has no key to decrypt it.
+        SecretUnreadable: None of its keys decrypts it.
     """
     sealed = feed.hmac_secret_sealed
     return None if sealed is None else settings.encryption.encryptor().open(sealed, _bound(feed.feed_id))
@@ -185,11 +169,11 @@ def _bound(feed_id: int) -> str:
 async def make_hmac_secret(
     session: AsyncSession, visibility: Visibility, feed_id: int, settings: Settings
 ) -> FeedSecretOut:
-    """Make the secret that a feed's requests are signed with from now on, in place of any before.
+    """Make a new key for a feed's request signatures, in place of any before.
 
     Raises:
-        NotFound: There is no such feed, or it is another lessor's.
-        NoSecretKey: The service has no key to keep it with.
+        NotFound: The feed does not exist or is another lessor's.
+        NoSecretKey: The service has no key to encrypt it.
     """
     row = await _row_in_sight(session, visibility, feed_id, for_change=True)
     secret = secrets.token_hex(_SECRET_BYTES)
@@ -200,5 +184,5 @@ async def make_hmac_secret(
 
 
 async def feed_by_id(session: AsyncSession, feed_id: int) -> FeedRow | None:
-    """Return a feed, None where there is no such one; whether it is in sight is the caller's question."""
+    """Return a feed, None if it does not exist; visibility is the caller's task."""
     return await queries.feed(session, feed_id)

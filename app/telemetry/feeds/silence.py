@@ -1,6 +1,6 @@
-"""Feeds that fall silent: an alert is raised when nothing has come for too long, and cleared when batches come again.
+"""Silent feeds: an alert is raised after too long without a batch, and cleared when batches come again.
 
-The worker calls ``check_silence`` every minute or so; how often does not matter, since each call leaves what is true.
+The worker calls ``check_silence`` about every minute; each call is idempotent.
 """
 
 from dataclasses import dataclass
@@ -20,15 +20,7 @@ _log = structlog.get_logger("leasetrace.telemetry")
 
 @dataclass(frozen=True, slots=True)
 class SilenceChange:
-    """An alert that was raised or cleared just now.
-
-    Attributes:
-        alert_id: The alert.
-        feed_id: The feed.
-        lessor_id: Whose feed it is.
-        last_batch_at: The newest batch when the alert was raised, UTC.
-        silent: Whether it has fallen silent; False when batches came again.
-    """
+    """An alert that was raised (``silent``) or cleared just now; ``last_batch_at`` is UTC."""
 
     alert_id: int
     feed_id: int
@@ -38,18 +30,10 @@ class SilenceChange:
 
 
 async def check_silence(session: AsyncSession, now: datetime, context: Context) -> list[SilenceChange]:
-    """Raise an alert for each feed that has fallen silent and clear those of feeds that have not; three statements.
+    """Raise alerts for feeds that fell silent and clear those of feeds that send again; three statements.
 
-    A feed that has never sent is not silent. Nothing happens when nothing has changed since the last call, and two
-    processes may call it at once.
-
-    Args:
-        session: A transaction that writes; the caller commits.
-        now: The present moment, aware.
-        context: The usual patience (``feed_silent_after``), and the gauge that is set.
-
-    Returns:
-        What changed, cleared alerts first.
+    A feed that has never sent is not silent. Two processes may call it at once. Sets the gauge ``feeds_silent``. The
+    caller commits. Returns the changes, cleared alerts first.
     """
     usual = context.settings.feeds.silent_after
     changes = [SilenceChange(*row, silent=False) for row in await queries.clear_silence(session, now, usual)]
@@ -70,6 +54,6 @@ async def check_silence(session: AsyncSession, now: datetime, context: Context) 
 async def list_alerts(
     session: AsyncSession, visibility: Visibility, after: int, limit: int, *, cleared_too: bool
 ) -> Page[FeedAlertOut]:
-    """Return a page of the alerts of the feeds in sight, in the order in which they were raised."""
+    """Return a page of the alerts of the visible feeds, in the order in which they were raised."""
     rows = await queries.alerts_after(session, visibility.lessor_id, after, limit + 1, cleared_too=cleared_too)
     return page_of([FeedAlertOut.model_validate(row) for row in rows], limit, lambda alert: alert.alert_id)

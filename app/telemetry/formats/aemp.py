@@ -1,12 +1,12 @@
 """The decoder of AEMP 2.0 (ISO/TS 15143-3): one page of a maker's fleet snapshot, JSON or XML, as pings.
 
-A snapshot tells of each machine its header and its last known values, each value with a time of its OWN: the time of
-a fix is that of ``Location``. A machine that never reported comes with a header only; that is normal and no error.
+A snapshot has each machine's header and last known values, each value with its OWN time: the time of a fix is that of
+``Location``. A machine that never reported has a header only, which is no error.
 
 Confirmed in public samples and clients (Takeuchi, Kramer/Trackunit, Samsara, Rexroth BODAS, CanTrack, Komatsu,
 Develon): two XML namespaces; ``datetime`` as attribute or element, ``dateTime`` in camel-case JSON; JSON with and
-without ``Fleet`` around, and as a list of one; ``Links`` or ``links``; ``next`` that points to the page itself on the
-last one; identities that read ``missing``; header without PIN, maker or model.
+without ``Fleet``, and as a list of one; ``Links`` or ``links``; ``next`` that points to the page itself on the last
+one; identities that read ``missing``; header without PIN, maker or model.
 
 References:
     ISO/TS 15143-3:2020, clauses 8.4 (links), 9 (times), 11.2 (header), 11.3 (last known location).
@@ -32,12 +32,11 @@ from app.telemetry.formats.aemp_nodes import (
 )
 from app.telemetry.formats.ping_row import PingRow
 
-MAX_MACHINES: Final = 10_000
-"""Machines on a page; the standard's pages have 100."""
+MAX_MACHINES: Final = 10_000  # on a page; the standard's pages have 100
 
+# Engine status and odometer count for a fix only when measured this close to it: one sample has a location of today
+# beside an engine status of ten days ago.
 SAME_TIME: Final = timedelta(hours=1)
-"""Engine and odometer say something about a fix only when they were measured this close to it: a sample has a
-location of today beside an engine status of ten days ago."""
 
 MAX_IDENTIFIER: Final = 64
 
@@ -61,17 +60,16 @@ _DATUMS: Final[Mapping[str, _DatumWord]] = {
 
 @dataclass(frozen=True, slots=True)
 class AempPage:
-    """What a page says.
+    """The content of a page.
 
     Attributes:
-        rows: A ping of each machine that has a location; degrees in the datum that the row names, or else the feed's.
+        rows: A ping of each machine with a location; degrees in the datum that the row names, else the feed's.
         index: Place of each row's machine on the page, from 0, as long as ``rows``.
-        rejections: Machines whose location cannot be read, or that cannot be told from others.
-        machines: Machines on the page, of every kind.
-        without_location: Machines that never told a location; neither among ``rows`` nor ``rejections``.
-        identifiers: Of every machine that has an identity, in their order; pages that repeat are known by them.
-        next_href: Where the maker says that the next page is, as written; it may point to this one.
-        last_href: Where the last one is.
+        rejections: Machines with an unreadable location or without an identity.
+        machines: All machines on the page.
+        without_location: Machines that never reported a location; neither among ``rows`` nor ``rejections``.
+        identifiers: Of every machine with an identity, in order; repeated pages are detected by them.
+        next_href: The link to the next page, as written; it may point to this one.
     """
 
     rows: list[PingRow]
@@ -85,25 +83,20 @@ class AempPage:
 
 
 def decode_page(body: bytes, content_type: str) -> AempPage:
-    """Read one page of a fleet snapshot.
+    """Decode one page of a fleet snapshot, unpacked; content type in lower case, without parameters.
 
-    A machine's ``device_id`` is its PIN (product identification number, ISO 10261; the VIN of a road machine), else
-    its SerialNumber. The PIN is unique among makers and stands on the plate and in the lease; the serial number is
-    unique only within a make, and where a tracker's maker serves the interface it is the number of the tracker, which
-    moves to another machine (Kramer by Trackunit: serial 243925 on machine 346041375). EquipmentID is the owner's own
-    name for a machine and can be changed any day, so it is never an identity. All of them are kept in ``extra``.
+    ``device_id`` is the PIN (product identification number, ISO 10261; the VIN of a road machine), else the
+    SerialNumber. The PIN is unique among makers and is on the plate and in the lease. The serial number is unique
+    only within a make. Where a tracker's maker serves the interface it is the tracker's number, which moves to
+    another machine (Kramer by Trackunit: serial 243925 on machine 346041375). EquipmentID is the owner's own name and
+    can change any day, so it is never an identity. All of them are kept in ``extra``.
 
-    ``coord_system`` is set only where the location carries a China coordinate id: a datum by its name, otherwise,
-    when it is not empty or zero, ``gcj02``. No public list of its values was found; the id itself is kept in
-    ``extra``.
-
-    Args:
-        body: The page, unpacked.
-        content_type: Lower case, without parameters.
+    ``coord_system`` is set only where the location has a China coordinate id: a known datum name, else ``gcj02`` if
+    it is not empty or zero. No public list of its values was found; the id is kept in ``extra``.
 
     Raises:
         UnsupportedMedia: Neither JSON nor XML.
-        MalformedRequest: Broken, or it has no fleet in it.
+        MalformedRequest: Broken, or without a fleet.
         TooLarge: More than ``MAX_MACHINES`` machines.
     """
     fleet = _fleet_of(parse(body, content_type))
@@ -152,7 +145,7 @@ class _Unreadable(Exception):
 
 
 def _fleet_of(tree: Any) -> Any:
-    """Return what holds ``Equipment`` and ``Links``, whatever is around it."""
+    """Return the object that has ``Equipment`` and ``Links``."""
     if isinstance(tree, list):
         if not tree:
             return {}
@@ -179,7 +172,7 @@ def _identifier(header: object) -> str | None:
 
 
 def _location_of(machine: object) -> Mapping[str, Any] | None:
-    """Return the location of a machine, None where it never told one."""
+    """Return the location of a machine, None where it never reported one."""
     if not isinstance(machine, Mapping):
         raise _Unreadable(RejectCode.MALFORMED, "Equipment", f"expected a machine, not {shown(machine)}")
     found = members(machine, "location")
@@ -238,14 +231,14 @@ def _needed(read: Any, location: Mapping[str, Any], name: str, field: str) -> An
 
 
 def _scaled(node: object, name: str, units: str, factors: Mapping[str, float]) -> float | None:
-    """Return a number in our unit; None where it is not told, or in a unit that is not: a unit is not guessed."""
+    """Return a number in our unit; None where it is absent or its unit is: a unit is not guessed."""
     factor = factors.get((as_text(member(node, units)) or "").lower())
     number = _number_or_none(member(node, name))
     return None if factor is None or number is None else number * factor
 
 
 def _number_or_none(value: object) -> float | None:
-    """Return a number; an odd optional value never costs the fix."""
+    """Return a number; an invalid optional value never costs the fix."""
     try:
         return as_number(value)
     except ValueError:
@@ -280,7 +273,7 @@ def _datum(china_id: str | None) -> _DatumWord | None:
 
 
 def _extra(header: object, machine: object, odometer_km: float | None, china_id: str | None) -> dict[str, Any]:
-    """Return what else is told, for evidence: the machine's names, and values with their times (ISO 8601, UTC)."""
+    """Return the other values, for evidence: the machine's names, and values with their times (ISO 8601, UTC)."""
     engine, hours = member(machine, "enginestatus"), member(machine, "cumulativeoperatinghours")
     values: dict[str, Any] = {
         "oem_name": as_text(member(header, "oemname")),

@@ -1,9 +1,8 @@
-"""A page of AEMP 2.0 as a tree that is the same for JSON and XML: members are found by name, whatever its case.
+"""A page of AEMP 2.0 as one tree for JSON and XML; members are found by name in any case.
 
-XML and JSON of the standard say the same things in different shapes, and makers differ in more than that: camel case
-or Pascal case, ``datetime`` as an attribute, an element or ``dateTime``, one link or many. Here attributes and
-elements become members alike, namespaces are left out, and values stay text until somebody asks for a number, a time
-or a truth.
+XML and JSON of the standard have the same content in different shapes, and makers differ further: camel or Pascal
+case, ``datetime`` as attribute, element or ``dateTime``, one link or many. Here attributes and elements both become
+members, namespaces are dropped, and values stay text until a reader converts them.
 """
 
 import math
@@ -29,13 +28,11 @@ def parse(body: bytes, content_type: str) -> Any:
     """Return the tree of a page.
 
     Args:
-        body: The bytes.
-        content_type: What they claim to be, lower case, without parameters; where it says nothing (text or bytes),
-            the first character does.
+        content_type: Lower case, without parameters; where it is unspecific, the first character decides.
 
     Raises:
-        UnsupportedMedia: It is neither JSON nor XML; a login page in HTML is.
-        MalformedRequest: It is not what it claims to be, or XML with a document type or entities.
+        UnsupportedMedia: Neither JSON nor XML, for example an HTML login page.
+        MalformedRequest: Not what it claims to be, or XML with a document type or entities.
     """
     body = body.removeprefix(b"\xef\xbb\xbf").lstrip()
     kind = content_type.rpartition("/")[2].rpartition("+")[2]
@@ -70,7 +67,7 @@ def _local(tag: object) -> str:
 
 
 def _node(element: Any, depth: int) -> Any:
-    """Return an element without anything in it as its text, any other as its attributes and elements."""
+    """Return an empty element as its text, any other as its attributes and elements."""
     members: dict[str, Any] = {_local(name): value for name, value in element.attrib.items()}
     if members.pop("nil", "false") in {"true", "1"}:
         return None
@@ -95,7 +92,7 @@ def member(node: object, name: str) -> Any:
 
 
 def members(node: object, name: str) -> list[Any]:
-    """Return a member that may stand there once, often, or not at all, as a list."""
+    """Return a member that may occur once, often, or never, as a list."""
     found = member(node, name)
     if found is None:
         return []
@@ -112,7 +109,7 @@ def links(fleet: object) -> Iterator[tuple[str, str]]:
 
 
 def as_text(value: object, longest: int = 100) -> str | None:
-    """Return one line of text without control characters, shortened to ``longest``; None where there is none."""
+    """Return printable text of at most ``longest`` characters; None where there is none."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         value = str(value)
     if not isinstance(value, str):
@@ -121,11 +118,7 @@ def as_text(value: object, longest: int = 100) -> str | None:
 
 
 def as_number(value: object) -> float | None:
-    """Return a finite number; None where none is told.
-
-    Raises:
-        ValueError: Something is told that is no number.
-    """
+    """Return a finite number, None where absent; raises ``ValueError`` for anything else."""
     if value is None or (isinstance(value, str) and not value.strip()):
         return None
     if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
@@ -144,12 +137,9 @@ def _is_finite(value: float) -> bool:
 
 
 def as_time(value: object) -> datetime | None:
-    """Return a moment, UTC; None where none is told.
+    """Return a moment, UTC, None where absent; raises ``ValueError`` for anything that is no date with a time.
 
-    A time without an offset is UTC: the standard (clause 9) knows no other, and some makers leave out the ``Z``.
-
-    Raises:
-        ValueError: Something is told that is no date with a time.
+    A time without an offset is UTC: the standard (clause 9) allows no other, and some makers omit the ``Z``.
     """
     if value is None or (isinstance(value, str) and not value.strip()):
         return None
@@ -165,14 +155,14 @@ def as_time(value: object) -> datetime | None:
 
 
 def as_bool(value: object) -> bool | None:
-    """Return a truth, None where none is told or it is not to be understood."""
+    """Return a boolean, None where absent or unclear."""
     if isinstance(value, bool):
         return value
     return _TRUTHS.get(str(value).strip().lower())
 
 
 def shown(value: object) -> str:
-    """Return a value for a message: a short one as it is, others by their kind."""
+    """Return a value for an error message: short ones as they are, others by their kind."""
     if isinstance(value, str | int | float | bool):
         return repr(value if not isinstance(value, str) else as_text(value, 40) or "")[:60]
     if isinstance(value, list):

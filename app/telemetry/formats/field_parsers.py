@@ -1,7 +1,7 @@
-"""How one value of a foreign message becomes one of ours: the readers that all its decoders share.
+"""Parsers of single values, shared by the decoders of other systems' formats.
 
-Two rules hold in all of them. What a fix cannot do without (a device, a time, a coordinate) raises ``NotAFix`` and
-costs its own row only. Anything else that is odd becomes None: an optional value never costs the fix.
+A required value (device, time, coordinate) that is missing or invalid raises ``InvalidRow``, which rejects its own
+row only. An invalid optional value becomes None: it never costs the fix.
 """
 
 import math
@@ -26,10 +26,9 @@ _SUPPLY_PRESENT_V: Final = 4.0
 
 
 class InvalidRow(Exception):
-    """A row that cannot be one; it becomes a ``Rejection``.
+    """A row that cannot be a fix; it becomes a ``Rejection``.
 
     Args:
-        code: The kind of reason.
         field: The member at fault, as the sender names it; None for the row itself.
         reason: What is expected.
     """
@@ -42,21 +41,17 @@ class InvalidRow(Exception):
 
 
 def missing(field: str, hint: str = "") -> InvalidRow:
-    """Return the reason of a row that lacks a member; ``hint`` says what else would do."""
+    """Return the error for a missing member; ``hint`` names an alternative."""
     return InvalidRow(RejectCode.MISSING_FIELD, field, f"required, but missing{hint and '; '}{hint}")
 
 
 def malformed(field: str | None, expected: str) -> InvalidRow:
-    """Return the reason of a row with a member that is not what it should be; ``expected`` says what that is."""
+    """Return the error for a member that is not as ``expected``."""
     return InvalidRow(RejectCode.MALFORMED, field, f"expected {expected}")
 
 
 def nested(value: object, field: str) -> dict[str, Any]:
-    """Return a member that must be an object.
-
-    Raises:
-        NotAFix: It is missing or something else.
-    """
+    """Return a member that must be an object; raises ``InvalidRow``."""
     if value is None:
         raise missing(field)
     if not isinstance(value, dict):
@@ -65,10 +60,9 @@ def nested(value: object, field: str) -> dict[str, Any]:
 
 
 def identifier(value: object, field: str) -> str:
-    """Return a device's identifier, 1 to 64 characters, as it was sent.
+    """Return a device's identifier, 1 to 64 printable characters, as it was sent.
 
-    Raises:
-        NotAFix: It is missing or empty, no text (a number would lose leading zeros), too long or unprintable.
+    Raises ``InvalidRow`` if it is missing, empty or no text: a number would lose leading zeros.
     """
     if value is None or value == "":
         raise missing(field)
@@ -78,11 +72,7 @@ def identifier(value: object, field: str) -> str:
 
 
 def degrees(value: object, field: str) -> float:
-    """Return a coordinate, degrees, in the feed's datum; whether it lies on the globe is judged later.
-
-    Raises:
-        NotAFix: It is missing or no number.
-    """
+    """Return a coordinate in degrees, in the feed's datum; the range is checked later. Raises ``InvalidRow``."""
     if value is None:
         raise missing(field)
     found = number(value)
@@ -92,10 +82,9 @@ def degrees(value: object, field: str) -> float:
 
 
 def epoch(value: object, field: str, unit: timedelta) -> datetime:
-    """Return the moment that lies so many units after 1970-01-01 UTC, to the microsecond.
+    """Return the moment of a number of units since 1970-01-01 UTC, to the microsecond.
 
-    Raises:
-        NotAFix: It is missing, no number, or outside the years 1 to 9999.
+    Raises ``InvalidRow`` if it is missing, no number, or outside the years 1 to 9999.
     """
     if value is None:
         raise missing(field)
@@ -110,14 +99,12 @@ def epoch(value: object, field: str, unit: timedelta) -> datetime:
 def iso(text: str, field: str, *, zone: tzinfo | None = None) -> datetime:
     """Return the moment, UTC, of a date and time in ISO 8601.
 
-    Args:
-        text: As ``2026-08-21T09:18:51.000+00:00``; a space may stand for the T, the colon of the offset may be left
-            out, digits past the microsecond are cut off.
-        field: The member, as the sender names it.
-        zone: The zone of a time without offset; without it, such a time is refused.
+    Raises ``InvalidRow`` if it is no such time. Leap seconds (23:59:60) are refused too.
 
-    Raises:
-        NotAFix: It is no such time. Leap seconds (23:59:60) cannot be held and are refused too.
+    Args:
+        text: As ``2026-08-21T09:18:51.000+00:00``. A space may replace the T, and the colon of the offset may be
+            missing. Digits past the microsecond are cut off.
+        zone: The zone of a time without offset; without it, such a time is refused.
     """
     form = _ISO.fullmatch(text.upper())
     if form is None or (form["zone"] is None and zone is None):
@@ -132,16 +119,12 @@ def iso(text: str, field: str, *, zone: tzinfo | None = None) -> datetime:
 
 
 def moment(value: object, field: str, unit: timedelta, *, zone: tzinfo | None = None) -> datetime:
-    """Return a moment, UTC, that is told as a number of units since 1970 (``epoch``) or as text (``iso``).
-
-    Raises:
-        NotAFix: It is neither.
-    """
+    """Return a moment, UTC, from units since 1970 (``epoch``) or from text (``iso``). Raises ``InvalidRow``."""
     return iso(value, field, zone=zone) if isinstance(value, str) else epoch(value, field, unit)
 
 
 def optional_time(read: Callable[[], datetime]) -> datetime | None:
-    """Return an optional time; None when it is missing or odd."""
+    """Return an optional time; None when it is missing or invalid."""
     try:
         return read()
     except InvalidRow:
@@ -149,16 +132,9 @@ def optional_time(read: Callable[[], datetime]) -> datetime | None:
 
 
 def number(value: object, *, least: float = -math.inf, most: float = math.inf, factor: float = 1.0) -> float | None:
-    """Return an optional JSON number in our own unit.
+    """Return an optional JSON number times ``factor``, finite; None for anything else.
 
-    Args:
-        value: What was sent. Text and booleans are no numbers.
-        least: The least that it can be, in the sender's unit.
-        most: The most that it can be, in the sender's unit.
-        factor: Our units in one of the sender's.
-
-    Returns:
-        The number times ``factor``, finite; None for anything else.
+    Text and booleans are no numbers. ``least`` and ``most`` are in the sender's unit.
     """
     if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
         return None
@@ -183,12 +159,12 @@ def flag(value: object) -> bool | None:
 
 
 def accuracy_m(value: object) -> float | None:
-    """Return an optional radius, metres. None at 0 or less: it is what is sent for "not known"; nothing is exact."""
+    """Return an optional radius, metres. None at 0 or less, which senders use for "not known"."""
     return number(value, least=0) or None
 
 
 def power_from_voltage(volts: object) -> bool | None:
-    """Return whether outside power is there by its voltage: True from 4 V, False below 1 V, None in between."""
+    """Return whether external power is present: True from 4 V, False below 1 V, None in between."""
     found = number(volts, least=0)
     if found is None or _SUPPLY_ABSENT_V <= found < _SUPPLY_PRESENT_V:
         return None

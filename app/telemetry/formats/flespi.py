@@ -4,8 +4,8 @@ Units: ``timestamp``, ``position.timestamp`` and ``server.timestamp`` epoch seco
 which is UTC where it names no offset; ``position.speed`` km/h; ``position.altitude`` metres; ``position.direction``
 degrees from north; ``battery.level`` percent; ``external.powersource.voltage`` volts; ``vehicle.mileage`` km.
 
-``timestamp`` is when the device wrote the message, ``position.timestamp``, which few protocols have, when its
-position was found: where that is told it is the time of the fix, and the other one the time of sending.
+``timestamp`` is when the device wrote the message. ``position.timestamp``, which few protocols have, is when its
+position was found. Where it is present it is the time of the fix, and ``timestamp`` is the sending time.
 
 References:
     https://flespi.com/kb/messages-basic-information-units, https://flespi.com/protocols/http and the parameter lists
@@ -58,19 +58,10 @@ _ALARM: Final = re.compile(r"(^|\.)(event|event\.trigger|alarm|alarm\.status)$")
 
 
 def decode(arrival: Arrival, max_rows: int) -> Decoded:
-    """Read a batch of messages that a flespi stream pushes.
+    """Decode a batch of messages of a flespi stream; errors as in ``json_rows`` and ``read_rows``.
 
-    A message without coordinates (a heartbeat, a report of the battery alone) is rejected, since nothing in it can be
-    placed; the stream must still be answered 200 or it sends the whole batch again.
-
-    Args:
-        arrival: The body as it came in; its content type does not matter.
-        max_rows: More rows are refused.
-
-    Raises:
-        MalformedRequest: It is not JSON at all, or not UTF-8.
-        InvalidInput: It is JSON, but neither an object nor a non-empty array.
-        TooLarge: It has more rows than ``max_rows``.
+    A message without coordinates (a heartbeat, a battery report) is rejected. The stream must still be answered 200,
+    or it sends the whole batch again.
     """
     return read_rows(json_rows(arrival.body, batch=True), max_rows, _row)
 
@@ -109,7 +100,7 @@ def _row(raw: msgspec.Raw) -> PingRow:
 
 
 def _found_at(value: object) -> datetime | None:
-    """Read the time of the position; 0 is what devices send that have not found one yet."""
+    """Read the time of the position; devices without a position yet send 0."""
     return optional_time(lambda: moment(value, "position.timestamp", SECOND, zone=UTC)) if value != 0 else None
 
 

@@ -1,7 +1,7 @@
 """The decoder of our own format: a JSON array or NDJSON of pings (``docs/formats.md``).
 
-A body of good rows takes one typed pass. Only when that fails (a bad row, a field that we do not know) is each row
-judged by itself, so that one bad row costs its neighbours nothing.
+A body of valid rows takes one typed pass. Only when that fails is each row decoded by itself, so that a bad row
+rejects only itself.
 """
 
 import re
@@ -25,17 +25,12 @@ _MISSING: Final = re.compile(r"missing required field `(\w+)`")
 
 
 def decode(body: bytes, *, ndjson: bool, max_rows: int) -> Decoded:
-    """Read a batch.
-
-    Args:
-        body: The body, unpacked, UTF-8.
-        ndjson: One object a line instead of one array.
-        max_rows: More rows are refused.
+    """Decode a batch, unpacked UTF-8; ``ndjson``: one object a line instead of one array.
 
     Raises:
-        MalformedRequest: It is not JSON at all (an array), or not UTF-8.
-        InvalidInput: It is JSON, but not an array, or has no row.
-        TooLarge: It has more rows than ``max_rows``.
+        MalformedRequest: The array is not JSON, or not UTF-8.
+        InvalidInput: JSON, but not an array, or without a row.
+        TooLarge: More rows than ``max_rows``.
     """
     try:
         rows = _row.decode_lines(body) if ndjson else _rows.decode(body)
@@ -82,7 +77,7 @@ def _one_by_one(texts: Sequence[bytes], max_rows: int) -> Decoded:
 
 
 def _decode_row(text: bytes) -> PingRow:
-    """Read one row; fields that are not ours go under ``extra``."""
+    """Decode one row; unknown members go to ``extra``."""
     try:
         return _row.decode(text)
     except msgspec.ValidationError:

@@ -1,6 +1,6 @@
-"""From a foreign body to its messages, from messages to rows, and what of a message no row has room for.
+"""Shared by the decoders: from a body to its messages, from messages to rows, and the members that have no column.
 
-One bad message costs its neighbours nothing: only what is wrong with a body as a whole is an error.
+A bad message rejects only its own row; only a fault of the whole body is an error.
 """
 
 import re
@@ -26,11 +26,7 @@ _array: Final = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 def text_of(body: bytes) -> str:
-    """Return a body as text.
-
-    Raises:
-        MalformedRequest: It is not UTF-8.
-    """
+    """Decode a body as UTF-8; raises ``MalformedRequest`` if it is not."""
     try:
         return body.decode()
     except UnicodeDecodeError as error:
@@ -38,11 +34,11 @@ def text_of(body: bytes) -> str:
 
 
 def json_rows(body: bytes, *, batch: bool) -> list[msgspec.Raw]:
-    """Split a JSON body into its rows, each still as it was sent: one object, or an array where ``batch`` allows it.
+    """Split a JSON body into its rows, undecoded: one object, or an array where ``batch`` is true.
 
     Raises:
-        MalformedRequest: It is not JSON at all, or not UTF-8.
-        InvalidInput: It is JSON, but neither an object nor a non-empty array that is allowed.
+        MalformedRequest: Not JSON, or not UTF-8.
+        InvalidInput: JSON, but neither an object nor an allowed non-empty array.
     """
     expected = "a JSON object, or an array of them" if batch else "one JSON object"
     text_of(body)
@@ -59,11 +55,7 @@ def json_rows(body: bytes, *, batch: bool) -> list[msgspec.Raw]:
 
 
 def read_rows(messages: Sequence[_Message], max_rows: int, read: Callable[[_Message], PingRow]) -> Decoded:
-    """Read each message of a body by itself, so that one bad message costs its neighbours nothing.
-
-    Raises:
-        TooLarge: There are more than ``max_rows``.
-    """
+    """Read each message of a body by itself; raises ``TooLarge`` if there are more than ``max_rows``."""
     if len(messages) > max_rows:
         raise TooLarge(f"The batch has {len(messages):,} rows; at most {max_rows:,} are taken at once.", field="body")
     rows: list[PingRow] = []
@@ -79,10 +71,9 @@ def read_rows(messages: Sequence[_Message], max_rows: int, read: Callable[[_Mess
 
 
 def members(raw: msgspec.Raw) -> dict[str, Any]:
-    """Return the members of one row.
+    """Decode one row to its members.
 
-    Raises:
-        NotAFix: It is not an object, or holds a number that none of ours can hold, or is nested too deep.
+    Raises ``InvalidRow`` if it is no object, is nested too deep, or has a number out of range.
     """
     try:
         return msgspec.json.decode(raw, type=dict[str, Any])
@@ -93,14 +84,10 @@ def members(raw: msgspec.Raw) -> dict[str, Any]:
 
 
 def unmapped_members(message: Mapping[str, Any], used: Collection[str] = ()) -> dict[str, Any]:
-    """Return what a message tells beyond our own words, for ``within_size``.
+    """Return the members that are not in ``used``, for ``within_size``.
 
-    Left out are nulls, what is nested deeper than eight levels, and every member whose name speaks of a password,
-    token or key: such things are nobody's evidence. U+0000 becomes U+FFFD, because ``jsonb`` cannot hold it.
-
-    Args:
-        told: Members of a JSON object.
-        used: Names of those that a row has already.
+    Left out: nulls, levels deeper than eight, and members with a name like a password, token or key. U+0000 becomes
+    U+FFFD, because ``jsonb`` cannot hold it.
     """
     return {
         _storable(key): _kept(value, _DEEPEST)

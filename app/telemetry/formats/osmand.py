@@ -78,19 +78,15 @@ Parameters = dict[str, list[str]]
 
 
 def decode(arrival: Arrival, max_rows: int) -> Decoded:
-    """Read the one fix of a request.
+    """Decode the one fix of a request.
 
-    A request that names cells or access points but no coordinates is rejected: it cannot be located here. ``mock``
-    true (a position that a program made up) makes the row not located.
-
-    Args:
-        arrival: Query, content type and body as they came in.
-        max_rows: More rows are refused.
+    A request with cells or access points but no coordinates is rejected: they cannot be located here. ``mock`` true
+    (a position made up by a program) makes the row not located.
 
     Raises:
-        MalformedRequest: It names no device (``field`` is ``id``, in JSON ``device_id``), is not UTF-8, or claims to
-            be JSON and is not. OsmAnd's senders expect 400.
-        InvalidInput: It is JSON, but not one object.
+        MalformedRequest: No device (``field`` is ``id``, in JSON ``device_id``), not UTF-8, or not JSON as claimed.
+            OsmAnd's senders expect 400.
+        InvalidInput: JSON, but not one object.
         TooLarge: ``max_rows`` is 0.
     """
     if _is_json(arrival.content_type):
@@ -104,7 +100,7 @@ def decode(arrival: Arrival, max_rows: int) -> Decoded:
 
 
 def data_in_query(query: str, content_type: str) -> bool:
-    """Tell whether a request says in its query what it has to say; then its body is not read."""
+    """Return whether the data of a request are in its query; then its body is not read."""
     return not _is_json(content_type) and bool(_parameters(query))
 
 
@@ -197,9 +193,9 @@ def _json_row(raw: msgspec.Raw, received_at: datetime) -> PingRow:
 
 
 def _attributes(location: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a location's members, its extras and its battery as the attributes that Traccar makes of them.
+    """Return a location's members, extras and battery as Traccar attributes.
 
-    Not charging is not told as power cut: a full battery does not charge either.
+    Not charging does not mean power cut: a full battery does not charge either.
     """
     extras, battery = location.get("extras"), location.get("battery")
     attributes = {**(extras if isinstance(extras, dict) else {}), **location}

@@ -5,7 +5,7 @@ percent; ``vel`` km/h: the booklet says so and the Android app multiplies m/s by
 that name is unconfirmed. ``acc``, ``alt``, ``cog``, ``vac`` and ``vel`` are left out when they are 0.
 
 The device is the MQTT topic that the app would publish to, without ``owntracks/``: ``jane/phone``. Only when a
-message names no topic, the tracker id ``tid`` stands in; two characters by default, so two devices may share one.
+message names no topic, the tracker id ``tid`` is used; it has two characters by default, so two devices may share it.
 
 References:
     https://owntracks.org/booklet/tech/json, https://owntracks.org/booklet/tech/http; MessageLocation of
@@ -59,21 +59,11 @@ _SOURCES: Final[dict[str, Literal["gnss", "cell"]]] = {"gps": "gnss", "network":
 
 
 def decode(arrival: Arrival, max_rows: int) -> Decoded:
-    """Read one message of an OwnTracks app.
+    """Decode one message of an OwnTracks app; errors as in ``json_rows``.
 
-    Messages of other types (transition, waypoint, lwt, cmd, status, card, …) and the zero-length payload that clears
-    a retained message are no errors and no rows: they are acknowledged with ``received`` 0. ``encrypted`` is a
-    rejected row, because there is a position in it that would otherwise vanish without a word. A ping (``t`` is
-    ``p``) repeats the last position under the present time; ``t`` is in ``extra``.
-
-    Args:
-        arrival: The body as it came in; its content type does not matter.
-        max_rows: More rows are refused.
-
-    Raises:
-        MalformedRequest: It is not JSON at all, or not UTF-8.
-        InvalidInput: It is JSON, but not one object.
-        TooLarge: ``max_rows`` is 0.
+    Other message types (transition, waypoint, lwt, cmd, status, card, …) and the empty payload that clears a retained
+    message are acknowledged with ``received`` 0. ``encrypted`` is a rejected row, because its position is lost. A
+    ping (``t`` is ``p``) repeats the last position under the present time; ``t`` is in ``extra``.
     """
     messages = json_rows(arrival.body, batch=False) if arrival.body.strip() else []
     return read_rows([raw for raw in messages if not _is_of_another_kind(raw)], max_rows, _row)
@@ -128,5 +118,5 @@ def _external_power(message: Mapping[str, Any]) -> bool | None:
 
 
 def _source(provider: object) -> Literal["gnss", "cell"] | None:
-    """Read Android's location provider: ``network`` is cells or Wi-Fi, unknown which; the coarser one is assumed."""
+    """Map Android's location provider: ``network`` is cells or Wi-Fi; cells, the coarser one, are assumed."""
     return _SOURCES.get(provider) if isinstance(provider, str) else None

@@ -1,4 +1,4 @@
-"""Files of pings (CSV, GPX, NDJSON, Parquet), read into bodies of our own format; they go the way of any ping."""
+"""Files of pings (CSV, GPX, NDJSON, Parquet), converted to bodies of our own format."""
 
 import csv
 import re
@@ -34,7 +34,7 @@ ALIASES: Final[Mapping[str, tuple[str, ...]]] = {
     "battery_pct": ("battery_pct",),
     "odometer_km": ("odometer_km",),
 }
-"""Column heads that are understood without being told; a unit that a head does not name is not guessed."""
+"""Known column heads; a unit that a head does not name is not guessed."""
 
 _TEXT: Final = frozenset({"device_id", "coord_system", "source"})
 _TIMES: Final = frozenset({"fixed_at", "sent_at"})
@@ -47,7 +47,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class FileOptions:
-    """How a file is to be understood, as far as it does not say so itself.
+    """What a file does not say itself.
 
     Attributes:
         columns: Wire field to column head, for heads that are not among ``ALIASES``.
@@ -65,17 +65,15 @@ class FileOptions:
 def read_batches(
     path: Path, how: FileOptions, rows_per_batch: int, progress: Callable[[int], None] | None = None
 ) -> Iterator[tuple[bytes, list[str]]]:
-    """Read a file as NDJSON bodies of at most so many rows, each with the devices that it names.
+    """Read a file as NDJSON bodies of at most ``rows_per_batch`` rows, each with the devices that it names.
 
     Args:
         path: ``.csv``, ``.gpx``, ``.ndjson`` or ``.jsonl``, UTF-8, or ``.parquet``.
-        how: What the file does not say itself.
-        rows_per_batch: Rows in a body.
-        progress: Called with the number of bytes read so far.
+        progress: Called with the number of bytes read.
 
     Raises:
-        InvalidInput: Another kind of file, or one without the columns that a ping needs.
-        MalformedRequest: Not readable as what its name says.
+        InvalidInput: Another kind of file, or a required column is missing.
+        MalformedRequest: The content is not what its name says.
     """
     reader = _READERS.get(path.suffix.lower())
     if reader is None:
@@ -104,7 +102,7 @@ def _completed(row: Row, how: FileOptions) -> Row:
 
 
 def _with_offset(text: str, zone: tzinfo | None) -> str:
-    """Return the time with an offset where the zone is known; otherwise as it is, and its row will be rejected."""
+    """Return the time with an offset where the zone is known; otherwise unchanged, and its row is rejected."""
     if zone is None or _WITH_OFFSET.search(text):
         return text.replace(" ", "T", 1)
     try:
@@ -148,7 +146,7 @@ def _csv_rows(file: IO[bytes], how: FileOptions) -> Iterator[Row]:
 
 
 def _value(name: str, cell: str) -> str | float:
-    """Return a cell as the wire wants it; what is no number stays text, and its row is rejected with a reason."""
+    """Return a cell as the wire format expects it; text in a number column stays text, and its row is rejected."""
     if name in _TEXT or name in _TIMES:
         return cell
     try:
@@ -166,7 +164,7 @@ def _ndjson_rows(file: IO[bytes], how: FileOptions) -> Iterator[Row]:
 
 
 def _gpx_rows(file: IO[bytes], how: FileOptions) -> Iterator[Row]:
-    """Read track points of GPX 1.0 or 1.1; times are UTC by its definition, positions WGS-84."""
+    """Read track points of GPX 1.0 or 1.1, which defines UTC and WGS-84."""
     track = how.device_id
     for event, element in ElementTree.iterparse(file, events=("start", "end")):
         tag = element.tag.rpartition("}")[2]
@@ -198,9 +196,9 @@ def _track_point(element: Any, device_id: str | None) -> Row:
 
 
 def _parquet_rows(file: IO[bytes], how: FileOptions) -> Iterator[Row]:
-    """Read a Parquet file, row group by row group; heads are understood as in a CSV file.
+    """Read a Parquet file, row group by row group; column heads as in CSV.
 
-    Times are timestamps (one with a zone is a moment; one without is in ``how.zone``) or text; numbers are numbers.
+    Times are timestamps (those without a zone are in ``how.zone``) or text; numbers are numbers.
     """
     table = parquet.ParquetFile(file)
     heads = table.schema_arrow.names

@@ -1,8 +1,7 @@
-"""What a decoder hands on: the rows of one body, each a ping in the service's own words, and what could not be one.
+"""The result of every decoder: the rows of one body as ``PingRow``, and the rejected ones.
 
-Every format (our own JSON, Traccar, OsmAnd, OwnTracks, flespi, AEMP, files) is read into ``PingRow`` and ``Decoded``;
-from there on a ping's origin makes no difference. Units are in the names; degrees are in the datum that the row or
-its feed declares.
+After decoding, the format makes no difference. Units are in the names. Degrees are in the datum that the row or its
+feed declares.
 """
 
 import re
@@ -19,23 +18,19 @@ AwareTime = Annotated[datetime, msgspec.Meta(tz=True)]
 Identifier = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 
 MAX_EXTRA_BYTES: Final = 2048
-"""What a ping may carry beyond our own words, as JSON; more is not kept at all, since half of it would mislead."""
+"""The largest ``extra`` of a ping, as JSON; a larger one is dropped whole, since a part would mislead."""
 
 MAX_EXTRA_LEVELS: Final = 32
-"""How deep it may be nested; nobody reads more, and encoders of JSON end somewhere before 1,000."""
+"""The deepest nesting of ``extra``; JSON encoders fail somewhere before 1,000."""
 
 _NUL: Final = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
 
 def within_size(extra: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return what else a sender told, if it can be kept.
+    """Return the same members, or None if they cannot be stored.
 
-    Args:
-        extra: JSON-able, of any shape.
-
-    Returns:
-        The same members; None when there are none, when their JSON is longer than ``MAX_EXTRA_BYTES`` or nested too
-        deep, and when it holds U+0000, which PostgreSQL's ``jsonb`` refuses.
+    None also for no members, more JSON than ``MAX_EXTRA_BYTES``, nesting too deep, and U+0000, which PostgreSQL's
+    ``jsonb`` refuses.
     """
     try:
         text = msgspec.json.encode(extra)
@@ -54,11 +49,10 @@ def _is_shallow(value: object, levels: int) -> bool:
 
 
 class PingRow(msgspec.Struct, gc=False, forbid_unknown_fields=True):
-    """One ping as it stands on our own wire; the unit is in the name.
+    """One ping in our own wire format; the unit is in the name.
 
-    ``device_id`` is the identifier as the feed sends it. ``located`` False says that the device itself does not
-    believe the fix. ``alarms`` are words of the device. ``extra`` holds whatever else the sender told, for evidence;
-    it is kept only within ``MAX_EXTRA_BYTES``.
+    ``device_id`` is the identifier as the feed sends it. ``located`` False: the device itself reports no valid fix.
+    ``alarms`` are the device's words. ``extra`` keeps the other members, for evidence, up to ``MAX_EXTRA_BYTES``.
     """
 
     device_id: Identifier
@@ -90,10 +84,10 @@ class Arrival:
     """A body as it came in, with the transport facts that some formats need.
 
     Attributes:
-        body: The bytes, unpacked, within the limit of size.
-        content_type: What they claim to be, lower case, without parameters.
-        query: The query string as it was sent, percent-encoded, without the question mark.
-        received_at: When it came in, UTC: the time of a fix whose sender told none.
+        body: Unpacked, within the size limit.
+        content_type: Lower case, without parameters.
+        query: The query string as sent, percent-encoded, without the question mark.
+        received_at: UTC; the time of a fix that has none.
     """
 
     body: bytes
@@ -107,10 +101,9 @@ class Decoded:
     """The rows of one body.
 
     Attributes:
-        rows: Rows that can be a fix.
-        index: Place of each of them in the body as it was sent, from 0, as long as ``rows``.
-        rejections: Rows that cannot be one, with the reason; disjoint from ``index``.
-        received: Rows that the body had: ``len(rows) + len(rejections)``.
+        index: Place of each row in the body, from 0, as long as ``rows``.
+        rejections: The other rows, with the reason.
+        received: Rows in the body: ``len(rows) + len(rejections)``.
     """
 
     rows: list[PingRow]

@@ -1,21 +1,19 @@
-"""The decoder of what Traccar forwards over HTTP: positions (``forward.type`` ``json``) and events.
+"""The decoder of Traccar's HTTP forwarding (``forward.type`` ``json``): positions and events.
 
-A body is one object, ``{"position": …, "device": …}``, for an event with ``"event"`` beside them; Traccar sends one a
-request, an array of them is taken too. The device is ``device.uniqueId``, an IMEI or a JT/T 808 phone number.
+A body is one object ``{"position": …, "device": …}``, with ``"event"`` for an event, or an array of them. The device
+is ``device.uniqueId``, an IMEI or a JT/T 808 phone number.
 
-Units of a position: degrees, metres, degrees from north, and **knots**. ``fixTime`` is when the satellites were
-heard, ``deviceTime`` when the device wrote its report, ``serverTime`` when Traccar got it; each is ISO 8601 or epoch
-milliseconds, by the version. ``accuracy`` 0 and ``id`` 0 mean "not known".
+Units: degrees, metres, degrees from north, and **knots**. ``fixTime`` is the satellite time, ``deviceTime`` the time
+of the device's report, ``serverTime`` Traccar's; ISO 8601 or epoch milliseconds, by version. ``accuracy`` 0 and
+``id`` 0 mean "not known". When a device sends no satellite position:
 
-What Traccar does when a device sends no satellite position of its own:
-
-* It sets ``outdated`` and repeats the last coordinates and ``fixTime`` (without any: 0, 0 in 1980). Such a row is
-  told as not located.
-* With ``geolocation.enable`` it then asks a service where the cell towers and access points of ``network`` are, puts
-  the answer in, with the time of the device, and marks it with the attribute ``approximate``. ``outdated`` stays set
-  but speaks of the replaced coordinates. Such a row is a new position, from Wi-Fi if ``network`` names access points,
-  otherwise from cells; its altitude, speed and course are zeros that nobody measured, and are left out.
-* ``network`` alone says nothing: many devices name their cell beside a good satellite fix.
+* Traccar sets ``outdated`` and repeats the last coordinates and ``fixTime`` (without any: 0, 0 in 1980). Such a row
+  is not located.
+* With ``geolocation.enable`` it asks a service for the place of the cell towers and access points in ``network``,
+  inserts the answer with the device's time, and sets the attribute ``approximate``. ``outdated`` stays set but is
+  about the replaced coordinates. Such a row is a new position, from Wi-Fi if ``network`` has access points, else from
+  cells. Its altitude, speed and course are unmeasured zeros, and are left out.
+* ``network`` alone means nothing: many devices name their cell beside a good satellite fix.
 
 References:
     https://www.traccar.org/forward; org.traccar.handler.OutdatedHandler and GeolocationHandler.
@@ -62,20 +60,10 @@ _USED: Final = frozenset(
 
 
 def decode(arrival: Arrival, max_rows: int) -> Decoded:
-    """Read positions and events that a Traccar server forwards.
+    """Decode positions and events; errors as in ``json_rows`` and ``read_rows``.
 
-    A row without ``position`` (an event such as ``deviceOffline``) cannot be placed and is rejected, not dropped: the
-    receipt shows that it came. Of ``device`` only the identifier is kept, since its phone numbers and contacts are
-    persons' and no part of a fix.
-
-    Args:
-        arrival: The body as it came in; its content type does not matter.
-        max_rows: More rows are refused.
-
-    Raises:
-        MalformedRequest: It is not JSON at all, or not UTF-8.
-        InvalidInput: It is JSON, but neither an object nor a non-empty array.
-        TooLarge: It has more rows than ``max_rows``.
+    A row without ``position`` (an event such as ``deviceOffline``) is rejected, so that the receipt shows it. Of
+    ``device`` only the identifier is kept: phone numbers and contacts are personal data.
     """
     return read_rows(json_rows(arrival.body, batch=True), max_rows, _row)
 
@@ -127,7 +115,7 @@ def _network(position: Mapping[str, Any]) -> Literal["cell", "wifi"]:
 
 
 def _with_event(alarms: list[str] | None, event: object) -> list[str] | None:
-    """Add the alarm that an event of the type ``alarm`` is about; other types are no alarms and go to ``extra``."""
+    """Add the alarm of an event of the type ``alarm``; other events go to ``extra``."""
     if not isinstance(event, dict) or event.get("type") != "alarm":
         return alarms
     attributes = event.get("attributes")

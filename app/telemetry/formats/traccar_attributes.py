@@ -1,4 +1,4 @@
-"""Traccar's position attributes: common to the JSON that it forwards and to the OsmAnd protocol, which it defined.
+"""Traccar's position attributes, common to its JSON and to the OsmAnd protocol, which it defined.
 
 Names and units as in Traccar's ``org.traccar.model.Position`` (the ``KEY_`` constants and their comments).
 """
@@ -20,7 +20,7 @@ USED: Final = frozenset(
         "sat",
     }
 )
-"""Attributes that ``state`` takes over whole; of ``power`` it takes less than the volts say, so that stays."""
+"""Attributes that ``state`` maps completely; ``power`` has more than ``state`` maps, so it stays in ``extra``."""
 
 _METRES_PER_KM: Final = 1_000
 _SOURCES: Final[dict[str, Literal["gnss", "cell", "wifi"]]] = {
@@ -34,7 +34,7 @@ _SOURCES: Final[dict[str, Literal["gnss", "cell", "wifi"]]] = {
 
 
 class State(TypedDict):
-    """The part of a ``PingRow`` that stands in attributes."""
+    """The members of a ``PingRow`` that come from attributes."""
 
     satellites: int | None
     hdop: float | None
@@ -47,15 +47,11 @@ class State(TypedDict):
 
 
 def state(attributes: Mapping[str, Any]) -> State:
-    """Read the attributes that our own words have room for.
+    """Map attributes to our own members; an invalid value counts as absent.
 
-    ``archive`` true means that the device had kept the position while it was offline. ``charge`` says whether outside
-    power is there; without it the volts of ``power`` do (``supply``). ``odometer`` is the vehicle's or the device's,
-    metres; without it ``totalDistance`` stands in, the metres that Traccar itself has added up since it knows the
-    device: good for differences, not for what the dashboard shows.
-
-    Args:
-        attributes: As sent; anything odd counts as not told.
+    ``archive`` true: the device kept the position while it was offline. ``charge``: external power is present;
+    without it the voltage of ``power`` decides. ``odometer`` is metres, of the vehicle or the device. Without it
+    ``totalDistance`` is used, the metres that Traccar itself has added up: good for differences only.
     """
     charge = flag(attributes.get("charge"))
     odometer = _km(attributes.get("odometer"))
@@ -77,16 +73,11 @@ def _km(metres: object) -> float | None:
 
 
 def source_of(attributes: Mapping[str, Any]) -> Literal["gnss", "cell", "wifi"] | None:
-    """Return what the position was derived from, where the attribute ``source`` says it in a word that is known."""
+    """Return the source of the position, where the attribute ``source`` has a known value."""
     source = attributes.get("source")
     return _SOURCES.get(source.lower()) if isinstance(source, str) else None
 
 
 def located(attributes: Mapping[str, Any], *, valid: bool | None) -> bool | None:
-    """Return whether the device believes its fix.
-
-    Args:
-        attributes: ``mock`` true means that a program made the position up, as test tools and cheats do on phones.
-        valid: What the device says otherwise, None when it says nothing.
-    """
+    """Return whether the device reports a valid fix; ``mock`` true (made up by a program) makes it False."""
     return False if flag(attributes.get("mock")) else valid

@@ -1,9 +1,9 @@
-"""Batches that were acknowledged: their receipts, their raw bodies and the chain that holds them together.
+"""Acknowledged batches: receipts, raw bodies, and the hash chain over them.
 
-Each batch's link is SHA-256 over the link before it, the batch's own facts and its body's digest, in the order of
-commits: ``link = sha256(link before | batch_id int64 | lessor_id int32 | received_at, microseconds since 1970, int64
-| sha256(body))``, integers big-endian; the first link follows 32 zero bytes. A body that is changed, dropped or put
-elsewhere breaks every later link. A cut tail shows only against a head that is kept elsewhere.
+Each link is SHA-256 over the link before, the batch's facts and its body's digest, in the order of commits: ``link =
+sha256(link before | batch_id int64 | lessor_id int32 | received_at, microseconds since 1970, int64 | sha256(body))``,
+integers big-endian; the first link follows 32 zero bytes. A body that is changed, removed or moved breaks every later
+link. A cut tail shows only against a head that is kept elsewhere.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ from psycopg import AsyncConnection, AsyncCursor
 FIRST_LINK: Final = bytes(32)
 _FACTS: Final = struct.Struct(">qiq")
 _RAW_LEVEL: Final = 1  # zstd's fastest: a body of pings shrinks to a tenth already, and this is on the hot path
-_mine = threading.local()  # a compressor is one thread's; making one costs more than compressing a single ping
+_mine = threading.local()  # one compressor per thread; creating one costs more than compressing a ping
 _ADD_FEED_HOUR: Final = """
     INSERT INTO feed_hour AS f (lessor_id, feed_id, hour, batches, received, stored, duplicates, doubted, rejected,
     doubts,
@@ -49,7 +49,7 @@ def link_of(before: bytes, batch_id: int, lessor_id: int, received_at: datetime,
 
 
 class Acknowledged(NamedTuple):
-    """A batch as it is stored, the order of its members that of the columns of ``ping_batch``."""
+    """A batch as it is stored; members in the order of the columns of ``ping_batch``."""
 
     batch_id: int
     lessor_id: int
@@ -67,11 +67,10 @@ class Acknowledged(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class RawBody:
-    """The bytes that a batch came in.
+    """The raw bytes of a batch.
 
     Attributes:
-        content_type: What they claim to be.
-        sha256: Of the bytes as they came, unpacked.
+        sha256: Of the unpacked bytes.
         packed: The bytes, zstd.
         results_packed: The rows of the receipt, JSON, zstd; None where it lists none.
     """
@@ -83,7 +82,7 @@ class RawBody:
 
 
 def pack(body: bytes) -> tuple[bytes, bytes]:
-    """Return a body's SHA-256 and the body compressed."""
+    """Return a body's SHA-256 and the body compressed with zstd."""
     return hashlib.sha256(body).digest(), compress(body)
 
 
@@ -97,19 +96,12 @@ def compress(data: bytes) -> bytes:
 
 
 class FeedCounts(NamedTuple):
-    """What a group brought through one feed, the order of its members that of ``feed_hour``'s statement.
+    """The counts of a group for one feed; members in the order of ``feed_hour``'s statement.
 
     Attributes:
-        lessor_id: Whose feed it is.
-        feed_id: The feed; 0 for keys of the lessor that belong to none.
-        received_at: When the newest batch came in, UTC.
-        batches: Batches.
-        received: Rows.
-        stored: Rows stored now.
-        duplicates: Rows stored before.
-        doubted: Rows stored with doubts.
-        rejected: Rows that are no fix.
-        doubts: How often each ``Doubt``, in the order of the bits.
+        feed_id: 0 for the lessor's keys without a feed.
+        received_at: Arrival of the newest batch, UTC.
+        doubts: Count of each ``Doubt``, in the order of the bits.
         lag_s: Seconds from fix to arrival, summed over the stored rows whose clock is not doubted.
         lag_max_s: The largest of them.
     """
@@ -131,10 +123,10 @@ class FeedCounts(NamedTuple):
 async def append(
     connection: AsyncConnection, batches: Sequence[tuple[Acknowledged, RawBody]], feeds: Sequence[FeedCounts]
 ) -> None:
-    """Write receipts, raw bodies and the feeds' counts of a group, and extend the chain: last in its transaction.
+    """Write receipts, raw bodies and feed counts of a group, and extend the chain: last in its transaction.
 
-    The lock of the chain's head is held from here to the commit: chain numbers are in the order of commits and
-    without a gap, which is what lets the worker follow them and miss nothing.
+    The lock on the chain's head is held until the commit. So chain numbers are in the order of commits, without a
+    gap, and the worker that reads them in order misses nothing.
     """
     async with connection.cursor() as cursor:
         chain_no, head = await _locked_head(cursor)
@@ -164,13 +156,7 @@ async def _locked_head(cursor: AsyncCursor) -> tuple[int, bytes]:
 
 @dataclass(frozen=True, slots=True)
 class ChainFault:
-    """The first batch at which the chain does not hold.
-
-    Attributes:
-        chain_no: Its place in the chain.
-        batch_id: The batch, None where it is missing.
-        reason: What is wrong, as a sentence.
-    """
+    """The first broken place of the chain; ``batch_id`` is None where the batch is missing."""
 
     chain_no: int
     batch_id: int | None
@@ -178,15 +164,15 @@ class ChainFault:
 
 
 async def head_of(connection: AsyncConnection) -> tuple[int, bytes]:
-    """Return the number of the newest batch of the chain and its link; 0 and the first link where there is none."""
+    """Return number and link of the newest batch of the chain; 0 and the first link where there is none."""
     row = await (await connection.execute("SELECT chain_no, head FROM batch_chain")).fetchone()
     return (row[0], bytes(row[1])) if row else (0, FIRST_LINK)
 
 
 async def verify(connection: AsyncConnection) -> AsyncIterator[tuple[int, bytes] | ChainFault]:
-    """Walk the chain from its beginning, unpacking every body; yields sound numbers with links, or the first fault.
+    """Verify the chain from its beginning, unpacking every body; yields valid numbers with links, or the first fault.
 
-    A body that retention has deleted is not at fault: its digest stays in the chain.
+    A body that retention has deleted is no fault: its digest stays in the chain.
     """
     before, expected = FIRST_LINK, 0
     async with connection.cursor(name="chain") as cursor:

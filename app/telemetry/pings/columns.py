@@ -1,4 +1,4 @@
-"""From rows to columns: all batches of a group become one set of arrays, so that no step costs a call per row."""
+"""Rows become columns: one set of arrays for all batches of a group, so that no later step runs code per row."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -32,13 +32,12 @@ Column = Sequence[Any]
 
 
 def to_reports(batches: Sequence[Decoded], declared: Sequence[CoordSystem | None]) -> Reports:
-    """Lay the rows of some batches out as columns.
+    """Convert the rows of some batches to columns.
 
-    An optional value that cannot be (a course of 720 degrees) is left out: it never costs the fix.
+    An optional value out of range (a course of 720 degrees) is left out: it never costs the fix.
 
     Args:
-        batches: What the decoders read, in the order of the group.
-        declared: For each batch the datum of its feed, which holds for rows that name none.
+        declared: For each batch the datum of its feed, for rows that name none.
     """
     rows = [row for batch in batches for row in batch.rows]
     counts = [len(batch.rows) for batch in batches]
@@ -110,7 +109,7 @@ def _representable(times_us: Int) -> Int:
 
 
 def _floats(column: Column, least: float, most: float) -> Float:
-    """Return a column, NaN where a value is not told or cannot be."""
+    """Return a column, NaN where a value is absent or out of range."""
     if _all_absent(column):
         return np.full(len(column), np.nan)
     try:

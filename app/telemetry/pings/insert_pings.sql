@@ -1,6 +1,6 @@
--- Insert staged pings. Those that are believed to be new (bit {new} of role) plainly, for each is then looked up in the key
--- once, not twice; the others unless they are there, and the row count tells whether all were new. Staged in the order of the
--- key: neighbours share index pages, and two writers meet in one order. WGS-84, 1e-7 degrees.
+-- Insert staged pings. Those with the role bit {new} are inserted plainly, with one lookup in the key instead of two. The others
+-- are inserted with ON CONFLICT DO NOTHING, and the row count shows whether all were new. Rows are staged in the order of the
+-- key: neighbours share index pages, and two writers lock in the same order. WGS-84, 1e-7 degrees.
 -- {only_new}: which of the two; {unless}: ON CONFLICT DO NOTHING, or nothing.
 INSERT INTO ping (
     fixed_at, batch_id, sent_at, device_id, asset_id, lessor_id, lon_e7, lat_e7, territory_id, accuracy_m, odometer_km, hdop,

@@ -1,4 +1,4 @@
-"""Partitions ahead of time, and the days that wait in the default partition."""
+"""Daily partitions ahead of time, and for days whose pings are in the default partition."""
 
 from datetime import datetime, timedelta
 from typing import Final
@@ -6,12 +6,10 @@ from typing import Final
 import psycopg
 from psycopg import AsyncConnection
 
-AHEAD: Final = timedelta(days=3)
-"""Partitions are made so long before their day."""
-MOVABLE_AHEAD: Final = timedelta(days=7)
-"""The database makes no partition of a later day."""
+AHEAD: Final = timedelta(days=3)  # how long before its day a partition is made
+MOVABLE_AHEAD: Final = timedelta(days=7)  # the database makes no partition of a later day
 
-# Days far behind or ahead are of impossible clocks and stay where they are.
+# Days far in the past or future come from wrong clocks and stay in the default partition.
 _WAITING: Final = """
     SELECT DISTINCT (fixed_at AT TIME ZONE 'UTC')::date AS day
     FROM ping_default
@@ -20,17 +18,14 @@ _WAITING: Final = """
 
 
 async def ensure(connection: AsyncConnection, now: datetime) -> tuple[int, int]:
-    """Make the partitions of today and the days ahead, and of every day of which pings wait in the default partition.
+    """Make the partitions of today, the days ahead, and of every day with pings in the default partition.
 
-    Each in a transaction of its own; a partition whose lock cannot be had soon is left for the next time, so that
-    pings never wait long.
+    Each in a transaction of its own. A partition whose lock is busy is left for the next run, so that pings never
+    wait long. Returns how many were made, and how many could not be.
 
     Args:
         connection: In autocommit.
         now: The present, UTC.
-
-    Returns:
-        How many were made, and how many could not be.
     """
     today = now.date()
     days = [today + timedelta(days=n) for n in range(AHEAD.days + 1)]

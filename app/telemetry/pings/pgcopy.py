@@ -1,7 +1,7 @@
-"""PostgreSQL's binary COPY, laid out by NumPy: a table whose columns have a fixed width needs no Python per row.
+"""PostgreSQL's binary COPY from NumPy arrays: columns of a fixed width need no Python code per row.
 
-Format: https://www.postgresql.org/docs/15/sql-copy.html, "Binary Format": a header, for each row the number of fields
-(int16) and for each field its length (int32, -1 for null) and its bytes, big-endian; then a trailer.
+Format: https://www.postgresql.org/docs/15/sql-copy.html, "Binary Format": a header; for each row the number of fields
+(int16) and for each field its length (int32, -1 for null) and its bytes, big-endian; a trailer.
 """
 
 from collections.abc import Mapping
@@ -34,12 +34,11 @@ class FixedRow:
         values: Mapping[str, NDArray[Any] | int],
         absent: Mapping[str, NDArray[np.bool_]] | None = None,
     ) -> bytes:
-        """Return ``n`` rows as they go over the wire.
+        """Return ``n`` rows in the wire format.
 
         Args:
-            n: Number of rows.
             values: For every column an array of shape ``(n,)``, or one number for all rows.
-            absent: For columns that may be null, where they are, shape ``(n,)``.
+            absent: For nullable columns, where they are null, shape ``(n,)``.
         """
         nulls = {name: mask for name, mask in (absent or {}).items() if mask.any()}
         empty = frozenset(name for name, mask in nulls.items() if mask.all())
@@ -72,5 +71,5 @@ class FixedRow:
 
 
 def pg_micros(unix_us: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return microseconds since 1970 as PostgreSQL counts them."""
+    """Convert microseconds since 1970 to PostgreSQL's, since 2000."""
     return unix_us - PG_EPOCH_US

@@ -1,4 +1,4 @@
-"""SQL about acknowledged batches."""
+"""The SQL of acknowledged batches."""
 
 from collections.abc import Sequence
 
@@ -20,9 +20,9 @@ async def batch(session: AsyncSession, batch_id: int, lessor_id: int | None) -> 
 
 
 async def territories_of(session: AsyncSession, batch_ids: Sequence[int]) -> tuple[int, int]:
-    """Return in how many court territories the pings of some batches lie, and how many of them lie in none.
+    """Return the number of court territories of the batches' pings, and of pings in none.
 
-    History has no index by batch, so this reads all of it: meant for the report of an import, not for a request.
+    Reads the whole history (no index by batch): for the report of an import, not for a request.
     """
     query = select(
         func.count(PingRow.territory_id.distinct()),

@@ -1,4 +1,4 @@
-"""Use cases of acknowledged batches: find one, count the territories of its pings."""
+"""Use cases of acknowledged batches."""
 
 from collections.abc import Sequence
 
@@ -11,11 +11,7 @@ from app.telemetry.tables import PingBatchRow
 
 
 async def acknowledged_batch(session: AsyncSession, visibility: Visibility, batch_id: int) -> PingBatchRow:
-    """Return a batch that was acknowledged.
-
-    Raises:
-        NotFound: There is none, or it is another lessor's.
-    """
+    """Return an acknowledged batch; raises ``NotFound`` if it does not exist or is another lessor's."""
     if visibility.lessor_id is None and not visibility.sees_everything:
         raise NotFound("There is no such batch.")
     row = await batch_queries.batch(session, batch_id, visibility.lessor_id)
@@ -25,8 +21,5 @@ async def acknowledged_batch(session: AsyncSession, visibility: Visibility, batc
 
 
 async def territories_of(session: AsyncSession, batch_ids: Sequence[int]) -> tuple[int, int]:
-    """Return in how many court territories the pings of some batches lie, and how many of them lie in none.
-
-    For the report of an import; it reads the whole history.
-    """
+    """Return the number of court territories of the batches' pings, and of pings in none; reads the whole history."""
     return await batch_queries.territories_of(session, batch_ids)

@@ -1,8 +1,8 @@
-"""The store of pings: how a group of batches gets into ``ping``, inside the caller's transaction.
+"""The store of pings: writes a group of batches to ``ping``, inside the caller's transaction.
 
-The group is copied into a temporary staging table (a table with policies refuses COPY; a temporary one is the
-connection's own) and inserted from there. ``tracking`` reads the same staging table to move positions, in the same
-transaction: the last columns are for it.
+The group is copied into a temporary staging table and inserted from there, because COPY into a table with row-level
+security is refused. In the same transaction ``tracking`` reads the staging table to move positions; the last columns
+are for that.
 """
 
 from collections.abc import Collection, Sequence
@@ -26,9 +26,9 @@ CURRENT: Final = 1
 DAY_END: Final = 2
 """Role of a staged ping that may be the last good one of its day."""
 LEFT_ASSET: Final = 4
-"""Role of a staged ping that may be the current position of an asset that its device has left since."""
+"""Role of a staged ping that may be the current position of an asset that its device has left."""
 NEW: Final = 8
-"""Role of a staged ping that is believed to be stored for the first time: it is newer than its device's belief."""
+"""Role of a staged ping that is newer than its device's last known position, so probably not stored yet."""
 
 STAGE: Final = FixedRow(
     {
@@ -64,18 +64,18 @@ _VARIANTS: Final = 32_767
 _KEY: Final = 32_768  # more than a batch can have rows
 
 RowKey = tuple[int, int]
-"""Batch (its number in the group, or its id in the database) and row: how a staged ping is named."""
+"""The name of a staged ping: batch (its number in the group, or its id in the database) and row."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ordered:
-    """The rows of a group in the order of the key of ``ping``, each once.
+    """The rows of a group in the order of the key of ``ping``, each once; columns of shape ``(n,)``.
 
     Attributes:
-        rows: Places in the columns of the group, sorted by device and time; repeated rows are not among them.
-        variant: Of each, 0 or that of a position which contradicts an earlier one of the same moment, shape ``(n,)``.
-        conflict: Of each, whether it contradicts, shape ``(n,)``.
-        repeated: Places of rows that stand in the group already.
+        rows: Places in the columns of the group, sorted by device and time, without repeated rows.
+        variant: 0, or the number of a position that contradicts an earlier one of the same moment.
+        conflict: Whether it contradicts.
+        repeated: Places of rows that are in the group already.
     """
 
     rows: NDArray[np.intp]
@@ -85,11 +85,10 @@ class Ordered:
 
 
 def order(placed: PlacedFixes, contradictions: dict[RowKey, int]) -> Ordered:
-    """Sort a group by device and time, and tell apart what stands in it twice for one moment.
+    """Sort a group by device and time, and find repeated and contradicting rows in it.
 
     Args:
-        placed: The group.
-        contradictions: Variants of rows that are known to contradict stored pings, by batch (in the group) and row.
+        contradictions: Variants of rows that contradict stored pings, by batch (in the group) and row.
     """
     fixes = placed.fixes
     rows = np.lexsort((fixes.index, fixes.batch, fixes.fixed_us, fixes.device_id))
@@ -124,7 +123,7 @@ def _number_variants(
     variant: Small,
     repeated: NDArray[np.bool_],
 ) -> None:
-    """Walk the runs of rows of one device and moment; fills ``variant`` and ``repeated``."""
+    """Compare the rows of one device and moment; fills ``variant`` and ``repeated``."""
     seen: dict[tuple[int, int], int] = {}
     for place in np.flatnonzero(same | np.append(same[1:], False)).tolist():
         spot = (int(placed.fixes.lon_e7[rows[place]]), int(placed.fixes.lat_e7[rows[place]]))
@@ -141,7 +140,7 @@ def _number_variants(
 
 
 def variant_of(lon_e7: int, lat_e7: int) -> int:
-    """Return the number, 1 to 32,767, by which a contradicting position is told from others of the same moment."""
+    """Return the number, 1 to 32,767, that distinguishes a contradicting position from others of the same moment."""
     return 1 + ((lon_e7 * 73_856_093) ^ (lat_e7 * 19_349_663)) % _VARIANTS
 
 
@@ -159,16 +158,13 @@ def stage_rows(
     role: Small,
     replaced_us: Int,
 ) -> bytes:
-    """Lay a group out for COPY.
+    """Encode a group for COPY into the staging table.
 
     Args:
-        placed: The group.
-        ordered: Its rows; the arrays below have one value for each of them.
-        lessor_id: Of each batch.
-        batch_id: Of each batch.
-        doubts: Bits of ``Doubt``.
-        role: Bits of ``HEAD``, ``DAY_END``, ``ELSEWHERE``, ``NEW``.
-        replaced_us: For heads, the time of the position that they replace.
+        ordered: The arrays after it have one value for each of its rows, except ``lessor_id`` and ``batch_id``.
+        lessor_id: Of each batch, as ``batch_id``.
+        role: Bits of ``CURRENT``, ``DAY_END``, ``LEFT_ASSET``, ``NEW``.
+        replaced_us: For ``CURRENT`` rows, the time of the position that they replace.
     """
     rows = ordered.rows
     fixes, more = placed.fixes, placed.fixes.more
@@ -212,13 +208,7 @@ def _none(values: NDArray[np.signedinteger]) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Collision:
-    """A staged ping whose key was taken.
-
-    Attributes:
-        batch_id: Its batch ...
-        row_index: ... and its row.
-        same_position: Whether the stored ping is the same (a repeated ping) or contradicts it.
-    """
+    """A staged ping whose key is taken: by the same position (a repeated ping) or by another (a contradiction)."""
 
     batch_id: int
     row_index: int
@@ -226,25 +216,20 @@ class Collision:
 
 
 class NotNew(Exception):
-    """A ping that was believed to be new is stored already; none must be believed to be."""
+    """A ping with the role ``NEW`` is stored already; no ping of the group may have the role."""
 
 
 async def insert_pings(connection: AsyncConnection, payload: bytes, rows: int, new: int) -> list[Collision]:
-    """Copy a laid-out group into ``ping_stage`` and insert what is new; the caller owns the transaction.
+    """Copy an encoded group into ``ping_stage`` and insert what is new; return the rows that were not inserted.
 
-    The staged rows stay readable until the transaction ends.
+    The staged rows stay readable until the transaction ends. The connection has run ``CREATE_STAGE``.
 
     Args:
-        connection: Its session has run ``CREATE_STAGE``.
         payload: Of ``stage_rows``.
-        rows: How many there are.
-        new: How many of them have the role ``NEW``.
-
-    Returns:
-        The staged rows that were not inserted.
+        new: Number of rows with the role ``NEW``.
 
     Raises:
-        NotNew: The transaction is lost; see there.
+        NotNew: The transaction is lost.
     """
     async with connection.cursor() as cursor:
         async with cursor.copy(_COPY) as copy:
@@ -268,7 +253,7 @@ async def insert_pings(connection: AsyncConnection, payload: bytes, rows: int, n
 
 
 async def clear_roles(connection: AsyncConnection, collisions: Sequence[Collision]) -> None:
-    """Let nothing follow from staged pings that are stored already: the same again changes nothing."""
+    """Clear the roles of staged pings that are stored already: a repeated ping moves no position."""
     if collisions:
         await connection.execute(
             "UPDATE ping_stage s SET role = 0 FROM unnest(%s::bigint[], %s::smallint[]) AS known(batch_id, row_index)"
@@ -280,7 +265,7 @@ async def clear_roles(connection: AsyncConnection, collisions: Sequence[Collisio
 def days_of(fixed_us: Int, now: datetime) -> set[int]:
     """Return the days (UTC, counted from 1970) that need a partition of their own.
 
-    Impossible clocks, before 1990 or more than a week ahead, go to the default partition.
+    Times of wrong clocks, before 1990 or more than a week ahead, go to the default partition.
     """
     days = np.unique(fixed_us // _DAY_US)
     last = int(now.timestamp() // 86_400) + _DAYS_AHEAD
@@ -288,16 +273,15 @@ def days_of(fixed_us: Int, now: datetime) -> set[int]:
 
 
 def date_of(day: int) -> date:
-    """Return a day that is counted from 1970-01-01."""
+    """Return the date of a day that is counted from 1970-01-01."""
     return (EPOCH + timedelta(days=day)).date()
 
 
 async def ensure_partitions(connection: AsyncConnection, days: Sequence[int]) -> list[int]:
-    """Make the partitions of these days where they are missing, each in a transaction of its own.
+    """Make the missing partitions of these days, each in a transaction; return the days that have one now.
 
-    Returns:
-        The days that have one now. Where the lock could not be had soon, or the database's own clock says that the
-        day is too far ahead, the pings of the day go to the default partition, and the worker moves them later.
+    A day is left out where the lock is busy, or where the database's clock says that it is too far ahead. Its pings
+    go to the default partition, and the worker moves them later.
     """
     made: list[int] = []
     for day in days:
@@ -320,18 +304,14 @@ async def next_batch_ids(connection: AsyncConnection, n: int) -> list[int]:
 
 
 def doubt_counts(doubts: Small) -> list[int]:
-    """Return how often each doubt stands in a column, in the order of the bits."""
+    """Return the count of each doubt, in the order of the bits."""
     return [int(np.count_nonzero(doubts & int(doubt))) for doubt in Doubt]
 
 
 async def note_late(connection: AsyncConnection, device_id: Small, fixed_us: Int, lessor_id: Int) -> None:
-    """Note for the worker in which times pings came late, one window a device; what follows is derived again.
+    """Note for the worker the time windows of late pings, one a device; arrays of shape ``(n,)``, in any order.
 
-    Args:
-        connection: The writer's, in the transaction that stores the pings.
-        device_id: Their devices, shape ``(n,)``, in any order.
-        fixed_us: Their times, microseconds since 1970, shape ``(n,)``.
-        lessor_id: Whose they are, shape ``(n,)``.
+    In the transaction that stores the pings. ``fixed_us``: microseconds since 1970.
     """
     devices, first = np.unique(device_id, return_index=True)
     place = np.searchsorted(devices, device_id)
@@ -352,7 +332,7 @@ ExtraValues = tuple[int, int, int, int, Jsonb]
 
 
 async def insert_extras(connection: AsyncConnection, extras: Sequence[ExtraValues]) -> None:
-    """Keep what senders told beyond the columns of a ping."""
+    """Store the members of pings that have no column."""
     if extras:
         await connection.execute(
             "INSERT INTO ping_extra"
