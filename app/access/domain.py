@@ -92,25 +92,16 @@ class Permission(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """The caller of a request.
-
-    Attributes:
-        subject_id: The lessor or court that it acts for; None for others.
-        api_key_id: The key that it used; None for people and the command line.
-        feed_id: The lessor's feed that the key belongs to, if any.
-        permissions: Those of its role, restricted to the scopes of its key.
-        lower_courts: For a court, the courts below it, whose own cases are visible too.
-        session_id: The session of a signed-in person; None with a key.
-    """
+    """The caller of a request."""
 
     principal_id: int
     role: Role
-    subject_id: int | None
-    api_key_id: int | None
-    feed_id: int | None = None
-    permissions: frozenset[Permission] = frozenset()
-    lower_courts: tuple[int, ...] = ()
-    session_id: int | None = None
+    subject_id: int | None  # the lessor or court that it acts for; None for others
+    api_key_id: int | None  # the key that it used; None for people and the command line
+    feed_id: int | None = None  # the lessor's feed that the key belongs to, if any
+    permissions: frozenset[Permission] = frozenset()  # those of its role, restricted to the scopes of its key
+    lower_courts: tuple[int, ...] = ()  # for a court, the courts below it, whose own cases are visible too
+    session_id: int | None = None  # the session of a signed-in person; None with a key
 
     @property
     def kind(self) -> PrincipalKind:

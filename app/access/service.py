@@ -43,8 +43,6 @@ class Grant:
     """The right of a grantee to see an asset for a case.
 
     Attributes:
-        ground: Why: ``case``, or the kind of what ``ground_id`` identifies.
-        ground_id: The entrustment, the assignment or the mission; None for a case.
         through: Kind and id of the grantee whose own grant is delegated; this one ends with that one.
     """
 
@@ -52,10 +50,10 @@ class Grant:
     grantee_id: int
     case_id: int
     asset_id: int
-    ground: str
+    ground: str  # why: ``case``, or the kind of what ``ground_id`` identifies
     valid_from: datetime
     valid_until: datetime | None = None
-    ground_id: int | None = None
+    ground_id: int | None = None  # the entrustment, the assignment or the mission; None for a case
     through: tuple[str, int] | None = None
 
 

@@ -18,34 +18,24 @@ class Note:
     """One note for the audit trail; author, time and request are added when it is written.
 
     Attributes:
-        action: What was done, for example ``position.read`` or ``case.close``: noun, dot, verb.
-        asset_ids: The assets that were read or changed.
         window: Start and end of a history read; None for an open side.
-        results: The number of returned rows.
-        detail: Other facts for later, without secrets: a name, an id, a digest.
     """
 
-    action: str
+    action: str  # what was done, for example ``position.read`` or ``case.close``: noun, dot, verb
     case_id: int | None = None
-    asset_ids: Sequence[int] = ()
+    asset_ids: Sequence[int] = ()  # the assets that were read or changed
     window: tuple[datetime | None, datetime | None] | None = None
-    results: int | None = None
-    detail: str | None = None
+    results: int | None = None  # the number of returned rows
+    detail: str | None = None  # other facts for later, without secrets: a name, an id, a digest
 
 
 @dataclass(frozen=True, slots=True)
 class Author:
-    """The author of an entry.
+    """The author of an entry."""
 
-    Attributes:
-        principal_id: 0 for the operator of the service.
-        role: The principal's role, or ``command_line`` or ``worker``.
-        subject_id: The court or lessor that it acts for.
-    """
-
-    principal_id: int
-    role: str
-    subject_id: int | None = None
+    principal_id: int  # 0 for the operator of the service
+    role: str  # the principal's role, or ``command_line`` or ``worker``
+    subject_id: int | None = None  # the court or lessor that it acts for
     api_key_id: int | None = None
     session_id: int | None = None
 

@@ -18,21 +18,14 @@ _COURT_ROLES: Final = [str(role) for role in Role if role.kind is PrincipalKind.
 
 @dataclass(frozen=True, slots=True)
 class TrailFilter:
-    """Filter of entries; None does not filter.
+    """Filter of entries; None does not filter."""
 
-    Attributes:
-        starts_at: Start of the window, inclusive, aware.
-        ends_at: End of the window, exclusive, aware.
-        asset_id: An asset among those that were read or changed.
-        action: The complete action.
-    """
-
-    starts_at: datetime | None = None
-    ends_at: datetime | None = None
+    starts_at: datetime | None = None  # start of the window, inclusive, aware
+    ends_at: datetime | None = None  # end of the window, exclusive, aware
     principal_id: int | None = None
     case_id: int | None = None
-    asset_id: int | None = None
-    action: str | None = None
+    asset_id: int | None = None  # an asset among those that were read or changed
+    action: str | None = None  # the complete action
     request_id: str | None = None
 
     def describe(self) -> str:

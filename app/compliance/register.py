@@ -41,13 +41,11 @@ class RetentionRule:
     """How long a class is kept.
 
     Attributes:
-        what: What belongs to the class; the subject report shows this text.
-        since: The start of the term; of a class without a term: why it is kept.
         days: The setting with the term; 0 days there: without end. None: the service never deletes the class.
     """
 
-    what: str
-    since: str
+    what: str  # what belongs to the class; the subject report shows this text
+    since: str  # the start of the term; of a class without a term: why it is kept
     days: Callable[[RetentionSettings], int] | None = None
 
 
@@ -73,22 +71,17 @@ class PersonalTable:
     """A table with personal data.
 
     Attributes:
-        whose: Whose data.
         columns: The columns that identify a person, directly or through an asset, device, case or position.
-        retention: The class whose term ends a row; None: ``ends`` says how a row ends.
-        ends: How a row ends, or that it is kept; empty where ``retention`` says it.
         report: The parts of ``SubjectAssetOut`` that are made from the table; ``stored.x`` is a field of ``stored``.
-        not_reported: Why the subject report has no part for the table; empty where ``report`` names one.
-        held: What of the table a legal hold keeps from retention; empty: nothing.
     """
 
-    whose: frozenset[Subject]
+    whose: frozenset[Subject]  # whose data
     columns: tuple[str, ...]
-    retention: RetentionClass | None = None
-    ends: str = ""
+    retention: RetentionClass | None = None  # the class whose term ends a row; None: ``ends`` says how a row ends
+    ends: str = ""  # how a row ends, or that it is kept; empty where ``retention`` says it
     report: tuple[str, ...] = ()
-    not_reported: str = ""
-    held: str = ""
+    not_reported: str = ""  # why the subject report has no part for the table; empty where ``report`` names one
+    held: str = ""  # what of the table a legal hold keeps from retention; empty: nothing
 
 
 _LESSEE: Final = frozenset({Subject.LESSEE})

@@ -31,20 +31,15 @@ class Answer:
     """What the service says of the case, and what is true.
 
     Attributes:
-        distribution: ``GET /v1/cases/{case_id}/distribution``, by basic courts.
-        clusters: ``GET /v1/clusters`` of the case.
-        in_true_court: How many located assets are in the true court.
-        misplaced: The others.
         wrong_state: Assets whose state differs from the truth's, as reference, truth and answer.
-        expected: How many assets there are.
     """
 
-    distribution: dict[str, Any]
-    clusters: dict[str, Any]
-    in_true_court: int
-    misplaced: tuple[Misplaced, ...]
+    distribution: dict[str, Any]  # ``GET /v1/cases/{case_id}/distribution``, by basic courts
+    clusters: dict[str, Any]  # ``GET /v1/clusters`` of the case
+    in_true_court: int  # how many located assets are in the true court
+    misplaced: tuple[Misplaced, ...]  # the others
     wrong_state: tuple[tuple[str, str, str], ...]
-    expected: int
+    expected: int  # how many assets there are
 
     @property
     def totals(self) -> dict[str, Any]:

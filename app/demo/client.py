@@ -19,21 +19,13 @@ _BUSY: Final = frozenset({httpx.codes.SERVICE_UNAVAILABLE, httpx.codes.TOO_MANY_
 
 @dataclass(frozen=True, slots=True)
 class DemoKeys:
-    """The keys that the demo needs.
+    """The keys that the demo needs."""
 
-    Attributes:
-        administrator: Registers the lessor.
-        lessor: Of the demo's lessor.
-        court: Of the court that handles the case.
-        dispatcher: Of the dispatcher that gets the planning assignment.
-        dispatcher_id: That dispatcher's ``principal_id``.
-    """
-
-    administrator: str
-    lessor: str
-    court: str
-    dispatcher: str
-    dispatcher_id: int
+    administrator: str  # registers the lessor
+    lessor: str  # of the demo's lessor
+    court: str  # of the court that handles the case
+    dispatcher: str  # of the dispatcher that gets the planning assignment
+    dispatcher_id: int  # that dispatcher's ``principal_id``
 
 
 class Caller:

@@ -30,19 +30,12 @@ _REFRESH_ROWS: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class Demo:
-    """A fleet, its pings in the order in which they arrive, and the truth.
+    """A fleet, its pings in the order in which they arrive, and the truth."""
 
-    Attributes:
-        fleet: Assets, devices, measures.
-        pings: In the order of arrival; a device index beyond the fleet's is the terminal nobody registered.
-        identifiers: What each device calls itself, that terminal included.
-        truth: What is really so.
-    """
-
-    fleet: Fleet
-    pings: Pings
-    identifiers: tuple[str, ...]
-    truth: GroundTruth
+    fleet: Fleet  # assets, devices, measures
+    pings: Pings  # in the order of arrival; a device index beyond the fleet's is the terminal nobody registered
+    identifiers: tuple[str, ...]  # what each device calls itself, that terminal included
+    truth: GroundTruth  # what is really so
 
 
 def make_demo(counties: Sequence[DivisionArea], now: datetime, seed: int = SEED) -> Demo:

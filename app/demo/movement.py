@@ -54,23 +54,14 @@ class Leg:
 
 @dataclass(frozen=True, slots=True)
 class Journey:
-    """Where one asset truly was from ``from_s`` to ``until_s``: straight between knots, at rest between legs.
+    """Where one asset truly was from ``from_s`` to ``until_s``: straight between knots, at rest between legs."""
 
-    Attributes:
-        from_s: Begin.
-        until_s: End; the last knot is the place that counts.
-        knot_s: Times of the knots, ascending, shape ``(k,)``.
-        lon: Longitudes of the knots.
-        lat: Latitudes of the knots.
-        legs: The trips in the order of time.
-    """
-
-    from_s: float
-    until_s: float
-    knot_s: FloatArray
-    lon: FloatArray
-    lat: FloatArray
-    legs: tuple[Leg, ...]
+    from_s: float  # begin
+    until_s: float  # end; the last knot is the place that counts
+    knot_s: FloatArray  # times of the knots, ascending, shape ``(k,)``
+    lon: FloatArray  # longitudes of the knots
+    lat: FloatArray  # latitudes of the knots
+    legs: tuple[Leg, ...]  # the trips in the order of time
 
     def at(self, time_s: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return true longitudes and latitudes at those times."""

@@ -21,41 +21,23 @@ _SHANGHAI_OFFSET_S: Final = 8 * 3600
 
 @dataclass(frozen=True, slots=True)
 class Pings:
-    """A stretch of pings, every column of shape ``(n,)``, row ``i`` of each about the same ping.
+    """A stretch of pings, every column of shape ``(n,)``, row ``i`` of each about the same ping."""
 
-    Attributes:
-        device: Index into the identifiers of the devices.
-        fixed_s: Fix time as the device tells it, seconds since 1970, UTC.
-        arrival_s: When it leaves the lessor's gateway, seconds since 1970, UTC.
-        sent_s: When the device says that it sent it, ``NOT_TOLD`` where it does not say.
-        lon: Degrees, in the datum of ``gcj02``.
-        lat: Degrees, in the datum of ``gcj02``.
-        gcj02: The row is in, and declares, GCJ-02; else WGS-84.
-        cell: The position comes from cell towers, not from satellites.
-        accuracy_m: Metres, NaN where not told.
-        speed_kmh: Kilometres an hour, NaN where not told.
-        course_deg: Degrees from north, ``NOT_TOLD`` at rest.
-        satellites: Count, ``NOT_TOLD`` for network fixes.
-        battery_pct: Percent, ``NOT_TOLD`` for devices on the vehicle's power.
-        ignition: Meaningful where ``battery_pct`` is not told.
-        backfill: Sent late, after a gap.
-    """
-
-    device: IntArray
-    fixed_s: IntArray
-    arrival_s: IntArray
-    sent_s: IntArray
-    lon: FloatArray
-    lat: FloatArray
-    gcj02: BoolArray
-    cell: BoolArray
-    accuracy_m: FloatArray
-    speed_kmh: FloatArray
-    course_deg: IntArray
-    satellites: IntArray
-    battery_pct: IntArray
-    ignition: BoolArray
-    backfill: BoolArray
+    device: IntArray  # index into the identifiers of the devices
+    fixed_s: IntArray  # fix time as the device tells it, seconds since 1970, UTC
+    arrival_s: IntArray  # when it leaves the lessor's gateway, seconds since 1970, UTC
+    sent_s: IntArray  # when the device says that it sent it, ``NOT_TOLD`` where it does not say
+    lon: FloatArray  # degrees, in the datum of ``gcj02``
+    lat: FloatArray  # degrees, in the datum of ``gcj02``
+    gcj02: BoolArray  # the row is in, and declares, GCJ-02; else WGS-84
+    cell: BoolArray  # the position comes from cell towers, not from satellites
+    accuracy_m: FloatArray  # metres, NaN where not told
+    speed_kmh: FloatArray  # kilometres an hour, NaN where not told
+    course_deg: IntArray  # degrees from north, ``NOT_TOLD`` at rest
+    satellites: IntArray  # count, ``NOT_TOLD`` for network fixes
+    battery_pct: IntArray  # percent, ``NOT_TOLD`` for devices on the vehicle's power
+    ignition: BoolArray  # meaningful where ``battery_pct`` is not told
+    backfill: BoolArray  # sent late, after a gap
 
     def __len__(self) -> int:
         return len(self.device)

@@ -50,20 +50,15 @@ class Spots:
     """Where assets stand, arrays of shape ``(n,)``, WGS-84 degrees.
 
     Attributes:
-        lon: Longitudes.
-        lat: Latitudes.
-        county_adcode: The county that holds each point, 0 for none.
-        border_m: Metres to the nearest point of its county's outline, NaN outside every county.
         place: Number of the yard, depot or site where several stand together, -1 where an asset stands alone.
-        kind: ``yard``, ``depot``, ``site``, ``alone``, or ``beyond`` for the points of ``BEYOND``.
     """
 
-    lon: FloatArray
-    lat: FloatArray
-    county_adcode: NDArray[np.int64]
-    border_m: FloatArray
+    lon: FloatArray  # longitudes
+    lat: FloatArray  # latitudes
+    county_adcode: NDArray[np.int64]  # the county that holds each point, 0 for none
+    border_m: FloatArray  # metres to the nearest point of its county's outline, NaN outside every county
     place: NDArray[np.int64]
-    kind: NDArray[np.str_]
+    kind: NDArray[np.str_]  # ``yard``, ``depot``, ``site``, ``alone``, or ``beyond`` for the points of ``BEYOND``
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,17 +34,11 @@ _COLUMNS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """What is on record.
+    """What is on record."""
 
-    Attributes:
-        lessor_id: The lessor.
-        case_id: The case.
-        asset_ids: By the assets' references, in the order of the fleet.
-    """
-
-    lessor_id: int
-    case_id: int
-    asset_ids: dict[str, int]
+    lessor_id: int  # the lessor
+    case_id: int  # the case
+    asset_ids: dict[str, int]  # by the assets' references, in the order of the fleet
 
 
 async def register_lessor(base_url: str, administrator_key: str) -> int:

@@ -37,17 +37,11 @@ What = Literal["everything", "fresh", "nothing"]
 
 @dataclass(frozen=True, slots=True)
 class RunState:
-    """What the run before this one posted, as kept in ``state.json``.
+    """What the run before this one posted, as kept in ``state.json``."""
 
-    Attributes:
-        what: Everything, or the last hours.
-        made_for: The moment at which its pings end.
-        complete: Whether all of them were acknowledged.
-    """
-
-    what: What
-    made_for: datetime
-    complete: bool
+    what: What  # everything, or the last hours
+    made_for: datetime  # the moment at which its pings end
+    complete: bool  # whether all of them were acknowledged
 
 
 @dataclass(frozen=True, slots=True)

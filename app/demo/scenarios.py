@@ -37,23 +37,14 @@ _MIX: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Scenarios:
-    """What becomes of each asset, every column of shape ``(assets,)``.
+    """What becomes of each asset, every column of shape ``(assets,)``."""
 
-    Attributes:
-        spot: Index of the spot where it stands at the end.
-        state: ``State`` of a true answer.
-        from_s: Begin of what is told of it, seconds relative to the demo's moment.
-        until_s: Its last ping, on the same scale.
-        under_way: It moves at the end.
-        main_cut: Its main device fell silent days before ``until_s``; the second goes on.
-    """
-
-    spot: IntArray
-    state: tuple[State, ...]
-    from_s: FloatArray
-    until_s: FloatArray
-    under_way: BoolArray
-    main_cut: BoolArray
+    spot: IntArray  # index of the spot where it stands at the end
+    state: tuple[State, ...]  # ``State`` of a true answer
+    from_s: FloatArray  # begin of what is told of it, seconds relative to the demo's moment
+    until_s: FloatArray  # its last ping, on the same scale
+    under_way: BoolArray  # it moves at the end
+    main_cut: BoolArray  # its main device fell silent days before ``until_s``; the second goes on
 
     def is_in(self, state: State) -> BoolArray:
         """Tell of each asset whether it is in a state."""

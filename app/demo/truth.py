@@ -15,49 +15,31 @@ class TrueAsset:
     """The truth about one asset.
 
     Attributes:
-        reference: Its plate or serial number.
-        kind: Kind of asset.
-        lon: True longitude at its last ping, degrees, WGS-84.
-        lat: True latitude at its last ping.
-        county_adcode: The county that holds the point, by construction; None outside every county.
-        court_code: Code of that county's basic court by rule; None outside.
-        border_m: Metres to the nearest point of the county's outline, None outside.
-        place: Number of the yard, depot or site where several stand together; None where it stands alone.
-        state: What a true answer says about it with ``fresh_within`` of seven days.
         last_ping_at: Fix time of its last ping, UTC, duplicates and wrong clocks aside; None if never heard of.
-        under_way: It was moving at the demo's moment.
-        defects: What was done to the data of its devices.
     """
 
-    reference: str
-    kind: str
-    lon: float
-    lat: float
-    county_adcode: int | None
-    court_code: str | None
-    border_m: float | None
-    place: int | None
-    state: State
+    reference: str  # its plate or serial number
+    kind: str  # kind of asset
+    lon: float  # true longitude at its last ping, degrees, WGS-84
+    lat: float  # true latitude at its last ping
+    county_adcode: int | None  # the county that holds the point, by construction; None outside every county
+    court_code: str | None  # code of that county's basic court by rule; None outside
+    border_m: float | None  # metres to the nearest point of the county's outline, None outside
+    place: int | None  # number of the yard, depot or site where several stand together; None where it stands alone
+    state: State  # what a true answer says about it with ``fresh_within`` of seven days
     last_ping_at: datetime | None
-    under_way: bool
-    defects: tuple[str, ...]
+    under_way: bool  # it was moving at the demo's moment
+    defects: tuple[str, ...]  # what was done to the data of its devices
 
 
 @dataclass(frozen=True, slots=True)
 class GroundTruth:
-    """The truth about the whole fleet.
+    """The truth about the whole fleet."""
 
-    Attributes:
-        seed: Of the generator.
-        made_for: The moment at which the pings end, UTC.
-        assets: One entry an asset, in the order of the fleet.
-        rows: Rows by defect, and ``all``: what the receipts should add up to.
-    """
-
-    seed: int
-    made_for: datetime
-    assets: tuple[TrueAsset, ...]
-    rows: Mapping[str, int]
+    seed: int  # of the generator
+    made_for: datetime  # the moment at which the pings end, UTC
+    assets: tuple[TrueAsset, ...]  # one entry an asset, in the order of the fleet
+    rows: Mapping[str, int]  # rows by defect, and ``all``: what the receipts should add up to
 
     def count(self, state: State) -> int:
         """Return how many assets are in a state."""

@@ -20,21 +20,13 @@ _MOST_DOUBLINGS: Final = 10
 
 @dataclass(frozen=True, slots=True)
 class Counter:
-    """The table and columns that count one kind of failure.
+    """The table and columns that count one kind of failure."""
 
-    Attributes:
-        key: The column that identifies the login or the share.
-        failures: The column that counts.
-        wait_until: The column of the end of the wait; NULL without one.
-        first_wait: The number of the first failure with a wait (1 s); each further one doubles it.
-        longest_wait_s: The longest wait, seconds.
-    """
-
-    key: InstrumentedAttribute[Any]
-    failures: InstrumentedAttribute[int]
-    wait_until: InstrumentedAttribute[datetime | None]
-    first_wait: int
-    longest_wait_s: int
+    key: InstrumentedAttribute[Any]  # the column that identifies the login or the share
+    failures: InstrumentedAttribute[int]  # the column that counts
+    wait_until: InstrumentedAttribute[datetime | None]  # the column of the end of the wait; NULL without one
+    first_wait: int  # the number of the first failure with a wait (1 s); each further one doubles it
+    longest_wait_s: int  # the longest wait, seconds
 
     def is_free(self, now: datetime) -> ColumnElement[bool]:
         """Return the condition that no wait is in progress."""

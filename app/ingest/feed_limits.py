@@ -23,11 +23,10 @@ class FeedRules:
     """The rules of a feed. Both limits are per process.
 
     Attributes:
-        coord_system: The datum of rows that name none; None where the feed declares none.
         hmac_secret: The key of request signatures; None where requests need not be signed.
     """
 
-    coord_system: CoordSystem | None
+    coord_system: CoordSystem | None  # the datum of rows that name none; None where the feed declares none
     rows_per_s: int
     requests_per_s: int
     hmac_secret: str | None = field(default=None, repr=False)

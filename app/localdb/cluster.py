@@ -63,11 +63,10 @@ class ClusterUrls:
 
     Attributes:
         app_url: The application's role: no superuser, no owner, not exempt from row-level security.
-        owner_url: The database's owner, for migrations and boundary loads.
     """
 
     app_url: str = field(repr=False)
-    owner_url: str = field(repr=False)
+    owner_url: str = field(repr=False)  # the database's owner, for migrations and boundary loads
 
 
 @dataclass(frozen=True, slots=True)

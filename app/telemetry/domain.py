@@ -149,71 +149,47 @@ Rejections = tuple[tuple[Rejection, ...], ...]
 
 @dataclass(frozen=True, slots=True)
 class Reports:
-    """The rows of all batches of a group as sent, in the declared datum.
+    """The rows of all batches of a group as sent, in the declared datum."""
 
-    Attributes:
-        batch: Number of each row's batch in the group, from 0, ascending.
-        index: Place of each row in its batch.
-        identifiers: The device of each row, as the feed names it.
-        fixed_us: Time of the fix, microseconds since 1970, UTC.
-        lon: Degrees east, in the declared datum; ``lat`` is degrees north.
-        datum: ``DATUM_CODES`` of each row's declaration, 0 for none.
-        located: Whether the device reported a valid fix.
-        backfill: Whether the device reported late sending.
-        rejections: Rows that could not be decoded, by batch.
-    """
-
-    batch: Small
-    index: Small
-    identifiers: list[str]
-    fixed_us: Int
-    lon: Float
+    batch: Small  # number of each row's batch in the group, from 0, ascending
+    index: Small  # place of each row in its batch
+    identifiers: list[str]  # the device of each row, as the feed names it
+    fixed_us: Int  # time of the fix, microseconds since 1970, UTC
+    lon: Float  # degrees east, in the declared datum; ``lat`` is degrees north
     lat: Float
-    datum: Small
+    datum: Small  # ``DATUM_CODES`` of each row's declaration, 0 for none
     source: Small
-    located: Mask
-    backfill: Mask
+    located: Mask  # whether the device reported a valid fix
+    backfill: Mask  # whether the device reported late sending
     more: Measurements
-    rejections: Rejections
+    rejections: Rejections  # rows that could not be decoded, by batch
 
 
 @dataclass(frozen=True, slots=True)
 class Fixes:
-    """Positions of known devices in WGS-84 and UTC; columns as in ``Reports``, except those below.
-
-    Attributes:
-        lon_e7: WGS-84 degrees east, times ``E7``; ``lat_e7`` is degrees north.
-        rejections: Rows that are not among these, by batch.
-    """
+    """Positions of known devices in WGS-84 and UTC; columns as in ``Reports``, except those below."""
 
     batch: Small
     index: Small
     device_id: Small
     fixed_us: Int
-    lon_e7: Small
+    lon_e7: Small  # WGS-84 degrees east, times ``E7``; ``lat_e7`` is degrees north
     lat_e7: Small
     datum: Small
     source: Small
     located: Mask
     backfill: Mask
     more: Measurements
-    rejections: Rejections
+    rejections: Rejections  # rows that are not among these, by batch
 
 
 @dataclass(frozen=True, slots=True)
 class PlacedFixes:
-    """Fixes with asset, doubts and territory, ready to be stored.
-
-    Attributes:
-        received_us: When each came in, microseconds since 1970, UTC.
-        asset_id: The asset at the time of the fix, ``NO_INT`` for none.
-        doubts: Bits of ``Doubt``.
-        territory_id: The court territory, ``NO_INT`` outside; ``county_adcode`` likewise.
-    """
+    """Fixes with asset, doubts and territory, ready to be stored."""
 
     fixes: Fixes
-    received_us: Int
-    asset_id: Small
-    doubts: Small
-    territory_id: Small
+    received_us: Int  # when each came in, microseconds since 1970, UTC
+    asset_id: Small  # the asset at the time of the fix, ``NO_INT`` for none
+    doubts: Small  # bits of ``Doubt``
+    territory_id: Small  # the court territory, ``NO_INT`` outside; ``county_adcode`` likewise
     county_adcode: Small

@@ -13,32 +13,22 @@ from app.telemetry.domain import BLOCKING, DOUBT_REASONS, E7, Doubt, Source
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """The position of an asset by one device.
-
-    Attributes:
-        fixed_at: Time of the fix, UTC.
-        received_at: When the service received it, UTC.
-        lon_e7: WGS-84 degrees east, times 1e7; ``lat_e7`` is degrees north.
-        territory_id: The court territory, None outside; ``county_adcode`` likewise.
-        source: A ``Source``.
-        doubts: Bits of ``Doubt``.
-        course_deg: Degrees from north.
-    """
+    """The position of an asset by one device."""
 
     asset_id: int
     device_id: int
-    fixed_at: datetime
-    received_at: datetime
+    fixed_at: datetime  # time of the fix, UTC
+    received_at: datetime  # when the service received it, UTC
     batch_id: int
-    lon_e7: int
+    lon_e7: int  # WGS-84 degrees east, times 1e7; ``lat_e7`` is degrees north
     lat_e7: int
-    territory_id: int | None
+    territory_id: int | None  # the court territory, None outside; ``county_adcode`` likewise
     county_adcode: int | None
-    source: int
-    doubts: int
+    source: int  # a ``Source``
+    doubts: int  # bits of ``Doubt``
     accuracy_m: float | None
     speed_kmh: float | None
-    course_deg: int | None
+    course_deg: int | None  # degrees from north
 
     @property
     def lon(self) -> float:
@@ -131,31 +121,21 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class TrackPoint:
-    """One ping of a track. Times are UTC; ``batch_id`` and ``row_index`` lead to the raw bytes.
+    """One ping of a track. Times are UTC; ``batch_id`` and ``row_index`` lead to the raw bytes."""
 
-    Attributes:
-        fixed_at: Time of the fix.
-        lon_e7: WGS-84 degrees east, times 1e7; ``lat_e7`` is degrees north.
-        sent_at: The device's sending time.
-        doubts: Bits of ``Doubt``.
-        source: A ``Source``.
-        course_deg: Degrees from north.
-        territory_id: The court territory, None outside; ``county_adcode`` likewise.
-    """
-
-    fixed_at: datetime
+    fixed_at: datetime  # time of the fix
     device_id: int
-    lon_e7: int
+    lon_e7: int  # WGS-84 degrees east, times 1e7; ``lat_e7`` is degrees north
     lat_e7: int
-    sent_at: datetime | None
+    sent_at: datetime | None  # the device's sending time
     received_at: datetime
-    doubts: int
-    source: int
+    doubts: int  # bits of ``Doubt``
+    source: int  # a ``Source``
     accuracy_m: float | None
     speed_kmh: float | None
-    course_deg: int | None
+    course_deg: int | None  # degrees from north
     county_adcode: int | None
-    territory_id: int | None
+    territory_id: int | None  # the court territory, None outside; ``county_adcode`` likewise
     batch_id: int
     row_index: int
 

@@ -30,17 +30,11 @@ class TimedPoint:
 
 @dataclass(frozen=True, slots=True)
 class SpeedGate:
-    """The thresholds of the check.
+    """The thresholds of the check."""
 
-    Attributes:
-        metres_per_us: The speed limit, metres per microsecond.
-        jump_m: A longer distance is not accepted at once, however long it took.
-        confirmed_by: This many agreeing fixes in a row are accepted.
-    """
-
-    metres_per_us: float
-    jump_m: float
-    confirmed_by: int
+    metres_per_us: float  # the speed limit, metres per microsecond
+    jump_m: float  # a longer distance is not accepted at once, however long it took
+    confirmed_by: int  # this many agreeing fixes in a row are accepted
 
     @classmethod
     def of(cls, settings: TrackingSettings) -> Self:

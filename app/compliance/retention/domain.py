@@ -9,22 +9,14 @@ from app.core.settings import RetentionSettings
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """How long a class of data is kept.
-
-    Attributes:
-        what: What belongs to the class.
-        days: Counted from ``since``; None: without end.
-        since: The start of the term; where ``deletable`` is false, why the class is kept.
-        deletable: Whether a setting can give the class a term.
-        held: Whether a legal hold on the asset keeps it longer.
-    """
+    """How long a class of data is kept."""
 
     kind: RetentionClass
-    what: str
-    days: int | None
-    since: str
-    deletable: bool
-    held: bool
+    what: str  # what belongs to the class
+    days: int | None  # counted from ``since``; None: without end
+    since: str  # the start of the term; where ``deletable`` is false, why the class is kept
+    deletable: bool  # whether a setting can give the class a term
+    held: bool  # whether a legal hold on the asset keeps it longer
 
     def limit(self, now: datetime) -> datetime | None:
         """Return the moment before which data of the class are deleted; None: nothing is deleted."""

@@ -16,40 +16,27 @@ from app.core.db.database import as_service
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """A grant: an asset was opened to a court or to a principal; times are UTC.
-
-    Attributes:
-        court_id: None where it was opened to a principal.
-        role: The principal's.
-        valid_until: Exclusive; None while it lasts.
-    """
+    """A grant: an asset was opened to a court or to a principal; times are UTC."""
 
     asset_id: int
-    court_id: int | None
-    role: Role | None
+    court_id: int | None  # None where it was opened to a principal
+    role: Role | None  # the principal's
     case_id: int
     ground: str
     valid_from: datetime
-    valid_until: datetime | None
+    valid_until: datetime | None  # exclusive; None while it lasts
 
 
 @dataclass(frozen=True, slots=True)
 class Reads:
-    """Reads of an asset by one role, for one court or lessor and one case.
-
-    Attributes:
-        role: As in the audit trail.
-        subject_id: The court or the lessor.
-        count: Entries of the audit trail.
-        days: Asia/Shanghai, ascending.
-    """
+    """Reads of an asset by one role, for one court or lessor and one case."""
 
     asset_id: int
-    role: str
-    subject_id: int | None
+    role: str  # as in the audit trail
+    subject_id: int | None  # the court or the lessor
     case_id: int | None
-    count: int
-    days: tuple[date, ...]
+    count: int  # entries of the audit trail
+    days: tuple[date, ...]  # asia/Shanghai, ascending
 
 
 _READS: Final = text("""

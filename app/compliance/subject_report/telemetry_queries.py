@@ -13,31 +13,21 @@ from app.telemetry.domain import Doubt
 
 
 class FromFeed(NamedTuple):
-    """What is stored of an asset from one feed; times are UTC.
+    """What is stored of an asset from one feed; times are UTC."""
 
-    Attributes:
-        feed_id: None for keys without a feed.
-        bodies_kept: Batches that still have their raw body.
-        first_fixed_at: By the device's clock, as ``last_fixed_at``.
-        first_due_at: Of each ping the later of fix and arrival counts; the earliest of these.
-        first_body_at: Arrival of the oldest batch that still has its body.
-        later_doubts: Pings doubted from history.
-        doubts: Pings with each ``Doubt``, in the order of the enum.
-    """
-
-    feed_id: int | None
+    feed_id: int | None  # None for keys without a feed
     feed: str | None
     pings: int
     batches: int
-    bodies_kept: int
-    first_fixed_at: datetime
+    bodies_kept: int  # batches that still have their raw body
+    first_fixed_at: datetime  # by the device's clock, as ``last_fixed_at``
     last_fixed_at: datetime
     first_received_at: datetime
     last_received_at: datetime
-    first_due_at: datetime
-    first_body_at: datetime | None
-    later_doubts: int
-    doubts: tuple[int, ...]
+    first_due_at: datetime  # of each ping the later of fix and arrival counts; the earliest of these
+    first_body_at: datetime | None  # arrival of the oldest batch that still has its body
+    later_doubts: int  # pings doubted from history
+    doubts: tuple[int, ...]  # pings with each ``Doubt``, in the order of the enum
 
 
 _DOUBTS: Final = ",\n".join(f"count(*) FILTER (WHERE p.doubts & {int(doubt)} <> 0)" for doubt in Doubt)

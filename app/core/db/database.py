@@ -45,22 +45,17 @@ class RowSecurity:
     """The PostgreSQL role of a transaction and the parameters that its policies compare rows with.
 
     Attributes:
-        role: One of ``ROW_SECURITY_ROLES``.
-        lessor_ids: Lessors whose rows are visible, for a lessor and for the writer of pings.
         grantee_kind: ``court`` or ``principal``: the kind of a grant's holder; ``auditor``: sees the whole audit
             trail.
-        lower_courts: Courts whose own cases are visible too.
-        case_id: The stated purpose; a grantee sees positions of this case only.
-        at: The moment at which grants must be valid, aware.
     """
 
-    role: str
-    lessor_ids: tuple[int, ...] = ()
+    role: str  # one of ``ROW_SECURITY_ROLES``
+    lessor_ids: tuple[int, ...] = ()  # lessors whose rows are visible, for a lessor and for the writer of pings
     grantee_kind: str = ""
     grantee_id: int = 0
-    lower_courts: tuple[int, ...] = ()
-    case_id: int | None = None
-    at: datetime | None = None
+    lower_courts: tuple[int, ...] = ()  # courts whose own cases are visible too
+    case_id: int | None = None  # the stated purpose; a grantee sees positions of this case only
+    at: datetime | None = None  # the moment at which grants must be valid, aware
 
     def settings(self) -> dict[str, str]:
         """Return the transaction's settings by name. The role comes last: after it nothing else may be set."""

@@ -68,15 +68,10 @@ class _TokenError(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class RedeemedCode:
-    """The result of exchanging a code.
+    """The result of exchanging a code."""
 
-    Attributes:
-        identity: The identity in the ID token.
-        access_token: For the provider's userinfo endpoint.
-    """
-
-    identity: ProviderIdentity
-    access_token: str | None = field(repr=False)
+    identity: ProviderIdentity  # the identity in the ID token
+    access_token: str | None = field(repr=False)  # for the provider's userinfo endpoint
 
 
 class OidcProvider:

@@ -28,25 +28,16 @@ _ABOUT_THE_PERSON: Final = 300
 
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """This service's registration at the institution's provider.
+    """This service's registration at the institution's provider."""
 
-    Attributes:
-        issuer: The provider's issuer identifier, exactly as in its metadata.
-        client_secret: None for a public client.
-        name: The provider's name for people.
-        redirect_uri: The callback address.
-        ca_file: Certificate authorities to trust besides the public ones.
-        allow_private: Whether it may have a private address.
-    """
-
-    issuer: str
+    issuer: str  # the provider's issuer identifier, exactly as in its metadata
     client_id: str
-    client_secret: str | None = field(repr=False)
+    client_secret: str | None = field(repr=False)  # None for a public client
     scope: str
-    name: str
-    redirect_uri: str
-    ca_file: Path | None
-    allow_private: bool
+    name: str  # the provider's name for people
+    redirect_uri: str  # the callback address
+    ca_file: Path | None  # certificate authorities to trust besides the public ones
+    allow_private: bool  # whether it may have a private address
 
     @property
     def secure(self) -> bool:
@@ -73,23 +64,14 @@ def registration_of(settings: Settings) -> Registration | None:
 
 
 class Flow(msgspec.Struct, frozen=True, kw_only=True):
-    """One sign-in in progress; the browser holds it encrypted in a cookie.
+    """One sign-in in progress; the browser holds it encrypted in a cookie."""
 
-    Attributes:
-        state: Identifies this sign-in among others of the same browser; the provider returns it.
-        nonce: The ID token of this sign-in must contain it.
-        verifier: The PKCE code verifier.
-        return_to: The local path to open afterwards.
-        begun_at: When it began, UTC.
-        replaces: SHA-256 (hexadecimal) of the token of the browser's earlier session, if any.
-    """
-
-    state: str
-    nonce: str
-    verifier: str
-    return_to: str
-    begun_at: datetime
-    replaces: str = ""
+    state: str  # identifies this sign-in among others of the same browser; the provider returns it
+    nonce: str  # the ID token of this sign-in must contain it
+    verifier: str  # the PKCE code verifier
+    return_to: str  # the local path to open afterwards
+    begun_at: datetime  # when it began, UTC
+    replaces: str = ""  # SHA-256 (hexadecimal) of the token of the browser's earlier session, if any
 
     def is_over(self, now: datetime) -> bool:
         """Tell whether it is too old, or begins in the future because a clock was set back."""
@@ -122,15 +104,10 @@ def local_path(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ProviderIdentity:
-    """The identity that the provider asserts. Roles and permissions are never read from the provider.
+    """The identity that the provider asserts. Roles and permissions are never read from the provider."""
 
-    Attributes:
-        subject: The provider's permanent identifier of the person.
-        email: The e-mail address, if the provider says that it is verified.
-    """
-
-    subject: str
-    email: str | None = None
+    subject: str  # the provider's permanent identifier of the person
+    email: str | None = None  # the e-mail address, if the provider says that it is verified
     username: str | None = None
 
     @property

@@ -26,57 +26,39 @@ class AempAuth(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DueSource:
-    """A source that this worker has leased for a poll.
-
-    Attributes:
-        feed_id: Its declared datum counts where a location names none.
-        secret_sealed: Client secret or bearer token, encrypted.
-        failures: Failed polls in a row before this one.
-        revision: Of the row when it was leased; the result of the poll counts only while the row has it.
-    """
+    """A source that this worker has leased for a poll."""
 
     source_id: int
     lessor_id: int
-    feed_id: int
+    feed_id: int  # its declared datum counts where a location names none
     base_url: str
     auth: AempAuth
     client_id: str | None
     token_url: str | None
     scope: str | None
-    secret_sealed: bytes = field(repr=False)
+    secret_sealed: bytes = field(repr=False)  # client secret or bearer token, encrypted
     min_interval: timedelta
-    failures: int
+    failures: int  # failed polls in a row before this one
     polled_at: datetime
-    revision: int
+    revision: int  # of the row when it was leased; the result of the poll counts only while the row has it
 
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """How far a machine was read.
+    """How far a machine was read."""
 
-    Attributes:
-        last_fixed_at: Time of its last acknowledged location, UTC.
-        refused_at: When that location was refused, None when it was stored.
-    """
-
-    last_fixed_at: datetime
-    refused_at: datetime | None = None
+    last_fixed_at: datetime  # time of its last acknowledged location, UTC
+    refused_at: datetime | None = None  # when that location was refused, None when it was stored
 
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """The counts of a poll.
-
-    Attributes:
-        new: Locations that were submitted.
-        rejected: Machines whose location could not be read, and locations that were refused.
-        unlocated: Machines that have never reported a location.
-    """
+    """The counts of a poll."""
 
     machines: int = 0
-    new: int = 0
-    rejected: int = 0
-    unlocated: int = 0
+    new: int = 0  # locations that were submitted
+    rejected: int = 0  # machines whose location could not be read, and locations that were refused
+    unlocated: int = 0  # machines that have never reported a location
 
 
 def bound_to(source_id: int) -> str:

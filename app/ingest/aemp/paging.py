@@ -29,14 +29,10 @@ class LeavesOrigin(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A page to request.
-
-    Attributes:
-        number: From 1; for pages behind links without numbers, their count so far.
-    """
+    """A page to request."""
 
     url: str
-    number: int
+    number: int  # from 1; for pages behind links without numbers, their count so far
 
 
 def page_url(base_url: str, number: int) -> str:

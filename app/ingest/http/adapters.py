@@ -59,13 +59,12 @@ class Adapter:
 
     Attributes:
         answer: The response that its sender expects; the receipt is None for a body without rows.
-        methods: HTTP methods.
         data_in_query: Whether the data are in the query and not in the body, by query and content type.
     """
 
     decode: Decoder
     answer: Callable[[ReceiptOut | None], Response]
-    methods: frozenset[str] = frozenset({"POST"})
+    methods: frozenset[str] = frozenset({"POST"})  # HTTP methods
     data_in_query: Callable[[str, str], bool] = _never
 
 

@@ -16,15 +16,10 @@ _GZIP_WINDOW: Final = 31  # zlib's number for "a gzip header, largest window"
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """A request's body.
+    """A request's body."""
 
-    Attributes:
-        data: The bytes, unpacked, within the limit.
-        content_type: Lower case, without parameters.
-    """
-
-    data: bytes
-    content_type: str
+    data: bytes  # the bytes, unpacked, within the limit
+    content_type: str  # lower case, without parameters
 
     @property
     def is_ndjson(self) -> bool:

@@ -14,26 +14,17 @@ from app.telemetry.formats.ping_row import Decoded
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """One decoded batch.
-
-    Attributes:
-        feed_id: None for a key without a feed.
-        api_key_id: None from the command line and from the poller.
-        declared: The datum of rows that name none; None where the feed declares none.
-        received_at: UTC.
-        body: Unpacked; its type is ``content_type``.
-        every_row: List plainly stored rows in the receipt too.
-    """
+    """One decoded batch."""
 
     decoded: Decoded
     lessor_id: int
-    feed_id: int | None
-    api_key_id: int | None
-    declared: CoordSystem | None
-    received_at: datetime
+    feed_id: int | None  # None for a key without a feed
+    api_key_id: int | None  # None from the command line and from the poller
+    declared: CoordSystem | None  # the datum of rows that name none; None where the feed declares none
+    received_at: datetime  # UTC
     content_type: str
-    body: bytes
-    every_row: bool = False
+    body: bytes  # unpacked; its type is ``content_type``
+    every_row: bool = False  # list plainly stored rows in the receipt too
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +38,10 @@ class PipelineContext:
 
 @dataclass(frozen=True, slots=True)
 class PreparedGroup:
-    """A group after the pipeline, ready for the commit.
-
-    Attributes:
-        raw: SHA-256 and packed bytes of each body.
-        days: Days of its pings that need a partition, counted from 1970.
-    """
+    """A group after the pipeline, ready for the commit."""
 
     group: tuple[Batch, ...]
     context: PipelineContext
     placed: PlacedFixes
-    raw: tuple[tuple[bytes, bytes], ...]
-    days: frozenset[int]
+    raw: tuple[tuple[bytes, bytes], ...]  # SHA-256 and packed bytes of each body
+    days: frozenset[int]  # days of its pings that need a partition, counted from 1970

@@ -72,17 +72,13 @@ class RetryState:
 
     Attributes:
         variants: Variant numbers of rows that contradict stored pings.
-        stored_before: Rows that are stored already: they move no position.
-        locked: Read and lock the positions first, because another process keeps moving them.
-        assume_none_new: Treat no ping as certainly new, because one of them was stored already.
-        dry_run: Roll back at the end: the caller only asks whether the group can be written.
     """
 
     variants: dict[store.RowKey, int] = field(default_factory=dict)
-    stored_before: frozenset[store.RowKey] = frozenset()
-    locked: bool = False
-    assume_none_new: bool = False
-    dry_run: bool = False
+    stored_before: frozenset[store.RowKey] = frozenset()  # rows that are stored already: they move no position
+    locked: bool = False  # read and lock the positions first, because another process keeps moving them
+    assume_none_new: bool = False  # treat no ping as certainly new, because one of them was stored already
+    dry_run: bool = False  # Roll back at the end: the caller only asks whether the group can be written
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,21 +64,15 @@ class AempPage:
 
     Attributes:
         rows: A ping of each machine with a location; degrees in the datum that the row names, else the feed's.
-        index: Place of each row's machine on the page, from 0, as long as ``rows``.
-        rejections: Machines with an unreadable location or without an identity.
-        machines: All machines on the page.
-        without_location: Machines that never reported a location; neither among ``rows`` nor ``rejections``.
-        identifiers: Of every machine with an identity, in order; repeated pages are detected by them.
-        next_href: The link to the next page, as written; it may point to this one.
     """
 
     rows: list[PingRow]
-    index: list[int]
-    rejections: tuple[Rejection, ...]
-    machines: int
-    without_location: int
-    identifiers: tuple[str, ...]
-    next_href: str | None
+    index: list[int]  # place of each row's machine on the page, from 0, as long as ``rows``
+    rejections: tuple[Rejection, ...]  # machines with an unreadable location or without an identity
+    machines: int  # all machines on the page
+    without_location: int  # machines that never reported a location; neither among ``rows`` nor ``rejections``
+    identifiers: tuple[str, ...]  # of every machine with an identity, in order; repeated pages are detected by them
+    next_href: str | None  # the link to the next page, as written; it may point to this one
     last_href: str | None
 
 

@@ -51,15 +51,12 @@ class FileOptions:
 
     Attributes:
         columns: Wire field to column head, for heads that are not among ``ALIASES``.
-        device_id: The device of rows that name none (a GPX file).
-        coord_system: The datum of rows that name none.
-        zone: The zone of times without offset; without it such times are refused.
     """
 
     columns: Mapping[str, str] = field(default_factory=dict)
-    device_id: str | None = None
-    coord_system: CoordSystem | None = None
-    zone: tzinfo | None = None
+    device_id: str | None = None  # the device of rows that name none (a GPX file)
+    coord_system: CoordSystem | None = None  # the datum of rows that name none
+    zone: tzinfo | None = None  # the zone of times without offset; without it such times are refused
 
 
 def read_batches(

@@ -81,32 +81,19 @@ class PingRow(msgspec.Struct, gc=False, forbid_unknown_fields=True):
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A body as it came in, with the transport facts that some formats need.
+    """A body as it came in, with the transport facts that some formats need."""
 
-    Attributes:
-        body: Unpacked, within the size limit.
-        content_type: Lower case, without parameters.
-        query: The query string as sent, percent-encoded, without the question mark.
-        received_at: UTC; the time of a fix that has none.
-    """
-
-    body: bytes
-    content_type: str
-    query: str
-    received_at: datetime
+    body: bytes  # unpacked, within the size limit
+    content_type: str  # lower case, without parameters
+    query: str  # the query string as sent, percent-encoded, without the question mark
+    received_at: datetime  # UTC; the time of a fix that has none
 
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """The rows of one body.
-
-    Attributes:
-        index: Place of each row in the body, from 0, as long as ``rows``.
-        rejections: The other rows, with the reason.
-        received: Rows in the body: ``len(rows) + len(rejections)``.
-    """
+    """The rows of one body."""
 
     rows: list[PingRow]
-    index: list[int]
-    rejections: tuple[Rejection, ...]
-    received: int
+    index: list[int]  # place of each row in the body, from 0, as long as ``rows``
+    rejections: tuple[Rejection, ...]  # the other rows, with the reason
+    received: int  # rows in the body: ``len(rows) + len(rejections)``

@@ -67,18 +67,12 @@ class Acknowledged(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class RawBody:
-    """The raw bytes of a batch.
-
-    Attributes:
-        sha256: Of the unpacked bytes.
-        packed: The bytes, zstd.
-        results_packed: The rows of the receipt, JSON, zstd; None where it lists none.
-    """
+    """The raw bytes of a batch."""
 
     content_type: str
-    sha256: bytes
-    packed: bytes
-    results_packed: bytes | None
+    sha256: bytes  # of the unpacked bytes
+    packed: bytes  # the bytes, zstd
+    results_packed: bytes | None  # the rows of the receipt, JSON, zstd; None where it lists none
 
 
 def pack(body: bytes) -> tuple[bytes, bytes]:
@@ -96,28 +90,20 @@ def compress(data: bytes) -> bytes:
 
 
 class FeedCounts(NamedTuple):
-    """The counts of a group for one feed; members in the order of ``feed_hour``'s statement.
-
-    Attributes:
-        feed_id: 0 for the lessor's keys without a feed.
-        received_at: Arrival of the newest batch, UTC.
-        doubts: Count of each ``Doubt``, in the order of the bits.
-        lag_s: Seconds from fix to arrival, summed over the stored rows whose clock is not doubted.
-        lag_max_s: The largest of them.
-    """
+    """The counts of a group for one feed; members in the order of ``feed_hour``'s statement."""
 
     lessor_id: int
-    feed_id: int
-    received_at: datetime
+    feed_id: int  # 0 for the lessor's keys without a feed
+    received_at: datetime  # arrival of the newest batch, UTC
     batches: int
     received: int
     stored: int
     duplicates: int
     doubted: int
     rejected: int
-    doubts: list[int]
-    lag_s: float
-    lag_max_s: float
+    doubts: list[int]  # count of each ``Doubt``, in the order of the bits
+    lag_s: float  # seconds from fix to arrival, summed over the stored rows whose clock is not doubted
+    lag_max_s: float  # the largest of them
 
 
 async def append(

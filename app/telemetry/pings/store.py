@@ -69,19 +69,12 @@ RowKey = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Ordered:
-    """The rows of a group in the order of the key of ``ping``, each once; columns of shape ``(n,)``.
+    """The rows of a group in the order of the key of ``ping``, each once; columns of shape ``(n,)``."""
 
-    Attributes:
-        rows: Places in the columns of the group, sorted by device and time, without repeated rows.
-        variant: 0, or the number of a position that contradicts an earlier one of the same moment.
-        conflict: Whether it contradicts.
-        repeated: Places of rows that are in the group already.
-    """
-
-    rows: NDArray[np.intp]
-    variant: Small
-    conflict: NDArray[np.bool_]
-    repeated: NDArray[np.intp]
+    rows: NDArray[np.intp]  # places in the columns of the group, sorted by device and time, without repeated rows
+    variant: Small  # 0, or the number of a position that contradicts an earlier one of the same moment
+    conflict: NDArray[np.bool_]  # whether it contradicts
+    repeated: NDArray[np.intp]  # places of rows that are in the group already
 
 
 def order(placed: PlacedFixes, contradictions: dict[RowKey, int]) -> Ordered:

@@ -45,40 +45,25 @@ _GCJ02: Final = DATUM_CODES[CoordSystem.GCJ02]
 
 @dataclass(frozen=True, slots=True)
 class Fixes:
-    """Good satellite fixes of one device below 5 km/h, in the order of time; columns ``(n,)``.
+    """Good satellite fixes of one device below 5 km/h, in the order of time; columns ``(n,)``."""
 
-    Attributes:
-        fixed_us: Microseconds since 1970, UTC.
-        lon: WGS-84 degrees east, as stored; ``lat`` is degrees north.
-        datum: ``DATUM_CODES`` of the declaration.
-        flagged: Whether the fix is ``DATUM_SUSPECT`` already.
-    """
-
-    fixed_us: Int
-    lon: Float
+    fixed_us: Int  # microseconds since 1970, UTC
+    lon: Float  # WGS-84 degrees east, as stored; ``lat`` is degrees north
     lat: Float
-    datum: Small
-    flagged: Mask
+    datum: Small  # ``DATUM_CODES`` of the declaration
+    flagged: Mask  # whether the fix is ``DATUM_SUSPECT`` already
 
 
 @dataclass(frozen=True, slots=True)
 class Stays:
-    """The stays of a device; columns ``(n,)``, in the order of time.
+    """The stays of a device; columns ``(n,)``, in the order of time."""
 
-    Attributes:
-        lon: Median of its fixes, degrees east; ``lat`` is degrees north.
-        from_us: Time of the first fix, microseconds since 1970, UTC.
-        fixes: Their number.
-        datum: As declared; CGCS2000 counts as WGS-84.
-        flagged: Whether its fixes are ``DATUM_SUSPECT`` already.
-    """
-
-    lon: Float
+    lon: Float  # median of its fixes, degrees east; ``lat`` is degrees north
     lat: Float
-    from_us: Int
-    fixes: Small
-    datum: Small
-    flagged: Mask
+    from_us: Int  # time of the first fix, microseconds since 1970, UTC
+    fixes: Small  # their number
+    datum: Small  # as declared; CGCS2000 counts as WGS-84
+    flagged: Mask  # whether its fixes are ``DATUM_SUSPECT`` already
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,11 +131,10 @@ class _Matches:
 
     Attributes:
         turned: One shift away, by rotation of the shift and by stay, shape ``(12, n)``; the first rotation is none.
-        plain: At the place itself, of any declaration, shape ``(n,)``.
     """
 
     turned: NDArray[np.int64]
-    plain: NDArray[np.int64]
+    plain: NDArray[np.int64]  # at the place itself, of any declaration, shape ``(n,)``
 
 
 def _match(stays: Stays, depots: Places, inside: Inside) -> _Matches:
@@ -241,12 +225,11 @@ class DeviceComparison:
     """The result of a comparison with another device on the same asset.
 
     Attributes:
-        since_us: Since when the device is one shift away from it; None when it is not.
         agrees: Whether the two agree in ``PAIRS`` pairs of fixes, and never differ by the shift after the first of
             them.
     """
 
-    since_us: int | None
+    since_us: int | None  # since when the device is one shift away from it; None when it is not
     agrees: bool
 
 

@@ -16,20 +16,13 @@ from app.tracking.speed_gate import SpeedGate, TimedPoint
 
 @dataclass(frozen=True, slots=True)
 class FixHistory:
-    """Fixes of one device without a blocking doubt, in the order of time, times unique; columns ``(n,)``.
+    """Fixes of one device without a blocking doubt, in the order of time, times unique; columns ``(n,)``."""
 
-    Attributes:
-        asset_id: The asset at the time of the fix, 0 for none.
-        fixed_us: Microseconds since 1970, UTC.
-        lon_e7: WGS-84 degrees east, times ``E7``; ``lat_e7`` is degrees north.
-        uncertainty_m: Metres, from ``last_known.uncertainty_of``.
-    """
-
-    asset_id: Small
-    fixed_us: Int
-    lon_e7: Small
+    asset_id: Small  # the asset at the time of the fix, 0 for none
+    fixed_us: Int  # microseconds since 1970, UTC
+    lon_e7: Small  # WGS-84 degrees east, times ``E7``; ``lat_e7`` is degrees north
     lat_e7: Small
-    uncertainty_m: Float
+    uncertainty_m: Float  # metres, from ``last_known.uncertainty_of``
 
     def point(self, row: int) -> TimedPoint:
         """Return one fix."""
@@ -40,15 +33,10 @@ class FixHistory:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """The result for each fix; arrays ``(n,)``.
+    """The result for each fix; arrays ``(n,)``."""
 
-    Attributes:
-        doubts: ``JUMP`` or ``TOO_FAST``, else 0.
-        settled: Whether the fix is accepted: nothing before it matters to the fixes after it.
-    """
-
-    doubts: Small
-    settled: Mask
+    doubts: Small  # ``JUMP`` or ``TOO_FAST``, else 0
+    settled: Mask  # whether the fix is accepted: nothing before it matters to the fixes after it
 
 
 def judge_history(history: FixHistory, gate: SpeedGate) -> Judgement:

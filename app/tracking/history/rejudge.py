@@ -66,17 +66,12 @@ _Row = tuple[int, int, int, int, int, float | None, int, int]
 
 @dataclass(frozen=True, slots=True)
 class DeviceWindow:
-    """A time window of a device that is judged again.
-
-    Attributes:
-        until_at: Included.
-        asset_ids: Assets whose positions may change, besides those of the pings found.
-    """
+    """A time window of a device that is judged again."""
 
     device_id: int
     from_at: datetime
-    until_at: datetime
-    asset_ids: Collection[int] = ()
+    until_at: datetime  # included
+    asset_ids: Collection[int] = ()  # assets whose positions may change, besides those of the pings found
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,20 +32,14 @@ Rows = NDArray[np.intp]
 
 @dataclass(frozen=True, slots=True)
 class DeviceFixes:
-    """Fixes without a blocking doubt, sorted by device and then by time; columns of shape ``(n,)``.
-
-    Attributes:
-        asset_id: The asset at the time of the fix, ``NO_ASSET`` for none.
-        lon_e7: WGS-84 degrees east, times ``E7``; ``lat_e7`` is degrees north.
-        uncertainty_m: Metres, from ``uncertainty_of``.
-    """
+    """Fixes without a blocking doubt, sorted by device and then by time; columns of shape ``(n,)``."""
 
     device_id: Small
-    asset_id: Small
+    asset_id: Small  # the asset at the time of the fix, ``NO_ASSET`` for none
     fixed_us: Int
-    lon_e7: Small
+    lon_e7: Small  # WGS-84 degrees east, times ``E7``; ``lat_e7`` is degrees north
     lat_e7: Small
-    uncertainty_m: Float
+    uncertainty_m: Float  # metres, from ``uncertainty_of``
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,25 +75,18 @@ class GateResult:
     """Accepted and doubted fixes of a group; memory is not changed yet. Row numbers are places in ``DeviceFixes``.
 
     Attributes:
-        doubts: ``JUMP`` or ``TOO_FAST`` of each fix, else 0; shape ``(n,)``.
         late: Fixes not newer than the last known position, or on another asset than the device is on now; shape
             ``(n,)``.
-        current: Rows that become the current position, one a device.
-        replaced_us: For each of them, the time of the position that it replaces; ``NO_TIME_US`` for none.
-        day_ends: Rows without doubt that are the last of their day (UTC) on their asset; without ``current``.
-        left_asset: Late rows, the newest of each device on an asset that it has left since.
-        candidates: Changed candidates of devices that have no new current position.
-        crossed: Whether a new current position is of a later day (UTC) than the one that it replaces.
     """
 
-    doubts: Small
+    doubts: Small  # ``JUMP`` or ``TOO_FAST`` of each fix, else 0; shape ``(n,)``
     late: Mask
-    current: Rows
-    replaced_us: Int
-    day_ends: Rows
-    left_asset: Rows
-    candidates: tuple[Candidate, ...]
-    crossed: bool
+    current: Rows  # rows that become the current position, one a device
+    replaced_us: Int  # for each of them, the time of the position that it replaces; ``NO_TIME_US`` for none
+    day_ends: Rows  # rows without doubt that are the last of their day (UTC) on their asset; without ``current``
+    left_asset: Rows  # late rows, the newest of each device on an asset that it has left since
+    candidates: tuple[Candidate, ...]  # changed candidates of devices that have no new current position
+    crossed: bool  # whether a new current position is of a later day (UTC) than the one that it replaces
 
 
 def uncertainty_of(source: Small, accuracy_m: Float, settings: TrackingSettings) -> Float:
