@@ -36,7 +36,7 @@ class Reads:
     subject_id: int | None  # the court or the lessor
     case_id: int | None
     count: int  # entries of the audit trail
-    days: tuple[date, ...]  # asia/Shanghai, ascending
+    days: tuple[date, ...]  # Asia/Shanghai, ascending
 
 
 _READS: Final = text("""
