@@ -20,11 +20,7 @@ REMEMBERED_S: Final = 0.5  # how long rules are cached: a changed feed takes eff
 
 @dataclass(frozen=True, slots=True)
 class FeedRules:
-    """The rules of a feed. Both limits are per process.
-
-    Attributes:
-        hmac_secret: The key of request signatures; None where requests need not be signed.
-    """
+    """The rules of a feed, limits per process; ``coord_system`` and ``hmac_secret`` are None where it has none."""
 
     coord_system: CoordSystem | None  # the datum of rows that name none; None where the feed declares none
     rows_per_s: int

@@ -57,9 +57,7 @@ class Ingest:
     async def admit(self, principal: Principal) -> FeedRules:
         """Check a request before its body is read, and return the rules of its feed.
 
-        Raises:
-            NotPermitted: The principal may not post pings.
-            TooManyRequests: Too many requests of this sender.
+        Raises ``NotPermitted`` (may not post pings) and ``TooManyRequests``.
         """
         _poster(principal)
         rules = await self.feed_limits.rules_of(principal)
@@ -114,14 +112,9 @@ class Ingest:
     async def receive_decoded(
         self, lessor_id: int, feed_id: int, decoded: Decoded, raw: bytes, content_type: str
     ) -> ReceiptOut:
-        """Store rows that were fetched by polling, and return their receipt after the commit.
+        """Store polled rows and return their receipt after the commit; ``raw`` are the bytes they were read from.
 
-        Args:
-            feed_id: Its declared datum counts for the rows.
-            raw: The bytes that the rows were read from, of type ``content_type``.
-
-        Raises:
-            Unavailable: See ``GroupWriter.submit``.
+        The feed's declared datum counts for them. Raises ``Unavailable`` as ``GroupWriter.submit``.
         """
         return await self.store(
             Batch(
@@ -161,11 +154,7 @@ def _poster(principal: Principal) -> int:
 
 
 async def stored_receipt(session: AsyncSession, visibility: Visibility, batch_id: int) -> ReceiptOut:
-    """Return the receipt of an acknowledged batch as it was sent.
-
-    Raises:
-        NotFound: The batch does not exist or is another lessor's.
-    """
+    """Return a batch's receipt as it was sent; raises ``NotFound`` if there is none or it is another lessor's."""
     row = await acknowledged_batch(session, visibility, batch_id)
     packed = row.results_zstd
     results = msgspec.json.decode(zstandard.decompress(packed), type=tuple[ReceiptRowOut, ...]) if packed else ()

@@ -126,8 +126,8 @@ class Rejection:
 class Measurements:
     """The optional numbers of a batch; NaN, ``NO_INT`` or ``NO_TIME_US`` where absent.
 
-    ``sent_us`` is the device's sending time, microseconds since 1970, UTC. ``hdop`` is the dilution of precision,
-    ``course_deg`` degrees from north. ``ignition``: 1 on, 0 off; ``external_power``: 1 present, 0 cut.
+    ``sent_us`` is the device's sending time, microseconds since 1970, UTC. ``course_deg`` is degrees from north.
+    ``ignition``: 1 on, 0 off; ``external_power``: 1 present, 0 cut.
     """
 
     sent_us: Int
@@ -149,7 +149,17 @@ Rejections = tuple[tuple[Rejection, ...], ...]
 
 @dataclass(frozen=True, slots=True)
 class Reports:
-    """The rows of all batches of a group as sent, in the declared datum."""
+    """The rows of all batches of a group as sent, in the declared datum.
+
+    Attributes:
+        batch: Number of each row's batch in the group, from 0, ascending; ``index`` is the row's place in it.
+        fixed_us: Time of the fix, microseconds since 1970, UTC.
+        lon: Degrees east, in the declared datum; ``lat`` is degrees north.
+        datum: ``DATUM_CODES`` of each row's declaration, 0 for none.
+        located: Whether the device reported a valid fix.
+        backfill: Whether the device reported late sending.
+        rejections: Rows that could not be decoded, by batch.
+    """
 
     batch: Small  # number of each row's batch in the group, from 0, ascending
     index: Small  # place of each row in its batch
@@ -167,7 +177,7 @@ class Reports:
 
 @dataclass(frozen=True, slots=True)
 class Fixes:
-    """Positions of known devices in WGS-84 and UTC; columns as in ``Reports``, except those below."""
+    """Positions of known devices, WGS-84 degrees times ``E7``, UTC; other columns as in ``Reports``."""
 
     batch: Small
     index: Small
@@ -185,7 +195,10 @@ class Fixes:
 
 @dataclass(frozen=True, slots=True)
 class PlacedFixes:
-    """Fixes with asset, doubts and territory, ready to be stored."""
+    """Fixes with asset, doubts and territory; ``NO_INT`` for no asset, and outside every territory and county.
+
+    ``received_us`` is the arrival, microseconds since 1970, UTC. ``doubts`` are bits of ``Doubt``.
+    """
 
     fixes: Fixes
     received_us: Int  # when each came in, microseconds since 1970, UTC

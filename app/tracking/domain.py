@@ -13,7 +13,10 @@ from app.telemetry.domain import BLOCKING, DOUBT_REASONS, E7, Doubt, Source
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """The position of an asset by one device."""
+    """The position of an asset by one device: WGS-84 degrees times 1e7, times in UTC, course in degrees from north.
+
+    ``source`` is a ``Source``, ``doubts`` are bits of ``Doubt``. Territory and county are None outside.
+    """
 
     asset_id: int
     device_id: int
@@ -86,12 +89,8 @@ def confidence_of(
 ) -> tuple[Confidence, list[str]]:
     """Return the confidence of a position, and the reasons for anything less than high.
 
-    Low when it is stale or not from satellites; medium when it is inaccurate, near a border or moving; high else.
-
-    Args:
-        now: The moment of the request, UTC.
-        fresh_within: An older position is stale.
-        near_border: Whether another territory is near.
+    Low when it is older than ``fresh_within`` or not from satellites; medium when inaccurate, near a border or
+    moving.
     """
     low: list[str] = []
     medium: list[str] = []
@@ -121,7 +120,10 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class TrackPoint:
-    """One ping of a track. Times are UTC; ``batch_id`` and ``row_index`` lead to the raw bytes."""
+    """One ping of a track; units as in ``Position``.
+
+    ``sent_at`` is the device's sending time. ``batch_id`` and ``row_index`` lead to the raw bytes.
+    """
 
     fixed_at: datetime  # time of the fix
     device_id: int

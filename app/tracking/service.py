@@ -34,7 +34,7 @@ MAX_WINDOW = timedelta(days=366)  # the longest window of a track
 
 
 async def positions_as_of(session: AsyncSession, asset_ids: Sequence[int], as_of: datetime) -> list[Position]:
-    """Return where assets were at a moment (aware), from today's data: one position per asset, by its best device.
+    """Return where assets were at an aware moment, from today's data: one position per asset, by its best device.
 
     Visibility is the caller's task. Assets without a good fix until then are left out.
     """

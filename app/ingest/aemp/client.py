@@ -35,13 +35,7 @@ class FetchedPage:
 
 
 class AempClient:
-    """Reads the fleet snapshot of one source.
-
-    Args:
-        secret: In clear.
-        client: An open one.
-        sleep: Waits for seconds; replaced in tests.
-    """
+    """Reads one source's fleet snapshot; ``secret`` is in clear, ``client`` open, ``sleep`` replaced in tests."""
 
     def __init__(
         self,
@@ -60,11 +54,7 @@ class AempClient:
         self._waits = 0
 
     async def pages(self) -> AsyncGenerator[FetchedPage]:
-        """Yield the pages of the fleet.
-
-        Raises:
-            CallFailed: The next page cannot be read; the pages before are valid.
-        """
+        """Yield the pages of the fleet; raises ``CallFailed`` where the next one cannot be read."""
         step = first_step(self._source.base_url)
         seen: set[str] = set()
         asked: set[str] = set()

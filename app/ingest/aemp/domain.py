@@ -45,7 +45,7 @@ class DueSource:
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """How far a machine was read."""
+    """A machine's last acknowledged location (time, UTC), and when it was refused, None when it was stored."""
 
     last_fixed_at: datetime  # time of its last acknowledged location, UTC
     refused_at: datetime | None = None  # when that location was refused, None when it was stored
@@ -84,9 +84,7 @@ def cursors_after(
 ) -> Mapping[str, Cursor]:
     """Return the cursors after a batch was acknowledged: the latest location of each machine.
 
-    Args:
-        rows: Index in the page and row of each ping of the batch.
-        refused: Indexes that the receipt rejects.
+    ``rows`` are by their index in the page; ``refused`` has the indexes that the receipt rejects.
     """
     latest: dict[str, tuple[datetime, int]] = {}
     for index, row in rows:

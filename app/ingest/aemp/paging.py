@@ -29,7 +29,7 @@ class LeavesOrigin(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A page to request."""
+    """A page to request; ``number`` is from 1, or a count for links without numbers."""
 
     url: str
     number: int  # from 1; for pages behind links without numbers, their count so far

@@ -216,12 +216,7 @@ async def poll_succeeded(session: AsyncSession, source: DueSource, tally: Tally,
 async def poll_failed(
     session: AsyncSession, source: DueSource, reason: str, now: datetime, *, retry_after: timedelta
 ) -> None:
-    """Record a failed poll; the next one waits longer.
-
-    Args:
-        reason: A status and a short reason, without secrets.
-        retry_after: The wait that the maker asked for, else zero.
-    """
+    """Record a failed poll, the reason without secrets; the next one waits longer, at least ``retry_after``."""
     failures = source.failures + 1
     values = {
         "last_error": reason[:_MAX_ERROR],

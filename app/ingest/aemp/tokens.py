@@ -44,11 +44,7 @@ class TokenCache:
         self._in_body: set[bytes] = set()
 
     async def token(self, client: HttpClient, source: DueSource, secret: str) -> str:
-        """Return a valid access token, from the cache or the token endpoint.
-
-        Raises:
-            CallFailed: The token endpoint returns none.
-        """
+        """Return a valid access token, from the cache or the token endpoint; raises ``CallFailed`` if none."""
         key = _key(source, secret)
         known = self._tokens.get(key)
         if known is not None and known.good_until_s > self._monotonic():

@@ -16,7 +16,7 @@ _GZIP_WINDOW: Final = 31  # zlib's number for "a gzip header, largest window"
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """A request's body."""
+    """A request's body: unpacked bytes within the limit; content type in lower case, without parameters."""
 
     data: bytes  # the bytes, unpacked, within the limit
     content_type: str  # lower case, without parameters
@@ -76,9 +76,7 @@ def _too_large(max_bytes: int) -> TooLarge:
 def unpack(packed: bytes, encoding: str, max_bytes: int) -> bytes:
     """Unpack gzip or zstd bytes, without holding much more than the limit in memory.
 
-    Raises:
-        TooLarge: More than ``max_bytes`` unpacked.
-        MalformedRequest: Broken or truncated.
+    Raises ``TooLarge`` over ``max_bytes`` unpacked, and ``MalformedRequest`` for broken or truncated data.
     """
     broken = MalformedRequest(f"The body is not complete {encoding} data.", field="body")
     try:

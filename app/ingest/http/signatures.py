@@ -36,18 +36,16 @@ class NotSigned(NotAuthenticated):
 def signature_of(secret: str, time_s: str, content: bytes) -> str:
     """Return the value of the signature header.
 
-    Args:
-        secret: As it was shown; its characters are the key.
-        time_s: The time header: whole seconds since 1970, UTC.
+    The characters of ``secret`` are the key. ``time_s`` is the time header: whole seconds since 1970, UTC.
     """
     digest = hmac.new(secret.encode(), time_s.encode() + b"." + content, hashlib.sha256)
     return f"sha256={digest.hexdigest()}"
 
 
 def check(secret: str, headers: Mapping[str, str], content: bytes, now: datetime) -> None:
-    """Check that the content was signed with the secret within ``WINDOW_S`` of now; raises ``NotSigned``.
+    """Check that the content was signed with the secret within ``WINDOW_S`` of now.
 
-    The reason in the error reveals nothing about the secret.
+    Raises ``NotSigned``; its reason reveals nothing about the secret.
     """
     time_s, signature = headers.get(TIME_HEADER, ""), headers.get(SIGNATURE_HEADER, "")
     if not time_s or not signature:

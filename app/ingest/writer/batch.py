@@ -14,7 +14,13 @@ from app.telemetry.formats.ping_row import Decoded
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """One decoded batch."""
+    """One decoded batch; ``body`` is unpacked, ``received_at`` UTC.
+
+    Attributes:
+        api_key_id: None from the command line and from the poller.
+        declared: The datum of rows that name none; None where the feed declares none.
+        every_row: List plainly stored rows in the receipt too.
+    """
 
     decoded: Decoded
     lessor_id: int
@@ -38,7 +44,10 @@ class PipelineContext:
 
 @dataclass(frozen=True, slots=True)
 class PreparedGroup:
-    """A group after the pipeline, ready for the commit."""
+    """A group after the pipeline, ready for the commit.
+
+    ``raw`` has SHA-256 and packed bytes of each body; ``days`` are those that need a partition, counted from 1970.
+    """
 
     group: tuple[Batch, ...]
     context: PipelineContext

@@ -85,8 +85,7 @@ class RetryState:
 class SharedState:
     """The state that all connections of a writer share.
 
-    Attributes:
-        judging_lock: Held while a group is judged against the last known positions and its result is accepted.
+    ``judging_lock`` is held while a group is judged against the last known positions and its result is accepted.
     """
 
     last_known: LastKnownPositions

@@ -41,8 +41,7 @@ _AGAIN: Final = (
 class KnownPartitions:
     """The days that have a partition, counted from 1970.
 
-    Attributes:
-        deferred: Days whose partition could not be made, and when (monotonic seconds) to try again.
+    ``deferred``: days whose partition could not be made, and when (monotonic seconds) to try again.
     """
 
     known: set[int] = field(default_factory=set)
@@ -60,12 +59,7 @@ class KnownPartitions:
 
 
 class WriterConnection:
-    """Writes groups on its own connection, which is opened when first needed.
-
-    Args:
-        url: Logs in as the application's role.
-        shared: Shared with the other connections, as are ``device_cache`` and ``days``.
-    """
+    """Writes groups on its own connection, which is opened when first needed; the state is shared with the others."""
 
     def __init__(self, url: str, shared: SharedState, device_cache: DeviceCache, days: KnownPartitions) -> None:
         self._url = url
@@ -81,15 +75,10 @@ class WriterConnection:
         *,
         dry_run: bool = False,
     ) -> list[ReceiptOut]:
-        """Write a group and return its receipts after the commit.
+        """Write a group and return its receipts after the commit; a dry run rolls back.
 
-        Args:
-            prepare_again: Prepares it anew when a lessor's devices changed.
-            dry_run: Only find out whether it can be written; roll back.
-
-        Raises:
-            Unavailable: Other processes kept changing the same devices.
-            Exception: Any error of the database or of our code for a group that cannot be written.
+        Raises ``Unavailable`` if other processes keep changing the same devices, and any error of a group that cannot
+        be written.
         """
         retry = RetryState(dry_run=dry_run)
         for _ in range(_ATTEMPTS):

@@ -25,7 +25,7 @@ Window = tuple[datetime, datetime]
 
 
 def hours_of(starts_at: datetime | None, ends_at: datetime | None, now: datetime) -> Window:
-    """Return the whole hours (UTC) of a window; the default is the last 24 hours.
+    """Return the whole hours (UTC) of a window, by default the last 24.
 
     Raises ``InvalidInput`` if it is empty, begins in the future, or is longer than 31 days.
     """
@@ -51,10 +51,7 @@ def _full_hour(at: datetime) -> datetime:
 async def quality_of(
     session: AsyncSession, visibility: Visibility, feed_id: int, window: Window, context: Context
 ) -> FeedQualityOut:
-    """Return the quality of a feed in a window of ``hours_of``; two statements.
-
-    Raises ``NotFound`` if the feed does not exist or is another lessor's.
-    """
+    """Return the quality of a feed in a window of ``hours_of``. ``NotFound``: no such feed, or another lessor's."""
     found = await queries.feed_hours(session, visibility, feed_id, window)
     if found is None:
         raise NotFound("There is no such feed.")

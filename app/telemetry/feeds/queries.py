@@ -61,10 +61,7 @@ async def visible_feed(
 
 
 async def devices_last_seen_through(session: AsyncSession, feed_id: int, device_ids: Sequence[int]) -> Sequence[int]:
-    """Return the devices whose newest good fix came through a feed.
-
-    Reads all current positions (no index by device): for a change of a feed, not for a page.
-    """
+    """Return devices whose newest good fix came through a feed. Scans all current positions: not for a page."""
     newest = (
         select(_DEVICE_HEARD.c.device_id, _DEVICE_HEARD.c.batch_id)
         .where(_DEVICE_HEARD.c.device_id == func.any(list(device_ids)))

@@ -42,9 +42,7 @@ def _feed(row: FeedRow) -> FeedOut:
 async def create_feed(session: AsyncSession, principal: Principal, wanted: FeedIn, context: Context) -> FeedOut:
     """Register a feed of the caller's lessor, or of the one that an administrator names.
 
-    Raises:
-        InvalidInput: No lessor is named, it does not exist, or a limit is higher than the service's.
-        Conflict: The lessor has a feed of this name.
+    Raises ``InvalidInput`` (no or an unknown lessor, a limit above the service's) and ``Conflict`` (name in use).
     """
     own = Visibility(principal).lessor_id
     lessor_id = own if own is not None else wanted.lessor_id
@@ -99,11 +97,8 @@ async def change_feed(
     """Change a feed; every process applies it within half a second.
 
     A changed datum answers a suspicion: devices that last sent through the feed are no longer suspected.
-
-    Raises:
-        NotFound: The feed does not exist or is another lessor's.
-        InvalidInput: A lessor sets a higher limit than the service's.
-        Conflict: The lessor has another feed of this name.
+    Raises ``NotFound`` (none, or another lessor's), ``InvalidInput`` (limit above the service's), ``Conflict`` (name
+    in use).
     """
     row = await _row_in_sight(session, Visibility(principal), feed_id, for_change=True)
     _check_limits(principal, changes, settings)
@@ -152,11 +147,10 @@ def _switch_hmac(row: FeedRow, wanted: bool | None) -> None:
 
 
 def hmac_secret_of(feed: FeedRow, settings: Settings) -> str | None:
-    """Return the key of a feed's request signatures; None where requests need not be signed.
+    """Return the key of a feed's request signatures, None where requests need not be signed.
 
-    Raises:
-        NoSecretKey: The service has no key to decrypt it.
-        SecretUnreadable: None of its keys decrypts it.
+    Raises ``NoSecretKey`` (the service has no key to decrypt it) and ``SecretUnreadable`` (none of its keys decrypts
+    it).
     """
     sealed = feed.hmac_secret_sealed
     return None if sealed is None else settings.encryption.encryptor().open(sealed, _bound(feed.feed_id))
@@ -171,9 +165,7 @@ async def make_hmac_secret(
 ) -> FeedSecretOut:
     """Make a new key for a feed's request signatures, in place of any before.
 
-    Raises:
-        NotFound: The feed does not exist or is another lessor's.
-        NoSecretKey: The service has no key to encrypt it.
+    Raises ``NotFound`` (none, or another lessor's) and ``NoSecretKey`` (the service has no key to encrypt it).
     """
     row = await _row_in_sight(session, visibility, feed_id, for_change=True)
     secret = secrets.token_hex(_SECRET_BYTES)

@@ -60,10 +60,14 @@ _DATUMS: Final[Mapping[str, _DatumWord]] = {
 
 @dataclass(frozen=True, slots=True)
 class AempPage:
-    """The content of a page.
+    """The content of a page; degrees in the datum that a row names, else the feed's.
 
     Attributes:
-        rows: A ping of each machine with a location; degrees in the datum that the row names, else the feed's.
+        index: Place of each row's machine on the page, from 0, as long as ``rows``.
+        rejections: Machines with an unreadable location or without an identity.
+        without_location: Machines that never reported a location; neither among ``rows`` nor ``rejections``.
+        identifiers: Of every machine with an identity, in order; repeated pages are detected by them.
+        next_href: The link to the next page, as written; it may point to this one.
     """
 
     rows: list[PingRow]

@@ -28,9 +28,8 @@ _SUPPLY_PRESENT_V: Final = 4.0
 class InvalidRow(Exception):
     """A row that cannot be a fix; it becomes a ``Rejection``.
 
-    Args:
-        field: The member at fault, as the sender names it; None for the row itself.
-        reason: What is expected.
+    ``field`` is the member at fault, as the sender names it; None for the row itself. ``reason`` says what is
+    expected.
     """
 
     def __init__(self, code: RejectCode, field: str | None, reason: str) -> None:

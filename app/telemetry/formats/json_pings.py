@@ -27,10 +27,8 @@ _MISSING: Final = re.compile(r"missing required field `(\w+)`")
 def decode(body: bytes, *, ndjson: bool, max_rows: int) -> Decoded:
     """Decode a batch, unpacked UTF-8; ``ndjson``: one object a line instead of one array.
 
-    Raises:
-        MalformedRequest: The array is not JSON, or not UTF-8.
-        InvalidInput: JSON, but not an array, or without a row.
-        TooLarge: More rows than ``max_rows``.
+    Raises ``MalformedRequest`` (not JSON, not UTF-8), ``InvalidInput`` (no array, no row), ``TooLarge`` (over
+    ``max_rows``).
     """
     try:
         rows = _row.decode_lines(body) if ndjson else _rows.decode(body)

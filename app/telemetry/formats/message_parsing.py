@@ -36,9 +36,7 @@ def text_of(body: bytes) -> str:
 def json_rows(body: bytes, *, batch: bool) -> list[msgspec.Raw]:
     """Split a JSON body into its rows, undecoded: one object, or an array where ``batch`` is true.
 
-    Raises:
-        MalformedRequest: Not JSON, or not UTF-8.
-        InvalidInput: JSON, but neither an object nor an allowed non-empty array.
+    Raises ``MalformedRequest`` if it is not JSON in UTF-8, and ``InvalidInput`` for other JSON or an empty array.
     """
     expected = "a JSON object, or an array of them" if batch else "one JSON object"
     text_of(body)
@@ -71,10 +69,7 @@ def read_rows(messages: Sequence[_Message], max_rows: int, read: Callable[[_Mess
 
 
 def members(raw: msgspec.Raw) -> dict[str, Any]:
-    """Decode one row to its members.
-
-    Raises ``InvalidRow`` if it is no object, is nested too deep, or has a number out of range.
-    """
+    """Decode a row to its members. ``InvalidRow``: no object, nested too deep, or a number out of range."""
     try:
         return msgspec.json.decode(raw, type=dict[str, Any])
     except msgspec.ValidationError as error:

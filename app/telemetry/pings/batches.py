@@ -67,7 +67,11 @@ class Acknowledged(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class RawBody:
-    """The raw bytes of a batch."""
+    """The raw bytes of a batch, zstd.
+
+    ``sha256`` is of the unpacked bytes. ``results_packed`` has the receipt's rows (JSON, zstd), None where it lists
+    none.
+    """
 
     content_type: str
     sha256: bytes  # of the unpacked bytes
@@ -156,9 +160,9 @@ async def head_of(connection: AsyncConnection) -> tuple[int, bytes]:
 
 
 async def verify(connection: AsyncConnection) -> AsyncIterator[tuple[int, bytes] | ChainFault]:
-    """Verify the chain from its beginning, unpacking every body; yields valid numbers with links, or the first fault.
+    """Verify the chain from its beginning; yields valid numbers with links, or the first fault.
 
-    A body that retention has deleted is no fault: its digest stays in the chain.
+    It unpacks every body. A body that retention has deleted is no fault: its digest stays in the chain.
     """
     before, expected = FIRST_LINK, 0
     async with connection.cursor(name="chain") as cursor:

@@ -20,10 +20,7 @@ async def batch(session: AsyncSession, batch_id: int, lessor_id: int | None) -> 
 
 
 async def territories_of(session: AsyncSession, batch_ids: Sequence[int]) -> tuple[int, int]:
-    """Return the number of court territories of the batches' pings, and of pings in none.
-
-    Reads the whole history (no index by batch): for the report of an import, not for a request.
-    """
+    """Return the number of court territories of the batches' pings, and of pings in none. Scans the whole history."""
     query = select(
         func.count(PingRow.territory_id.distinct()),
         func.count().filter(PingRow.territory_id.is_(None)),

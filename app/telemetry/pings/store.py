@@ -78,11 +78,7 @@ class Ordered:
 
 
 def order(placed: PlacedFixes, contradictions: dict[RowKey, int]) -> Ordered:
-    """Sort a group by device and time, and find repeated and contradicting rows in it.
-
-    Args:
-        contradictions: Variants of rows that contradict stored pings, by batch (in the group) and row.
-    """
+    """Sort a group by device and time; ``contradictions`` are the variants of rows that contradict stored pings."""
     fixes = placed.fixes
     rows = np.lexsort((fixes.index, fixes.batch, fixes.fixed_us, fixes.device_id))
     variant = np.zeros(len(rows), dtype=np.int32)
@@ -302,10 +298,7 @@ def doubt_counts(doubts: Small) -> list[int]:
 
 
 async def note_late(connection: AsyncConnection, device_id: Small, fixed_us: Int, lessor_id: Int) -> None:
-    """Note for the worker the time windows of late pings, one a device; arrays of shape ``(n,)``, in any order.
-
-    In the transaction that stores the pings. ``fixed_us``: microseconds since 1970.
-    """
+    """Note for the worker the times of late pings, one window a device; microseconds since 1970, shape ``(n,)``."""
     devices, first = np.unique(device_id, return_index=True)
     place = np.searchsorted(devices, device_id)
     earliest, latest = np.full(len(devices), np.iinfo(np.int64).max), np.full(len(devices), np.iinfo(np.int64).min)

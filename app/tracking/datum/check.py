@@ -56,7 +56,11 @@ class Fixes:
 
 @dataclass(frozen=True, slots=True)
 class Stays:
-    """The stays of a device; columns ``(n,)``, in the order of time."""
+    """The stays of a device; columns ``(n,)``, in the order of time.
+
+    Medians in degrees; the first fix in microseconds since 1970, UTC. ``datum`` is as declared; CGCS2000 counts as
+    WGS-84. ``flagged``: ``DATUM_SUSPECT`` already.
+    """
 
     lon: Float  # median of its fixes, degrees east; ``lat`` is degrees north
     lat: Float
@@ -207,8 +211,7 @@ def _improbable(hits: int, stays: int, turned_hits: int) -> bool:
 def shift_has_ended(stays: Stays, depots: Places, inside: Inside, matches: int) -> bool:
     """Return whether a suspected device rests at its places again, and no longer one shift away.
 
-    Args:
-        matches: The least number of fixes at the places, in two stays after the last that matched the shift.
+    ``matches``: the least number of fixes at the places, in two stays after the last that matched the shift.
     """
     if not stays.flagged.any():
         return False
@@ -234,11 +237,7 @@ class DeviceComparison:
 
 
 def compare_with_reference(fixes: Fixes, reference: Fixes, inside: Inside) -> DeviceComparison:
-    """Compare the stays of a device with those of another device on the same asset, at the same times.
-
-    Args:
-        reference: Fixes of the other device, in its stays; none flagged.
-    """
+    """Compare a device's stays with those of another device on the same asset, none flagged, at the same times."""
     mine, other = _pairs(fixes, reference)
     lon, lat = reference.lon[other], reference.lat[other]
     datum = np.where(np.isin(fixes.datum, _WGS84), _WGS84[0], fixes.datum)[mine]

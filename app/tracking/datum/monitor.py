@@ -101,11 +101,7 @@ class DatumCheck:
     async def check_new_pings(self, after: int) -> int:
         """Check devices with pings after a batch, and some suspected ones.
 
-        Args:
-            after: The chain number of the last batch that was processed.
-
-        Returns:
-            The chain number of the last batch processed now.
+        ``after`` is the chain number of the last processed batch; returns that of the last one processed now.
         """
         moved = await (await self._connection.execute(_MOVED, (after, AT_ONCE))).fetchall()
         suspects = await (await self._connection.execute(_UNDER_SUSPICION, (SUSPECTS,))).fetchall()

@@ -15,16 +15,10 @@ async def process_devices(
     at_once: int,
     process_one: Callable[[int], Awaitable[None]],
 ) -> bool:
-    """Take devices from a queue one by one; the work and the removal from the queue commit together.
+    """Take at most ``at_once`` devices from a queue; return whether more may wait. The connection is in autocommit.
 
-    Args:
-        connection: In autocommit.
-        next_device: Selects and locks the next device that is not in the array parameter.
-        at_once: The most devices that are taken.
-        process_one: Does the work inside the transaction and removes the device from the queue.
-
-    Returns:
-        Whether more may wait.
+    ``next_device`` selects and locks the next device that is not in its array. ``process_one`` removes it from the
+    queue, in the transaction of its work.
     """
     busy: list[int] = []
     for _ in range(at_once):

@@ -16,7 +16,10 @@ from app.tracking.speed_gate import SpeedGate, TimedPoint
 
 @dataclass(frozen=True, slots=True)
 class FixHistory:
-    """Fixes of one device without a blocking doubt, in the order of time, times unique; columns ``(n,)``."""
+    """Fixes of one device without a blocking doubt, by time, times unique; columns ``(n,)``.
+
+    Microseconds since 1970, UTC; WGS-84 degrees times ``E7``; uncertainty in metres; asset 0 for none.
+    """
 
     asset_id: Small  # the asset at the time of the fix, 0 for none
     fixed_us: Int  # microseconds since 1970, UTC
@@ -33,18 +36,18 @@ class FixHistory:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """The result for each fix; arrays ``(n,)``."""
+    """The result for each fix; arrays ``(n,)``.
+
+    ``doubts`` is ``JUMP``, ``TOO_FAST`` or 0. ``settled``: the fix is accepted, so nothing before it matters after
+    it.
+    """
 
     doubts: Small  # ``JUMP`` or ``TOO_FAST``, else 0
     settled: Mask  # whether the fix is accepted: nothing before it matters to the fixes after it
 
 
 def judge_history(history: FixHistory, gate: SpeedGate) -> Judgement:
-    """Judge the fixes of one device by their neighbours in time.
-
-    Args:
-        history: The last accepted fix comes first; it is taken as accepted.
-    """
+    """Judge the fixes of one device by their neighbours in time; the first is taken as accepted."""
     n = len(history.fixed_us)
     doubts, settled = np.zeros(n, dtype=np.int32), np.ones(n, dtype=np.bool_)
     if n and _out_of_reach(history, gate).any():

@@ -25,9 +25,7 @@ _LEFT: Final = "UPDATE late_window SET from_at = %s, until_at = %s WHERE device_
 async def process_late_windows(connection: AsyncConnection, settings: TrackingSettings, now: datetime) -> bool:
     """Judge late windows again, one transaction each, which also deletes the window; return whether more may wait.
 
-    Args:
-        connection: In autocommit.
-        now: The date of new doubts, UTC.
+    The connection is in autocommit. ``now`` is the date of new doubts, UTC.
     """
     return await process_devices(
         connection, _NEXT, AT_ONCE, lambda device_id: _process_one(connection, device_id, settings, now)

@@ -75,11 +75,9 @@ class _Changes:
 
 
 async def process_binding_changes(connection: AsyncConnection, settings: TrackingSettings, now: datetime) -> bool:
-    """Attribute the pings of devices with changed bindings, a transaction a window; return whether more may wait.
+    """Attribute the pings of devices with changed bindings, newest first; return whether more may wait.
 
-    Args:
-        connection: In autocommit.
-        now: The date of new doubts, UTC.
+    Each window is a transaction; the connection is in autocommit. ``now`` is the date of new doubts, UTC.
     """
     await connection.execute(_DELETE_IRRELEVANT, {"limit": _DELETE_LIMIT})
     return await process_devices(

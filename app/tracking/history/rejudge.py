@@ -66,7 +66,7 @@ _Row = tuple[int, int, int, int, int, float | None, int, int]
 
 @dataclass(frozen=True, slots=True)
 class DeviceWindow:
-    """A time window of a device that is judged again."""
+    """A time window of a device to judge again, end included; ``asset_ids``: assets to derive besides those found."""
 
     device_id: int
     from_at: datetime
@@ -100,13 +100,8 @@ async def rebuild(
 ) -> datetime | None:
     """Judge a window again, write the doubts that history shows, and derive the positions that depend on them.
 
-    Args:
-        connection: In a transaction that holds the device's lock (``derive_positions.lock_device``).
-        window: A long one is judged in pieces, one a call.
-        now: The date of new doubts, UTC.
-
-    Returns:
-        The start of the next piece; None when the whole window is done.
+    In a transaction that holds the device's lock. A long window is judged in pieces: returns the start of the next
+    piece, None when done.
     """
     reader = _Reader(connection, window, settings)
     found, whole = await reader.read()

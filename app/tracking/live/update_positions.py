@@ -105,9 +105,7 @@ async def read_last_known(
 ) -> list[LastKnown]:
     """Return the stored positions of (asset, device) pairs; pairs without one are left out.
 
-    Args:
-        uncertainty_of: Position uncertainty in metres, from source and accuracy.
-        locked: Lock the rows until the transaction ends.
+    ``uncertainty_of`` gives metres from source and accuracy. ``locked`` rows stay locked until the transaction ends.
     """
     query = _LAST_KNOWN + (" ORDER BY 2, 1 FOR UPDATE OF c" if locked else "")
     rows = await (await connection.execute(query, (asset_id.tolist(), device_id.tolist()))).fetchall()
