@@ -69,7 +69,21 @@ def make_template() -> ClusterUrls:
     urls = _named_server(named) if named else _exit_stack.enter_context(throwaway())
     migrate(urls.owner_url, urls.app_url)
     load_bundled_layer(urls.owner_url, now=NOW)
+    _make_trail_partitions_of_now(urls.owner_url)
     return urls
+
+
+def _make_trail_partitions_of_now(owner_url: str) -> None:
+    """Replace the partitions that migrations made for today's months: the tests live in ``NOW``."""
+    with psycopg.connect(owner_url) as connection:
+        made = connection.execute("SELECT relname FROM pg_class WHERE relname ~ '^trail_[0-9]{6}$' AND relkind = 'r'")
+        for (name,) in made.fetchall():
+            connection.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(name)))
+        connection.execute(
+            "SELECT trail_partition_ensure((%s::date + n * interval '1 month')::date)"
+            " FROM generate_series(0, 2) AS n",
+            (NOW.date().replace(day=1),),
+        )
 
 
 def drop_template() -> None:

@@ -1,5 +1,8 @@
 """The schema can be made, taken back and made again, and is what the models say."""
 
+import re
+from collections import Counter
+
 import psycopg
 import pytest
 from alembic import command
@@ -19,6 +22,11 @@ def tables(urls: ClusterUrls) -> set[str]:
             " (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e')"
         ).fetchall()
     return {row[0] for row in rows}
+
+
+def without_months(names: set[str]) -> Counter[str]:
+    """Count tables by name; partitions of months are counted together, since they are made for today's months."""
+    return Counter(re.sub(r"^trail_\d{6}$", "trail_YYYYMM", name) for name in names)
 
 
 def leftovers(urls: ClusterUrls) -> list[tuple[str]]:
@@ -48,7 +56,7 @@ def test_up_check_down_up(own_urls: ClusterUrls) -> None:
     assert tables(own_urls) == {"alembic_version"}
     assert leftovers(own_urls) == []
     migrate(own_urls.owner_url, own_urls.app_url)
-    assert tables(own_urls) == before
+    assert without_months(tables(own_urls)) == without_months(before)
     with psycopg.connect(own_urls.owner_url) as connection:
         assert connection.execute("SELECT version_num FROM alembic_version").fetchone() == (newest_revision(),)
 

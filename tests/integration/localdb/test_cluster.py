@@ -177,7 +177,7 @@ class TestLocalCluster:
             raise KeyboardInterrupt
 
         with monkeypatch.context() as broken:
-            broken.setattr(Instance, "ask", interrupted)
+            broken.setattr(Instance, "run_sql", interrupted)
             with pytest.raises(KeyboardInterrupt):
                 local_cluster.ensure_running()
         assert local_cluster.status().port is not None
