@@ -40,7 +40,7 @@ A court with a territory is a candidate with its basis; no answer is a ruling.
 """
 
 API_VERSION: Final = "1"
-"""Of the interface, as in the paths. Which version of the software runs is not told to strangers."""
+"""Version of the interface, as in the paths. The software's version is not disclosed."""
 
 
 def load_tables() -> None:
@@ -51,16 +51,15 @@ def load_tables() -> None:
 
 
 Companion = Callable[[Context, LocatorProvider, Ingest], AbstractAsyncContextManager[None]]
-"""Something that runs in the process while the application does."""
+"""Runs in the process beside the application."""
 
 
 def create_app(settings: Settings, clock: Clock | None = None, companion: Companion | None = None) -> FastAPI:
     """Make the application.
 
     Args:
-        settings: What can be set from outside.
-        clock: The time; the machine's when left out.
-        companion: What runs beside it, such as the worker; nothing when left out.
+        clock: The machine's when left out.
+        companion: Runs beside it, such as the worker.
     """
     configure_logging(settings.log.level)
     context = Context(settings, clock or SystemClock(), Database(settings), Metrics())
@@ -94,7 +93,7 @@ def create_app(settings: Settings, clock: Clock | None = None, companion: Compan
         description=DESCRIPTION,
         lifespan=lifespan,
         generate_unique_id_function=_operation_id,
-        docs_url=None,  # ``docs`` serves one that loads nothing from elsewhere: a court may have no way out
+        docs_url=None,  # ``docs`` serves one that loads nothing from elsewhere: a court may have no internet access
         redoc_url=None,
     )
     application.state.services = services

@@ -1,4 +1,4 @@
-"""The page of the API, served from here: its scripts and styles lie in a package, and nothing else may run on it."""
+"""Serves the API page (Swagger UI) from files of a package; its content security policy allows nothing else."""
 
 import base64
 import hashlib
@@ -17,7 +17,7 @@ _INLINE_SCRIPT: Final = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 
 
 def policy_of(page: str) -> str:
-    """Return the content security policy of a page: its own scripts by their hashes, all else from this origin.
+    """Return the content security policy of a page: its inline scripts by hash, everything else from this origin.
 
     References:
         Content Security Policy Level 3, section 8.4 (hashes instead of 'unsafe-inline').

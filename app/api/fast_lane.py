@@ -1,8 +1,8 @@
-"""A lane beside FastAPI for the few requests that come thousands a second.
+"""Answers the most frequent requests without FastAPI.
 
-Routing, dependencies and layers of FastAPI take several times what the entrance of a ping needs itself. What is
-listed here is answered by the same function as the route of that path, its errors become the same problem documents,
-and it is counted and marked like any other; everything else goes on to FastAPI.
+Routing, dependencies and middleware of FastAPI cost several times the work of accepting a ping. A request listed
+here is answered by the function of its route. Its errors become the same problem documents, and it is counted and
+logged in the same way. All other requests go to FastAPI.
 """
 
 from collections.abc import Awaitable, Callable
@@ -21,7 +21,7 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 
 def lane_of(method: str, path: str) -> tuple[Handler, str] | None:
-    """Return what answers a request, and its path without what may be secret in it; None for FastAPI's own."""
+    """Return the handler of a request and its path without secrets; None for a request of FastAPI."""
     if path == "/v1/pings":
         return (receive_pings, path) if method == "POST" else None
     found = split_path(path)
@@ -31,16 +31,16 @@ def lane_of(method: str, path: str) -> tuple[Handler, str] | None:
 
 
 class FastLane:
-    """Answers the requests of the lane itself, before any layer of FastAPI (pure ASGI).
+    """ASGI middleware outside all of FastAPI; answers the requests of ``lane_of`` itself.
 
     Args:
-        app: Answers everything else.
-        account: Counts, logs and limits.
+        app: Answers all other requests.
+        recorder: Counts, logs and limits.
     """
 
-    def __init__(self, app: ASGIApp, account: RequestRecorder) -> None:
+    def __init__(self, app: ASGIApp, recorder: RequestRecorder) -> None:
         self.app = app
-        self.account = account
+        self.recorder = recorder
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a connection."""
@@ -49,28 +49,28 @@ class FastLane:
             await self.app(scope, receive, send)
             return
         handler, route = found
-        began = self.account.begin()
+        began = self.recorder.begin()
         request_id = request_id_of(scope)
         scope["state"] = {**scope.get("state", {}), "request_id": request_id}
-        request = Request(scope, self.account.limited(receive))
+        request = Request(scope, self.recorder.limited(receive))
         try:
-            refusal = self.account.refusal(scope)
+            refusal = self.recorder.refusal(scope)
             response = await handler(request) if refusal is None else await answer_error(request, refusal)
         except Exception as error:  # noqa: BLE001 whatever it is becomes a problem document
             response = await answer_error(request, error)
-        response.raw_headers += self.account.headers(request_id)
+        response.raw_headers += self.recorder.headers(request_id)
         try:
             await response(scope, receive, send)
         finally:
-            self.account.end(scope, scope["method"], route, response.status_code, began, quiet=True)
+            self.recorder.end(scope, scope["method"], route, response.status_code, began, quiet=True)
 
 
-def install(application: FastAPI, account: RequestRecorder) -> None:
-    """Lay the lane, and what is done for every request, around an application that is not serving yet."""
+def install(application: FastAPI, recorder: RequestRecorder) -> None:
+    """Install the fast lane and the request recorder around an application that is not serving yet."""
     build = application.build_middleware_stack
 
     def with_lane() -> ASGIApp:
-        return FastLane(RequestContext(build(), account), account)
+        return FastLane(RequestContext(build(), recorder), recorder)
 
-    # Called once, when serving begins. Added as a middleware it would stand inside FastAPI's answer to what breaks.
+    # Called once, when serving begins. ``add_middleware`` would put it inside FastAPI's handler of server errors.
     application.build_middleware_stack = with_lane  # type: ignore[method-assign]

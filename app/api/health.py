@@ -1,4 +1,4 @@
-"""Whether the service lives, whether it is ready, and what it counts: for whoever runs it."""
+"""Liveness, readiness and metrics, for the operators of the service."""
 
 from typing import Annotated, Literal
 
@@ -26,7 +26,7 @@ class LiveOut(ResponseModel):
 
 
 class CheckOut(ResponseModel):
-    """One thing that must hold; what it found is for those who run the service."""
+    """One readiness check; only operators see its detail."""
 
     name: str
     ok: bool
@@ -34,14 +34,14 @@ class CheckOut(ResponseModel):
 
 
 class ReadinessOut(ResponseModel):
-    """What must hold before requests are sent here; strangers are told only what does not."""
+    """Readiness of the service; callers who are not operators see failed checks only."""
 
     ready: bool
     checks: list[CheckOut]
 
 
-async def watches(request: Request, context: InContext) -> bool:
-    """Tell whether a request comes from where the service is watched, or with the key of somebody who runs it."""
+async def is_operator(request: Request, context: InContext) -> bool:
+    """Return whether a request comes from the watch networks or has a key with the permission ``service:read``."""
     clients = services_of(request.app, CoreServices).clients
     if clients.comes_from(request.scope, context.settings.http.watch_networks):
         return True
@@ -56,12 +56,12 @@ async def watches(request: Request, context: InContext) -> bool:
     return principal.may(Permission.SERVICE_READ)
 
 
-Watches = Annotated[bool, Depends(watches)]
+IsOperator = Annotated[bool, Depends(is_operator)]
 
 
 @router.get("/livez", summary="Does the process answer?")
 async def livez() -> LiveOut:
-    """Answer without touching the database."""
+    """Answer without using the database."""
     return LiveOut(status="live")
 
 
@@ -74,27 +74,27 @@ async def _checks(context: InContext) -> list[Check]:
     except ProgrammingError as error:
         if not isinstance(error.orig, psycopg.errors.InsufficientPrivilege):
             raise
-        return [Check(name="role", ok=False, detail="may not look; see `leasetrace database-roles`")]
+        return [Check(name="role", ok=False, detail="permission denied; see `leasetrace database-roles`")]
     except OSError as error:
         raise Unavailable("The database does not answer.") from error
 
 
 @router.get("/readyz", summary="May requests be sent here?", responses={503: {"model": ReadinessOut}})
 async def readyz(
-    checks: Annotated[list[Check], Depends(_checks)], response: Response, watched: Watches
+    checks: Annotated[list[Check], Depends(_checks)], response: Response, operator: IsOperator
 ) -> ReadinessOut:
     """Check the database, its migrations, the application's role and the boundaries.
 
-    Whoever does not run the service is told the names of what fails, without details.
+    Callers who are not operators see the names of failed checks, without details.
     """
     ready = all(check.ok for check in checks)
     response.status_code = 200 if ready else 503
-    told = [
-        CheckOut(name=check.name, ok=check.ok, detail=check.detail if watched else None)
+    shown = [
+        CheckOut(name=check.name, ok=check.ok, detail=check.detail if operator else None)
         for check in checks
-        if watched or not check.ok
+        if operator or not check.ok
     ]
-    return ReadinessOut(ready=ready, checks=told)
+    return ReadinessOut(ready=ready, checks=shown)
 
 
 @router.get(
@@ -103,12 +103,12 @@ async def readyz(
     response_class=Response,
     dependencies=[Depends(bearer)],
 )
-async def metrics(context: InContext, watched: Watches) -> Response:
-    """Return the counters in Prometheus' text format; from outside the watching networks a key is needed.
+async def metrics(context: InContext, operator: IsOperator) -> Response:
+    """Return the counters in Prometheus' text format. Outside the watch networks a key is needed.
 
     Raises:
-        NotFound: To strangers there is nothing here.
+        NotFound: The caller is not an operator.
     """
-    if not watched:
+    if not operator:
         raise NotFound("Not found.")
     return Response(generate_latest(context.metrics.registry), media_type=CONTENT_TYPE_LATEST)

@@ -1,4 +1,4 @@
-"""The OpenAPI document: what FastAPI derives, with the problem documents that every operation may answer."""
+"""The OpenAPI document: FastAPI's own, with the problem documents that every operation may return."""
 
 import json
 from typing import Any
@@ -12,21 +12,21 @@ PROBLEM_STATUSES = {
     "400": "The request cannot be read.",
     "401": "A valid key or session is needed.",
     "403": "This key may not do that, or the case is not named.",
-    "404": "Does not exist, or is out of sight.",
+    "404": "Does not exist, or is not visible to you.",
     "409": "Contradicts what is stored.",
     "408": "The rest of the request did not come in time.",
     "413": "Over a limit of size.",
     "414": "The path with its query is too long.",
     "415": "A content type or encoding that is not understood.",
     "422": "A value cannot be accepted; `errors` names the fields.",
-    "429": "Faster than a limit, or too many refused keys from this address; again after `Retry-After` seconds.",
+    "429": "Over a rate limit, or too many refused keys from this address; retry after `Retry-After` seconds.",
     "431": "The headers are too many or too large.",
-    "503": "Not for the moment; send it again after `Retry-After` seconds.",
+    "503": "Temporarily unavailable; retry after `Retry-After` seconds.",
 }
 
 
 def install(app: FastAPI) -> None:
-    """Replace the application's OpenAPI function by one that tells the truth about errors."""
+    """Replace the application's OpenAPI function by one that documents the error responses."""
 
     def document() -> dict[str, Any]:
         if app.openapi_schema is None:

@@ -1,4 +1,4 @@
-"""Errors as problem documents (RFC 9457): the one place where an error gets a status."""
+"""Errors as problem documents (RFC 9457): the only place that gives an error its HTTP status."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
@@ -36,18 +36,18 @@ STATUS: Final[Mapping[type[errors.AppError], int]] = {
     errors.HeadTooLarge: 431,
     errors.Unavailable: 503,
 }
-"""The status of each class of error; a class that is not here answers 500."""
+"""HTTP status of each class of error; a class without entry gives 500."""
 
 _KINDS: Final = {status: kind for kind, status in STATUS.items() if kind.__base__ is errors.AppError}
-"""The class whose words an answer takes that the framework gives itself."""
+"""Class whose texts are used for an error of the framework, by status."""
 _log = structlog.get_logger("leasetrace.problems")
 
 
 class FieldProblemOut(ResponseModel):
-    """One field that is at fault."""
+    """One invalid field."""
 
     field: str
-    """Where it is: a parameter's or member's name, with the path to it."""
+    """Name of the parameter or member, with its path."""
     message: str
     """What is expected."""
 
@@ -73,7 +73,7 @@ def problem_response(
     fields: list[FieldProblemOut] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> JSONResponse:
-    """Return a problem document with the id of the request, by which its log lines are found."""
+    """Return a problem document with the request id, which also is in its log lines."""
     body = ProblemOut(
         type=f"urn:leasetrace:problem:{code}",
         title=title,
@@ -87,7 +87,7 @@ def problem_response(
 
 
 def status_of(kind: type[errors.AppError]) -> int | None:
-    """Return the status of a class of error, its own or that of its nearest parent that has one."""
+    """Return the status of a class of error, its own or that of its nearest parent with one."""
     return next((STATUS[c] for c in kind.__mro__ if c in STATUS), None)
 
 
@@ -111,10 +111,10 @@ async def _validation(request: Request, error: Exception) -> JSONResponse:
     if any(e["type"] == "json_invalid" for e in found):
         detail = "The body is not valid JSON."
         return problem_response(request, 400, "malformed", errors.MalformedRequest.title, detail)
-    told = [(".".join(str(part) for part in e["loc"][1:]) or str(e["loc"][0]), e["msg"]) for e in found]
+    messages = [(".".join(str(part) for part in e["loc"][1:]) or str(e["loc"][0]), e["msg"]) for e in found]
     fields = [
-        FieldProblemOut(field=f, message=m) for f, m in dict.fromkeys(told)
-    ]  # shared dependencies tell it twice
+        FieldProblemOut(field=f, message=m) for f, m in dict.fromkeys(messages)
+    ]  # shared dependencies report it twice
     detail = "; ".join(f"{f.field}: {f.message}" for f in fields[:3])
     return problem_response(request, 422, "invalid_input", errors.InvalidInput.title, detail, fields)
 

@@ -1,4 +1,4 @@
-"""What every request must keep to before anybody looks at it, and the headers that every answer carries."""
+"""Limits that every request must keep before it is handled, and the headers of every response."""
 
 from http import HTTPStatus
 from typing import Any, Final
@@ -12,14 +12,14 @@ from app.core.settings import Settings
 _API_POLICY: Final = b"default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 _NO_FEATURES: Final = b"camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()"
 PROBED_BY_ADDRESS: Final = frozenset({"/livez", "/readyz"})
-"""Asked by probes that know an address and no name."""
+"""Paths of probes that know an address but no host name."""
 
 
 def security_headers(hsts_s: int) -> list[tuple[bytes, bytes]]:
-    """Return the headers that close doors in browsers; a page that needs more room sends its own policy.
+    """Return the security headers for browsers; a page that needs more sends its own policy.
 
     Args:
-        hsts_s: So long a browser must come by TLS only, seconds; browsers heed it over TLS alone (RFC 6797).
+        hsts_s: Seconds for which a browser must use TLS only; browsers accept it over TLS alone (RFC 6797).
     """
     return [
         (b"strict-transport-security", b"max-age=%d; includeSubDomains" % hsts_s),
@@ -35,11 +35,7 @@ def security_headers(hsts_s: int) -> list[tuple[bytes, bytes]]:
 
 
 class RequestLimits:
-    """The limits of what a request may be; what the connection itself limits is in ``app.api.uvicorn_protocol``.
-
-    Args:
-        settings: The limits.
-    """
+    """Limits on host, path, query, headers and body; ``app.api.uvicorn_protocol`` limits the connection itself."""
 
     def __init__(self, settings: Settings) -> None:
         self._url_bytes = settings.limits.max_url_bytes
@@ -49,7 +45,7 @@ class RequestLimits:
         self._hosts = frozenset(settings.http.hosts)
 
     def refusal(self, scope: Any) -> AppError | None:
-        """Return why a request is not looked at further, or None."""
+        """Return why a request is refused before it is handled, or None."""
         query, path = len(scope["query_string"]), len(scope.get("raw_path") or scope["path"])
         if query > self._query_bytes or path + query > self._url_bytes:
             return AddressTooLong(
@@ -62,7 +58,7 @@ class RequestLimits:
         return None
 
     def limited(self, receive: Receive) -> Receive:
-        """Return ``receive`` with the limit of a body's size; past it the request ends in 413."""
+        """Return ``receive`` with a limit on the body's size; a larger body ends in 413."""
         received = 0
 
         async def receive_limited() -> Message:
@@ -70,15 +66,15 @@ class RequestLimits:
             message = await receive()
             received += len(message.get("body", b""))
             if received > self._body_bytes:
-                raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)  # the only kind that FastAPI lets through
+                raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)  # the only kind that FastAPI does not catch
             return message
 
         return receive_limited
 
 
 def _host(scope: Any) -> str:
-    """Return the host that is asked for, lower case, without its port."""
-    told = next((value for name, value in scope["headers"] if name == b"host"), b"").decode("latin-1").strip()
-    if told.startswith("["):
-        return str(told[1:].partition("]")[0].lower())
-    return str(told.partition(":")[0].lower().removesuffix("."))
+    """Return the requested host, lower case, without its port."""
+    host = next((value for name, value in scope["headers"] if name == b"host"), b"").decode("latin-1").strip()
+    if host.startswith("["):
+        return str(host[1:].partition("]")[0].lower())
+    return str(host.partition(":")[0].lower().removesuffix("."))

@@ -1,4 +1,4 @@
-"""Around every request: an id, a log line without anything secret, metrics, and headers that close doors."""
+"""Request id, log line without secrets, metrics and security headers for every request."""
 
 import random
 import re
@@ -21,41 +21,39 @@ _log = structlog.get_logger("leasetrace.requests")
 
 
 class RequestRecorder:
-    """What is done for every request, by whatever layer answers it.
+    """Counts, logs and limits every request, whichever layer answers it.
 
     Args:
-        metrics: Where requests are counted, by route template.
-        settings: The limits of requests, and what browsers are told.
-        clients: Tells who sent a request, for the log.
+        metrics: Counts requests by route template.
+        settings: Limits of requests, and security headers for browsers.
+        clients: Gives the client's address for the log.
     """
 
     def __init__(self, metrics: Metrics, settings: Settings, clients: Clients) -> None:
         self._metrics = metrics
         self.clients = clients
         self._headers = security_headers(settings.http.hsts_s)
-        edges = RequestLimits(settings)
-        self.limited = edges.limited
-        self.refusal = edges.refusal
+        limits = RequestLimits(settings)
+        self.limited = limits.limited
+        self.refusal = limits.refusal
 
     @staticmethod
     def begin() -> float:
-        """Return the moment from which a request's time counts."""
+        """Return the start of a request, in seconds of ``time.perf_counter``."""
         return time.perf_counter()
 
     def headers(self, request_id: str) -> list[tuple[bytes, bytes]]:
-        """Return the headers that every answer carries."""
+        """Return the headers of every response."""
         return [(b"x-request-id", request_id.encode()), *self._headers]
 
     def end(self, scope: Scope, method: str, route: str, status: int, began: float, *, quiet: bool = False) -> None:
-        """Count and log a request that was answered.
+        """Count and log an answered request.
 
         Args:
             scope: Its ``state`` may hold the principal.
-            method: Its method.
-            route: Its path as a template, without anything secret.
-            status: Of the answer.
-            began: Of ``begin``.
-            quiet: Whether a success is not logged: there are thousands a second, receipts and metrics tell of them.
+            route: Its path as a template, without secrets.
+            began: Value of ``begin``.
+            quiet: Do not log a success: there are thousands a second, and receipts and metrics report them.
         """
         seconds = time.perf_counter() - began
         self._metrics.count_request(method, route, status, seconds)
@@ -75,27 +73,22 @@ class RequestRecorder:
 
 
 class RequestContext:
-    """The layer around all of FastAPI, its answer to what breaks inside included (pure ASGI: nothing is buffered).
+    """ASGI middleware outside all of FastAPI, its handler of server errors included. It buffers nothing."""
 
-    Args:
-        app: What it wraps.
-        account: Counts, logs and limits.
-    """
-
-    def __init__(self, app: ASGIApp, account: RequestRecorder) -> None:
+    def __init__(self, app: ASGIApp, recorder: RequestRecorder) -> None:
         self.app = app
-        self.account = account
+        self.recorder = recorder
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        began = self.account.begin()
+        began = self.recorder.begin()
         request_id = request_id_of(scope)
         scope.setdefault("state", {})["request_id"] = request_id
-        if self.account.clients.has_proxies:
-            scope["scheme"] = self.account.clients.scheme(scope)  # for addresses of our own, and for cookies
+        if self.recorder.clients.has_proxies:
+            scope["scheme"] = self.recorder.clients.scheme(scope)  # for URLs of this service, and for cookies
         status = 500
 
         async def send_with_headers(message: Message) -> None:
@@ -103,32 +96,32 @@ class RequestContext:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 there = {name for name, _ in message["headers"]}
-                more = [header for header in self.account.headers(request_id) if header[0] not in there]
+                more = [header for header in self.recorder.headers(request_id) if header[0] not in there]
                 message = {**message, "headers": [*message["headers"], *more]}
             await send(message)
 
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             try:
-                refusal = self.account.refusal(scope)
+                refusal = self.recorder.refusal(scope)
                 if refusal is not None:
                     answer = await answer_error(Request(scope, receive), refusal)
                     await answer(scope, receive, send_with_headers)
                     return
-                await self.app(scope, self.account.limited(receive), send_with_headers)
+                await self.app(scope, self.recorder.limited(receive), send_with_headers)
             finally:
                 route = _template(scope)
                 method = scope["method"] if route != "unmatched" else "any"
-                self.account.end(scope, method, route, status, began)
+                self.recorder.end(scope, method, route, status, began)
 
 
 def _template(scope: Scope) -> str:
-    """Return the route's template with the prefixes of the routers that include it."""
+    """Return the route's template with the prefixes of its routers."""
     full = scope.get("fastapi", {}).get("effective_route_context")
     return str(getattr(full or scope.get("route"), "path", "unmatched"))
 
 
 def request_id_of(scope: Scope) -> str:
-    """Return the id that the client or its proxy gave a request, or a new one."""
+    """Return the request id of the client or its proxy, or a new one."""
     for name, value in scope["headers"]:
         if name == b"x-request-id" and _REQUEST_ID.fullmatch(value.decode("latin-1")):
             return str(value.decode("latin-1"))

@@ -1,4 +1,4 @@
-"""Which rooms answer over HTTP, in the order of the API's page."""
+"""The routers of all rooms, in the order of the API page."""
 
 from fastapi import APIRouter
 

@@ -1,4 +1,4 @@
-"""All that an application keeps while it runs, as one typed object."""
+"""Everything that a running application keeps, as one typed object."""
 
 from dataclasses import dataclass
 

@@ -1,10 +1,9 @@
-"""The edge of a connection, below the application: what a client may hold back or swell before there is a request.
+"""Timeouts and size limits of a connection, below the application.
 
-uvicorn waits for ever for the end of a head, keeps whatever a head grows to, and waits for ever for a client that
-does not read. Here a head has a time and a size, a body has a time, and what is around it (extensions of chunks,
-trailers, which nobody reads) a size; an answer that nobody takes is given up, connections are counted, and what is
-refused is told by the same problem documents as elsewhere. The size of bodies, which applications read themselves,
-is limited in ``app.api.request_limits``.
+uvicorn waits without limit for the end of a request head, and for a client that does not read. It also keeps a head
+of any size. Here a head has a timeout and a size limit, and a body has a timeout. Bytes around a body (chunk
+extensions, trailers) have a size limit. A response that the client does not read is aborted. Connections are counted.
+A refused request gets the same problem document as elsewhere. ``app.api.request_limits`` limits the size of bodies.
 """
 
 import asyncio
@@ -26,10 +25,11 @@ from app.core.web.parameters import CoreServices, services_of
 _LINGER_S: Final = 1.0
 _CLOSE_WITHIN_S: Final = 5.0
 _GRACE_S: Final = 8
-"""How long a stop waits for requests: a client that holds its body back or does not read would hold it up for ever,
-until the supervisor kills (containers: after 10 s). What was handed to the writer is stored all the same."""
+"""Seconds that a stop waits for requests: a client that sends no body or does not read would block it until the
+supervisor kills it (containers: after 10 s). What the writer has already is stored all the same.
+"""
 _FRAME_BYTES: Final = 16
-"""So many bytes around each piece of a body are nothing but its framing."""
+"""Bytes around each piece of a body that count as its framing."""
 _log = structlog.get_logger("leasetrace.connections")
 
 
@@ -51,20 +51,20 @@ class Connection(HttpToolsProtocol):
         self._left_to_send = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn's own
-        """Begin to wait for a first head."""
+        """Start the timeout of the first head."""
         super().connection_made(transport)
         self._one_too_many = len(self.connections) > self.settings.limits.max_connections
         self._await_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the timers."""
+        """Stop the timers."""
         self._stop_waiting()
         self._stop(self._answer_timer)
         self._answer_timer = None
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Take in bytes, and see to it that what is still to come has its time."""
+        """Receive bytes and set the timeout of what must follow."""
         if self._is_over():
             return
         self._chunk_bytes = len(data)
@@ -87,7 +87,7 @@ class Connection(HttpToolsProtocol):
             self._await_head()
         if self._in_head and self._head_bytes > self.settings.limits.max_head_bytes:
             if answering:
-                self._close()  # the next request, sent ahead, and no place yet to say so
+                self._close()  # a pipelined request: no response can be sent for it yet
             else:
                 self._refuse(self._too_large())
 
@@ -95,35 +95,35 @@ class Connection(HttpToolsProtocol):
         return self._refused or self.transport.is_closing()
 
     def _cycle(self) -> RequestResponseCycle | None:
-        """Return the last request; uvicorn declares that there always is one, and before the first there is none."""
+        """Return the last request. uvicorn's type excludes None, but there is none before the first request."""
         return cast("RequestResponseCycle | None", self.cycle)
 
     def on_message_begin(self) -> None:
-        """Begin a head; it may stand in the same bytes as the end of the body before it."""
+        """Begin a head; the same bytes may hold the end of the previous body."""
         super().on_message_begin()
         self._in_head = True
         self._head_bytes = self._chunk_bytes
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Keep a header of a head; trailers are dropped, for whoever checked the head did not see them."""
+        """Keep a header of a head; drop trailers, because the checks of the head did not see them."""
         if self._in_head:
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        """Hand the request on, or one that refuses it in its place."""
+        """Pass the request to the application, or to one that refuses it."""
         self._in_head, self._in_body = False, True
         self._around_body = self._since_body = 0
         self._stop_waiting()
         refusal = self._refusal()
         served = self.app
         if refusal is not None:
-            self.app = _refusing(self, refusal)  # uvicorn takes it while the next line runs
+            self.app = _refusing(self, refusal)  # uvicorn reads it in the next line
         super().on_headers_complete()
         self.app = served
-        self.headers = []  # those of the request are its own from here on
+        self.headers = []  # those of the request now belong to it
 
     def on_body(self, body: bytes) -> None:
-        """Take in a piece of a body, and count what is body of what came."""
+        """Receive a piece of a body, and count its bytes."""
         self._body_bytes += len(body) + _FRAME_BYTES
         super().on_body(body)
 
@@ -133,14 +133,14 @@ class Connection(HttpToolsProtocol):
         super().on_message_complete()
 
     def pause_writing(self) -> None:
-        """Begin to watch whether the client takes anything of what waits for it."""
+        """Start to check whether the client reads any of the pending bytes."""
         super().pause_writing()
         self._left_to_send = self.transport.get_write_buffer_size()
         self._stop(self._answer_timer)
         self._answer_timer = self.loop.call_later(self.settings.limits.answer_pause_s, self._answer_late)
 
     def resume_writing(self) -> None:
-        """End the watch."""
+        """Stop the check."""
         self._stop(self._answer_timer)
         self._answer_timer = None
         super().resume_writing()
@@ -155,7 +155,7 @@ class Connection(HttpToolsProtocol):
             return Unavailable("Too many connections; try again.")
         most = self.settings.limits.max_head_bytes
         if self._head_bytes > most and len(self.url) + sum(len(n) + len(v) for n, v in self.headers) > most:
-            return self._too_large()  # bytes of a body, too, may have come at once: counted exactly
+            return self._too_large()  # bytes of a body may have come too: count exactly
         return None
 
     def _too_large(self) -> AppError:
@@ -165,7 +165,7 @@ class Connection(HttpToolsProtocol):
         return HeadTooLarge(f"expected a first line and headers of at most {most} bytes")
 
     def _is_padded(self) -> bool:
-        """Tell whether too much came that is no body: in all, beyond its framing, or since there was any."""
+        """Return whether too many bytes are no body: in total beyond the framing, or since the last piece."""
         self._since_body = 0 if self._body_bytes else self._since_body + self._chunk_bytes
         self._around_body += max(0, self._chunk_bytes - self._body_bytes)
         return max(self._since_body, self._around_body) > self.settings.limits.max_head_bytes
@@ -194,23 +194,23 @@ class Connection(HttpToolsProtocol):
         if self._in_head:
             self._refuse(TooSlow("The first line and the headers did not come in time."))
         else:
-            self._close()  # nothing was asked, or what was asked is answered
+            self._close()  # no request is open
 
     def _body_late(self) -> None:
         self._timer = None
         if self.transport.is_closing():
             return
         if not self.cycle.response_started and (self.flow.read_paused or self.cycle.waiting_for_100_continue):
-            self._await_body()  # it is us that it waits for
+            self._await_body()  # the service, not the client, is slow
         else:
             self._give_up_body(TooSlow("The rest of the body did not come in time."))
 
     def _give_up_body(self, error: AppError) -> None:
         if self.cycle.response_started or self.pipeline:
-            self._close()  # the rest of what is answered already, or no place yet to say so
+            self._close()  # the rest of an answered request, or no response can be sent yet
             return
         self._refuse(error)
-        self.cycle.disconnected = True  # so it looks to the application, whose answer goes nowhere
+        self.cycle.disconnected = True  # the application sees a disconnect; its response is dropped
         self.cycle.message_event.set()
 
     def _answer_late(self) -> None:
@@ -223,9 +223,10 @@ class Connection(HttpToolsProtocol):
         self._answer_timer = self.loop.call_later(self.settings.limits.answer_pause_s, self._answer_late)
 
     def _refuse(self, error: AppError) -> None:
-        """Answer without an application, which only what comes before a request is, and take in nothing more.
+        """Answer before there is a request to pass on, and receive nothing more.
 
-        Closed at once, with bytes of the client on their way, the connection would be reset and the answer lost.
+        The socket closes later: an immediate close, while the client sends, would reset the connection and lose the
+        answer.
         """
         status, headers, body = self._answer(error)
         head = b"".join(b"%b: %b\r\n" % header for header in headers)
@@ -263,7 +264,7 @@ class Connection(HttpToolsProtocol):
 
     def _close(self) -> None:
         self.transport.close()
-        self.loop.call_later(_CLOSE_WITHIN_S, self.transport.abort)  # what it does not take by then is lost
+        self.loop.call_later(_CLOSE_WITHIN_S, self.transport.abort)  # bytes unread by then are lost
 
     @staticmethod
     def _stop(timer: asyncio.TimerHandle | None) -> None:
@@ -282,21 +283,15 @@ def _refusing(connection: Connection, error: AppError) -> Any:
 
 
 def connection_type(settings: Settings, metrics: Metrics) -> type[asyncio.Protocol]:
-    """Return the class of connections for ``uvicorn.Config(http=…)``.
-
-    Args:
-        settings: The limits.
-        metrics: Where refusals are counted.
-    """
+    """Return the protocol class for ``uvicorn.Config(http=…)``."""
     return cast("type[asyncio.Protocol]", type("Bound", (Connection,), {"settings": settings, "metrics": metrics}))
 
 
 def server_config(application: FastAPI, **more: Any) -> uvicorn.Config:
-    """Return how an application is served: with our edges, and without uvicorn's say about proxies and versions.
+    """Return uvicorn's configuration with this protocol, without uvicorn's proxy and version headers.
 
     Args:
-        application: Made by ``app.main.create_app``.
-        more: Where to listen, and the like.
+        more: Further parameters of ``uvicorn.Config``, such as host and port.
     """
     context = services_of(application, CoreServices).context
     return uvicorn.Config(

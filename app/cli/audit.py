@@ -1,4 +1,4 @@
-"""``leasetrace audit``: whether the trail holds, and its head for keeping elsewhere."""
+"""``leasetrace audit``: verifies the audit trail and prints its head."""
 
 import asyncio
 import os
@@ -42,9 +42,9 @@ def verify(
         typer.Option(help="Root certificates (PEM) that kept time stamps must be signed under.", exists=True),
     ] = None,
 ) -> None:
-    """Walk the trail and name the first entry at which it does not hold.
+    """Walk the trail and name the first entry that breaks it.
 
-    Prints the head. Keep it elsewhere: only against it does a cut tail show.
+    Prints the head. Keep it elsewhere: only with it can a cut tail be detected.
     """
     given = dict(anchors_of(anchor or []))
     for number, link in (read_anchors(anchors) if anchors else {}).items():
@@ -59,18 +59,16 @@ async def verify_trail(
     """Verify every link of the trail, with progress, and print the head.
 
     Args:
-        settings: Where the database is.
-        console: Where progress and result go.
-        anchors: Links by number that were kept elsewhere. Those of kept time stamps are added.
+        anchors: Links by number that were kept elsewhere; those of kept time stamps are added.
         tsa_roots: Root certificates under which kept time stamps must be signed; unchecked where left out.
 
     Raises:
-        AppError: The trail does not hold; the message names the first entry at fault.
+        AppError: The trail is broken; the message names the first wrong entry.
     """
     database = Database(settings)
     try:
         async with database.direct("leasetrace audit", statement_timeout_s=_STATEMENT_TIMEOUT_S) as connection:
-            await connection.set_isolation_level(psycopg.IsolationLevel.REPEATABLE_READ)  # entries come in meanwhile
+            await connection.set_isolation_level(psycopg.IsolationLevel.REPEATABLE_READ)  # writes continue
             async with connection.transaction():
                 stamps = await timestamps.kept(connection)
                 if tsa_roots is not None:
@@ -120,7 +118,7 @@ def anchor(
 
 
 async def read_head(settings: Settings) -> Head:
-    """Return up to where the trail leads now."""
+    """Return the current head of the trail."""
     database = Database(settings)
     try:
         async with database.direct("leasetrace audit", statement_timeout_s=60) as connection:

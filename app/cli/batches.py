@@ -1,4 +1,4 @@
-"""``leasetrace batches verify``: walk the chain of batches and say whether it holds."""
+"""``leasetrace batches verify``: verifies the chain of batches."""
 
 from typing import Final
 
@@ -18,17 +18,15 @@ async def verify_batches(settings: Settings, console: Console, kept: str | None)
     """Verify every link and every raw body, with progress, and print the head.
 
     Args:
-        settings: Where the database is.
-        console: Where progress and result go.
-        kept: A head that was kept elsewhere, ``NUMBER:SHA256``; the chain must lead through it.
+        kept: A head that was kept elsewhere, ``NUMBER:SHA256``; the chain must contain it.
 
     Raises:
-        AppError: The chain does not hold; the message names the first batch at fault.
+        AppError: The chain is broken; the message names the first wrong batch.
     """
     number, link = _kept(kept)
     async with Database(settings).direct("leasetrace verify", statement_timeout_s=_STATEMENT_TIMEOUT_S) as connection:
         await connection.set_autocommit(False)
-        await connection.set_isolation_level(psycopg.IsolationLevel.REPEATABLE_READ)  # batches come in meanwhile
+        await connection.set_isolation_level(psycopg.IsolationLevel.REPEATABLE_READ)  # writes continue
         total, head = await head_of(connection)
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         with Progress(*columns, console=console) as progress:

@@ -1,4 +1,4 @@
-"""``leasetrace demo``: everything that stands around the demo, from the database to the keys."""
+"""``leasetrace demo``: service, database and keys for the demo."""
 
 import asyncio
 import json
@@ -27,18 +27,17 @@ _KEYS_FILE: Final = "keys.json"
 def demonstrate(
     where: ClusterUrls, console: Console, out_dir: Path, port: int, now: datetime | None, *, leave_running: bool
 ) -> bool:
-    """Start the service, show the main job through its HTTP interface, and tell whether the answer is right.
+    """Start the service, show the main job over HTTP, and return whether the answer is right.
 
     Args:
         where: A migrated database with boundaries.
-        console: Where to print.
-        out_dir: Where answer, ground truth and keys are kept.
-        port: On which the service listens, at the loopback address.
-        now: What demo and service take for the present, aware; the machine's clock when None.
-        leave_running: Whether the service goes on afterwards; then its address and the keys are printed.
+        out_dir: Receives answer, ground truth and keys.
+        port: TCP port of the service, at the loopback address.
+        now: The present for demo and service, aware; the machine's clock when None.
+        leave_running: Keep the service running; then its address and the keys are printed.
 
     Raises:
-        AppError: The service does not start or refuses something.
+        AppError: The service does not start or refuses a request.
     """
     clock = SystemClock() if now is None else FixedClock(now)
     settings = Settings.from_environment(os.environ, database_url=where.app_url)
@@ -56,7 +55,7 @@ def demonstrate(
 
 
 async def _keys(settings: Settings, clock: Clock, address: str, out_dir: Path) -> DemoKeys:
-    """Return the demo's keys: those of the run before where this database knows them, otherwise new ones."""
+    """Return the demo's keys: those of the previous run where this database has them, otherwise new ones."""
     file = out_dir / _KEYS_FILE
     if file.exists():
         kept = DemoKeys(**json.loads(file.read_text()))

@@ -1,4 +1,4 @@
-"""``leasetrace exports check``: does a file still say what was exported? It needs no database."""
+"""``leasetrace exports check``: verifies the digest of an exported file. It needs no database."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +18,7 @@ exports_app = typer.Typer(help="Files that left the service.", no_args_is_help=T
 
 @exports_app.callback()
 def _exports() -> None:
-    """Keep the group a group, though it has one command."""
+    """Makes ``exports`` a group, though it has one command."""
 
 
 @exports_app.command("check")
@@ -29,7 +29,7 @@ def exports_check(
 ) -> None:
     """Compute the digest of a file's rows and compare it with the one in its last row.
 
-    The digest that the trail holds proves that the row was not changed with the others.
+    The digest in the audit trail proves that the last row was not changed with the others.
     """
     checked = check_file(file)
     if not checked.matches:
@@ -46,10 +46,10 @@ def _rows(body: bytes) -> Sequence[Sequence[Cell | None]]:
 
 
 def check_file(file: Path) -> DigestCheck:
-    """Compare the rows of a CSV file, a workbook or a saved page with the digest in the last of them.
+    """Compare the rows of a CSV file, a workbook or a saved page with the digest in its last row.
 
     Raises:
-        AppError: It is none of these, or has no digest.
+        AppError: The file is none of these, or has no digest.
     """
     body = file.read_bytes()
     try:

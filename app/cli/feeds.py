@@ -1,4 +1,4 @@
-"""``leasetrace feeds``: the sources of pings, and how well they work, for whoever runs the service."""
+"""``leasetrace feeds``: the sources of pings and their data quality."""
 
 import sys
 from datetime import timedelta
@@ -42,7 +42,7 @@ def create(
 
 @feeds_app.command("list")
 def list_all(lessor: Annotated[str | None, typer.Option(help="Only this lessor's, by its code.")] = None) -> None:
-    """List the sources of pings, with when each sent last."""
+    """List the sources of pings, with the time of the last ping of each."""
 
     async def use(session: AsyncSession, context: Context) -> Table:
         lessor_id = None if lessor is None else (await lessor_by_code(session, lessor)).lessor_id
@@ -62,7 +62,7 @@ def show_quality(
     feed_id: Annotated[int, typer.Argument(help="The feed's number.", min=1)],
     days: Annotated[int, typer.Option(help="How far back.", min=1, max=quality.MAX_WINDOW.days)] = 1,
 ) -> None:
-    """Print what came through a feed, what was wrong with it, and which devices are silent."""
+    """Print what a feed sent, its errors, and its silent devices."""
 
     async def use(session: AsyncSession, context: Context) -> FeedQualityOut:
         now = context.clock.now()
@@ -73,7 +73,7 @@ def show_quality(
 
 
 def print_quality(to: Console, found: FeedQualityOut) -> None:
-    """Print a page about a feed as a person reads it: shares in percent, lengths in their unit, Shanghai's clock."""
+    """Print the quality of a feed: shares in percent, durations with their unit, times in Asia/Shanghai."""
     last = moment(found.last_batch_at)
     to.print(f"[bold]{escape(found.name)}[/bold] (feed {found.feed_id}) is {found.state}; last batch {last}")
     to.print(f"{moment(found.window_from)} to {moment(found.window_to)}, Asia/Shanghai")
@@ -105,6 +105,6 @@ def percent(share: float | None) -> str:
 
 
 def length(seconds: float) -> str:
-    """Return a length of time in the largest unit that it fills, rounded to tenths of it."""
+    """Return a duration in seconds as text, in the largest unit that it fills, rounded to tenths."""
     unit, size = next(((unit, size) for unit, size in _UNITS if abs(seconds) >= size), _UNITS[-1])
     return f"{seconds / size:,.1f}".removesuffix(".0") + f" {unit}"

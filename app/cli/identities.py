@@ -1,4 +1,4 @@
-"""``leasetrace users link`` and ``unlink``: who somebody is at the institution's OpenID provider."""
+"""``leasetrace users link`` and ``unlink``: accounts and the institution's OpenID provider."""
 
 from typing import Annotated
 
@@ -29,7 +29,7 @@ def link_identity(
     ] = None,
     issuer: Issuer = None,
 ) -> None:
-    """Say who somebody with an account is at the institution's provider, in place of what was said before."""
+    """Link an account to an identity at the institution's provider; replaces an earlier link."""
 
     async def use(session: AsyncSession, context: Context) -> None:
         principal_id = await principal_of_login(session, login)
@@ -41,7 +41,7 @@ def link_identity(
 
 
 def unlink_identity(login: Login, issuer: Issuer = None) -> None:
-    """Forget who somebody is at the institution's provider; a session that is open goes on."""
+    """Remove the link of an account to the institution's provider; an open session continues."""
 
     async def use(session: AsyncSession, context: Context) -> bool:
         return await unlink(session, await principal_of_login(session, login), _issuer(issuer, context))

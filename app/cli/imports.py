@@ -1,4 +1,4 @@
-"""Boundaries, assets and pings from files, with progress and a report."""
+"""Imports boundaries, assets and pings from files, with progress and a report."""
 
 from collections import Counter
 from pathlib import Path
@@ -42,13 +42,12 @@ def load_boundaries(
     adcode_column: str | None = None,
     name_column: str | None = None,
 ) -> None:
-    """Load a boundary layer, the bundled one when no file is named, and tell what was loaded.
+    """Load a boundary layer, the bundled one when no file is named, and report what was loaded.
 
     Args:
         where: The database; its owner writes divisions and courts.
-        console: Where progress and report go.
         file: GeoJSON, Shapefile, GeoPackage or FlatGeobuf of counties.
-        datum: The file's datum, where it does not say so.
+        datum: The file's datum, where the file does not declare it.
         adcode_column: The file's column with the six-digit code.
         name_column: The file's column with the name.
 
@@ -86,7 +85,7 @@ def load_boundaries(
 
 
 async def boundaries_are_loaded(settings: Settings) -> bool:
-    """Tell whether a boundary layer is in force."""
+    """Return whether a boundary layer is in force."""
     database = Database(settings)
     try:
         async with database.reading(SERVICE) as session:
@@ -130,9 +129,9 @@ async def import_pings(
     *,
     register_devices: bool,
 ) -> None:
-    """Bring in the pings of a file by the way of any ping, with progress, and print what became of them.
+    """Import the pings of a file through the normal ingest, with progress, and print the result.
 
-    What was stored before comes back as duplicates, so an import that was stopped is simply begun again.
+    Pings stored before count as duplicates, so an import that was stopped can be started again.
 
     Raises:
         AppError: The lessor does not exist, the file cannot be read, or no row of it was stored before or now.

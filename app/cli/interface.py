@@ -11,7 +11,7 @@ from app.main import create_app
 _SETTINGS: Final = Settings(
     database=DatabaseSettings(url=SecretStr("postgresql://127.0.0.1:1/none")), log=LogSettings(level="ERROR")
 )
-"""The database is never connected; the environment has no influence on the document."""
+"""Never connects to the database; the environment has no influence on the document."""
 
 
 def openapi_text() -> str:

@@ -1,4 +1,4 @@
-"""The command line: ``leasetrace``. Errors are one line, with the way out."""
+"""The command line, ``leasetrace``. An error is one line that says what to do."""
 
 import asyncio
 import gc
@@ -44,8 +44,9 @@ from app.telemetry.formats.ping_files import FileOptions
 from app.worker.process import background_work, work_until_stopped
 
 _GC_THRESHOLD = (200_000, 50, 1000)
-"""An answer makes tens of thousands of objects without cycles; the default (700) walks the loaded boundaries for them
-again and again. ``python -m benchmarks clusters`` shows the difference."""
+"""An answer makes tens of thousands of objects without cycles. The default (700) would walk the loaded boundaries for
+them again and again. ``python -m benchmarks clusters`` shows the difference.
+"""
 
 _LOOPBACK_HOSTS = (background_service.LOOPBACK, "::1", "localhost")
 
@@ -56,7 +57,7 @@ cli = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-boundaries_app = typer.Typer(help="The divisions and courts that places are told by.", no_args_is_help=True)
+boundaries_app = typer.Typer(help="Divisions and courts.", no_args_is_help=True)
 assets_app = typer.Typer(help="Leased assets and their devices.", no_args_is_help=True)
 pings_app = typer.Typer(help="Positions from files.", no_args_is_help=True)
 batches_app = typer.Typer(help="What was acknowledged, byte by byte.", no_args_is_help=True)
@@ -92,7 +93,7 @@ Port = Annotated[int, typer.Option(help="Port to listen on.", min=0, max=65535)]
 
 
 def urls() -> ClusterUrls:
-    """Return where the database is: as the environment says, or the checkout's own cluster, which is started."""
+    """Return the URLs of the database: of the environment, or of the checkout's own cluster, which is started."""
     return database_urls(os.environ)
 
 
@@ -110,7 +111,7 @@ def serve(
         typer.Option(parser=_aware, metavar="TIME", help="The service's clock stands at this time, for the demo."),
     ] = None,
 ) -> None:
-    """Run the service until it is told to stop."""
+    """Run the service until it is stopped."""
     if now is not None and host not in _LOOPBACK_HOSTS:
         raise AppError("The service listens beyond this machine only with the machine's own clock: leave out --now.")
     background_service.check_port(host, port)
@@ -126,14 +127,14 @@ def serve(
         console.print(f"LeaseTrace on http://{host}:{port} (its API: /docs); Ctrl-C stops it.")
     try:
         server.run()
-    except SystemExit:  # uvicorn's own words are in the log
+    except SystemExit:  # uvicorn has logged the reason
         background_service.check_port(host, port)  # another process may have taken it meanwhile
         raise
 
 
 @cli.command()
 def worker() -> None:
-    """Do the background work until told to stop; `serve` does it too, unless told not to."""
+    """Run the background jobs until stopped. `serve` runs them too, unless switched off."""
     if not os.environ.get("DATABASE_URL"):
         prepare(urls())
     settings = settings_for(service_url(os.environ))
@@ -145,7 +146,7 @@ def worker() -> None:
 def migrate(
     revision: Annotated[str, typer.Argument(help="Where to; `base` takes everything back.")] = "head",
 ) -> None:
-    """Bring the schema up to date, as the owner of the database."""
+    """Migrate the schema, as the owner of the database."""
     where = urls()
     migrate_schema(where.owner_url, where.app_url, revision=revision)
     console.print("The schema is up to date." if revision == "head" else f"The schema is at {revision}.")
@@ -155,7 +156,7 @@ def migrate(
 def database_roles(
     application: Annotated[str, typer.Argument(help="The role that the application connects with.")] = APPLICATION,
 ) -> None:
-    """Print the SQL that a superuser runs once for a server: the roles that row-level security is written for."""
+    """Print the SQL that a superuser runs once per server: the roles of row-level security."""
     console.print(roles_sql(application), soft_wrap=True, markup=False)
 
 
@@ -191,7 +192,7 @@ def boundaries_load(
 
 
 class ImportMode(StrEnum):
-    """What becomes of a file with bad lines."""
+    """What happens to a file with bad lines."""
 
     all_or_nothing = "all_or_nothing"
     good_rows = "good_rows"
@@ -226,7 +227,7 @@ def pings_import(
     ] = None,
     register_devices: Annotated[bool, typer.Option(help="Register devices that are not known yet.")] = False,
 ) -> None:
-    """Bring in positions from a file; they go the way of any ping."""
+    """Import pings from a file, through the normal ingest."""
     settings = settings_for(urls().app_url)
     reading = FileOptions(_columns(column or []), device, datum, _zone(time_zone))
     asyncio.run(
@@ -259,9 +260,9 @@ def batches_verify(
         str | None, typer.Option(help="A head that was printed earlier and kept elsewhere: NUMBER:SHA256.")
     ] = None,
 ) -> None:
-    """Walk the chain of batches with their raw bodies, and name the first at which it does not hold.
+    """Walk the chain of batches with their raw bodies, and name the first one that breaks it.
 
-    Prints the head. Keep it elsewhere: only against it does a cut tail show.
+    Prints the head. Keep it elsewhere: only with it can a cut tail be detected.
     """
     asyncio.run(verify_batches(settings_for(urls().app_url), console, head))
 
@@ -305,7 +306,7 @@ def keys_create(
 
 @secrets_app.callback()
 def _secrets() -> None:
-    """Keep the group a group, though it has one command."""
+    """Makes ``secrets`` a group, though it has one command."""
 
 
 @secrets_app.command("new-key")
@@ -315,7 +316,7 @@ def secrets_new_key() -> None:
 
 
 def prepare(where: ClusterUrls) -> None:
-    """Bring the schema up to date and load the bundled boundaries where none are in force."""
+    """Migrate the schema and load the bundled boundaries where none are in force."""
     migrate_schema(where.owner_url, where.app_url)
     if not asyncio.run(imports.boundaries_are_loaded(settings_for(where.app_url))):
         imports.load_boundaries(where, console)
@@ -334,7 +335,7 @@ def subject_report(
 
 @cli.command()
 def retention() -> None:
-    """Show each class of what is stored with its term, and what was deleted last."""
+    """Show each class of stored data with its retention period, and the last deletion."""
     asyncio.run(print_retention(settings_for(urls().app_url), console))
 
 
@@ -374,7 +375,7 @@ def demo(
 
 
 def run(commands: typer.Typer = cli) -> None:
-    """Run the command line: what is wrong is one line on standard error, and the exit code is 1."""
+    """Run the command line. An error is one line on standard error, with exit code 1."""
     try:
         commands()
     except AppError as error:
@@ -397,8 +398,8 @@ def _database_words(error: psycopg.Error | DBAPIError) -> str:
     return f"the database ({host}) says: {cause}"
 
 
-def _fail(words: str) -> None:
-    sys.stderr.write(f"leasetrace: {words}\n")
+def _fail(message: str) -> None:
+    sys.stderr.write(f"leasetrace: {message}\n")
     raise SystemExit(1)
 
 

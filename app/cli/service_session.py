@@ -1,4 +1,4 @@
-"""Whoever can reach the database runs the service: one use case in one transaction, as the service itself."""
+"""Runs one use case in one transaction, as the service itself: access to the database is the authorization."""
 
 import asyncio
 import os

@@ -1,6 +1,6 @@
-"""``leasetrace users``: the accounts of people, for whoever runs the service; the first administrator is made here.
+"""``leasetrace users``: people's accounts; also makes the first administrator.
 
-Passwords are typed at a prompt or printed this once; none is ever taken from an option, where others could read it.
+Passwords are typed at a prompt or printed once. None is taken from an option, where other processes could read it.
 """
 
 from typing import Annotated, Final
@@ -40,7 +40,7 @@ def create(
         bool, typer.Option("--ask-password", help="Type the password now, instead of a one-time password.")
     ] = False,
 ) -> None:
-    """Make an account and print its one-time password, this once: it has to be changed at the first sign-in."""
+    """Make an account and print its one-time password, this once: it must be changed at the first sign-in."""
     login, name = _as_over_http(login, name or login)
     password = typer.prompt("Password", hide_input=True, confirmation_prompt=True) if ask_password else None
 
@@ -62,7 +62,7 @@ def create(
 
 
 def _as_over_http(login: str, name: str) -> tuple[str, str]:
-    """Return login and name as a request may carry them: one line each, of a length that can be typed."""
+    """Return login and name, validated as in a request: one line each, of limited length."""
     try:
         return _LOGIN.validate_python(login), _NAME.validate_python(name)
     except ValidationError as error:
@@ -71,7 +71,7 @@ def _as_over_http(login: str, name: str) -> tuple[str, str]:
 
 @users_app.command("list")
 def list_all() -> None:
-    """List people, with when each signed in last and what keeps it out."""
+    """List people with the last sign-in of each, and locks."""
 
     async def use(session: AsyncSession, context: Context) -> Table:
         table = Table("login", "name", "role", "of", "authenticator", "last sign-in", "state")
@@ -101,17 +101,17 @@ def _state(one: schemas.PersonOut) -> str:
 
 @users_app.command("disable")
 def disable(login: Login) -> None:
-    """Shut somebody out at once: its sessions and keys end within a second, not keys that it made for machines."""
+    """Disable an account: its sessions and keys end within a second, but not keys that it made for machines."""
     made = _change(login, schemas.PersonChangeIn(disabled=True))
-    console.print(f"{login} is shut out.", markup=False)
+    console.print(f"{login} is disabled.", markup=False)
     if made:
-        told = f"keys that it made stay in force: {' '.join(made)}; end them with `keys revoke --made-by {login}`"
-        typer.echo(told, err=True)
+        warning = f"keys that it made stay in force: {' '.join(made)}; end them with `keys revoke --made-by {login}`"
+        typer.echo(warning, err=True)
 
 
 @users_app.command("enable")
 def enable(login: Login) -> None:
-    """Let somebody in again that was shut out."""
+    """Enable a disabled account."""
     _change(login, schemas.PersonChangeIn(disabled=False))
     console.print(f"{login} may sign in again.", markup=False)
 
@@ -129,7 +129,7 @@ def _change(login: str, change: schemas.PersonChangeIn) -> list[str]:
 
 @users_app.command("reset-password")
 def reset_password(login: Login) -> None:
-    """Print a one-time password for somebody; its sessions end, and a lock after failures."""
+    """Print a one-time password for a person; open sessions end, and a lock after failures."""
 
     async def use(session: AsyncSession, context: Context) -> schemas.OneTimePasswordOut | None:
         principal_id = await people.person_with_login(session, login)
@@ -142,7 +142,7 @@ def reset_password(login: Login) -> None:
 
 @users_app.command("reset-totp")
 def reset_totp(login: Login) -> None:
-    """Forget somebody's authenticator: where its role needs one, it enrols another at the next sign-in."""
+    """Remove a person's authenticator. A role that needs one enrols another at the next sign-in."""
 
     async def use(session: AsyncSession, context: Context) -> None:
         await people.reset_totp(session, OPERATOR, await people.person_with_login(session, login), context.clock)

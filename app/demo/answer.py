@@ -1,4 +1,4 @@
-"""The answer of the main job, read with the court's key, and how it compares with the ground truth."""
+"""Reads the answer of the main job with the court's key and compares it with the ground truth."""
 
 import asyncio
 from collections.abc import Sequence
@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from app.demo.client import Caller
+from app.demo.client import ApiClient
 from app.demo.truth import GroundTruth, TrueAsset
 
 TRUE_SHARE: Final = 0.99
-"""Least share of located assets that have to be in the true court."""
+"""Least share of located assets that must be in the true court."""
 
 _AT_ONCE: Final = 8
 _LISTED_CLUSTERS: Final = 12
@@ -18,7 +18,7 @@ _LISTED_CLUSTERS: Final = 12
 
 @dataclass(frozen=True, slots=True)
 class Misplaced:
-    """A located asset that the service has in another court than the true one, and what it says about the fix."""
+    """A located asset that the service places in another court than the true one, with the source of its fix."""
 
     truth: TrueAsset
     court: str | None
@@ -28,27 +28,27 @@ class Misplaced:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the service says of the case, and what is true.
+    """The service's answer about the case, compared with the truth.
 
     Attributes:
-        wrong_state: Assets whose state differs from the truth's, as reference, truth and answer.
+        wrong_state: Assets whose state differs from the truth: reference, true state, answered state.
     """
 
     distribution: dict[str, Any]  # ``GET /v1/cases/{case_id}/distribution``, by basic courts
     clusters: dict[str, Any]  # ``GET /v1/clusters`` of the case
-    in_true_court: int  # how many located assets are in the true court
-    misplaced: tuple[Misplaced, ...]  # the others
+    in_true_court: int  # number of located assets in the true court; ``misplaced`` holds the others
+    misplaced: tuple[Misplaced, ...]
     wrong_state: tuple[tuple[str, str, str], ...]
-    expected: int  # how many assets there are
+    expected: int  # number of assets of the fleet
 
     @property
     def totals(self) -> dict[str, Any]:
-        """The totals of the distribution."""
+        """Totals of the distribution."""
         totals: dict[str, Any] = self.distribution["totals"]
         return totals
 
     def adds_up(self) -> bool:
-        """Tell whether every asset of the fleet is counted exactly once, over states and over courts."""
+        """Check that every asset is counted exactly once, over states and over courts."""
         totals = self.totals
         rows = self.distribution["rows"]
         return (
@@ -59,20 +59,13 @@ class Answer:
         )
 
     def passes(self) -> bool:
-        """Tell whether the totals add up and enough located assets are in the true court."""
+        """Check that the totals add up and ``TRUE_SHARE`` of the located assets are in the true court."""
         located = int(self.totals["located"])
         return self.adds_up() and located > 0 and self.in_true_court >= TRUE_SHARE * located
 
 
-async def ask(court: Caller, case_id: int, asset_ids: dict[str, int], truth: GroundTruth) -> Answer:
-    """Ask the service where the assets of the case are, and compare each asset with the truth.
-
-    Args:
-        court: The court's key.
-        case_id: The case.
-        asset_ids: By reference.
-        truth: What is really so.
-    """
+async def ask(court: ApiClient, case_id: int, asset_ids: dict[str, int], truth: GroundTruth) -> Answer:
+    """Request distribution, clusters and positions (asset ids by reference); compare each asset with the truth."""
     distribution = await court.get(f"/cases/{case_id}/distribution", level="basic", fresh_within="P7D")
     clusters = await court.get("/clusters", case=case_id, radius_m=500, min_assets=5)
     positions = await _positions(court, case_id, asset_ids)
@@ -89,7 +82,7 @@ async def ask(court: Caller, case_id: int, asset_ids: dict[str, int], truth: Gro
     return Answer(distribution, clusters, right, tuple(misplaced), tuple(wrong_state), len(truth.assets))
 
 
-async def _positions(court: Caller, case_id: int, asset_ids: dict[str, int]) -> dict[str, Any]:
+async def _positions(court: ApiClient, case_id: int, asset_ids: dict[str, int]) -> dict[str, Any]:
     gate = asyncio.Semaphore(_AT_ONCE)
 
     async def position(asset_id: int) -> Any:
@@ -112,7 +105,7 @@ def _court_name(position: dict[str, Any]) -> str | None:
 
 
 def as_json(answer: Answer, truth: GroundTruth) -> dict[str, Any]:
-    """Return what ``answer.json`` holds."""
+    """Return the content of ``answer.json``."""
     totals = answer.totals
     distribution = answer.distribution
     return {
@@ -166,19 +159,19 @@ def _cluster(feature: dict[str, Any]) -> dict[str, Any]:
 
 
 def place_of(properties: dict[str, Any]) -> str:
-    """Return the divisions of a cluster in one line, each name once (a municipality is its own prefecture)."""
+    """Return the divisions of a cluster in one line. A municipality is its own prefecture; its name appears once."""
     names = [str(properties[level]["name"]) for level in ("province", "prefecture", "county")]
     return " ".join(dict.fromkeys(names))
 
 
 def largest_clusters(answer: Answer) -> Sequence[dict[str, Any]]:
-    """Return the largest clusters, most members first, and those beyond them that go on across a border."""
+    """Return the largest clusters, most members first, then smaller ones that continue across a border."""
     features: list[dict[str, Any]] = answer.clusters["features"]
     rest = features[_LISTED_CLUSTERS:]
     return features[:_LISTED_CLUSTERS] + [feature for feature in rest if feature["properties"]["touches"]]
 
 
 def data_as_of(answer: Answer) -> datetime | None:
-    """Return when the newest data that the answer rests on came in."""
-    told = answer.distribution["data_as_of"]
-    return None if told is None else datetime.fromisoformat(told)
+    """Return the arrival time of the newest data in the answer."""
+    newest = answer.distribution["data_as_of"]
+    return None if newest is None else datetime.fromisoformat(newest)

@@ -1,4 +1,4 @@
-"""The demo's ways into the service: one per key, over HTTP, patient with a service that is busy."""
+"""HTTP clients of the demo, one per key. They repeat a request while the service is busy."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -19,46 +19,41 @@ _BUSY: Final = frozenset({httpx.codes.SERVICE_UNAVAILABLE, httpx.codes.TOO_MANY_
 
 @dataclass(frozen=True, slots=True)
 class DemoKeys:
-    """The keys that the demo needs."""
+    """API keys of the demo."""
 
     administrator: str  # registers the lessor
-    lessor: str  # of the demo's lessor
-    court: str  # of the court that handles the case
-    dispatcher: str  # of the dispatcher that gets the planning assignment
+    lessor: str  # key of the demo's lessor
+    court: str  # key of the court that handles the case
+    dispatcher: str  # key of the dispatcher with the planning assignment
     dispatcher_id: int  # that dispatcher's ``principal_id``
 
 
-class Caller:
-    """Somebody with a key.
-
-    Args:
-        http: The connections to the service.
-        key: Sent with every request.
-    """
+class ApiClient:
+    """Sends requests with one API key."""
 
     def __init__(self, http: httpx.AsyncClient, key: str) -> None:
         self._http = http
         self._headers = {"Authorization": f"Bearer {key}"}
 
     async def get(self, path: str, **parameters: str | float) -> Any:
-        """Read something; returns the decoded JSON."""
+        """Send GET; return the decoded JSON."""
         return await self._send("GET", path, params=parameters)
 
     async def post(self, path: str, body: Mapping[str, Any]) -> Any:
-        """Create something; returns the decoded JSON."""
+        """Send POST; return the decoded JSON."""
         return await self._send("POST", path, json=body)
 
     async def patch(self, path: str, body: Mapping[str, Any]) -> Any:
-        """Change something; returns the decoded JSON."""
+        """Send PATCH; return the decoded JSON."""
         return await self._send("PATCH", path, json=body)
 
     async def upload(self, path: str, content: bytes, content_type: str) -> Any:
-        """Post a body as it is; returns the decoded JSON. Sent again when the connection breaks."""
+        """Post a raw body; return the decoded JSON. Repeated when the connection breaks."""
         headers = {"Content-Type": content_type}
         return await self._send("POST", path, content=content, headers=headers, again=True)
 
     async def items(self, path: str, **parameters: str | int) -> AsyncIterator[Any]:
-        """Read a list, page by page."""
+        """Read a list page by page."""
         page = await self.get(path, limit=PAGE, **parameters)
         while True:
             for item in page["items"]:
@@ -70,10 +65,10 @@ class Caller:
     async def _send(
         self, method: str, path: str, *, headers: Mapping[str, str] | None = None, again: bool = False, **more: Any
     ) -> Any:
-        """Send a request, again where the service is busy, and (if told so) where the connection breaks.
+        """Send a request; repeat it while the service is busy and, with ``again``, when the connection breaks.
 
         Raises:
-            AppError: The service refuses, stays busy, or cannot be reached; the message is its own.
+            AppError: The service refuses, stays busy, or cannot be reached. The message is the service's own.
         """
         for attempt in range(_TRIES):
             try:
@@ -92,37 +87,37 @@ class Caller:
 
 
 @dataclass(frozen=True, slots=True)
-class Callers:
-    """Everybody whom the demo plays."""
+class ApiClients:
+    """One client for each principal of the demo."""
 
-    administrator: Caller
-    lessor: Caller
-    court: Caller
+    administrator: ApiClient
+    lessor: ApiClient
+    court: ApiClient
 
     @classmethod
     def of(cls, http: httpx.AsyncClient, keys: DemoKeys) -> Self:
-        """Give each its key."""
-        return cls(Caller(http, keys.administrator), Caller(http, keys.lessor), Caller(http, keys.court))
+        """Make one client per key."""
+        return cls(ApiClient(http, keys.administrator), ApiClient(http, keys.lessor), ApiClient(http, keys.court))
 
 
 @asynccontextmanager
 async def connection(base_url: str) -> AsyncIterator[httpx.AsyncClient]:
-    """Open the connections to a service; proxies of the environment are passed by, the service is on this machine."""
+    """Open an HTTP client. Proxies of the environment are ignored: the service runs on this machine."""
     async with httpx.AsyncClient(base_url=base_url, timeout=_TIMEOUT, trust_env=False) as http:
         yield http
 
 
 def _wait_s(response: httpx.Response) -> float:
-    told = response.headers.get("Retry-After", "")
-    return min(float(told), _LONGEST_WAIT_S) if told.isdigit() else 1.0
+    retry_after = response.headers.get("Retry-After", "")
+    return min(float(retry_after), _LONGEST_WAIT_S) if retry_after.isdigit() else 1.0
 
 
 def _decoded(response: httpx.Response) -> Any:
     if response.is_success:
         return response.json()
-    words = response.text[:500]
+    message = response.text[:500]
     if response.headers.get("content-type", "").startswith("application/problem+json"):
         problem = response.json()
-        words = str(problem.get("detail") or problem.get("title"))
+        message = str(problem.get("detail") or problem.get("title"))
     request = response.request
-    raise AppError(f"{request.method} {request.url.path}: {response.status_code}: {words}")
+    raise AppError(f"{request.method} {request.url.path}: {response.status_code}: {message}")

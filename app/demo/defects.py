@@ -1,7 +1,8 @@
-"""What goes wrong between a device and the service, put into clean pings, and written down where it was put.
+"""Defects of devices and networks, added to clean pings.
 
-Each function takes the pings of a fleet in the order of device and time and returns them changed, with the devices
-that it touched; shares are of devices or of rows as named.
+Each function takes pings ordered by device and time. It returns them changed, with the devices it changed.
+``exempt`` says by device whether it stays unchanged.
+``*_ROW_SHARE`` constants are shares of rows. ``LOST_SHARE`` is a share of gaps. The others are shares of devices.
 """
 
 from typing import Final, NamedTuple
@@ -10,7 +11,7 @@ import numpy as np
 
 from app.core.geo.datum import CoordSystem, everywhere, from_wgs84
 from app.core.geo.geodesy import BoolArray, FloatArray, destination
-from app.demo.pings import NOT_TOLD, IntArray, Pings, concatenate
+from app.demo.pings import MISSING, IntArray, Pings, concatenate
 
 GAP_SHARE: Final = 0.12
 LOST_SHARE: Final = 0.2
@@ -20,24 +21,24 @@ ZERO_ROW_SHARE: Final = 0.005
 FUTURE_SHARE: Final = 0.02
 GCJ02_SHARE: Final = 0.05
 DUPLICATE_ROW_SHARE: Final = 0.01
-STRANGER_ROWS: Final = 24
-"""Pings of one terminal that the lessor never registered: the only rows that the service has to reject."""
+UNREGISTERED_ROWS: Final = 24
+"""Pings of one unregistered terminal: the only rows that the service must reject."""
 
 YEAR_S: Final = 31_557_600
 
 _HOUR_S: Final = 3600
-_KEPT_ROWS: Final = 12  # at the end of each device's pings, left alone by defects that could hide its last place
+_KEPT_ROWS: Final = 12  # last rows of each device; defects that could hide its last position skip them
 
 
 class Damaged(NamedTuple):
-    """Pings with a defect put in, and the devices that have it."""
+    """Pings with a defect, and the devices that have it."""
 
     pings: Pings
     devices: IntArray
 
 
 def gaps(rng: np.random.Generator, pings: Pings) -> Damaged:
-    """Let some devices fall silent for hours: most send it all in a burst afterwards, some have lost it."""
+    """Make some devices silent for hours. Most send the rows in a burst afterwards; some lose them."""
     kept = np.ones(len(pings), dtype=np.bool_)
     arrival_s, sent_s, backfill = pings.arrival_s.copy(), pings.sent_s.copy(), pings.backfill.copy()
     touched = []
@@ -54,19 +55,13 @@ def gaps(rng: np.random.Generator, pings: Pings) -> Damaged:
             kept[rows] = False
             continue
         back_s = begin_s + length_s + int(rng.integers(0, 3 * _HOUR_S))
-        arrival_s[rows] = back_s + np.arange(len(rows)) // 50  # the radio takes its time
+        arrival_s[rows] = back_s + np.arange(len(rows)) // 50  # delay of the radio
         sent_s[rows], backfill[rows] = arrival_s[rows] - 1, True
     return Damaged(_with(pings, arrival_s=arrival_s, sent_s=sent_s, backfill=backfill).take(kept), np.array(touched))
 
 
 def network_fixes(rng: np.random.Generator, pings: Pings, may_end: BoolArray) -> Damaged:
-    """Let some devices lose the satellites and place themselves by cell towers, hundreds of metres off.
-
-    Args:
-        rng: Where chance comes from.
-        pings: The pings.
-        may_end: By device, whether its last ping may be such a fix.
-    """
+    """Replace fixes by cell tower positions, hundreds of metres away (last pings by ``may_end``)."""
     devices = _draw_devices(rng, pings, NETWORK_SHARE)
     rows: list[IntArray] = []
     ends_left = ENDS_ON_NETWORK
@@ -87,8 +82,8 @@ def network_fixes(rng: np.random.Generator, pings: Pings, may_end: BoolArray) ->
         lon[touched], lat[touched], rng.uniform(0, 360, len(touched)), rng.rayleigh(0.4 * accuracy_m[touched])
     )
     without = {
-        "satellites": np.where(cell, NOT_TOLD, pings.satellites),
-        "course_deg": np.where(cell, NOT_TOLD, pings.course_deg),
+        "satellites": np.where(cell, MISSING, pings.satellites),
+        "course_deg": np.where(cell, MISSING, pings.course_deg),
     }
     speed_kmh = np.where(cell, np.nan, pings.speed_kmh)
     changed = _with(pings, cell=cell, lon=lon, lat=lat, accuracy_m=accuracy_m, speed_kmh=speed_kmh, **without)
@@ -96,13 +91,7 @@ def network_fixes(rng: np.random.Generator, pings: Pings, may_end: BoolArray) ->
 
 
 def future_clocks(rng: np.random.Generator, pings: Pings, exempt: BoolArray) -> Damaged:
-    """Let the clock of some devices run one to twenty years ahead for a few rows.
-
-    Args:
-        rng: Where chance comes from.
-        pings: The pings.
-        exempt: By device, whether it is left alone.
-    """
+    """Set the clock of some devices one to twenty years ahead for a few rows."""
     devices = _draw_devices(rng, pings, FUTURE_SHARE)
     fixed_s, sent_s = pings.fixed_s.copy(), pings.sent_s.copy()
     touched = []
@@ -112,19 +101,13 @@ def future_clocks(rng: np.random.Generator, pings: Pings, exempt: BoolArray) -> 
         start = int(rng.integers(first, last - _KEPT_ROWS))
         rows = slice(start, start + int(rng.integers(3, 11)))
         fixed_s[rows] += int(rng.integers(YEAR_S, 20 * YEAR_S))
-        sent_s[rows] = NOT_TOLD
+        sent_s[rows] = MISSING
         touched.append(device)
     return Damaged(_with(pings, fixed_s=fixed_s, sent_s=sent_s), np.array(touched, dtype=np.int64))
 
 
 def gcj02(rng: np.random.Generator, pings: Pings, exempt: BoolArray) -> Damaged:
-    """Let some devices send, and declare, GCJ-02.
-
-    Args:
-        rng: Where chance comes from.
-        pings: The pings, all in WGS-84.
-        exempt: By device, whether it is left alone: outside the mainland there is no shift.
-    """
+    """Make some devices send, and declare, GCJ-02 (from WGS-84; it has no shift outside the mainland)."""
     devices = _draw_devices(rng, pings, GCJ02_SHARE)
     devices = devices[~exempt[devices]]
     shifted = np.isin(pings.device, devices)
@@ -134,13 +117,7 @@ def gcj02(rng: np.random.Generator, pings: Pings, exempt: BoolArray) -> Damaged:
 
 
 def zero_fixes(rng: np.random.Generator, pings: Pings, exempt: BoolArray) -> Damaged:
-    """Let receivers without a fix send latitude 0, longitude 0.
-
-    Args:
-        rng: Where chance comes from.
-        pings: The pings.
-        exempt: By device, whether it is left alone.
-    """
+    """Set some satellite fixes to latitude 0, longitude 0, as receivers without a fix send."""
     zero = (rng.random(len(pings)) < ZERO_ROW_SHARE) & ~pings.cell & ~exempt[pings.device]
     changed = _with(
         pings,
@@ -148,13 +125,13 @@ def zero_fixes(rng: np.random.Generator, pings: Pings, exempt: BoolArray) -> Dam
         lat=np.where(zero, 0.0, pings.lat),
         accuracy_m=np.where(zero, np.nan, pings.accuracy_m),
         satellites=np.where(zero, 0, pings.satellites),
-        course_deg=np.where(zero, NOT_TOLD, pings.course_deg),
+        course_deg=np.where(zero, MISSING, pings.course_deg),
     )
     return Damaged(changed, np.unique(pings.device[zero]))
 
 
 def duplicates(rng: np.random.Generator, pings: Pings, now_s: int) -> Damaged:
-    """Let the gateway send some rows twice: half at once, half minutes to hours later."""
+    """Make the gateway send some rows twice: half at once, half minutes to hours later."""
     rows = np.flatnonzero(rng.random(len(pings)) < DUPLICATE_ROW_SHARE)
     later_s = np.where(rng.random(len(rows)) < 0.5, 0, rng.integers(60, 6 * _HOUR_S, len(rows)))  # noqa: PLR2004 half
     again = pings.take(rows)
@@ -164,11 +141,11 @@ def duplicates(rng: np.random.Generator, pings: Pings, now_s: int) -> Damaged:
     return Damaged(concatenate([pings, again]), np.unique(again.device))
 
 
-def stranger(rng: np.random.Generator, pings: Pings, device: int) -> Damaged:
-    """Add a few pings of a terminal that nobody registered, copied from another's."""
-    start = int(rng.integers(0, len(pings) - STRANGER_ROWS))
-    strange = pings.take(slice(start, start + STRANGER_ROWS))
-    strange = _with(strange, device=np.full(STRANGER_ROWS, device))
+def unregistered_device(rng: np.random.Generator, pings: Pings, device: int) -> Damaged:
+    """Add a few pings of an unregistered terminal, copied from another device."""
+    start = int(rng.integers(0, len(pings) - UNREGISTERED_ROWS))
+    strange = pings.take(slice(start, start + UNREGISTERED_ROWS))
+    strange = _with(strange, device=np.full(UNREGISTERED_ROWS, device))
     return Damaged(concatenate([pings, strange]), np.array([device]))
 
 
@@ -182,7 +159,7 @@ def _draw_devices(rng: np.random.Generator, pings: Pings, share: float) -> IntAr
 
 
 def _runs_of(pings: Pings, devices: IntArray) -> list[tuple[int, int]]:
-    """First and last row of each of these devices; the pings stand in the order of device."""
+    """First and last row of each of these devices. The pings are ordered by device."""
     first = np.searchsorted(pings.device, devices, side="left")
     last = np.searchsorted(pings.device, devices, side="right") - 1
     return list(zip(first.tolist(), last.tolist(), strict=True))

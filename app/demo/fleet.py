@@ -1,7 +1,7 @@
-"""The whole demo in one call: a fleet, three days of its pings with real defects, and the truth about both.
+"""Makes the whole demo: a fleet, three days of its pings with realistic defects, and the ground truth.
 
-Everything follows from a seed and a moment. The moment only moves times: the same seed has the same assets at the
-same places on any day.
+Seed and moment determine everything. The moment only shifts times: one seed gives the same assets at the same
+places on any day.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ import numpy as np
 
 from app.core.clock import SHANGHAI
 from app.demo import defects, identifiers
-from app.demo.movement import HOUR_S, Journey, Terrain, journey_to, standing
+from app.demo.movement import HOUR_S, Journey, Terrain, journey_at_rest, journey_to
 from app.demo.pings import IntArray, Pings, concatenate
 from app.demo.places import Spots, make_spots
 from app.demo.registers import ASSET_COUNT, DEVICE_TYPE_CODES, Fleet, make_fleet
@@ -29,42 +29,42 @@ _REFRESH_ROWS: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Demo:
-    """A fleet, its pings in the order in which they arrive, and the truth."""
+class DemoData:
+    """A fleet, its pings and its ground truth."""
 
-    fleet: Fleet  # assets, devices, measures
-    pings: Pings  # in the order of arrival; a device index beyond the fleet's is the terminal nobody registered
-    identifiers: tuple[str, ...]  # what each device calls itself, that terminal included
-    truth: GroundTruth  # what is really so
+    fleet: Fleet
+    pings: Pings  # in the order of arrival. A device index beyond the fleet's devices is the unregistered terminal
+    identifiers: tuple[str, ...]  # identifier of each device, the unregistered terminal included
+    truth: GroundTruth
 
 
-def make_demo(counties: Sequence[DivisionArea], now: datetime, seed: int = SEED) -> Demo:
-    """Make the demo.
+def make_demo_data(counties: Sequence[DivisionArea], now: datetime, seed: int = SEED) -> DemoData:
+    """Make fleet, pings and ground truth.
 
     Args:
         counties: The counties of a boundary layer, WGS-84.
         now: Aware; the pings end here.
-        seed: Same seed, same fleet and places; same moment too, same pings.
+        seed: Determines fleet and places; together with ``now`` also the pings.
     """
     ground, fortune, motion, noise = (np.random.default_rng([seed, part]) for part in range(1, 5))
-    fleet = fleet_on_paper(now, seed)
+    fleet = registered_fleet(now, seed)
     spots = make_spots(ground, counties, ASSET_COUNT)
-    fates = draw_scenarios(fortune, fleet, spots)
+    scenarios = draw_scenarios(fortune, fleet, spots)
     now_s = int(now.timestamp())
-    clean = _clean_pings(motion, fleet, fates, spots, counties, now_s)
-    pings, touched, rows = _damage(noise, clean, fleet, fates, now_s)
-    truth = _truth(fleet, fates, spots, clean, touched, rows, now, seed)
+    clean = _clean_pings(motion, fleet, scenarios, spots, counties, now_s)
+    pings, touched, rows = _damage(noise, clean, fleet, scenarios, now_s)
+    truth = _truth(fleet, scenarios, spots, clean, touched, rows, now, seed)
     odd = identifiers.imeis(np.random.default_rng([seed, 99]), 1, DEVICE_TYPE_CODES[:1])
-    return Demo(fleet, pings, (*(d.identifier for d in fleet.devices), *odd), truth)
+    return DemoData(fleet, pings, (*(d.identifier for d in fleet.devices), *odd), truth)
 
 
-def fleet_on_paper(now: datetime, seed: int = SEED) -> Fleet:
-    """Return only what the books say of the fleet that ``make_demo`` makes: quick, and without boundaries."""
+def registered_fleet(now: datetime, seed: int = SEED) -> Fleet:
+    """Return the registered data of the fleet of ``make_demo_data``. Fast, and needs no boundaries."""
     return make_fleet(np.random.default_rng([seed, 0]), now.astimezone(SHANGHAI).date())
 
 
-def fresh_rows(demo: Demo) -> Pings:
-    """Return what a second run adds: the last hours of all assets that are not silent, each device's last rows."""
+def fresh_rows(demo: DemoData) -> Pings:
+    """Return what a second run adds: the last rows of each device whose asset is not silent, from the last hours."""
     pings = demo.pings
     now_s = int(demo.truth.made_for.timestamp())
     fresh = np.array([a.state in {"fresh", "outside"} for a in demo.truth.assets] + [False])
@@ -80,12 +80,12 @@ def fresh_rows(demo: Demo) -> Pings:
 def _clean_pings(
     rng: np.random.Generator,
     fleet: Fleet,
-    fates: Scenarios,
+    scenarios: Scenarios,
     spots: Spots,
     counties: Sequence[DivisionArea],
     now_s: int,
 ) -> Pings:
-    """What healthy devices would have said, in the order of device and time."""
+    """Pings of healthy devices, ordered by device and time."""
     areas = {int(county.adcode): county.area for county in counties}
     land = spots.county_adcode > 0
     terrain = Terrain(spots.lon[land], spots.lat[land])
@@ -101,33 +101,42 @@ def _clean_pings(
         )
         for asset, spot, from_s, until_s, under_way, cut in zip(
             fleet.assets,
-            *(a.tolist() for a in (fates.spot, fates.from_s, fates.until_s, fates.under_way, fates.main_cut)),
+            *(
+                a.tolist()
+                for a in (
+                    scenarios.spot,
+                    scenarios.from_s,
+                    scenarios.until_s,
+                    scenarios.under_way,
+                    scenarios.main_cut,
+                )
+            ),
             strict=True,
         )
     ]
     parts = []
     for number, device in enumerate(fleet.devices):
         journey = journeys[device.asset]
-        if fates.main_cut[device.asset] and device.kind != "wireless":
+        if scenarios.main_cut[device.asset] and device.kind != "wireless":
             journey = _cut_elsewhere(rng, terrain)
-        if fates.state[device.asset] != "never_located":
+        if scenarios.state[device.asset] != "never_located":
             parts.append(report(rng, number, device.kind, journey, now_s))
     return concatenate(parts)
 
 
 def _cut_elsewhere(rng: np.random.Generator, terrain: Terrain) -> Journey:
-    """Where a main device was when it was cut off: at some other stop, nine to twenty days ago."""
+    """Journey of a main device that was cut off: it ends at another stop, nine to twenty days ago."""
     stop = int(rng.integers(len(terrain.lon)))
     until_s = -float(rng.uniform(9, 20)) * DAY_S
-    return standing(float(terrain.lon[stop]), float(terrain.lat[stop]), until_s - DAY_S, until_s)
+    return journey_at_rest(float(terrain.lon[stop]), float(terrain.lat[stop]), until_s - DAY_S, until_s)
 
 
 def _damage(
-    rng: np.random.Generator, clean: Pings, fleet: Fleet, fates: Scenarios, now_s: int
+    rng: np.random.Generator, clean: Pings, fleet: Fleet, scenarios: Scenarios, now_s: int
 ) -> tuple[Pings, dict[str, IntArray], dict[str, int]]:
-    """Put every defect in; return the pings in the order of arrival, the devices touched, and the rows by defect."""
+    """Add every defect. Return the pings in the order of arrival, the devices by defect, and the rows by defect."""
     owner = np.array([d.asset for d in fleet.devices])
-    abroad, moving = fates.is_in("outside")[owner], fates.under_way[owner]
+    abroad, moving = scenarios.is_in("outside")[owner], scenarios.under_way[owner]
     several = np.isin(owner, owner[len(fleet.assets) :])
     touched: dict[str, IntArray] = {}
     pings, touched["gap"] = defects.gaps(rng, clean)
@@ -146,14 +155,14 @@ def _damage(
     single = len(pings)
     pings, touched["duplicate"] = defects.duplicates(rng, pings, now_s)
     rows["duplicate"] = len(pings) - single
-    pings, _ = defects.stranger(rng, pings, len(fleet.devices))
-    rows |= {"unknown_device": defects.STRANGER_ROWS, "all": len(pings)}
+    pings, _ = defects.unregistered_device(rng, pings, len(fleet.devices))
+    rows |= {"unknown_device": defects.UNREGISTERED_ROWS, "all": len(pings)}
     return pings.take(np.argsort(pings.arrival_s, kind="stable")), touched, rows
 
 
 def _truth(
     fleet: Fleet,
-    fates: Scenarios,
+    scenarios: Scenarios,
     spots: Spots,
     clean: Pings,
     touched: dict[str, IntArray],
@@ -162,9 +171,9 @@ def _truth(
     seed: int,
 ) -> GroundTruth:
     last_s = _last_pings(fleet, clean)
-    found = _defects_by_asset(fleet, fates, touched)
+    found = _defects_by_asset(fleet, scenarios, touched)
     assets = []
-    for i, (asset, spot) in enumerate(zip(fleet.assets, fates.spot.tolist(), strict=True)):
+    for i, (asset, spot) in enumerate(zip(fleet.assets, scenarios.spot.tolist(), strict=True)):
         adcode, place = int(spots.county_adcode[spot]), int(spots.place[spot])
         assets.append(
             TrueAsset(
@@ -176,9 +185,9 @@ def _truth(
                 court_code=court_code(adcode) if adcode else None,
                 border_m=round(float(spots.border_m[spot]), 1) if adcode else None,
                 place=place if place >= 0 else None,
-                state=fates.state[i],
+                state=scenarios.state[i],
                 last_ping_at=datetime.fromtimestamp(last_s[i], UTC) if last_s[i] else None,
-                under_way=bool(fates.under_way[i]),
+                under_way=bool(scenarios.under_way[i]),
                 defects=tuple(found[i]),
             )
         )
@@ -186,16 +195,16 @@ def _truth(
 
 
 def _last_pings(fleet: Fleet, clean: Pings) -> list[int]:
-    """Seconds since 1970 of each asset's last ping, 0 for none."""
+    """Seconds since 1970, UTC, of each asset's last ping; 0 for none."""
     last_s = np.zeros(len(fleet.assets), dtype=np.int64)
     np.maximum.at(last_s, np.array([d.asset for d in fleet.devices])[clean.device], clean.fixed_s)
     return [int(s) for s in last_s]
 
 
-def _defects_by_asset(fleet: Fleet, fates: Scenarios, touched: dict[str, IntArray]) -> list[list[str]]:
+def _defects_by_asset(fleet: Fleet, scenarios: Scenarios, touched: dict[str, IntArray]) -> list[list[str]]:
     owner = np.array([d.asset for d in fleet.devices])
     by_name = {name: np.unique(owner[devices]) for name, devices in touched.items()}
-    by_name["main_device_cut"] = np.flatnonzero(fates.main_cut)
+    by_name["main_device_cut"] = np.flatnonzero(scenarios.main_cut)
     found: list[list[str]] = [[] for _ in fleet.assets]
     for name, assets in by_name.items():
         for asset in assets.tolist():
@@ -204,6 +213,6 @@ def _defects_by_asset(fleet: Fleet, fates: Scenarios, touched: dict[str, IntArra
 
 
 def court_code(county_adcode: int) -> str:
-    """Return the code of a county's basic court: the province's abbreviation and four digits (310105 -> 沪0105)."""
+    """Return the code of a county's basic court: province abbreviation and four digits (310105 -> 沪0105)."""
     adcode = f"{county_adcode:06d}"
     return f"{PROVINCES[province_adcode(adcode)].abbreviation}{adcode[2:]}"

@@ -1,4 +1,4 @@
-"""Numbers, ages and times as a person reads them: yuan in units of ten thousand, the clock of Shanghai."""
+"""Numbers, durations and times as text: amounts in units of ten thousand yuan, times in Asia/Shanghai."""
 
 from datetime import datetime, timedelta
 from typing import Final
@@ -15,7 +15,7 @@ def money(yuan: float) -> str:
 
 
 def age(length: timedelta) -> str:
-    """Return a length of time in the largest unit that it fills."""
+    """Return a duration in the largest unit that it fills."""
     seconds = length.total_seconds()
     for unit, size in _UNITS:
         many = int(seconds // size)
@@ -30,5 +30,5 @@ def moment(at: datetime) -> str:
 
 
 def several(count: int, noun: str) -> str:
-    """Return a count with its noun, whose plural ends in s."""
+    """Return a count with its noun; the plural ends in s."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -1,4 +1,4 @@
-"""Numbers with the form, and where there is one the check digit, of real ones: IMEI, VIN, plate, credit code."""
+"""Valid identifiers with their check digits: IMEI, VIN, plate, unified social credit code."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 
 PLATE_CHARACTERS: Final = "0123456789ABCDEFGHJKLMNPQRSTUVWXYZ"
-"""Of the serial on a plate: I and O are left out (GA 36)."""
+"""Characters of a plate's serial: I and O are excluded (GA 36)."""
 
 _VIN_LETTERS: Final = dict(
     zip("ABCDEFGHJKLMNPRSTUVWXYZ", (1, 2, 3, 4, 5, 6, 7, 8, 1, 2, 3, 4, 5, 7, 9, 2, 3, 4, 5, 6, 7, 8, 9), strict=True)
@@ -20,17 +20,17 @@ _CREDIT_WEIGHTS: Final = (1, 3, 9, 27, 19, 26, 16, 17, 20, 29, 25, 13, 8, 24, 10
 _MODEL_YEARS: Final = "ABCDEFGHJKLMNPRSTVWXY123456789"
 _FIRST_MODEL_YEAR: Final = 2010
 _IMEI_SERIALS: Final = 1_000_000
-_LETTERED_SHARE: Final = 0.6  # most plates of busy offices carry a letter among the five
+_LETTERED_SHARE: Final = 0.6  # most plates of busy offices have one letter among the five
 
 
 def luhn_digit(digits: str) -> str:
-    """Return the digit that makes ``digits`` plus it pass the Luhn test (IMEI: 3GPP TS 23.003, annex B)."""
+    """Return the Luhn check digit of ``digits`` (IMEI: 3GPP TS 23.003, annex B)."""
     doubled = [int(d) * (2 if place % 2 == 0 else 1) for place, d in enumerate(reversed(digits))]
     return str(-sum(d // 10 + d % 10 for d in doubled) % 10)
 
 
 def imeis(rng: np.random.Generator, count: int, type_codes: Sequence[str]) -> list[str]:
-    """Return that many different IMEIs, 15 digits, of device types with these eight-digit codes."""
+    """Return ``count`` different IMEIs of 15 digits, for device types with these eight-digit codes."""
     serials = rng.choice(_IMEI_SERIALS, size=count, replace=False)
     codes = rng.choice(np.array(type_codes), size=count)
     bodies = [f"{code}{serial:06d}" for code, serial in zip(codes.tolist(), serials.tolist(), strict=True)]
@@ -38,12 +38,12 @@ def imeis(rng: np.random.Generator, count: int, type_codes: Sequence[str]) -> li
 
 
 def model_year_code(year: int) -> str:
-    """Return the letter or digit of a VIN's tenth place (repeats every thirty years)."""
+    """Return the tenth character of a VIN, the model year (repeats every thirty years)."""
     return _MODEL_YEARS[(year - _FIRST_MODEL_YEAR) % len(_MODEL_YEARS)]
 
 
 def vin_check_digit(vin: str) -> str:
-    """Return the character that belongs in the ninth place of a VIN, whatever stands there (GB 16735)."""
+    """Return the check character for the ninth place of a VIN; the character there is ignored (GB 16735)."""
     remainder = sum(_VIN_VALUES[c] * w for c, w in zip(vin, _VIN_WEIGHTS, strict=True)) % 11
     return "X" if remainder == _VIN_TEN else str(remainder)
 
@@ -55,13 +55,11 @@ def vin(maker: str, descriptor: str, year: int, plant: str, serial: int) -> str:
 
 
 def plates(rng: np.random.Generator, province: str, letter: str, count: int) -> list[str]:
-    """Return that many different plates of one registration office: two characters fixed, five drawn.
+    """Return ``count`` different plates of one registration office: two fixed characters, five drawn.
 
     Args:
-        rng: Where chance comes from.
         province: The province's abbreviation, one character.
         letter: The office within the province.
-        count: How many.
     """
     numbers = rng.choice(100_000, size=count, replace=False).tolist()
     drawn: list[str] = []
@@ -75,7 +73,7 @@ def plates(rng: np.random.Generator, province: str, letter: str, count: int) -> 
 
 
 def _different(drawn: list[str], numbers: list[int], province: str, letter: str) -> list[str]:
-    """Where a letter made two plates alike, fall back to the number, which is different by itself."""
+    """Use the plain number for a plate that a letter made equal to another. Plain numbers are unique."""
     seen: set[str] = set()
     for place, plate in enumerate(drawn):
         chosen = plate if plate not in seen else f"{province}{letter}{numbers[place]:05d}"
@@ -85,6 +83,6 @@ def _different(drawn: list[str], numbers: list[int], province: str, letter: str)
 
 
 def credit_code(body: str) -> str:
-    """Return a unified social credit code: 17 characters and the check character that follows (GB 32100)."""
+    """Return a unified social credit code: 17 characters and their check character (GB 32100)."""
     total = sum(_CREDIT_CHARACTERS.index(c) * w for c, w in zip(body, _CREDIT_WEIGHTS, strict=True))
     return body + _CREDIT_CHARACTERS[-total % 31]

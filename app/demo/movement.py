@@ -1,6 +1,6 @@
-"""How the assets truly moved in the days before: trips that end where each one stands, without any error of a device.
+"""True movement of the assets: trips that end at each asset's final place, without device errors.
 
-Times are seconds relative to the demo's moment, so negative; degrees are WGS-84.
+Times are seconds relative to the demo's moment, so negative. Coordinates are WGS-84 degrees.
 """
 
 from collections.abc import Iterator
@@ -17,9 +17,9 @@ HOUR_S: Final = 3600.0
 
 
 class Habits(NamedTuple):
-    """How a kind of asset moves; ranges are least and most.
+    """Movement pattern of a kind of asset; ranges are least and most.
 
-    ``hauls`` says that trips lead from one stop to the next; otherwise every second trip leads home.
+    With ``hauls``, trips lead from one stop to the next. Otherwise every second trip leads home.
     """
 
     trips: tuple[int, int]
@@ -39,12 +39,12 @@ _STANDS_STILL_SHARE: Final = 0.25
 _LAST_REST_H: Final = (1.5, 30.0)
 _BENDS: Final = 9  # knots of a road between its ends
 _CANDIDATES: Final = 32
-_WINDING: Final = 0.04  # greatest way off the straight line, as a share of the trip's length
+_WINDING: Final = 0.04  # greatest distance from the straight line, as a share of the trip's length
 
 
 @dataclass(frozen=True, slots=True)
 class Leg:
-    """One trip: from when to when, average speed, and direction in degrees from north."""
+    """One trip: start and end, average speed, and direction in degrees from north."""
 
     start_s: float
     end_s: float
@@ -54,14 +54,14 @@ class Leg:
 
 @dataclass(frozen=True, slots=True)
 class Journey:
-    """Where one asset truly was from ``from_s`` to ``until_s``: straight between knots, at rest between legs."""
+    """True track of one asset: straight between knots, at rest between legs."""
 
-    from_s: float  # begin
-    until_s: float  # end; the last knot is the place that counts
+    from_s: float
+    until_s: float  # end; the last knot is the asset's final place
     knot_s: FloatArray  # times of the knots, ascending, shape ``(k,)``
-    lon: FloatArray  # longitudes of the knots
-    lat: FloatArray  # latitudes of the knots
-    legs: tuple[Leg, ...]  # the trips in the order of time
+    lon: FloatArray  # longitudes of the knots, shape ``(k,)``
+    lat: FloatArray  # latitudes of the knots, shape ``(k,)``
+    legs: tuple[Leg, ...]  # in the order of time
 
     def at(self, time_s: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return true longitudes and latitudes at those times."""
@@ -78,14 +78,14 @@ class Journey:
 
 @dataclass(frozen=True, slots=True)
 class Terrain:
-    """Stops that trucks haul between, longitudes and latitudes of shape ``(n,)``, all on land."""
+    """Stops of long hauls, longitudes and latitudes of shape ``(n,)``, all on land."""
 
     lon: FloatArray
     lat: FloatArray
 
 
-def standing(lon: float, lat: float, from_s: float, until_s: float) -> Journey:
-    """Return the journey of something that does not move."""
+def journey_at_rest(lon: float, lat: float, from_s: float, until_s: float) -> Journey:
+    """Return the journey of an asset at rest."""
     return Journey(from_s, until_s, np.array([from_s, until_s]), np.array([lon, lon]), np.array([lat, lat]), ())
 
 
@@ -99,24 +99,23 @@ def journey_to(
     *,
     under_way: bool = False,
 ) -> Journey:
-    """Make up a journey that ends at a place.
+    """Generate a journey that ends at a place.
 
     Args:
-        rng: Where chance comes from.
-        kind: Kind of asset; one without habits stands still.
+        kind: Kind of asset; one without habits stays at rest.
         end: Longitude and latitude of the end.
-        home: The county of the end, in which short trips stay; None for anywhere.
+        home: The county of the end, in which short trips stay; None for no limit.
         terrain: The stops of long hauls.
-        window_s: From when until when.
-        under_way: The last trip ends with the window, without rest: the asset is moving then.
+        window_s: Start and end.
+        under_way: The last trip ends with the window: the asset is moving then.
     """
     from_s, until_s = window_s
     habits = HABITS.get(kind)
     if habits is None or (not under_way and rng.random() < _STANDS_STILL_SHARE):
-        return standing(*end, from_s, until_s)
+        return journey_at_rest(*end, from_s, until_s)
     trips = list(_trips_backwards(rng, habits, end, home, terrain, window_s, under_way=under_way))[::-1]
     if not trips:
-        return standing(*end, from_s, until_s)
+        return journey_at_rest(*end, from_s, until_s)
     first_lon, first_lat = trips[0].lon[0], trips[0].lat[0]
     return Journey(
         from_s,
@@ -170,7 +169,7 @@ def _origin(
     terrain: Terrain,
     number: int,
 ) -> tuple[float, float] | None:
-    """Return where a trip to ``place`` began, on land, or None where no start fits the habits."""
+    """Return the start of a trip to ``place``, on land; None where no start fits the habits."""
     nearest_m, farthest_m = (1000.0 * km for km in habits.distance_km)
     if habits.hauls or home is None:
         away_m = distance_m(*place, terrain.lon, terrain.lat)

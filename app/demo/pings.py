@@ -1,4 +1,4 @@
-"""Pings as columns, and how they become the bodies that a lessor's machine would post."""
+"""Pings as columns, and the request bodies that a lessor's gateway would post."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
@@ -13,49 +13,49 @@ from app.core.geo.geodesy import BoolArray, FloatArray
 IntArray = NDArray[np.int64]
 
 BATCH_ROWS: Final = 1_000
-NOT_TOLD: Final = -1
-"""Stands in integer columns for a member that the row does not have."""
+MISSING: Final = -1
+"""Marks a missing value in integer columns."""
 
 _SHANGHAI_OFFSET_S: Final = 8 * 3600
 
 
 @dataclass(frozen=True, slots=True)
 class Pings:
-    """A stretch of pings, every column of shape ``(n,)``, row ``i`` of each about the same ping."""
+    """Pings as columns of shape ``(n,)``; row ``i`` of each column describes the same ping."""
 
     device: IntArray  # index into the identifiers of the devices
-    fixed_s: IntArray  # fix time as the device tells it, seconds since 1970, UTC
+    fixed_s: IntArray  # fix time by the device's clock, seconds since 1970, UTC
     arrival_s: IntArray  # when it leaves the lessor's gateway, seconds since 1970, UTC
-    sent_s: IntArray  # when the device says that it sent it, ``NOT_TOLD`` where it does not say
+    sent_s: IntArray  # send time by the device's clock, seconds since 1970, UTC; ``MISSING`` where not given
     lon: FloatArray  # degrees, in the datum of ``gcj02``
     lat: FloatArray  # degrees, in the datum of ``gcj02``
     gcj02: BoolArray  # the row is in, and declares, GCJ-02; else WGS-84
     cell: BoolArray  # the position comes from cell towers, not from satellites
-    accuracy_m: FloatArray  # metres, NaN where not told
-    speed_kmh: FloatArray  # kilometres an hour, NaN where not told
-    course_deg: IntArray  # degrees from north, ``NOT_TOLD`` at rest
-    satellites: IntArray  # count, ``NOT_TOLD`` for network fixes
-    battery_pct: IntArray  # percent, ``NOT_TOLD`` for devices on the vehicle's power
-    ignition: BoolArray  # meaningful where ``battery_pct`` is not told
+    accuracy_m: FloatArray  # metres, NaN where missing
+    speed_kmh: FloatArray  # kilometres per hour, NaN where missing
+    course_deg: IntArray  # degrees from north, ``MISSING`` at rest
+    satellites: IntArray  # count, ``MISSING`` for network fixes
+    battery_pct: IntArray  # percent, ``MISSING`` for devices on the vehicle's power
+    ignition: BoolArray  # meaningful where ``battery_pct`` is missing
     backfill: BoolArray  # sent late, after a gap
 
     def __len__(self) -> int:
         return len(self.device)
 
     def take(self, rows: IntArray | BoolArray | slice) -> "Pings":
-        """Return some rows: by index, by mask, or a stretch."""
+        """Return some rows: by index, mask or slice."""
         return Pings(**{column.name: getattr(self, column.name)[rows] for column in fields(self)})
 
 
 def concatenate(parts: Sequence[Pings]) -> Pings:
-    """Return several stretches as one, in their order."""
+    """Return several parts as one, in their order."""
     return Pings(
         **{column.name: np.concatenate([getattr(part, column.name) for part in parts]) for column in fields(Pings)}
     )
 
 
 class WirePing(msgspec.Struct, omit_defaults=True, gc=False):
-    """One ping as ``POST /v1/pings`` takes it; members that are not told are left out."""
+    """One ping of ``POST /v1/pings``; missing members are left out."""
 
     device_id: str
     fixed_at: str
@@ -75,12 +75,11 @@ class WirePing(msgspec.Struct, omit_defaults=True, gc=False):
 
 
 def batches(pings: Pings, identifiers: Sequence[str], rows: int = BATCH_ROWS) -> Iterator[bytes]:
-    """Render pings as NDJSON bodies in the order in which they stand.
+    """Yield pings as NDJSON bodies, in their order.
 
     Args:
-        pings: The pings, in the order of arrival.
-        identifiers: What each device calls itself.
-        rows: Rows of a body.
+        identifiers: Identifier of each device, by index.
+        rows: Greatest number of rows in a body.
     """
     encoder = msgspec.json.Encoder()
     for start in range(0, len(pings), rows):
@@ -88,8 +87,8 @@ def batches(pings: Pings, identifiers: Sequence[str], rows: int = BATCH_ROWS) ->
 
 
 def wire_rows(pings: Pings, identifiers: Sequence[str]) -> list[WirePing]:
-    """Return pings as rows of the wire; times carry the offset of China, as the lessor's gateway writes them."""
-    wireless = (pings.battery_pct != NOT_TOLD).tolist()
+    """Return pings as rows of the wire format. Times carry the offset of China, as a lessor's gateway writes."""
+    wireless = (pings.battery_pct != MISSING).tolist()
     columns = zip(
         [identifiers[d] for d in pings.device.tolist()],
         _times(pings.fixed_s),
@@ -113,7 +112,7 @@ def wire_rows(pings: Pings, identifiers: Sequence[str]) -> list[WirePing]:
 
 def _times(seconds: IntArray) -> list[str | None]:
     local = np.datetime_as_string((seconds + _SHANGHAI_OFFSET_S).astype("datetime64[s]"))
-    return [None if s == NOT_TOLD else f"{t}+08:00" for s, t in zip(seconds.tolist(), local.tolist(), strict=True)]
+    return [None if s == MISSING else f"{t}+08:00" for s, t in zip(seconds.tolist(), local.tolist(), strict=True)]
 
 
 def _floats(values: FloatArray) -> list[float | None]:
@@ -121,4 +120,4 @@ def _floats(values: FloatArray) -> list[float | None]:
 
 
 def _ints(values: IntArray) -> list[int | None]:
-    return [None if v == NOT_TOLD else v for v in values.tolist()]
+    return [None if v == MISSING else v for v in values.tolist()]

@@ -1,7 +1,7 @@
-"""Where the assets of the demo truly stand: points drawn inside county polygons, so that the county is known.
+"""True places of the demo's assets: points drawn inside county polygons, so that the county is known.
 
-Nothing here asks the service's locator. A point is in its county by construction and at least ``MARGIN_M`` from any
-border, several times the drift of a tracker, so that the truth stays certain.
+Nothing here uses the service's locator. A point is in its county by construction. It is at least ``MARGIN_M`` from
+any border, several times the drift of a tracker, so that drift cannot change its county.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,25 +20,25 @@ MARGIN_M: Final = 60.0
 """Least distance of an asset from a border, metres."""
 
 NEAR_BORDER_M: Final = 900.0
-"""Greatest distance from a border, metres, of the points that are meant to be near one."""
+"""Greatest distance from a border, metres, of the points that should be near one."""
 
 PROVINCE_WEIGHTS: Final = {
     "310000": 6, "320000": 12, "330000": 9, "340000": 11, "370000": 9, "410000": 8, "130000": 7, "120000": 3,
     "430000": 4, "420000": 5, "360000": 4, "350000": 4, "440000": 6, "450000": 3, "510000": 4, "500000": 3,
     "610000": 3, "140000": 3, "210000": 3, "650000": 2,
 }  # fmt: skip
-"""The twenty provinces over which the fleet is scattered, and their weights."""
+"""The twenty provinces of the fleet, with weights."""
 
 GATHERING_SIZES: Final = (
     40, 36, 31, 28, 26, 24, 22, 20, 18, 17, 16, 15, 14, 13, 12, 11, 11, 10, 9, 9, 8, 8, 7, 7, 6, 6, 6, 5, 5, 5,
 )  # fmt: skip
-"""How many assets stand together in each yard, depot and site; the rest stand alone."""
+"""Number of assets in each yard, depot and site; the others are alone."""
 
 BEYOND: Final = ((120.98, 38.62), (106.76, 21.85))
 """Two points in no county: a ferry in the Bohai strait, and a truck park near Lạng Sơn in Viet Nam."""
 
 _NEAR_BORDER_GATHERINGS: Final = frozenset({4, 9, 15, 21, 26})
-_ACROSS_BORDER: Final = (12, 18)  # two gatherings that stand on both sides of one border
+_ACROSS_BORDER: Final = (12, 18)  # two gatherings that lie on both sides of one border
 _NEAR_BORDER_SHARE: Final = 0.1
 _INTERIOR_M: Final = 1_500.0
 _CANDIDATES: Final = 512
@@ -47,17 +47,13 @@ _ROUNDS: Final = 40
 
 @dataclass(frozen=True, slots=True)
 class Spots:
-    """Where assets stand, arrays of shape ``(n,)``, WGS-84 degrees.
+    """Places of assets, arrays of shape ``(n,)``, WGS-84 degrees."""
 
-    Attributes:
-        place: Number of the yard, depot or site where several stand together, -1 where an asset stands alone.
-    """
-
-    lon: FloatArray  # longitudes
-    lat: FloatArray  # latitudes
+    lon: FloatArray
+    lat: FloatArray
     county_adcode: NDArray[np.int64]  # the county that holds each point, 0 for none
     border_m: FloatArray  # metres to the nearest point of its county's outline, NaN outside every county
-    place: NDArray[np.int64]
+    place: NDArray[np.int64]  # number of the shared yard, depot or site; -1 where an asset is alone
     kind: NDArray[np.str_]  # ``yard``, ``depot``, ``site``, ``alone``, or ``beyond`` for the points of ``BEYOND``
 
 
@@ -72,12 +68,9 @@ class _Cluster:
 
 
 def make_spots(rng: np.random.Generator, counties: Sequence[DivisionArea], count: int) -> Spots:
-    """Choose where that many assets stand: gatherings in the order of their numbers, those alone, those beyond.
+    """Choose places for ``count`` assets: gatherings by number, then assets alone, then ``BEYOND``.
 
-    Args:
-        rng: Where chance comes from.
-        counties: The counties of a boundary layer.
-        count: More than the sum of ``GATHERING_SIZES``.
+    ``count`` must exceed the sum of ``GATHERING_SIZES``.
     """
     usable = _usable(counties)
     clusters = [*_gatherings(rng, usable), *_lone(rng, usable, count - sum(GATHERING_SIZES) - len(BEYOND))]
@@ -95,7 +88,7 @@ def make_spots(rng: np.random.Generator, counties: Sequence[DivisionArea], count
 
 
 def inside(area: Shape, lon: FloatArray, lat: FloatArray) -> BoolArray:
-    """Tell which points lie in the interior of an area."""
+    """Return for each point whether it lies in the interior of an area."""
     shapely.prepare(area)
     return np.asarray(shapely.contains_xy(area, lon, lat), dtype=np.bool_)
 
@@ -103,8 +96,8 @@ def inside(area: Shape, lon: FloatArray, lat: FloatArray) -> BoolArray:
 def border_distance_m(area: Shape, lon: FloatArray, lat: FloatArray) -> FloatArray:
     """Measure metres from points to the outline of an area.
 
-    Distances are taken in a plane that is true to scale at the mean of the points: within a few kilometres of it
-    they are right to a thousandth.
+    Distances are planar, in a projection that is true to scale at the mean of the points. Within a few kilometres the
+    error is below one thousandth.
     """
     scale = np.array([float(v) for v in metres_per_degree(float(np.mean(lat)))])
     outline = shapely.transform(shapely.boundary(area), lambda lonlat: lonlat * scale)
@@ -112,7 +105,7 @@ def border_distance_m(area: Shape, lon: FloatArray, lat: FloatArray) -> FloatArr
 
 
 def _usable(counties: Sequence[DivisionArea]) -> dict[str, list[DivisionArea]]:
-    """Counties by province, save those whose court is doubtful: a truth has to be one."""
+    """Counties by province, without those whose court is uncertain: the truth must be unique."""
     grouped: dict[str, list[DivisionArea]] = {province: [] for province in PROVINCE_WEIGHTS}
     for county in sorted(counties, key=lambda c: c.adcode):
         group = grouped.get(province_adcode(county.adcode))
@@ -128,7 +121,7 @@ def _usable(counties: Sequence[DivisionArea]) -> dict[str, list[DivisionArea]]:
 def _draw_counties(
     rng: np.random.Generator, usable: dict[str, list[DivisionArea]], count: int
 ) -> Iterator[DivisionArea]:
-    """Every province once, as far as the count goes, then by weight; counties of a province alike."""
+    """Every province once while ``count`` allows, then by weight; counties of a province with equal chance."""
     provinces = list(usable)
     weights = np.array([PROVINCE_WEIGHTS[p] for p in provinces], dtype=np.float64)
     first = rng.permutation(len(provinces))[:count]
@@ -164,7 +157,7 @@ def _lone(rng: np.random.Generator, usable: dict[str, list[DivisionArea]], count
 
 
 def _point_in(rng: np.random.Generator, area: Shape, *, near: bool) -> tuple[float, float]:
-    """Return a point inside an area: within ``NEAR_BORDER_M`` of its outline, or well away where the area allows."""
+    """Return a point inside an area: within ``NEAR_BORDER_M`` of its outline, or farther where the area allows it."""
     for _ in range(_ROUNDS):
         lon, lat = _near_outline(rng, area) if near else _in_box(rng, area)
         within = inside(area, lon, lat)
@@ -198,7 +191,7 @@ def _disc(rng: np.random.Generator, lon: float, lat: float, radius_m: float) -> 
 def _across_border(
     rng: np.random.Generator, county: DivisionArea, everyone: Sequence[DivisionArea]
 ) -> Iterator[tuple[DivisionArea, tuple[float, float]]]:
-    """Find a border that has room on both sides within 400 m; yield both counties with the border point as centre."""
+    """Find a border with room on both sides within 400 m; yield both counties with the border point as centre."""
     near_by = [
         c for c in everyone if c is not county and shapely.intersects(shapely.box(*c.area.bounds), county.area)
     ]
@@ -215,7 +208,7 @@ def _across_border(
 
 
 def _scatter(rng: np.random.Generator, cluster: _Cluster) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Draw the points of one cluster: in its county, ``MARGIN_M`` from the outline; longitude, latitude, distance."""
+    """Draw the points of one cluster in its county, ``MARGIN_M`` from the outline: longitude, latitude, distance."""
     found: list[tuple[FloatArray, FloatArray, FloatArray]] = []
     radius_m = cluster.radius_m
     for _ in range(_ROUNDS):

@@ -1,4 +1,4 @@
-"""Posts pings to the service as a lessor's machine would: batch by batch in the order of arrival, a few at a time."""
+"""Posts pings to the service as a lessor's gateway would: batches in the order of arrival, a few in parallel."""
 
 import asyncio
 import time
@@ -9,8 +9,8 @@ from typing import Any, Final
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from app.demo.client import Caller
-from app.demo.fleet import Demo
+from app.demo.client import ApiClient
+from app.demo.fleet import DemoData
 from app.demo.pings import Pings, batches
 
 CONNECTIONS: Final = 3
@@ -19,7 +19,7 @@ _PLAIN_LINES: Final = 10
 
 @dataclass(slots=True)
 class Receipts:
-    """What the receipts of some batches add up to."""
+    """Sum of the receipts of several batches."""
 
     batches: int = 0
     received: int = 0
@@ -39,43 +39,41 @@ class Receipts:
         self.rejected += receipt["rejected"]
 
 
-async def post_pings(lessor: Caller, demo: Demo, pings: Pings, console: Console) -> Receipts:
+async def post_pings(lessor: ApiClient, demo: DemoData, pings: Pings, console: Console) -> Receipts:
     """Post pings and return the sum of the receipts.
 
     Args:
-        lessor: Whose machine it is.
-        demo: Whose devices they are of.
         pings: In the order of arrival.
-        console: Shows a bar on a terminal, else a line for every tenth.
+        console: Shows a progress bar on a terminal, else a line for every tenth.
 
     Raises:
-        AppError: The service refuses a batch, or does not answer any more.
+        AppError: The service refuses a batch or stops answering.
     """
     receipts = Receipts()
     begun = time.monotonic()
     waiting = iter(batches(pings, demo.identifiers))
     with _progress(console) as progress:
-        shown = _Shown(console, progress, len(pings))
+        shown = _ProgressDisplay(console, progress, len(pings))
         try:
             async with asyncio.TaskGroup() as group:
                 for _ in range(CONNECTIONS):
                     group.create_task(_machine(lessor, waiting, receipts, shown, begun))
-        except ExceptionGroup as failed:  # one refusal is enough to say what is wrong
+        except ExceptionGroup as failed:  # the first refusal is enough to report
             raise failed.exceptions[0] from None
     receipts.seconds = time.monotonic() - begun
     return receipts
 
 
 async def _machine(
-    lessor: Caller, waiting: Iterator[bytes], receipts: Receipts, shown: "_Shown", begun: float
+    lessor: ApiClient, waiting: Iterator[bytes], receipts: Receipts, shown: "_ProgressDisplay", begun: float
 ) -> None:
     for body in waiting:
         receipts.add(await lessor.upload("/pings", body, "application/x-ndjson"))
         shown.moved(receipts.received, time.monotonic() - begun)
 
 
-class _Shown:
-    """How far it is: a bar on a terminal, else a line now and then."""
+class _ProgressDisplay:
+    """Progress: a bar on a terminal, else a line for every tenth."""
 
     def __init__(self, console: Console, progress: Progress, total: int) -> None:
         self._console = console

@@ -1,6 +1,6 @@
-"""What the books say about the demo fleet: lessor, assets, contracts, devices, and the seizures of the case.
+"""Registered data of the demo fleet: lessor, assets, contracts, devices, and the seizures of the case.
 
-Every name is made up. Nothing here depends on where an asset stands.
+Every name is fictional. Nothing here depends on where an asset is.
 """
 
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ LESSOR_CREDIT_CODE: Final = identifiers.credit_code("91310105MA1FW0L67")
 DEVICE_TYPE_CODES: Final = ("86045906", "86720305", "86881403")
 
 SHARES: Final = {"heavy_truck": 42, "light_truck": 18, "car": 20, "excavator": 14, "crane_or_mixer": 6}
-"""Percent of the fleet; cranes and mixers are halved between them."""
+"""Percent of the fleet; one half each of cranes and mixers."""
 
 VEHICLES: Final = frozenset({"heavy_truck", "light_truck", "car", "mixer"})
 
@@ -59,7 +59,7 @@ _WAITING, _SOFTENED, _LAPSED, _DETAINED = 15, 10, 6, 8
 
 @dataclass(frozen=True, slots=True)
 class DemoAsset:
-    """One leased asset as its lessor's books have it; vehicles have plate and VIN, machines a serial number (PIN)."""
+    """One leased asset in its lessor's register. Vehicles have plate and VIN, machines a serial number (PIN)."""
 
     kind: str
     asset_type: str
@@ -79,13 +79,13 @@ class DemoAsset:
 
     @property
     def reference(self) -> str:
-        """Plate or serial number: what a person calls it, different for every asset of the fleet."""
+        """Plate or serial number, unique in the fleet."""
         return self.plate_no or str(self.serial_no)
 
 
 @dataclass(frozen=True, slots=True)
 class DemoDevice:
-    """A tracker and the asset it is on, as an index into the fleet's assets; ``bound_from`` is UTC."""
+    """A tracker and its asset, an index into the fleet's assets; ``bound_from`` is UTC."""
 
     identifier: str
     kind: str
@@ -108,9 +108,9 @@ class DemoMeasure:
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """The lessor's assets with their devices, and what the court has ordered about them.
+    """The lessor's assets with their devices, and the court's measures on them.
 
-    The first ``len(assets)`` devices are the main ones, in the order of the assets; second devices follow.
+    The first ``len(assets)`` devices are the main ones, in the order of the assets. Second devices follow.
     """
 
     assets: tuple[DemoAsset, ...]
@@ -119,18 +119,13 @@ class Fleet:
 
 
 def make_fleet(rng: np.random.Generator, today: date) -> Fleet:
-    """Return the fleet; the same generator state and day give the same fleet.
-
-    Args:
-        rng: Where chance comes from.
-        today: Dates of valuation, binding and seizure lie before it.
-    """
+    """Return the fleet; the same generator state and day give the same fleet. All dates lie before ``today``."""
     assets = tuple(_assets(rng, today))
     return Fleet(assets, tuple(_devices(rng, assets, today)), tuple(_measures(rng, today)))
 
 
 def counts_by_kind() -> dict[str, int]:
-    """Return how many assets of each kind make up the fleet: largest remainders, cranes and mixers halved."""
+    """Return the number of assets of each kind: largest remainders, one half each of cranes and mixers."""
     exact = {kind: ASSET_COUNT * share / 100 for kind, share in SHARES.items()}
     counts = {kind: int(value) for kind, value in exact.items()}
     by_remainder = sorted(exact, key=lambda kind: counts[kind] - exact[kind])
@@ -213,7 +208,7 @@ def _devices(rng: np.random.Generator, assets: tuple[DemoAsset, ...], today: dat
 
 
 def _measures(rng: np.random.Generator, today: date) -> Iterator[DemoMeasure]:
-    """One register seizure on every asset; a few wait, lapsed, gave way to a living one, or are also detained."""
+    """One register seizure on every asset. A few are waiting, lapsed, superseded, or also detained."""
     order = rng.permutation(ASSET_COUNT).tolist()
     waiting, softened, lapsed, detained = (
         set(order[start : start + many])

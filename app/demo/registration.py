@@ -1,4 +1,4 @@
-"""Puts the demo fleet on record through the service, as lessor and court would; what is there is left alone."""
+"""Registers the demo fleet through the service, as lessor and court would. Existing records stay unchanged."""
 
 import csv
 import io
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from app.demo.client import Caller, Callers, DemoKeys, connection
+from app.demo.client import ApiClient, ApiClients, DemoKeys, connection
 from app.demo.registers import (
     CASE_BASIS_NUMBER,
     CASE_NUMBER,
@@ -34,43 +34,40 @@ _COLUMNS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """What is on record."""
+    """Ids of the registered lessor, case and assets (by reference, in the order of the fleet)."""
 
-    lessor_id: int  # the lessor
-    case_id: int  # the case
-    asset_ids: dict[str, int]  # by the assets' references, in the order of the fleet
+    lessor_id: int
+    case_id: int
+    asset_ids: dict[str, int]
 
 
 async def register_lessor(base_url: str, administrator_key: str) -> int:
-    """Register the demo's lessor where it is not yet, and return its id: its key can be made after that."""
+    """Register the demo's lessor where it is missing, and return its id. Its key can be made only afterwards."""
     async with connection(base_url) as http:
-        return await _lessor(Caller(http, administrator_key))
+        return await _lessor(ApiClient(http, administrator_key))
 
 
-async def register(callers: Callers, keys: DemoKeys, fleet: Fleet, now: datetime) -> Registered:
+async def register(clients: ApiClients, keys: DemoKeys, fleet: Fleet, now: datetime) -> Registered:
     """Register everything: lessor, assets with devices, case, offers, confirmations, measures, assignment.
 
     Args:
-        callers: Who does it.
-        keys: Say who the dispatcher is.
-        fleet: What there is.
         now: Aware; the assignment begins here.
 
     Raises:
-        AppError: The service refuses something.
+        AppError: The service refuses a request.
     """
-    lessor_id = await _lessor(callers.administrator)
-    asset_ids = await _assets(callers.lessor, fleet)
-    case_id = await _case(callers.court, lessor_id)
-    await callers.lessor.post(f"/cases/{case_id}/offers", {"asset_ids": list(asset_ids.values())})
-    await callers.court.post(f"/cases/{case_id}/confirmations", {"rows": list(_identifiers(fleet.assets))})
+    lessor_id = await _lessor(clients.administrator)
+    asset_ids = await _assets(clients.lessor, fleet)
+    case_id = await _case(clients.court, lessor_id)
+    await clients.lessor.post(f"/cases/{case_id}/offers", {"asset_ids": list(asset_ids.values())})
+    await clients.court.post(f"/cases/{case_id}/confirmations", {"rows": list(_identifiers(fleet.assets))})
     ids = [asset_ids[asset.reference] for asset in fleet.assets]
-    await _measures(callers.court, case_id, fleet.measures, ids)
-    await _assignment(callers.court, case_id, keys.dispatcher_id, now)
+    await _measures(clients.court, case_id, fleet.measures, ids)
+    await _assignment(clients.court, case_id, keys.dispatcher_id, now)
     return Registered(lessor_id, case_id, asset_ids)
 
 
-async def _lessor(administrator: Caller) -> int:
+async def _lessor(administrator: ApiClient) -> int:
     async for lessor in administrator.items("/lessors"):
         if lessor["code"] == LESSOR_CODE:
             return int(lessor["lessor_id"])
@@ -78,8 +75,8 @@ async def _lessor(administrator: Caller) -> int:
     return int((await administrator.post("/lessors", body))["lessor_id"])
 
 
-async def _assets(lessor: Caller, fleet: Fleet) -> dict[str, int]:
-    """Import what is missing: assets with their main devices first, then second devices for assets that are there."""
+async def _assets(lessor: ApiClient, fleet: Fleet) -> dict[str, int]:
+    """Import what is missing: assets with their main devices first, then second devices of existing assets."""
     there = {d["identifier"] async for d in lessor.items("/devices")}
     main, second = fleet.devices[: len(fleet.assets)], fleet.devices[len(fleet.assets) :]
     for devices, columns in ((main, _COLUMNS), (second, ("kind", "plate_no", "lease_contract_no"))):
@@ -91,7 +88,7 @@ async def _assets(lessor: Caller, fleet: Fleet) -> dict[str, int]:
 
 
 def assets_csv(assets: Sequence[DemoAsset], devices: Iterable[DemoDevice], columns: Sequence[str]) -> bytes:
-    """Return the file that a lessor would import: one line a device, with some columns of the asset it is on."""
+    """Return a CSV file for the asset import: one line per device, with the chosen columns of its asset."""
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     lessee = ("lessee_name", "registered_owner") if "make" in columns else ()
@@ -110,7 +107,7 @@ def _cell(value: object) -> str:
     return "" if value is None else str(value)
 
 
-async def _case(court: Caller, lessor_id: int) -> int:
+async def _case(court: ApiClient, lessor_id: int) -> int:
     async for case in court.items("/cases", case_number=CASE_NUMBER):
         return int(case["case_id"])
     body = {
@@ -127,7 +124,7 @@ async def _case(court: Caller, lessor_id: int) -> int:
 
 
 def _identifiers(assets: Sequence[DemoAsset]) -> Iterable[dict[str, str]]:
-    """What the officer reads from the file of the case: mostly plates, some frame numbers, serials of machines."""
+    """Identifiers as in the file of the case: mostly plates, some frame numbers, serial numbers of machines."""
     for number, asset in enumerate(assets):
         if asset.vin and number % _CONFIRMED_BY_VIN == 0:
             yield {"matched_by": "vin", "value": asset.vin}
@@ -137,7 +134,9 @@ def _identifiers(assets: Sequence[DemoAsset]) -> Iterable[dict[str, str]]:
             yield {"matched_by": "serial_no", "value": str(asset.serial_no)}
 
 
-async def _measures(court: Caller, case_id: int, measures: Sequence[DemoMeasure], asset_ids: Sequence[int]) -> None:
+async def _measures(
+    court: ApiClient, case_id: int, measures: Sequence[DemoMeasure], asset_ids: Sequence[int]
+) -> None:
     path = f"/cases/{case_id}/measures"
     recorded = [m async for m in court.items(path)]
     known = {(m["asset_id"], m["kind"]): m for m in recorded}
@@ -163,7 +162,7 @@ def _order(measure: DemoMeasure, asset_id: int) -> dict[str, Any]:
     }
 
 
-async def _assignment(court: Caller, case_id: int, dispatcher_id: int, now: datetime) -> None:
+async def _assignment(court: ApiClient, case_id: int, dispatcher_id: int, now: datetime) -> None:
     path = f"/cases/{case_id}/assignments"
     async for given in court.items(path):
         if given["dispatcher_id"] == dispatcher_id and datetime.fromisoformat(given["ends_at"]) > now:

@@ -1,4 +1,4 @@
-"""Which asset stands where, and what becomes of its signal: drawn once, before any ping is made."""
+"""Draws the place of each asset and how its signal ends, before any ping is made."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -20,7 +20,7 @@ STALE_SHARE: Final = 0.09
 QUIET_SHARE: Final = 0.04
 UNDER_WAY: Final = 18
 MAIN_CUT: Final = 6
-"""Assets whose wired device was cut off days ago, elsewhere, while a wireless one reports on."""
+"""Assets whose wired device was cut off days ago, elsewhere, while a wireless one still reports."""
 
 _SILENT_S: Final = (8 * DAY_S, 25 * DAY_S)
 _STALE_WINDOW_S: Final = 1.2 * DAY_S
@@ -32,27 +32,27 @@ _MIX: Final = {
     "yard": {"truck": 0.5, "car": 0.5},
     "beyond": {"heavy_truck": 1.0},
 }
-"""What stands at each kind of spot; what stands alone is what is left."""
+"""Kinds of asset at each kind of place; the remaining assets are alone."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scenarios:
-    """What becomes of each asset, every column of shape ``(assets,)``."""
+    """Scenario of each asset, every column of shape ``(assets,)``."""
 
-    spot: IntArray  # index of the spot where it stands at the end
+    spot: IntArray  # index of its final place
     state: tuple[State, ...]  # ``State`` of a true answer
-    from_s: FloatArray  # begin of what is told of it, seconds relative to the demo's moment
+    from_s: FloatArray  # start of its track, seconds relative to the demo's moment
     until_s: FloatArray  # its last ping, on the same scale
     under_way: BoolArray  # it moves at the end
-    main_cut: BoolArray  # its main device fell silent days before ``until_s``; the second goes on
+    main_cut: BoolArray  # its main device fell silent days before ``until_s``; the second one still reports
 
     def is_in(self, state: State) -> BoolArray:
-        """Tell of each asset whether it is in a state."""
+        """Return for each asset whether it is in a state."""
         return np.array([s == state for s in self.state])
 
 
-class _Lots:
-    """Draws assets that have no fate yet; nobody gets two."""
+class _AssetDraw:
+    """Draws assets without a scenario yet; no asset gets two."""
 
     def __init__(self, rng: np.random.Generator, free: BoolArray) -> None:
         self._rng = rng
@@ -66,22 +66,16 @@ class _Lots:
 
 
 def draw_scenarios(rng: np.random.Generator, fleet: Fleet, spots: Spots) -> Scenarios:
-    """Give every asset a spot and a fate.
-
-    Args:
-        rng: Where chance comes from.
-        fleet: The fleet.
-        spots: One for each asset.
-    """
+    """Give every asset one of as many spots, and a scenario."""
     kinds = np.array([asset.kind for asset in fleet.assets])
     n = len(kinds)
-    spot = _seats(rng, kinds, spots)
+    spot = _assign_spots(rng, kinds, spots)
     outside = spots.county_adcode[spot] == 0
-    lots = _Lots(rng, ~outside)
+    undrawn = _AssetDraw(rng, ~outside)
     under_way, main_cut = np.zeros(n, dtype=np.bool_), np.zeros(n, dtype=np.bool_)
-    under_way[lots.draw(UNDER_WAY, (spots.place[spot] < 0) & (kinds == "heavy_truck"))] = True
-    main_cut[lots.draw(MAIN_CUT, np.isin(np.arange(n), [d.asset for d in fleet.devices[n:]]))] = True
-    never, stale, quiet = (lots.draw(round(share * n)) for share in (NEVER_SHARE, STALE_SHARE, QUIET_SHARE))
+    under_way[undrawn.draw(UNDER_WAY, (spots.place[spot] < 0) & (kinds == "heavy_truck"))] = True
+    main_cut[undrawn.draw(MAIN_CUT, np.isin(np.arange(n), [d.asset for d in fleet.devices[n:]]))] = True
+    never, stale, quiet = (undrawn.draw(round(share * n)) for share in (NEVER_SHARE, STALE_SHARE, QUIET_SHARE))
     until_s = -rng.uniform(0.0, 20.0, n)
     until_s[stale] = -rng.uniform(*_SILENT_S, len(stale))
     until_s[quiet] = -rng.uniform(*_QUIET_S, len(quiet))
@@ -92,9 +86,9 @@ def draw_scenarios(rng: np.random.Generator, fleet: Fleet, spots: Spots) -> Scen
     return Scenarios(spot, tuple(special.get(i, "fresh") for i in range(n)), from_s, until_s, under_way, main_cut)
 
 
-def _seats(rng: np.random.Generator, kinds: NDArray[np.str_], spots: Spots) -> IntArray:
-    """Seat each asset: machines on sites, trucks in depots, cars in yards, what is left alone."""
-    seat = np.full(len(kinds), -1)
+def _assign_spots(rng: np.random.Generator, kinds: NDArray[np.str_], spots: Spots) -> IntArray:
+    """Place each asset: machines on sites, trucks in depots, cars in yards, the others alone."""
+    assigned = np.full(len(kinds), -1)
     waiting = rng.permutation(len(kinds)).tolist()
     for number in [
         *np.flatnonzero(spots.kind == "beyond").tolist(),
@@ -103,8 +97,8 @@ def _seats(rng: np.random.Generator, kinds: NDArray[np.str_], spots: Spots) -> I
         mix = _MIX.get(str(spots.kind[number]))
         wanted = None if mix is None else str(rng.choice(list(mix), p=list(mix.values())))
         place = next((p for p, i in enumerate(waiting) if wanted is None or _is_a(str(kinds[i]), wanted)), 0)
-        seat[waiting.pop(place)] = number
-    return seat
+        assigned[waiting.pop(place)] = number
+    return assigned
 
 
 def _is_a(kind: str, wanted: str) -> bool:

@@ -1,4 +1,4 @@
-"""What healthy devices report of a true journey: their rhythm, their drift, their other numbers; no defect yet."""
+"""Pings of healthy devices from a true journey: report interval, drift and other values, without defects."""
 
 from typing import Final
 
@@ -7,13 +7,13 @@ from scipy.signal import lfilter
 
 from app.core.geo.geodesy import BoolArray, FloatArray, metres_per_degree
 from app.demo.movement import HOUR_S, Journey
-from app.demo.pings import NOT_TOLD, IntArray, Pings
+from app.demo.pings import MISSING, IntArray, Pings
 
 DRIFT_M: Final = 8.0
 """Standard deviation of a fix's error, metres, east and north each."""
 
 DRIFT_MEMORY: Final = 0.8
-"""Correlation of the error with that of the fix before: drift wanders, it is not white."""
+"""Correlation of the error with that of the previous fix: drift is AR(1), not white noise."""
 
 _PARKED_EVERY_S: Final = (300, 600)
 _MOVING_EVERY_S: Final = (30, 60)
@@ -24,13 +24,11 @@ _SHANGHAI_H: Final = 8
 
 
 def report(rng: np.random.Generator, device: int, kind: str, journey: Journey, now_s: int) -> Pings:
-    """Return what one device reports of a journey, in the order of time, WGS-84.
+    """Return the pings of one device on a journey, in the order of time, WGS-84.
 
     Args:
-        rng: Where chance comes from.
-        device: Its index.
+        device: Index of the device.
         kind: ``wired``, ``built_in`` or ``wireless``.
-        journey: Where it truly was.
         now_s: The moment to which the journey's times are relative, seconds since 1970.
     """
     time_s = _rhythm(rng, kind, journey)
@@ -53,9 +51,9 @@ def report(rng: np.random.Generator, device: int, kind: str, journey: Journey, n
         cell=np.zeros(n, dtype=np.bool_),
         accuracy_m=rng.uniform(3.0, 15.0, n),
         speed_kmh=np.where(moving, np.clip(speed * rng.normal(1.0, 0.12, n), 3.0, 110.0), 0.0),
-        course_deg=np.where(moving, (course + rng.normal(0.0, 8.0, n)) % 360, NOT_TOLD).astype(np.int64),
+        course_deg=np.where(moving, (course + rng.normal(0.0, 8.0, n)) % 360, MISSING).astype(np.int64),
         satellites=rng.integers(7, 24, n),
-        battery_pct=_battery(rng, n) if wireless else np.full(n, NOT_TOLD),
+        battery_pct=_battery(rng, n) if wireless else np.full(n, MISSING),
         ignition=moving | _working(kind, fixed_s),
         backfill=np.zeros(n, dtype=np.bool_),
     )
@@ -69,7 +67,7 @@ def drift_m(rng: np.random.Generator, n: int) -> FloatArray:
 
 
 def _rhythm(rng: np.random.Generator, kind: str, journey: Journey) -> FloatArray:
-    """Whole seconds, ascending and different; the last is the journey's end."""
+    """Whole seconds, ascending and unique; the last is the journey's end."""
     if kind == "wireless":
         times = [_every(rng, journey.from_s, journey.until_s, _WIRELESS_EVERY_S, 120)]
     else:

@@ -1,4 +1,4 @@
-"""The answer on a terminal: per province and court, the main location, the clusters, the check against the truth."""
+"""Prints the answer: per province and court, the main location, clusters, comparison with the ground truth."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -15,13 +15,13 @@ from app.demo.posting import Receipts
 from app.demo.truth import GroundTruth
 
 _OWN_LINE: Final = 4
-"""A court with at least so many assets has a line of its own; the others of its province share one."""
+"""Least number of assets for a court's own line; smaller courts of a province share one."""
 
 _LISTED_MISPLACED: Final = 10
 
 
 def print_answer(console: Console, answer: Answer, truth: GroundTruth) -> None:
-    """Print everything that the court wants to know, and then whether it is true."""
+    """Print the whole answer and its comparison with the truth."""
     _heading(console, answer)
     console.print(_by_court(answer))
     _main_location(console, answer)
@@ -30,7 +30,7 @@ def print_answer(console: Console, answer: Answer, truth: GroundTruth) -> None:
 
 
 def print_receipts(console: Console, receipts: Receipts, truth: GroundTruth) -> None:
-    """Print what the receipts add up to, beside what was put in."""
+    """Print the sum of the receipts beside the numbers of generated rows."""
     rate = receipts.received / max(receipts.seconds, 1e-9)
     console.print(
         f"{receipts.received:,} pings in {receipts.batches:,} batches, {receipts.seconds:.0f} s ({rate:,.0f}/s): "
@@ -43,7 +43,7 @@ def print_receipts(console: Console, receipts: Receipts, truth: GroundTruth) -> 
         f"  put in on purpose: {rows['duplicate']:,} duplicates, {rows['zero_fix']:,} zero fixes, "
         f"{rows['future_clock']:,} from future clocks, {rows['network_fix']:,} network fixes, "
         f"{rows['backfill']:,} sent late, {rows['gcj02']:,} in GCJ-02, "
-        f"{rows['unknown_device']:,} of a terminal that nobody registered"
+        f"{rows['unknown_device']:,} of an unregistered terminal"
     )
 
 

@@ -1,4 +1,4 @@
-"""How far jobs have followed the chain of batches."""
+"""Positions of jobs in the chain of batches."""
 
 from typing import Final
 
@@ -11,14 +11,14 @@ _KEEP: Final = """
 
 
 async def cursor_of(connection: AsyncConnection, job: str) -> int:
-    """Return the number of the last batch that a job has followed, 0 where it never ran.
+    """Return the number of the last batch that a job has processed, 0 where it never ran.
 
-    Numbers are given in the order of commits and without a gap: nothing appears below the cursor later.
+    Numbers follow the order of commits without gaps: no batch appears below the cursor later.
     """
     row = await (await connection.execute(_READ, (job,))).fetchone()
     return int(row[0]) if row else 0
 
 
 async def keep_cursor(connection: AsyncConnection, job: str, chain_no: int) -> None:
-    """Note how far a job has come, once what it did is committed."""
+    """Store a job's position; call it after its work is committed."""
     await connection.execute(_KEEP, (job, chain_no))

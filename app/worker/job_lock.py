@@ -1,4 +1,4 @@
-"""Jobs that only one worker at a time should run."""
+"""Advisory locks for jobs that only one worker at a time may run."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -8,14 +8,14 @@ from zlib import crc32
 from psycopg import AsyncConnection
 
 _KEY_SPACE: Final = 7_153_004
-"""The first half of the advisory locks of jobs; any number nobody else uses."""
+"""First half of the advisory lock keys of jobs; no other lock uses this number."""
 
 
 @asynccontextmanager
 async def job_lock(connection: AsyncConnection, job: str) -> AsyncIterator[bool]:
-    """Hold the lock of a job while the block lasts, and tell whether it could be had.
+    """Try to hold a job's lock while the block lasts; yield whether it was free.
 
-    Where not, another worker is at it and there is nothing to do. A worker that dies gives the lock back.
+    If not, another worker runs the job: do nothing. PostgreSQL releases the lock of a worker that dies.
     """
     key = (_KEY_SPACE, crc32(job.encode()) & 0x7FFFFFFF)
     row = await (await connection.execute("SELECT pg_try_advisory_lock(%s, %s)", key)).fetchone()

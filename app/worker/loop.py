@@ -1,4 +1,4 @@
-"""The loop of the worker: every job at its own pace; one that fails backs off and hinders no other."""
+"""The worker's loop: each job at its own interval. A failing job backs off and does not block others."""
 
 import asyncio
 import time
@@ -19,18 +19,17 @@ _log = structlog.get_logger("leasetrace.worker")
 _LONGEST_REST_S: Final = 600.0
 _FIRST_REST_S: Final = 1.0
 GRACE_S: Final = 20.0
-"""A run under way when the worker is told to stop may take so long; then it is cancelled, and done again later."""
+"""Seconds for running jobs after a stop; then they are cancelled, and done again later."""
 
 
 @dataclass(frozen=True, slots=True)
 class JobContext:
-    """What a job has to work with.
+    """What a job works with.
 
     Attributes:
-        core: Settings, clock, database, metrics.
-        locators: Gives the boundary layer in force; loaded when a job first asks for it.
-        ingest: Takes in pings that a job has fetched.
-        tokens: Access tokens of the interfaces that are polled, until they expire.
+        locators: Gives the boundary layer in force; loaded when a job first needs it.
+        ingest: Stores pings that a job has fetched.
+        tokens: Access tokens of polled interfaces, until they expire.
     """
 
     core: Context
@@ -41,15 +40,15 @@ class JobContext:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Something that is done again and again.
+    """A repeated job.
 
-    A run is bounded, and may be killed at any moment and run again: what belongs together is one transaction. Several
+    A run is bounded. It may be killed at any moment and run again, so related changes share one transaction. Several
     workers may run it at once.
 
     Attributes:
         name: In logs and metrics.
-        every: The rest between two runs.
-        run: ``await run(around, now)`` does a bounded piece and tells whether more is waiting, which is done at once.
+        every: The pause between two runs.
+        run: Does a bounded part of the work. Returns whether more is waiting; then it runs again at once.
     """
 
     name: str
@@ -58,15 +57,10 @@ class Job:
 
 
 class Worker:
-    """Runs jobs until it is told to stop.
+    """Runs jobs until ``stop``."""
 
-    Args:
-        around: What the jobs work with.
-        jobs: The jobs.
-    """
-
-    def __init__(self, around: JobContext, jobs: Sequence[Job]) -> None:
-        self._around = around
+    def __init__(self, context: JobContext, jobs: Sequence[Job]) -> None:
+        self._context = context
         self._jobs = tuple(jobs)
         self._stopping = asyncio.Event()
 
@@ -75,7 +69,7 @@ class Worker:
         self._stopping.set()
 
     async def work(self) -> None:
-        """Run the jobs; returns after ``stop``, when the runs under way have ended."""
+        """Run the jobs; returns after ``stop``, when the current runs have ended."""
         running = [asyncio.create_task(self._repeat(job), name=f"job-{job.name}") for job in self._jobs]
         await self._stopping.wait()
         _, late = await asyncio.wait(running, timeout=GRACE_S) if running else (set(), set())
@@ -84,16 +78,16 @@ class Worker:
         await asyncio.gather(*running, return_exceptions=True)
 
     async def run_once(self, job: Job) -> bool:
-        """Run a job now, and tell whether more is waiting.
+        """Run a job now; return whether more is waiting.
 
         Raises:
-            Exception: Whatever the job raised; it is counted.
+            Exception: Any error of the job; it is counted.
         """
-        metrics = self._around.core.metrics
+        metrics = self._context.core.metrics
         metrics.job_runs.labels(job.name).inc()
         started = time.perf_counter()
         try:
-            return await job.run(self._around, self._around.core.clock.now())
+            return await job.run(self._context, self._context.core.clock.now())
         except Exception:
             metrics.job_failures.labels(job.name).inc()
             raise
@@ -117,9 +111,9 @@ class Worker:
 
 
 @asynccontextmanager
-async def in_background(around: JobContext, jobs: Sequence[Job]) -> AsyncIterator[None]:
+async def in_background(context: JobContext, jobs: Sequence[Job]) -> AsyncIterator[None]:
     """Run jobs while the block lasts."""
-    worker = Worker(around, jobs)
+    worker = Worker(context, jobs)
     task = asyncio.create_task(worker.work(), name="worker")
     try:
         yield

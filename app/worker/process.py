@@ -1,4 +1,4 @@
-"""The worker in a process of its own, and beside the service."""
+"""Starts the worker in a process of its own, or beside the service."""
 
 import asyncio
 import signal
@@ -21,12 +21,7 @@ def background_work(context: Context, locators: LocatorProvider, ingest: Ingest)
 
 
 async def work_until_stopped(settings: Settings, clock: Clock) -> None:
-    """Run the worker until SIGTERM or SIGINT; the runs under way are finished.
-
-    Args:
-        settings: Where the database is, and the thresholds.
-        clock: The time.
-    """
+    """Run the worker until SIGTERM or SIGINT; current runs are finished."""
     database = Database(settings)
     context = Context(settings, clock, database, Metrics())
     locators = LocatorProvider(database)

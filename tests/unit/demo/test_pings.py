@@ -9,8 +9,8 @@ import pytest
 from app.core.geo.datum import CoordSystem, everywhere, to_wgs84
 from app.core.geo.geodesy import distance_m
 from app.demo import defects
-from app.demo.fleet import Demo, fresh_rows
-from app.demo.pings import BATCH_ROWS, NOT_TOLD, batches
+from app.demo.fleet import DemoData, fresh_rows
+from app.demo.pings import BATCH_ROWS, MISSING, batches
 from app.demo.signals import DRIFT_M, DRIFT_MEMORY, drift_m
 from app.telemetry.domain import NO_INT
 from app.telemetry.formats.json_pings import decode
@@ -31,7 +31,7 @@ def test_drift_is_an_ar1_process_of_eight_metres() -> None:
     assert first.std() == pytest.approx(DRIFT_M, rel=0.03)
 
 
-def test_there_are_three_days_of_about_half_a_million_pings_in_the_order_of_arrival(demo: Demo) -> None:
+def test_there_are_three_days_of_about_half_a_million_pings_in_the_order_of_arrival(demo: DemoData) -> None:
     pings = demo.pings
     assert 400_000 < len(pings) < 600_000
     assert np.all(np.diff(pings.arrival_s) >= 0)
@@ -44,7 +44,7 @@ def test_there_are_three_days_of_about_half_a_million_pings_in_the_order_of_arri
     assert len(np.unique(first_batch)) > 1
 
 
-def test_each_defect_is_there_in_about_its_share(demo: Demo) -> None:
+def test_each_defect_is_there_in_about_its_share(demo: DemoData) -> None:
     pings, rows = demo.pings, demo.truth.rows
     devices = len(np.unique(pings.device))
     assert rows["all"] == len(pings)
@@ -65,18 +65,18 @@ def test_each_defect_is_there_in_about_its_share(demo: Demo) -> None:
     assert rows["lost"] > 0
 
 
-def test_the_counts_in_the_truth_are_those_of_the_rows(demo: Demo) -> None:
+def test_the_counts_in_the_truth_are_those_of_the_rows(demo: DemoData) -> None:
     pings, rows = demo.pings, demo.truth.rows
     key = np.stack([pings.device, pings.fixed_s, np.round(pings.lon * 1e6), np.round(pings.lat * 1e6)])
     different = len(np.unique(key, axis=1).T)
     assert len(pings) - different == rows["duplicate"]
     assert rows["duplicate"] / len(pings) == pytest.approx(defects.DUPLICATE_ROW_SHARE, rel=0.1)
     strangers = pings.device == len(demo.fleet.devices)
-    assert strangers.sum() == rows["unknown_device"] == defects.STRANGER_ROWS
+    assert strangers.sum() == rows["unknown_device"] == defects.UNREGISTERED_ROWS
     assert demo.identifiers[-1] not in {d.identifier for d in demo.fleet.devices}
 
 
-def test_duplicates_come_in_the_same_and_in_later_batches(demo: Demo) -> None:
+def test_duplicates_come_in_the_same_and_in_later_batches(demo: DemoData) -> None:
     pings = demo.pings
     key = np.stack([pings.device, pings.fixed_s, np.round(pings.lon * 1e6)])
     _, first, where = np.unique(key, axis=1, return_index=True, return_inverse=True)
@@ -86,7 +86,7 @@ def test_duplicates_come_in_the_same_and_in_later_batches(demo: Demo) -> None:
     assert (apart > 0).sum() > 1_000
 
 
-def test_the_last_good_fix_of_each_asset_is_where_the_truth_says(demo: Demo) -> None:
+def test_the_last_good_fix_of_each_asset_is_where_the_truth_says(demo: DemoData) -> None:
     pings = demo.pings
     owner = np.array([d.asset for d in demo.fleet.devices] + [-1])[pings.device]
     good = (pings.fixed_s <= NOW_S) & (pings.lon != 0) & ~pings.cell & (owner >= 0)
@@ -104,7 +104,7 @@ def test_the_last_good_fix_of_each_asset_is_where_the_truth_says(demo: Demo) -> 
     assert max(off) < 60
 
 
-def test_nobody_drives_faster_than_a_vehicle_can(demo: Demo) -> None:
+def test_nobody_drives_faster_than_a_vehicle_can(demo: DemoData) -> None:
     pings = demo.pings
     good = (pings.fixed_s <= NOW_S) & (pings.lon != 0) & ~pings.cell & (pings.device < len(demo.fleet.devices))
     kept = pings.take(good)
@@ -116,7 +116,7 @@ def test_nobody_drives_faster_than_a_vehicle_can(demo: Demo) -> None:
     assert 0.1 < np.mean(kept.speed_kmh > 0) < 0.6
 
 
-def test_every_batch_is_read_by_the_service_s_own_decoder_without_a_rejection(demo: Demo) -> None:
+def test_every_batch_is_read_by_the_service_s_own_decoder_without_a_rejection(demo: DemoData) -> None:
     some = demo.pings.take(np.arange(0, len(demo.pings), 17))
     bodies = list(batches(some, demo.identifiers))
     assert [body.count(b"\n") for body in bodies[:-1]] == [BATCH_ROWS] * (len(bodies) - 1)
@@ -132,27 +132,27 @@ def test_every_batch_is_read_by_the_service_s_own_decoder_without_a_rejection(de
         assert np.array_equal(reports.datum == 3, rows.gcj02)
         assert np.array_equal(reports.source == 2, rows.cell)
         assert np.array_equal(reports.backfill, rows.backfill)
-        assert np.array_equal(reports.more.satellites != NO_INT, rows.satellites != NOT_TOLD)
+        assert np.array_equal(reports.more.satellites != NO_INT, rows.satellites != MISSING)
         assert np.array_equal(np.isnan(reports.more.accuracy_m), np.isnan(rows.accuracy_m))
         start += decoded.received
     assert start == len(some)
 
 
-def test_a_row_looks_like_what_a_gateway_writes(demo: Demo) -> None:
-    wired = demo.pings.take(demo.pings.battery_pct == NOT_TOLD).take(slice(0, 1))
+def test_a_row_looks_like_what_a_gateway_writes(demo: DemoData) -> None:
+    wired = demo.pings.take(demo.pings.battery_pct == MISSING).take(slice(0, 1))
     row = msgspec.json.decode(next(batches(wired, demo.identifiers)))
     at = datetime.fromisoformat(row["fixed_at"])
     assert at.utcoffset() == timedelta(hours=8)
     assert at == datetime.fromtimestamp(int(wired.fixed_s[0]), UTC)
     assert row["external_power"] is True
     assert "battery_pct" not in row
-    wireless = demo.pings.take(demo.pings.battery_pct != NOT_TOLD).take(slice(0, 1))
+    wireless = demo.pings.take(demo.pings.battery_pct != MISSING).take(slice(0, 1))
     row = msgspec.json.decode(next(batches(wireless, demo.identifiers)))
     assert 0 < row["battery_pct"] <= 100
     assert not {"external_power", "ignition"} & set(row)
 
 
-def test_a_second_run_adds_only_the_last_hours_and_only_of_those_not_silent(demo: Demo) -> None:
+def test_a_second_run_adds_only_the_last_hours_and_only_of_those_not_silent(demo: DemoData) -> None:
     fresh = fresh_rows(demo)
     assert 0 < len(fresh) < 0.15 * len(demo.pings)
     owner = np.array([d.asset for d in demo.fleet.devices])

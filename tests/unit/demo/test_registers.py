@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 import numpy as np
 
 from app.assets.domain import AssetKind, IdentifierKind, identifier_fault
-from app.demo.fleet import Demo
+from app.demo.fleet import DemoData
 from app.demo.identifiers import luhn_digit, vin_check_digit
 from app.demo.registers import (
     ASSET_COUNT,
@@ -22,7 +22,7 @@ from app.enforcement.measures.deadlines import latest_end
 TODAY = date(2026, 11, 23)
 
 
-def test_the_fleet_has_the_promised_shares_and_exactly_671_assets(demo: Demo) -> None:
+def test_the_fleet_has_the_promised_shares_and_exactly_671_assets(demo: DemoData) -> None:
     counts = Counter(a.kind for a in demo.fleet.assets)
     assert counts == counts_by_kind()
     assert sum(counts.values()) == ASSET_COUNT == 671
@@ -34,7 +34,7 @@ def test_the_fleet_has_the_promised_shares_and_exactly_671_assets(demo: Demo) ->
     assert set(counts) <= set(AssetKind)
 
 
-def test_every_asset_has_identifiers_of_its_own_in_the_form_that_the_service_takes(demo: Demo) -> None:
+def test_every_asset_has_identifiers_of_its_own_in_the_form_that_the_service_takes(demo: DemoData) -> None:
     assets = demo.fleet.assets
     plates = [a.plate_no for a in assets if a.plate_no]
     numbers = [a.vin or a.serial_no or "" for a in assets]
@@ -48,7 +48,7 @@ def test_every_asset_has_identifiers_of_its_own_in_the_form_that_the_service_tak
     assert re.fullmatch(r"[0-9A-HJ-NPQRTUWXY]{18}", LESSOR_CREDIT_CODE)
 
 
-def test_contracts_cover_a_few_assets_each(demo: Demo) -> None:
+def test_contracts_cover_a_few_assets_each(demo: DemoData) -> None:
     contracts = Counter(a.lease_contract_no for a in demo.fleet.assets)
     assert max(contracts.values()) <= 12
     assert 60 < len(contracts) < 200
@@ -56,7 +56,7 @@ def test_contracts_cover_a_few_assets_each(demo: Demo) -> None:
     assert all(a.purchase_contract_no for a in demo.fleet.assets)
 
 
-def test_values_are_plausible_for_the_kind(demo: Demo) -> None:
+def test_values_are_plausible_for_the_kind(demo: DemoData) -> None:
     mean = {
         kind: np.mean([a.estimated_value_yuan for a in demo.fleet.assets if a.kind == kind])
         for kind in counts_by_kind()
@@ -65,7 +65,7 @@ def test_values_are_plausible_for_the_kind(demo: Demo) -> None:
     assert all(40_000 < a.estimated_value_yuan < 3_000_000 for a in demo.fleet.assets)
 
 
-def test_devices_are_imeis_and_some_assets_have_two(demo: Demo) -> None:
+def test_devices_are_imeis_and_some_assets_have_two(demo: DemoData) -> None:
     devices = demo.fleet.devices
     imeis = [d.identifier for d in devices]
     assert len(set(imeis)) == len(imeis)
@@ -78,7 +78,7 @@ def test_devices_are_imeis_and_some_assets_have_two(demo: Demo) -> None:
     assert all(d.bound_from < datetime(2026, 10, 1, tzinfo=UTC) for d in devices)
 
 
-def test_measures_keep_to_the_terms_of_the_law(demo: Demo) -> None:
+def test_measures_keep_to_the_terms_of_the_law(demo: DemoData) -> None:
     measures = demo.fleet.measures
     register = [m for m in measures if m.kind == "register_seizure"]
     assert sorted(m.asset for m in register) == list(range(ASSET_COUNT))

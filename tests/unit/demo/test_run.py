@@ -13,8 +13,8 @@ from rich.console import Console
 from app.assets.csv_import.parser import parse_assets_csv
 from app.core.errors import AppError
 from app.demo.answer import Answer, as_json, ask
-from app.demo.client import Caller, connection
-from app.demo.fleet import Demo
+from app.demo.client import ApiClient, connection
+from app.demo.fleet import DemoData
 from app.demo.formatting import age, moment, money, several
 from app.demo.posting import post_pings
 from app.demo.registration import _COLUMNS, assets_csv
@@ -65,7 +65,7 @@ def test_numbers_ages_and_times_read_as_a_clerk_writes_them() -> None:
     assert (several(1, "asset"), several(1_234, "asset")) == ("1 asset", "1,234 assets")
 
 
-def test_the_lessor_s_file_is_one_that_the_import_takes_whole(demo: Demo) -> None:
+def test_the_lessor_s_file_is_one_that_the_import_takes_whole(demo: DemoData) -> None:
     fleet = demo.fleet
     main, second = fleet.devices[:671], fleet.devices[671:]
     parsed = parse_assets_csv(assets_csv(fleet.assets, main, _COLUMNS))
@@ -85,7 +85,7 @@ def test_the_lessor_s_file_is_one_that_the_import_takes_whole(demo: Demo) -> Non
 class FakeService:
     """Answers what the service would say of a demo whose every asset is where it truly is, unless told otherwise."""
 
-    def __init__(self, demo: Demo) -> None:
+    def __init__(self, demo: DemoData) -> None:
         self.truth = {i + 1: asset for i, asset in enumerate(demo.truth.assets)}
         self.ids = {asset.reference: i for i, asset in self.truth.items()}
         self.moved: dict[int, str] = {}
@@ -181,12 +181,12 @@ def mocked(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[httpx.Request
 Mocked = Callable[[Callable[[httpx.Request], httpx.Response]], None]
 
 
-async def _answer(service: FakeService, demo: Demo) -> Answer:
+async def _answer(service: FakeService, demo: DemoData) -> Answer:
     async with connection("http://service.test") as http:
-        return await ask(Caller(http, "lt_court"), 7, service.ids, demo.truth)
+        return await ask(ApiClient(http, "lt_court"), 7, service.ids, demo.truth)
 
 
-async def test_a_true_answer_passes_and_is_shown_in_full(demo: Demo, mocked: Mocked) -> None:
+async def test_a_true_answer_passes_and_is_shown_in_full(demo: DemoData, mocked: Mocked) -> None:
     service = FakeService(demo)
     mocked(service)
     answer = await _answer(service, demo)
@@ -207,7 +207,7 @@ async def test_a_true_answer_passes_and_is_shown_in_full(demo: Demo, mocked: Moc
     assert "750.0 万元" in shown
 
 
-async def test_too_many_assets_in_a_wrong_court_fail(demo: Demo, mocked: Mocked) -> None:
+async def test_too_many_assets_in_a_wrong_court_fail(demo: DemoData, mocked: Mocked) -> None:
     service = FakeService(demo)
     mocked(service)
     located = [i for i, a in service.truth.items() if a.state in {"fresh", "stale"}]
@@ -220,7 +220,7 @@ async def test_too_many_assets_in_a_wrong_court_fail(demo: Demo, mocked: Mocked)
     assert not (await _answer(service, demo)).passes()
 
 
-async def test_totals_that_do_not_add_up_fail(demo: Demo, mocked: Mocked) -> None:
+async def test_totals_that_do_not_add_up_fail(demo: DemoData, mocked: Mocked) -> None:
     service = FakeService(demo)
     mocked(service)
     answer = await _answer(service, demo)
@@ -235,7 +235,7 @@ async def test_totals_that_do_not_add_up_fail(demo: Demo, mocked: Mocked) -> Non
     assert not Answer(wrong, answer.clusters, 649, (), (), 671).passes()
 
 
-async def test_a_lost_asset_is_told(demo: Demo, mocked: Mocked) -> None:
+async def test_a_lost_asset_is_told(demo: DemoData, mocked: Mocked) -> None:
     service = FakeService(demo)
     mocked(service)
     lost = next(i for i, a in service.truth.items() if a.state == "fresh")
@@ -245,7 +245,7 @@ async def test_a_lost_asset_is_told(demo: Demo, mocked: Mocked) -> None:
     assert "1 asset answered otherwise" in _shown(answer, demo)
 
 
-def _shown(answer: Answer, demo: Demo) -> str:
+def _shown(answer: Answer, demo: DemoData) -> str:
     console = Console(file=io.StringIO(), width=160, color_system=None)
     print_answer(console, answer, demo.truth)
     assert isinstance(console.file, io.StringIO)
@@ -261,7 +261,7 @@ async def test_a_busy_service_is_asked_again_when_it_says(mocked: Mocked) -> Non
 
     mocked(busy_once)
     async with connection("http://service.test") as http:
-        assert await Caller(http, "lt_x").get("/lessors") == 1
+        assert await ApiClient(http, "lt_x").get("/lessors") == 1
     assert calls == ["/v1/lessors", "/v1/lessors"]
 
 
@@ -278,10 +278,10 @@ async def test_a_broken_connection_is_tried_again_only_where_that_is_harmless(
 
     mocked(breaks_once)
     async with connection("http://service.test") as http:
-        assert await Caller(http, "lt_x").upload("/pings", b"{}", "application/x-ndjson") == 2
+        assert await ApiClient(http, "lt_x").upload("/pings", b"{}", "application/x-ndjson") == 2
         calls.clear()
         with pytest.raises(AppError, match="does not answer"):
-            await Caller(http, "lt_x").post("/cases", {})
+            await ApiClient(http, "lt_x").post("/cases", {})
 
 
 async def test_a_refusal_is_told_in_the_service_s_words(mocked: Mocked) -> None:
@@ -289,7 +289,7 @@ async def test_a_refusal_is_told_in_the_service_s_words(mocked: Mocked) -> None:
     mocked(lambda _: httpx.Response(409, json=problem, headers={"content-type": "application/problem+json"}))
     async with connection("http://service.test") as http:
         with pytest.raises(AppError, match="409: case_number: a case with this number is recorded already"):
-            await Caller(http, "lt_x").post("/cases", {})
+            await ApiClient(http, "lt_x").post("/cases", {})
 
 
 async def test_lists_are_read_page_by_page(mocked: Mocked) -> None:
@@ -300,10 +300,10 @@ async def test_lists_are_read_page_by_page(mocked: Mocked) -> None:
 
     mocked(two_pages)
     async with connection("http://service.test") as http:
-        assert [i async for i in Caller(http, "lt_x").items("/assets")] == [1, 2, 3]
+        assert [i async for i in ApiClient(http, "lt_x").items("/assets")] == [1, 2, 3]
 
 
-async def test_every_ping_is_posted_once_and_the_receipts_are_added_up(demo: Demo, mocked: Mocked) -> None:
+async def test_every_ping_is_posted_once_and_the_receipts_are_added_up(demo: DemoData, mocked: Mocked) -> None:
     bodies: list[bytes] = []
 
     def takes_in(request: httpx.Request) -> httpx.Response:
@@ -317,7 +317,7 @@ async def test_every_ping_is_posted_once_and_the_receipts_are_added_up(demo: Dem
     some = demo.pings.take(slice(0, 12_345))
     console = Console(file=io.StringIO(), width=160)
     async with connection("http://service.test") as http:
-        receipts = await post_pings(Caller(http, "lt_x"), demo, some, console)
+        receipts = await post_pings(ApiClient(http, "lt_x"), demo, some, console)
     assert (receipts.batches, receipts.received, receipts.rejected) == (13, 12_345, 13)
     assert sum(body.count(b"\n") for body in bodies) == 12_345
     assert len(set(bodies)) == 13
@@ -327,10 +327,10 @@ async def test_every_ping_is_posted_once_and_the_receipts_are_added_up(demo: Dem
     assert "12,345 pings in 13 batches" in console.file.getvalue()
 
 
-async def test_a_refused_batch_ends_the_posting_with_its_reason(demo: Demo, mocked: Mocked) -> None:
+async def test_a_refused_batch_ends_the_posting_with_its_reason(demo: DemoData, mocked: Mocked) -> None:
     mocked(lambda _: httpx.Response(413, text="too large"))
     async with connection("http://service.test") as http:
         with pytest.raises(AppError, match="413: too large"):
             await post_pings(
-                Caller(http, "lt_x"), demo, demo.pings.take(slice(0, 5_000)), Console(file=io.StringIO())
+                ApiClient(http, "lt_x"), demo, demo.pings.take(slice(0, 5_000)), Console(file=io.StringIO())
             )

@@ -9,7 +9,7 @@ import pytest
 import shapely
 
 from app.core.geo.geodesy import distance_m, metres_per_degree
-from app.demo.fleet import Demo, make_demo
+from app.demo.fleet import DemoData, make_demo_data
 from app.demo.places import MARGIN_M, NEAR_BORDER_M, border_distance_m
 from app.demo.scenarios import UNDER_WAY
 from app.demo.truth import GroundTruth, TrueAsset
@@ -18,7 +18,7 @@ from app.jurisdictions.loading.layer import DivisionArea
 from tests.factories.constants import NOW
 
 
-def test_each_place_lies_in_its_county_clear_of_the_border(demo: Demo, counties: list[DivisionArea]) -> None:
+def test_each_place_lies_in_its_county_clear_of_the_border(demo: DemoData, counties: list[DivisionArea]) -> None:
     areas = {int(c.adcode): c.area for c in counties}
     for asset in demo.truth.assets:
         point = shapely.Point(asset.lon, asset.lat)
@@ -40,7 +40,9 @@ def test_the_distance_to_the_border_is_right_where_it_is_known() -> None:
     assert border_distance_m(square, lon, lat) == pytest.approx([0.001 * east, 0.002 * north], rel=2e-3)
 
 
-def test_courts_follow_the_code_of_the_county_and_none_is_doubtful(demo: Demo, counties: list[DivisionArea]) -> None:
+def test_courts_follow_the_code_of_the_county_and_none_is_doubtful(
+    demo: DemoData, counties: list[DivisionArea]
+) -> None:
     names = {int(c.adcode): c for c in counties}
     for asset in demo.truth.assets:
         if asset.county_adcode is not None:
@@ -51,7 +53,7 @@ def test_courts_follow_the_code_of_the_county_and_none_is_doubtful(demo: Demo, c
             assert adcode not in CAVEATS
 
 
-def test_states_add_up_and_follow_from_the_last_ping(demo: Demo) -> None:
+def test_states_add_up_and_follow_from_the_last_ping(demo: DemoData) -> None:
     truth = demo.truth
     counts = Counter(a.state for a in truth.assets)
     assert counts == {"fresh": 589, "stale": 60, "never_located": 20, "outside": 2}
@@ -64,7 +66,7 @@ def test_states_add_up_and_follow_from_the_last_ping(demo: Demo) -> None:
             assert age <= timedelta(days=25) or asset.state == "fresh"
 
 
-def test_assets_stand_together_in_yards_over_about_twenty_provinces(demo: Demo) -> None:
+def test_assets_stand_together_in_yards_over_about_twenty_provinces(demo: DemoData) -> None:
     located = [a for a in demo.truth.assets if a.county_adcode]
     assert len({str(a.county_adcode)[:2] for a in located}) == 20
     places = Counter(a.place for a in located if a.place is not None)
@@ -80,7 +82,7 @@ def test_assets_stand_together_in_yards_over_about_twenty_provinces(demo: Demo) 
     assert sum(a.under_way for a in located) == UNDER_WAY
 
 
-def test_one_border_has_a_yard_on_each_side(demo: Demo) -> None:
+def test_one_border_has_a_yard_on_each_side(demo: DemoData) -> None:
     yards: dict[int, list[TrueAsset]] = {}
     for asset in demo.truth.assets:
         if asset.place is not None:
@@ -91,19 +93,19 @@ def test_one_border_has_a_yard_on_each_side(demo: Demo) -> None:
     assert len({a.county_adcode for p in pairs[0] for a in yards[p]}) == 2
 
 
-def test_the_truth_survives_the_way_through_a_file(demo: Demo) -> None:
+def test_the_truth_survives_the_way_through_a_file(demo: DemoData) -> None:
     assert msgspec.json.decode(demo.truth.to_json(), type=GroundTruth) == demo.truth
     assert len({asset.reference for asset in demo.truth.assets}) == 671
 
 
 def test_everything_follows_from_the_seed_and_the_moment_only_moves_times(
-    demo: Demo, counties: list[DivisionArea]
+    demo: DemoData, counties: list[DivisionArea]
 ) -> None:
-    again = make_demo(counties, NOW)
+    again = make_demo_data(counties, NOW)
     assert again.truth == demo.truth
     assert np.array_equal(again.pings.lon, demo.pings.lon)
     assert np.array_equal(again.pings.fixed_s, demo.pings.fixed_s)
-    later = make_demo(counties, NOW + timedelta(days=3))
+    later = make_demo_data(counties, NOW + timedelta(days=3))
     assert [(a.lon, a.state) for a in later.truth.assets] == [(a.lon, a.state) for a in demo.truth.assets]
-    other = make_demo(counties, NOW, seed=1)
+    other = make_demo_data(counties, NOW, seed=1)
     assert [a.lon for a in other.truth.assets] != [a.lon for a in demo.truth.assets]
