@@ -1,4 +1,4 @@
-"""How long the answers take that a court waits for: the distribution of a case, the clusters inside one court."""
+"""Response times of the two answers of a court: the distribution of a case, the clusters inside one court."""
 
 import time
 from dataclasses import dataclass
@@ -44,7 +44,7 @@ def spots(owner_url: str) -> list[Spot]:
 
 
 def place(owner_url: str, fleet: Registered, first_asset: int, places: list[Spot]) -> list[int]:
-    """Write a current position for as many assets as there are places, and return their ids."""
+    """Write a current position for as many assets as there are places; return their ids."""
     asset_ids = list(range(first_asset, first_asset + len(places)))
     with psycopg.connect(owner_url) as connection:
         with connection.cursor().copy(
@@ -59,7 +59,7 @@ def place(owner_url: str, fleet: Registered, first_asset: int, places: list[Spot
 
 
 def yards_in(spot: Spot, assets: int, seed: int = 3) -> list[Spot]:
-    """Return places of assets that stand in yards of fifty, all in one territory."""
+    """Return places of assets in yards of fifty, all in one territory."""
     random = np.random.default_rng(seed)
     yards = random.uniform(-_SPREAD_DEG, _SPREAD_DEG, (-(-assets // _YARD_ASSETS), 2))
     offsets = np.repeat(yards, _YARD_ASSETS, axis=0)[:assets] + random.normal(0, _YARD_DEG, (assets, 2))
@@ -70,15 +70,15 @@ def open_bench_case(owner_url: str, fleet: Registered, court_id: int, first_asse
     """Place assets and open a case of a court over them; return the case."""
     case_id = open_case(owner_url, court_id, place(owner_url, fleet, first_asset, places))
     with psycopg.connect(owner_url) as connection:
-        connection.execute("ANALYZE case_asset, access_grant, asset")  # as a case of a minute ago has been
+        connection.execute("ANALYZE case_asset, access_grant, asset")  # as autovacuum would have done
     return case_id
 
 
 def time_answers(address: str, key: str, path: str) -> dict[str, Any]:
-    """Ask for the same answer again and again over one connection.
+    """Request the same answer repeatedly over one connection.
 
     Returns:
-        Milliseconds at the client: half of the answers came within ``p50_ms``, 95 of 100 within ``p95_ms``.
+        Milliseconds at the client: the median ``p50_ms`` and the 95th percentile ``p95_ms``.
 
     Raises:
         httpx.HTTPStatusError: The answer was an error.

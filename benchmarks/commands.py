@@ -1,6 +1,6 @@
-"""``python -m benchmarks``: each benchmark on a database of its own, with the service running as a user would run it.
+"""``python -m benchmarks``: each benchmark on a new database, with the service started as a user would.
 
-The cluster is thrown away afterwards; it waits for the disk at every commit, as the real one does.
+The cluster is deleted afterwards. It flushes to disk at every commit, as the real one does.
 """
 
 import asyncio
@@ -26,12 +26,12 @@ from app.jurisdictions.loading.service import load_bundled_layer
 from app.jurisdictions.service import ActiveLayer, LocatorProvider
 from app.localdb.cluster import ClusterUrls, throwaway
 from benchmarks import answers, keys, locate, trail
+from benchmarks.environment import BenchmarkEnvironment, benchmark_environment, print_progress
 from benchmarks.growth import STEPS, steps_to
 from benchmarks.ingest import BATCH_ROWS, Extent, Target, measure
 from benchmarks.row_security import side_by_side
-from benchmarks.stage import Stage, staged, tell
 from benchmarks.torture import run as torture
-from benchmarks.torture.stand import stand
+from benchmarks.torture.setup import torture_setup
 
 bench_app = typer.Typer(
     name="benchmarks",
@@ -73,39 +73,41 @@ def bench_ingest(
         bool, typer.Option("--keep-up", help="Leave service and database running at the end, for a profiler.")
     ] = False,
 ) -> None:
-    """Pings a second over HTTP, durable, beside one connection's bare binary COPY; docs/running.md tells the keys."""
+    """Pings per second over HTTP, durable, and of one bare binary COPY; docs/running.md explains the keys."""
     extent = Extent(
         pings=pings,
         growth=steps_to(growth_to or STEPS[-1]) if growth or growth_to else (),
         soak_minutes=(soak_minutes or _SOAK_MINUTES) if soak or soak_minutes else 0.0,
     )
-    with staged(devices) as stage:
-        target = _target(stage)
+    with benchmark_environment(devices) as environment:
+        target = _target(environment)
         if keep_up:
-            tell(f"service: process {stage.service.pid}, {stage.service.address}, key {target.key}")
-            tell(f"database: {stage.urls.owner_url}")
-        _print("ingest", measure(target, extent, SystemClock(), tell), as_json=as_json)
+            print_progress(
+                f"service: process {environment.service.pid}, {environment.service.address}, key {target.key}"
+            )
+            print_progress(f"database: {environment.urls.owner_url}")
+        _print("ingest", measure(target, extent, SystemClock(), print_progress), as_json=as_json)
         if keep_up:
-            tell("everything is left running until Enter or Ctrl-C")
+            print_progress("everything is left running until Enter or Ctrl-C")
             _wait()
 
 
-def _target(stage: Stage) -> Target:
-    key = stage.key(Role.LESSOR_MANAGER, lessor="bench")
+def _target(environment: BenchmarkEnvironment) -> Target:
+    key = environment.key(Role.LESSOR_MANAGER, lessor="bench")
     return Target(
-        host=stage.service.host,
-        port=stage.service.port,
-        pid=stage.service.pid,
-        owner_url=stage.urls.owner_url,
+        host=environment.service.host,
+        port=environment.service.port,
+        pid=environment.service.pid,
+        owner_url=environment.urls.owner_url,
         key=key,
-        feed_key=stage.feed_key(key),
-        lessor_id=stage.registered.lessor_id,
-        devices=stage.registered.devices,
+        feed_key=environment.feed_key(key),
+        lessor_id=environment.registered.lessor_id,
+        devices=environment.registered.devices,
     )
 
 
 def _wait() -> None:
-    """Wait for Enter, or where nobody can press it, for a signal."""
+    """Wait for Enter, or without a terminal for a signal."""
     with contextlib.suppress(KeyboardInterrupt):
         if sys.stdin.isatty():
             sys.stdin.readline()
@@ -126,7 +128,7 @@ def bench_locate(
     as_json: AsJson = False,
     points: Annotated[int, typer.Option(help="Points that are located.", min=50_000)] = 1_000_000,
 ) -> None:
-    """Points a second from coordinates to county, and the differences from ST_Covers."""
+    """Points per second from coordinates to county, and the differences from ST_Covers."""
     with throwaway(durable=True) as urls:
         migrate(urls.owner_url, urls.app_url)
         load_bundled_layer(urls.owner_url, now=SystemClock().now())
@@ -136,29 +138,31 @@ def bench_locate(
 
 
 def _bench_answer(name: str, assets: int, path: Callable[[int], str], *, spread: bool, as_json: bool) -> None:
-    with staged(assets) as stage:
-        key = stage.key(Role.ENFORCEMENT_OFFICER, court="沪0105")
-        with psycopg.connect(stage.urls.owner_url) as connection:
+    with benchmark_environment(assets) as environment:
+        key = environment.key(Role.ENFORCEMENT_OFFICER, court="沪0105")
+        with psycopg.connect(environment.urls.owner_url) as connection:
             row = connection.execute("SELECT court_id FROM court WHERE code = '沪0105'").fetchone()
-        everywhere = answers.spots(stage.urls.owner_url)
+        everywhere = answers.spots(environment.urls.owner_url)
         step = len(everywhere) // 200
         places = [everywhere[(i * step) % len(everywhere)] for i in range(assets)]
         if not spread:
             places = answers.yards_in(everywhere[len(everywhere) // 2], assets)
-        case_id = answers.open_bench_case(stage.urls.owner_url, stage.registered, row[0] if row else 0, 1, places)
-        numbers = {"assets": assets, **answers.time_answers(stage.service.address, key, path(case_id))}
+        case_id = answers.open_bench_case(
+            environment.urls.owner_url, environment.registered, row[0] if row else 0, 1, places
+        )
+        numbers = {"assets": assets, **answers.time_answers(environment.service.address, key, path(case_id))}
 
         def p50_ms() -> float:
-            return float(answers.time_answers(stage.service.address, key, path(case_id))["p50_ms"])
+            return float(answers.time_answers(environment.service.address, key, path(case_id))["p50_ms"])
 
-        beside = side_by_side(stage.urls.owner_url, p50_ms, rounds=_ROUNDS, more_is_better=False)
+        beside = side_by_side(environment.urls.owner_url, p50_ms, rounds=_ROUNDS, more_is_better=False)
         numbers |= {"row_security_p50_ms": beside}
     _print(name, numbers, as_json=as_json)
 
 
 @bench_app.command("distribution")
 def bench_distribution(as_json: AsJson = False) -> None:
-    """Milliseconds until a court sees over which territories the 671 assets of its case are spread."""
+    """Milliseconds until a court has the distribution of the 671 assets of its case."""
     _bench_answer(
         "distribution", CASE_ASSETS, lambda case: f"/v1/cases/{case}/distribution", spread=True, as_json=as_json
     )
@@ -166,7 +170,7 @@ def bench_distribution(as_json: AsJson = False) -> None:
 
 @bench_app.command("clusters")
 def bench_clusters(as_json: AsJson = False) -> None:
-    """Milliseconds until a court sees the clusters of 10,000 assets inside one territory, with hulls."""
+    """Milliseconds until a court has the clusters of 10,000 assets inside one territory, with hulls."""
     _bench_answer("clusters", COURT_ASSETS, lambda case: f"/v1/clusters?case={case}", spread=False, as_json=as_json)
 
 
@@ -175,7 +179,7 @@ def bench_trail(
     as_json: AsJson = False,
     seconds: Annotated[float, typer.Option(help="How long each measure takes.", min=0.2, max=600)] = 10,
 ) -> None:
-    """Entries a second of the audit trail, and the milliseconds that a read waits for its own."""
+    """Entries per second of the audit trail, and the milliseconds that a read waits for its own."""
     with throwaway(durable=True) as urls:
         migrate(urls.owner_url, urls.app_url)
         numbers = asyncio.run(trail.measure(urls.app_url, SystemClock(), seconds))
@@ -184,7 +188,7 @@ def bench_trail(
 
 @bench_app.command("keys")
 def bench_keys(as_json: AsJson = False) -> None:
-    """Milliseconds to check a key or a session, remembered and asked of the database, and to sign in."""
+    """Milliseconds to check a key or a session, cached and from the database, and to sign in."""
     with throwaway(durable=True) as urls:
         migrate(urls.owner_url, urls.app_url)
         numbers = asyncio.run(keys.measure(urls.app_url))
@@ -198,11 +202,11 @@ def bench_torture(
     clients: Annotated[int, typer.Option(help="Clients that post at the same time.", min=1, max=64)] = 6,
     seed: Annotated[int | None, typer.Option(help="Of order and moments; drawn and printed when left out.")] = None,
 ) -> None:
-    """Kill, stall and fill what the service stands on, under load; exit code 1 if an acknowledged ping is lost."""
+    """Kill, stall and fill database and service under load; exit code 1 if an acknowledged ping is lost."""
     seed = secrets.randbelow(1_000_000) if seed is None else seed
-    tell(f"torture (seed {seed}): migrating, loading boundaries, registering the fleet …")
-    with stand(clients, pause_s=0.05, stall_s=10) as up:
-        numbers = {"seed": seed, **torture.torture(up.scene, up.made.urls.owner_url, minutes, seed, tell)}
+    print_progress(f"torture (seed {seed}): migrating, loading boundaries, registering the fleet …")
+    with torture_setup(clients, pause_s=0.05, stall_s=10) as up:
+        numbers = {"seed": seed, **torture.torture(up.targets, up.made.urls.owner_url, minutes, seed, print_progress)}
     _print("torture", numbers, as_json=as_json)
     if not torture.is_sound(numbers):
         raise typer.Exit(1)
@@ -210,7 +214,7 @@ def bench_torture(
 
 @bench_app.command("all")
 def bench_all(as_json: AsJson = False) -> None:
-    """All of them but the torture, one JSON object a line."""
+    """All benchmarks but the torture, one JSON object per line."""
     bench_locate(as_json=as_json)
     bench_keys(as_json=as_json)
     bench_distribution(as_json=as_json)

@@ -1,4 +1,4 @@
-"""Pings by bare binary COPY into tables like ``ping``, whatever columns ``ping`` has now."""
+"""Binary COPY of pings into tables like ``ping``, with the columns that ``ping`` has now."""
 
 import time
 from collections.abc import Callable
@@ -21,7 +21,7 @@ _WIRE: Final = {
     "timestamptz": ">i8", "timestamp": ">i8", "date": ">i4", "text": "S1", "varchar": "S1", "bytea": "S1",
     "uuid": "V16",
 }  # fmt: skip
-"""How a value of a type is laid out in binary COPY; of texts only those of one letter."""
+"""Binary COPY format by type; texts of one letter only."""
 _BY_TYPE: Final[dict[str, bytes | int]] = {"char": b"1", "text": b"1", "varchar": b"1", "bytea": b"1", "uuid": 0}
 _PG_DAY_US: Final = 86_400_000_000
 _COLUMNS: Final[LiteralString] = """
@@ -50,7 +50,7 @@ _VALUES: Final[dict[str, Callable[[Load, int, int], NDArray[np.int64] | int]]] =
     "satellites": lambda _, __, ___: 11,
     "ignition": lambda _, __, ___: 1,
 }
-"""What the service would store, by column: of a load, the lessor, and the batch's number."""
+"""Value by column, as the service would store it: from a load, the lessor, and the batch number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +58,8 @@ class Column:
     """A column of a table.
 
     Attributes:
-        name: Its name.
-        kind: PostgreSQL's name of its type.
-        required: Whether it must be given a value: it is not null and has no default.
+        kind: Name of its type in PostgreSQL.
+        required: It is not null and has no default.
     """
 
     name: str
@@ -80,17 +79,16 @@ class Column:
 
 
 class PingCopy:
-    """How pings are copied into a table: its columns as they are in the database.
+    """Binary COPY of pings into a table, with the table's columns in the database.
 
-    Columns that the benchmark's pings say nothing about are left out where they may be null or have a default, as the
-    service leaves them empty.
+    Optional columns without a benchmark value are left out, as the service leaves them empty.
 
     Args:
-        connection: Of somebody who may read the catalog.
+        connection: Of a role that may read the catalog.
         table: The table whose columns count.
 
     Raises:
-        AppError: A column that must be given is of a type for which there is no value.
+        AppError: A required column has a type without a benchmark value.
     """
 
     def __init__(self, connection: psycopg.Connection, table: str = "ping") -> None:
@@ -104,29 +102,24 @@ class PingCopy:
         self._row = FixedRow({column.name: _WIRE[column.kind] for column in self.columns})
 
     def payload(self, load: Load, lessor_id: int, batch_id: int) -> bytes:
-        """Return everything that one COPY sends.
+        """Return the whole data stream of one COPY.
 
         Args:
-            load: The pings.
-            lessor_id: Whose they are.
-            batch_id: The batch they say they came with.
+            batch_id: The batch id of all rows.
         """
         values = {column.name: column.value(load, lessor_id, batch_id) for column in self.columns}
         return b"".join([HEADER, self._row.rows(len(load.device), values), TRAILER])
 
     def statement(self, table: str) -> sql.Composed:
-        """Return the COPY into a table that has these columns."""
+        """Return the COPY statement for a table with these columns."""
         names = sql.SQL(", ").join(sql.Identifier(column.name) for column in self.columns)
         return sql.SQL("COPY {} ({}) FROM STDIN (FORMAT binary)").format(sql.Identifier(table), names)
 
 
 def bare_copy_rows_per_s(owner_url: str, load: Load, lessor_id: int, batch_rows: int) -> float:
-    """Return the rows a second of one connection's binary COPY, a commit per batch, into a table like ``ping``.
+    """Return rows per second of one connection's binary COPY into a table like ``ping``, one commit per batch.
 
     Args:
-        owner_url: The database.
-        load: The rows.
-        lessor_id: Whose they are.
         batch_rows: Rows of a commit.
     """
     with psycopg.connect(owner_url, autocommit=True) as connection:

@@ -1,4 +1,4 @@
-"""The registers a benchmark needs, written straight into its own database: building them is not what is measured."""
+"""Registered data for a benchmark, written directly into its database: making them is not measured."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -6,7 +6,7 @@ from typing import Final
 import psycopg
 
 IDENTIFIER: Final = "86{:013d}"
-"""Identifier of a benchmark's device by its number, as long as an IMEI."""
+"""Format of a benchmark device's identifier by its number, as long as an IMEI."""
 
 _FLEET: Final = (
     """
@@ -23,7 +23,7 @@ _FLEET: Final = (
     FROM (SELECT device_id, row_number() OVER (ORDER BY device_id) n FROM device WHERE lessor_id = %(lessor)s) d
     JOIN (SELECT asset_id, row_number() OVER (ORDER BY asset_id) n FROM asset WHERE lessor_id = %(lessor)s) a
     USING (n)""",
-    "DELETE FROM binding_change",  # no ping was stored yet: there is nothing for the worker to attribute anew
+    "DELETE FROM binding_change",  # no ping is stored yet: the worker has nothing to attribute again
 )
 _CASE: Final = """
     INSERT INTO enforcement_case (case_number, court_id, applicant_lessor_id, judgment_debtor, claim_mode, phase,
@@ -49,11 +49,11 @@ _CASE_ASSETS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """What was made.
+    """The registered data.
 
     Attributes:
         lessor_id: The lessor of everything.
-        devices: How many devices there are, each on an asset of its own; asset and device numbers count from 1.
+        devices: Number of devices, each on an asset of its own; device and asset numbers count from 1.
     """
 
     lessor_id: int
@@ -61,11 +61,10 @@ class Registered:
 
 
 def register_fleet(owner_url: str, devices: int) -> Registered:
-    """Make a lessor with so many assets, each with a device on it since 2020.
+    """Make a lessor with ``devices`` assets, each with a device since 2020.
 
     Args:
         owner_url: A migrated database without tenants.
-        devices: How many.
     """
     with psycopg.connect(owner_url) as connection:
         row = connection.execute(
@@ -81,7 +80,7 @@ def register_fleet(owner_url: str, devices: int) -> Registered:
 
 
 def open_case(owner_url: str, court_id: int, asset_ids: list[int]) -> int:
-    """Open a case of a court with these assets confirmed and seized on the register, and return its id."""
+    """Open a case of a court with these assets confirmed and seized on the register; return its id."""
     with psycopg.connect(owner_url) as connection:
         by = connection.execute("SELECT min(principal_id) FROM principal").fetchone()
         row = connection.execute(_CASE, {"court": court_id}).fetchone()

@@ -1,4 +1,4 @@
-"""Filling the store up to many pings, straight by COPY, as if a month had gone by."""
+"""Fills the store with many pings by COPY, as after a month of operation."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -14,7 +14,7 @@ DAYS: Final = 30
 STEPS: Final = (1_000_000, 10_000_000, 100_000_000)
 _CHUNK_ROWS: Final = 50_000
 _DAY: Final = timedelta(days=1)
-_NEWEST: Final = timedelta(hours=2)  # what the benchmark itself sends is newer
+_NEWEST: Final = timedelta(hours=2)  # pings of the benchmark are newer
 _TURN_US: Final = 64  # more than there are days
 
 
@@ -29,26 +29,19 @@ def fill(
     lessor_id: int,
     wanted: int,
     now: datetime,
-    tell: Callable[[str], None],
+    report: Callable[[str], None],
     *,
     turn: int = 0,
 ) -> int:
-    """Fill ``ping`` up to a number of rows, spread evenly over thirty days, and tidy up behind it.
+    """Fill ``ping`` up to ``wanted`` rows, spread evenly over thirty days; return the number of rows.
 
-    Every device reports all day long. A day is filled as a whole and vacuumed, as it would be by the time it is past,
-    and what was written is flushed, so that none of it disturbs a measurement that follows.
+    Every device reports all day. Each day is filled as a whole and vacuumed, like a past day. All writes are
+    flushed, so that they do not disturb a later measurement.
 
     Args:
         owner_url: The database, as the owner.
-        fleet: Whose pings.
-        lessor_id: Whose devices.
-        wanted: Rows there should be.
         now: The end of the thirty days.
-        tell: Told about progress.
-        turn: How often the store was filled before: the times of each turn are its own, by microseconds.
-
-    Returns:
-        How many rows there are.
+        turn: Number of earlier fills; it shifts all times by microseconds.
     """
     with psycopg.connect(owner_url, autocommit=True) as connection:
         connection.execute("SET synchronous_commit = off")
@@ -58,13 +51,13 @@ def fill(
         for day, plan in enumerate(_days(max(wanted - stored, 0), fleet.devices, turn, now), 1):
             filling.add(plan)
             stored += plan.pings
-            tell(f"growth: {stored:,} of {wanted:,} pings stored (day {day} of {DAYS}) …")
+            report(f"growth: {stored:,} of {wanted:,} pings stored (day {day} of {DAYS}) …")
         _flush(connection)
     return stored
 
 
 def _days(missing: int, devices: int, turn: int, now: datetime) -> list[PingPlan]:
-    """Plan each day's share; some microseconds keep the times of different plans apart, whose days may overlap."""
+    """Plan each day's share. Days of different plans may overlap; some microseconds keep their times apart."""
     midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     plans = []
     for place in range(DAYS):
@@ -105,4 +98,4 @@ def _flush(connection: psycopg.Connection) -> None:
     try:
         connection.execute("CHECKPOINT")
     except errors.InsufficientPrivilege:
-        return  # somebody else's server: its checkpoints come when they come
+        return  # a server of another owner runs its own checkpoints

@@ -1,4 +1,4 @@
-"""How much the service takes in, beside what one connection's bare binary COPY does in the same run."""
+"""Throughput of the ingest, compared with one connection's bare binary COPY in the same run."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -29,17 +29,15 @@ _NO_ROUTE: Final = (404, 405)
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What is measured.
+    """The measured service.
 
     Attributes:
-        host: Address of the service.
         port: Its TCP port.
         pid: The service's process.
         owner_url: Its database, which holds the fleet of ``register_fleet``.
         key: A key of the fleet's lessor.
         feed_key: A key for the feed of the lessor that declares WGS-84.
-        lessor_id: The lessor.
-        devices: How many devices the fleet has.
+        devices: Number of devices of the fleet.
     """
 
     host: str
@@ -54,13 +52,13 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """How much is measured.
+    """Size of the measurements.
 
     Attributes:
-        pings: Pings in batches; a fifth as many go before, to warm up.
+        pings: Pings in batches; a fifth as many are sent before, to warm up.
         singles: Requests of one ping each, and at most as many in OsmAnd's protocol.
         scheduled_s: Seconds of load by schedule at half the measured rate.
-        row_security_rounds: How often batches are measured with and without row-level security, beside each other.
+        row_security_rounds: Number of measurements with and without row-level security, in turns.
         growth: Numbers of stored pings at which the batches are measured again.
         soak_minutes: Minutes of constant load at half the measured rate; 0 for none.
     """
@@ -74,24 +72,22 @@ class Extent:
 
 
 class Bench:
-    """The measures, one after the other on the same service; each method returns numbers by their names.
+    """All measurements, one after the other on the same service; each method returns numbers by name.
 
     Args:
-        target: What is measured.
-        extent: How much.
-        load: Sends.
+        load: The load client.
         clock: Real time.
-        tell: Told what goes on.
+        report: Called with a line about progress.
     """
 
     def __init__(
-        self, target: Target, extent: Extent, load: LoadProcess, clock: Clock, tell: Callable[[str], None]
+        self, target: Target, extent: Extent, load: LoadProcess, clock: Clock, report: Callable[[str], None]
     ) -> None:
         self._target = target
         self._extent = extent
         self._load = load
         self._clock = clock
-        self._tell = tell
+        self._report = report
         self._fleet = Fleet(target.devices)
         self._timeline = Timeline(target.devices)
         self._postmaster = postmaster_pid(target.owner_url)
@@ -108,7 +104,7 @@ class Bench:
         return self._job("batches", pings, connections=CONNECTIONS)
 
     def _run(self, job: Job) -> tuple[Outcome, dict[str, float | None]]:
-        """Run a job and tell what everybody spent on it, in seconds of processor time."""
+        """Run a job; return its outcome and the CPU seconds of each process."""
         pids = {"service_s": self._target.pid, "postgres_s": self._postmaster}
         before = {name: None if pid is None else cpu_s(pid) for name, pid in pids.items()}
         outcome = self._load.run(job)
@@ -118,16 +114,16 @@ class Bench:
         return outcome, {**spent, "load_s": round(outcome.cpu_s, 3)}
 
     def batches(self) -> dict[str, Any]:
-        """Measure batches as fast as they are taken, between two bare COPYs of the same rows."""
+        """Measure batches at full speed, between two bare COPYs of the same rows."""
         pings = self._extent.pings
-        self._tell("warming up …")
+        self._report("warming up …")
         self._load.run(self._batches(max(pings // 5, BATCH_ROWS)))
         job = self._batches(pings)
-        self._tell("bare COPY …")
+        self._report("bare COPY …")
         copies = [self._bare_copy(job)]
-        self._tell(f"{pings:,} pings in batches of {BATCH_ROWS:,} …")
+        self._report(f"{pings:,} pings in batches of {BATCH_ROWS:,} …")
         outcome, cpu = self._run(job)
-        self._tell("bare COPY again …")
+        self._report("bare COPY again …")
         copies.append(self._bare_copy(job))
         pings_per_s, copy_rows_per_s = pings / outcome.elapsed_s, fmean(copies)
         return {
@@ -146,17 +142,17 @@ class Bench:
         return bare_copy_rows_per_s(self._target.owner_url, load, self._target.lessor_id, BATCH_ROWS)
 
     def scheduled(self, pings_per_s: float) -> dict[str, Any]:
-        """Measure how long batches take at half of a rate, counted from when each was due."""
+        """Measure the latency of batches at half of a rate, counted from when each was due."""
         per_s = pings_per_s / 2 / BATCH_ROWS
         batches = max(round(per_s * self._extent.scheduled_s), 1)
-        self._tell(f"{batches:,} batches by schedule, {per_s:.1f} a second …")
+        self._report(f"{batches:,} batches by schedule, {per_s:.1f} a second …")
         job = self._job("batches", batches * BATCH_ROWS, connections=SCHEDULED_CONNECTIONS, per_s=per_s)
         return {"p99_ms_half_load": percentile_ms(self._load.run(job).seconds, 99)}
 
     def singles(self) -> dict[str, Any]:
         """Measure requests of one ping each."""
         requests = self._extent.singles
-        self._tell(f"{requests:,} requests of one ping …")
+        self._report(f"{requests:,} requests of one ping …")
         outcome, cpu = self._run(self._job("singles", requests, connections=SINGLE_CONNECTIONS))
         return {
             "single_requests_per_s": round(requests / outcome.elapsed_s),
@@ -165,20 +161,20 @@ class Bench:
         }
 
     def osmand(self, single_requests_per_s: float) -> dict[str, Any]:
-        """Measure requests in OsmAnd's protocol, where the service has such an entrance.
+        """Measure requests in OsmAnd's protocol, where the service accepts it.
 
         Args:
-            single_requests_per_s: Bounds how many are sent, so that a slow service does not take minutes.
+            single_requests_per_s: Limits the number of requests, so that a slow service does not take minutes.
         """
         requests = max(min(self._extent.singles, round(_OSMAND_S * single_requests_per_s)), 1)
         job = self._job("osmand", requests, connections=SINGLE_CONNECTIONS, key=self._target.feed_key)
         if not self._has_route("/v1/feeds/osmand"):
             return {"osmand_requests_per_s": None}
-        self._tell(f"{requests:,} requests in OsmAnd's protocol …")
+        self._report(f"{requests:,} requests in OsmAnd's protocol …")
         return {"osmand_requests_per_s": round(requests / self._load.run(job).elapsed_s)}
 
     def _has_route(self, path: str) -> bool:
-        """Tell a missing entrance from one that does not know the device, which is 404 in this protocol, too."""
+        """Distinguish a missing route from an unknown device, which also is 404 in this protocol."""
         target = self._target
         headers = {"Authorization": f"Bearer {target.feed_key}"}
         address = f"http://{target.host}:{target.port}"
@@ -191,7 +187,7 @@ class Bench:
         pings, rounds = self._extent.pings, self._extent.row_security_rounds
         if not rounds:
             return {}
-        self._tell(f"{2 * rounds} times {pings:,} pings, with and without row-level security …")
+        self._report(f"{2 * rounds} times {pings:,} pings, with and without row-level security …")
 
         def pings_per_s() -> float:
             return pings / self._load.run(self._batches(pings)).elapsed_s
@@ -204,23 +200,23 @@ class Bench:
         found = []
         target, now = self._target, self._clock.now
         for turn, wanted in enumerate(self._extent.growth):
-            stored = fill(target.owner_url, self._fleet, target.lessor_id, wanted, now(), self._tell, turn=turn)
+            stored = fill(target.owner_url, self._fleet, target.lessor_id, wanted, now(), self._report, turn=turn)
             warm_up = self._batches(max(self._extent.pings // 5, BATCH_ROWS))
             self._load.run(warm_up)
             outcome = self._load.run(self._batches(self._extent.pings))
             pings_per_s = round(self._extent.pings / outcome.elapsed_s)
             found.append({"stored": stored + warm_up.plan.pings, "pings_per_s": pings_per_s})
-            self._tell(f"growth: {pings_per_s:,} pings/s with {stored:,} stored")
+            self._report(f"growth: {pings_per_s:,} pings/s with {stored:,} stored")
         return {"growth": found}
 
     def soak(self, pings_per_s: float) -> dict[str, Any]:
-        """Keep half of a rate up and watch the service's memory, where that is asked for."""
+        """Keep half of a rate for ``soak_minutes`` and measure the service's memory."""
         minutes = self._extent.soak_minutes
         if not minutes:
             return {}
         per_s = pings_per_s / 2 / BATCH_ROWS
         pings = max(round(per_s * minutes * 60), 1) * BATCH_ROWS
-        self._tell(f"{minutes:g} minutes of {per_s:.1f} batches a second …")
+        self._report(f"{minutes:g} minutes of {per_s:.1f} batches a second …")
         job = self._job(
             "batches",
             pings,
@@ -241,7 +237,7 @@ class Bench:
 
 
 def _unnumbered(answer: httpx.Response) -> tuple[int, Any]:
-    """What an answer says, apart from the number of the request."""
+    """Content of a response without the request id."""
     try:
         said = answer.json()
     except ValueError:
@@ -249,22 +245,21 @@ def _unnumbered(answer: httpx.Response) -> tuple[int, Any]:
     return answer.status_code, {name: value for name, value in said.items() if name != "request_id"}
 
 
-def measure(target: Target, extent: Extent, clock: Clock, tell: Callable[[str], None]) -> dict[str, Any]:
-    """Measure everything; ``docs/running.md`` says what each number is.
+def measure(target: Target, extent: Extent, clock: Clock, report: Callable[[str], None]) -> dict[str, Any]:
+    """Measure everything; ``docs/running.md`` describes each number.
 
     Args:
-        target: A running service with a fleet and otherwise nothing in its database.
-        extent: How much is measured.
-        clock: Real time: fixes that are late or ahead would be marked.
-        tell: Told what goes on.
+        target: A running service with a fleet and no other data in its database.
+        clock: Real time: late or future fixes would be marked.
+        report: Called with a line about progress.
 
     Raises:
-        AppError: The service did not store everything that it was sent.
+        AppError: The service did not store everything that was sent.
     """
     if extent.pings % BATCH_ROWS:
         raise AppError(f"The benchmark sends whole batches: --pings in multiples of {BATCH_ROWS}.")
     with LoadProcess() as load:
-        bench = Bench(target, extent, load, clock, tell)
+        bench = Bench(target, extent, load, clock, report)
         numbers: dict[str, Any] = {
             "pings": extent.pings,
             "devices": target.devices,

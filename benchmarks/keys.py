@@ -1,4 +1,4 @@
-"""How long the check of a key and of a session takes, remembered and not, and how long signing in takes."""
+"""Time to check a key and a session, cached and not, and to sign in."""
 
 import asyncio
 import secrets
@@ -39,7 +39,7 @@ async def measure(app_url: str) -> dict[str, Any]:
         app_url: The database, as the application's role.
 
     Returns:
-        Milliseconds: ``key_check_ms`` and ``session_check_ms`` remembered, ``key_check_cold_ms`` asked of the
+        Milliseconds: ``key_check_ms`` and ``session_check_ms`` from the cache, ``key_check_cold_ms`` from the
         database each time, ``sign_in_ms`` with argon2id at the library's recommended cost.
     """
     settings = Settings(database=DatabaseSettings(url=SecretStr(app_url)))

@@ -1,8 +1,7 @@
-"""A load client that costs next to nothing: HTTP/1.1 over kept connections, ready-made bytes out, lengths counted in.
+"""A load client with very low CPU cost: HTTP/1.1 over kept connections, rendered requests, responses by length.
 
-Service, database and load share two cores, so every microsecond spent here would be taken from what is measured. The
-client sends whole requests as they were rendered and reads a status line and a ``Content-Length``, nothing else; what
-the bodies say is looked at when the clock has stopped.
+Service, database and load share two cores, so CPU time spent here would be missing for the service. The client sends
+rendered requests. It reads only a status line and a ``Content-Length``. Bodies are checked after the measurement.
 """
 
 import asyncio
@@ -21,16 +20,16 @@ _SOONEST_S: Final = 0.001
 
 
 class LoadFailed(Exception):
-    """The service did not answer as it should; the message is what it said."""
+    """The service gave an unexpected answer, which is the message."""
 
 
 @dataclass(slots=True)
 class Exchanges:
-    """What became of the requests of one run.
+    """Measurements of one run.
 
     Attributes:
         elapsed_s: Seconds from the first request to the last answer.
-        cpu_s: Seconds of processor time that this process spent meanwhile.
+        cpu_s: CPU seconds of this process meanwhile.
         seconds: Of each answered request, in the order of answers.
         bodies: Of each answer, in the same order.
     """
@@ -42,7 +41,7 @@ class Exchanges:
 
 
 class _Connection(asyncio.Protocol):
-    """One connection with at most one request under way."""
+    """One connection with at most one open request."""
 
     __slots__ = ("_begun", "_got", "_run", "_transport", "busy")
 
@@ -92,13 +91,13 @@ class _Connection(asyncio.Protocol):
 
 
 def _shown(got: bytes) -> str:
-    """The status line of an answer and how its body begins."""
+    """The status line of an answer and the start of its body."""
     head, _, body = got.partition(_HEAD_END)
     return b"\n".join([head.split(b"\r\n", 1)[0], body[:_SHOWN]]).decode(errors="replace").strip()
 
 
 class _Run:
-    """Some requests over some connections; each connection sends its next request when it has its answer."""
+    """Requests over several connections; each connection sends its next request after its answer."""
 
     def __init__(self, host: str, port: int, requests: Iterator[bytes]) -> None:
         self.exchanges = Exchanges()
@@ -164,7 +163,7 @@ class _Run:
 
 
 class _ScheduledRun(_Run):
-    """The same by a schedule: a request whose moment has come waits for a free connection, and its time runs."""
+    """The same by a schedule: a due request waits for a free connection, and its time counts meanwhile."""
 
     def __init__(self, host: str, port: int, requests: Iterator[bytes], per_s: float) -> None:
         super().__init__(host, port, requests)
@@ -182,7 +181,7 @@ class _ScheduledRun(_Run):
         self._pump()
 
     def _pump(self) -> None:
-        """Send what is due and come again for the next."""
+        """Send what is due and schedule the next call."""
         if self._ended.done():
             return
         now = time.perf_counter()
@@ -211,7 +210,7 @@ class _ScheduledRun(_Run):
             self.end()
 
     def lost(self, connection: _Connection, got: bytes, error: Exception | None) -> None:
-        """Open another where an idle one was closed: servers do that after a while."""
+        """Open a new connection when the server closed an idle one."""
         super().lost(connection, got, error)
         if not self._ended.done():
             self._connections.remove(connection)
@@ -234,44 +233,39 @@ async def closed_loop(host: str, port: int, requests: Iterator[bytes], connectio
     """Send requests as fast as they are answered.
 
     Args:
-        host: Address of the service.
-        port: Its TCP port.
-        requests: Complete requests, head and body; a list rendered before costs nothing while the clock runs.
-        connections: Kept connections, each with one request under way.
+        requests: Complete requests, head and body; rendered before, they cost nothing during the run.
+        connections: Kept connections, each with one open request.
 
     Raises:
-        LoadFailed: An answer was not 200 or not whole.
-        OSError: There was no connection to be had.
+        LoadFailed: An answer was not 200 or not complete.
+        OSError: No connection could be opened.
     """
     return await _Run(host, port, requests).go(connections)
 
 
 async def open_loop(host: str, port: int, requests: Iterator[bytes], connections: int, per_s: float) -> Exchanges:
-    """Send requests at a constant rate, whether or not those before are answered.
+    """Send requests at a constant rate, whether or not earlier ones are answered.
 
-    A request's time counts from the moment for which it was scheduled, so a service that stalls is charged for
-    everybody who would have waited.
+    A request's time counts from its scheduled moment. A stalled service is charged for all requests due meanwhile.
 
     Args:
-        host: Address of the service.
-        port: Its TCP port.
         requests: Complete requests, head and body.
-        connections: Kept connections; what is due while all are taken waits.
-        per_s: Requests a second.
+        connections: Kept connections; a due request waits while all are in use.
+        per_s: Requests per second.
 
     Raises:
-        LoadFailed: An answer was not 200 or not whole.
-        OSError: There was no connection to be had.
+        LoadFailed: An answer was not 200 or not complete.
+        OSError: No connection could be opened.
     """
     return await _ScheduledRun(host, port, requests, per_s).go(connections)
 
 
 def stored_whole(bodies: list[bytes], rows: int) -> str | None:
-    """Return the first receipt that tells of a row that was not stored, or None.
+    """Return the first receipt with a row that was not stored, or None.
 
     Args:
         bodies: Receipts.
-        rows: How many rows a batch has, most of the time: those receipts are known by their bytes.
+        rows: Usual number of rows of a batch: such receipts are recognised by their bytes.
     """
     whole = f'"received":{rows},"stored":{rows},'.encode()
     for body in bodies:

@@ -1,7 +1,7 @@
-"""The load client in a process of its own, told what to send by one line of JSON a job.
+"""The load client in a process of its own; each line of its input is one job as JSON.
 
 ``python -m benchmarks.load_process`` reads jobs from standard input and writes outcomes to standard output until the
-input ends, which it does when the benchmark is killed, too.
+input ends. The input also ends when the benchmark is killed.
 """
 
 import select
@@ -27,14 +27,11 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     """One run.
 
     Attributes:
-        kind: What a request is: a batch, one ping, or one ping in OsmAnd's protocol.
+        kind: Content of a request: a batch, one ping, or one ping in OsmAnd's protocol.
         plan: The pings.
-        host: Address of the service.
-        port: Its TCP port.
-        key: Sent with every request.
         connections: Kept connections.
         rows: Pings of a batch.
-        per_s: Requests a second by schedule; as fast as they are answered where it is None.
+        per_s: Requests per second by schedule; None for as fast as they are answered.
         as_it_goes: Render while sending, for runs whose requests do not fit into memory.
     """
 
@@ -61,18 +58,18 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
         return rendered if self.as_it_goes else iter(list(rendered))
 
     def complaint(self, bodies: list[bytes]) -> str | None:
-        """Return an answer that tells of a ping that was not stored."""
+        """Return the first answer with a ping that was not stored."""
         return None if self.kind == "osmand" else stored_whole(bodies, self.rows)
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of a job.
+    """Result of a job.
 
     Attributes:
         elapsed_s: Seconds from the first request to the last answer.
-        cpu_s: Seconds of processor time that the client spent meanwhile.
+        cpu_s: CPU seconds of the client meanwhile.
         seconds: Of each request.
-        failed: What the service said where it did not store everything.
+        failed: Answer of the service where it did not store everything.
     """
 
     elapsed_s: float = 0.0
@@ -82,11 +79,10 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def run_job(job: Job, fleet: Fleet) -> Outcome:
-    """Render, send, and look at the answers.
+    """Render, send, and check the answers.
 
     Args:
-        job: What to send.
-        fleet: Of as many devices as the job's plan says.
+        fleet: With as many devices as the job's plan.
     """
     requests = job.requests(fleet)
     try:
@@ -105,7 +101,7 @@ async def _exchange(job: Job, requests: Iterator[bytes]) -> Exchanges:
 
 
 class LoadProcess:
-    """The child, from the benchmark's side; a context manager, at whose end the child is ended."""
+    """Starts the load client as a child process; a context manager that ends it."""
 
     def __enter__(self) -> Self:
         self._child = subprocess.Popen(
@@ -113,7 +109,7 @@ class LoadProcess:
             cwd=CHECKOUT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            start_new_session=True,  # Ctrl-C is the benchmark's; the child ends with it
+            start_new_session=True,  # Ctrl-C ends the benchmark, and the child with it
         )
         return self
 
@@ -125,10 +121,9 @@ class LoadProcess:
         self._child.communicate()
 
     def run(self, job: Job, watch: Callable[[], None] | None = None, every_s: float = _PATIENCE_S) -> Outcome:
-        """Have a job done.
+        """Run a job.
 
         Args:
-            job: What to send.
             watch: Called while it runs.
             every_s: Seconds between two calls of ``watch``.
 
@@ -152,7 +147,7 @@ class LoadProcess:
 
 
 def main() -> None:
-    """Do jobs until there are no more."""
+    """Run jobs until the input ends."""
     fleets: dict[int, Fleet] = {}
     for line in sys.stdin.buffer:
         job = msgspec.json.decode(line, type=Job)

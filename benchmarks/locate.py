@@ -1,4 +1,4 @@
-"""How many points a second the locator answers on one core, and whether PostGIS agrees with every answer."""
+"""Points per second of the locator on one core, and agreement with PostGIS for every point."""
 
 import time
 from typing import Any, Final
@@ -14,13 +14,12 @@ _CHINA: Final = (73.0, 17.5, 136.0, 54.0)
 
 
 def measure(owner_url: str, locator: Locator, county_adcode: np.ndarray[Any, Any], points: int) -> dict[str, Any]:
-    """Measure the locator, and count the points on which it differs from ``ST_Covers``.
+    """Measure the locator, and count the points where it differs from ``ST_Covers``.
 
     Args:
         owner_url: A database with the layer that the locator was made from.
-        locator: The locator.
         county_adcode: Adcode of each county of the locator, shape ``(counties,)``.
-        points: How many points are located in the timed run.
+        points: Number of points in the timed run.
     """
     random = np.random.default_rng(11)
     west, south, east, north = _CHINA

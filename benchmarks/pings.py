@@ -1,4 +1,4 @@
-"""The pings of a benchmark's fleet: the same ones for whoever asks with the same plan, in whatever process."""
+"""Pings of a benchmark's fleet: the same plan gives the same pings in every process."""
 
 from datetime import datetime
 from typing import Final
@@ -10,18 +10,17 @@ from numpy.typing import NDArray
 MINUTE_US: Final = 60_000_000
 _WINDOW_US: Final = 4 * MINUTE_US
 _LATE_US: Final = 50 * MINUTE_US  # an hour late would be marked "backfill"
-_ROUND_US: Final = 40 * MINUTE_US  # a device drives in circles of 5 km: 52 km/h, which nobody doubts
+_ROUND_US: Final = 40 * MINUTE_US  # a device drives in circles of 5 km: 52 km/h, a plausible speed
 _RADIUS_E7: Final = 500_000
-_HOME_E7: Final = ((1_050_000_000, 1_187_000_000), (261_000_000, 379_000_000))  # hardly any of it is sea
+_HOME_E7: Final = ((1_050_000_000, 1_187_000_000), (261_000_000, 379_000_000))  # very little of it is sea
 
 
 class PingPlan(msgspec.Struct, frozen=True, kw_only=True):
     """Which pings: all devices in turn, in the order of time.
 
     Attributes:
-        pings: How many.
-        devices: Of how many devices; their numbers count from 1.
-        begins_us: Fix time of the first, microseconds since 1970.
+        devices: Number of devices; device numbers count from 1.
+        begins_us: Fix time of the first, microseconds since 1970, UTC.
         ends_us: Fix time after the last.
     """
 
@@ -57,17 +56,13 @@ class Load(msgspec.Struct, frozen=True):
         return self.device % 260 + 100
 
     def part(self, begins: int, ends: int) -> "Load":
-        """Return the pings from one place in the order to another."""
+        """Return the pings from one index to another."""
         s = slice(begins, ends)
         return Load(self.device[s], self.fixed_us[s], self.lon_e7[s], self.lat_e7[s])
 
 
 class Fleet:
-    """Where devices are at any time, in eastern China; made once, since it draws for every device.
-
-    Args:
-        devices: How many.
-    """
+    """Positions of devices at any time, in eastern China; make it once, since it draws for every device."""
 
     def __init__(self, devices: int) -> None:
         self.devices = devices
@@ -77,7 +72,7 @@ class Fleet:
         self._phase = random.uniform(0, 2 * np.pi, devices + 1)
 
     def load(self, plan: PingPlan, first: int = 0, ends: int | None = None) -> Load:
-        """Return the pings of a plan, or those from one place in its order to another."""
+        """Return the pings of a plan, or those from one index to another."""
         place = np.arange(first, plan.pings if ends is None else min(ends, plan.pings), dtype=np.int64)
         device = self._order[place % self.devices]
         step = (plan.ends_us - plan.begins_us) / plan.pings
@@ -92,22 +87,17 @@ class Fleet:
 
 
 class Timeline:
-    """Hands out windows of fix times, one behind the other, none of them late or ahead: current positions advance.
-
-    Args:
-        devices: Of the fleet whose pings are planned.
-    """
+    """Gives successive windows of fix times, none of them late or ahead, so that current positions advance."""
 
     def __init__(self, devices: int) -> None:
         self._devices = devices
         self._ended_us = 0
 
     def plan(self, pings: int, now: datetime, span_us: int = _WINDOW_US) -> PingPlan:
-        """Return a plan of pings that are fixed after those of all plans before.
+        """Return a plan of pings with fix times after those of all earlier plans.
 
         Args:
-            pings: How many.
-            now: When they begin to be sent.
+            now: Start of their sending.
             span_us: Microseconds from the first to the last.
         """
         begins_us = max(self._ended_us, round(now.timestamp()) * 1_000_000 - _LATE_US)

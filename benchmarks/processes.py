@@ -1,4 +1,4 @@
-"""What processes of this machine consume, as ``/proc`` tells."""
+"""CPU time and memory of processes, from ``/proc``."""
 
 import os
 from collections import defaultdict
@@ -17,7 +17,7 @@ _RESIDENT: Final = 21
 
 
 def _stat(pid: int) -> list[str]:
-    """The fields behind the command's name, or none where the process is gone."""
+    """The fields behind the command's name, or none where the process has ended."""
     try:
         return (_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
     except OSError:
@@ -25,7 +25,7 @@ def _stat(pid: int) -> list[str]:
 
 
 def _tree(pid: int) -> list[list[str]]:
-    """The fields of a process and of everything below it."""
+    """The fields of a process and of all its descendants."""
     everybody = {int(p.name): _stat(int(p.name)) for p in _PROC.iterdir() if p.name.isdigit()}
     children: defaultdict[int, list[int]] = defaultdict(list)
     for number, fields in everybody.items():
@@ -40,7 +40,7 @@ def _tree(pid: int) -> list[list[str]]:
 
 
 def cpu_s(pid: int) -> float:
-    """Return the seconds of processor time of a process and all its children, those that ended included."""
+    """Return CPU seconds of a process and all its children, ended ones included."""
     return sum(int(ticks) for fields in _tree(pid) for ticks in fields[_TIMES]) * _TICK_S
 
 
@@ -50,11 +50,7 @@ def rss_mib(pid: int) -> float:
 
 
 def postmaster_pid(url: str) -> int | None:
-    """Return the process id of the server's postmaster, or None where the server is not on this machine.
-
-    Args:
-        url: A database of the server.
-    """
+    """Return the process id of the server's postmaster, or None where the server is not on this machine."""
     with psycopg.connect(url) as connection:
         fields = _stat(connection.info.backend_pid)
     return int(fields[_PARENT]) if fields else None

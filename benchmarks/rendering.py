@@ -1,4 +1,4 @@
-"""Whole HTTP requests as bytes, laid out by NumPy: all rows have the same width, so digits are written by columns."""
+"""Renders whole HTTP requests with NumPy: all rows have the same width, so digits are written by columns."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -23,7 +23,7 @@ Bytes = NDArray[np.uint8]
 
 
 def request_head(path: str, host: str, key: str, content_length: int) -> bytes:
-    """Return the head of a POST request with a JSON body of so many bytes, or without a body."""
+    """Return the head of a POST request with a JSON body of ``content_length`` bytes, or without a body."""
     kind = "Content-Type: application/json\r\n" if content_length else ""
     return (
         f"POST {path} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {key}\r\n"
@@ -32,7 +32,7 @@ def request_head(path: str, host: str, key: str, content_length: int) -> bytes:
 
 
 def batches(fleet: Fleet, plan: PingPlan, host: str, key: str, rows: int) -> Iterator[bytes]:
-    """Render ``POST /v1/pings`` requests of so many rows each, lazily."""
+    """Render ``POST /v1/pings`` requests of ``rows`` pings each, lazily."""
     for first in range(0, plan.pings, rows):
         body = json_rows(fleet.load(plan, first, first + rows)).tobytes()
         yield request_head("/v1/pings", host, key, len(body) + 1) + b"[" + body[:-1] + b"]"
@@ -47,7 +47,7 @@ def singles(fleet: Fleet, plan: PingPlan, host: str, key: str) -> Iterator[bytes
 
 
 def osmand(fleet: Fleet, plan: PingPlan, host: str, key: str) -> Iterator[bytes]:
-    """Render requests of OsmAnd's protocol, everything in the query string and no body."""
+    """Render requests of OsmAnd's protocol: all values in the query string and no body."""
     load = fleet.load(plan)
     head = request_head(_OSMAND, host, key, 0)
     out = _repeated(head, len(load.device))
@@ -59,7 +59,7 @@ def osmand(fleet: Fleet, plan: PingPlan, host: str, key: str) -> Iterator[bytes]
 
 
 def json_rows(load: Load) -> Bytes:
-    """Return pings as JSON objects, each with a comma behind it, shape ``(n, width)``."""
+    """Return pings as JSON objects, each followed by a comma, shape ``(n, width)``."""
     out = _repeated(_ROW, len(load.device))
     _digits(out, _ROW, b'"device_id":"86', 13, load.device)
     times = np.datetime_as_string(load.fixed_us.astype("datetime64[us]").astype("datetime64[ms]"))
@@ -83,7 +83,7 @@ def _degrees(out: Bytes, template: bytes, load: Load, lat: bytes, lon: bytes) ->
 
 
 def _digits(out: Bytes, template: bytes, behind: bytes, width: int, values: NDArray[np.int64]) -> None:
-    """Write numbers as ``width`` digits into every row, at the place that follows ``behind`` in the template."""
+    """Write numbers as ``width`` digits into every row, after ``behind`` in the template."""
     last = template.index(behind) + len(behind) + width - 1
     rest = values
     for place in range(width):

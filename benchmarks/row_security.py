@@ -1,4 +1,4 @@
-"""What row-level security costs: the same load with the policies on and off, side by side."""
+"""Cost of row-level security: the same load with the policies on and off, in turns."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,13 +15,13 @@ _PROTECTED = """
 
 @contextmanager
 def without_row_security(owner_url: str) -> Iterator[None]:
-    """Turn the policies of all tables off for as long as the block lasts; rights stay as they are.
+    """Turn the policies of all tables off while the block lasts; grants stay.
 
-    Each table is changed in a transaction of its own. The change waits for the table's exclusive lock; with one lock
-    held while another is awaited, it would deadlock with the service's worker, which reads in another order.
+    Each table is changed in a transaction of its own. The change waits for the table's exclusive lock. One
+    transaction for all tables would deadlock with the service's worker, which locks them in another order.
 
     Args:
-        owner_url: The database of a benchmark, as its owner: never one with anybody's data.
+        owner_url: The database of a benchmark, as its owner. Never use one with real data.
     """
     with psycopg.connect(owner_url, autocommit=True) as connection:
         names = [row[0] for row in connection.execute(_PROTECTED)]
@@ -46,11 +46,11 @@ def side_by_side(
     Args:
         owner_url: The database, as its owner.
         measure: Returns one number: a rate, or a time.
-        rounds: How often each.
+        rounds: Number of measurements of each kind.
         more_is_better: Whether the number is a rate.
 
     Returns:
-        The means as ``on`` and ``off``, and ``cost_pct``: by how much time a unit of work takes longer with policies.
+        The means as ``on`` and ``off``, and ``cost_pct``: the extra time of a unit of work with policies, percent.
     """
     on, off = [], []
     for _ in range(rounds):

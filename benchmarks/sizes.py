@@ -1,4 +1,4 @@
-"""How many bytes pings take on the disk."""
+"""Disk space of stored pings."""
 
 from dataclasses import dataclass
 
@@ -14,10 +14,10 @@ _SIZES = """
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """The store.
+    """Size of the ping store.
 
     Attributes:
-        pings: How many there are.
+        pings: Number of pings.
         heap_bytes: Of their tables.
         index_bytes: Of the indexes of these.
         raw_bytes: Of the raw bodies, with their index.
@@ -36,11 +36,7 @@ class Sizes:
 
 
 def sizes(owner_url: str) -> Sizes:
-    """Return the sizes of the store of pings.
-
-    Args:
-        owner_url: The database.
-    """
+    """Return the sizes of the ping store."""
     with psycopg.connect(owner_url) as connection:
         row = connection.execute(_SIZES).fetchone()
     return Sizes(*(int(number) for number in row or (0, 0, 0, 0)))

@@ -1,4 +1,4 @@
-"""What the audit trail costs: entries a second, and the milliseconds that an audited read waits for its own."""
+"""Cost of the audit trail: entries per second, and the milliseconds that an audited read waits for its own."""
 
 import asyncio
 import time
@@ -27,7 +27,7 @@ _SIZE: Final = """
 
 
 class _Run:
-    """Readers that ask one after the other for a number of seconds, each waiting for its entry to be committed."""
+    """Readers that write entries in sequence for some seconds, each waiting for the commit of its entry."""
 
     def __init__(self, clock: Clock, seconds: float, assets: int) -> None:
         self._clock = clock
@@ -38,7 +38,7 @@ class _Run:
     async def measure(
         self, readers: int, write: Callable[[list[Entry]], Coroutine[Any, Any, None]]
     ) -> dict[str, float]:
-        """Return entries a second and percentiles of the wait, milliseconds."""
+        """Return entries per second and percentiles of the wait, milliseconds."""
         began = time.perf_counter()
         await asyncio.gather(*(self._read(number, began, write) for number in range(readers)))
         seconds = time.perf_counter() - began
@@ -67,8 +67,8 @@ async def measure(app_url: str, clock: Clock, seconds: float) -> dict[str, Any]:
 
     Args:
         app_url: The database, as the application.
-        clock: The time of the entries.
-        seconds: How long each of the measures takes.
+        clock: Time of the entries.
+        seconds: Duration of each measurement.
 
     Returns:
         ``alone``: one reader; ``together``: 200 at once; ``together_gathering_2ms``: the same where the writer waits

@@ -1,4 +1,4 @@
-"""Clients that write down what was acknowledged, and plainly send a batch again until it is."""
+"""Clients that record acknowledgements and repeat a batch unchanged until it is acknowledged."""
 
 import threading
 import time
@@ -32,12 +32,11 @@ class Receipt:
 
 @dataclass(slots=True)
 class Posted:
-    """What a client knows about a batch.
+    """A client's record of a batch.
 
     Attributes:
-        name: Which.
         sends: How often it was sent.
-        receipt: Its acknowledgement, None as long as there was none.
+        receipt: Its acknowledgement, None before there is one.
     """
 
     name: BatchName
@@ -50,8 +49,8 @@ class Attempt:
     """One request.
 
     Attributes:
-        began_s: When, on the monotonic clock.
-        outcome: The status, or the name of the error; empty while nothing has come back.
+        began_s: Start, seconds of the monotonic clock.
+        outcome: The status, or the name of the error; empty while there is no answer.
     """
 
     began_s: float
@@ -62,10 +61,7 @@ class Client:
     """One connection that posts a lane's batches, one after the other.
 
     Args:
-        address: Of the service.
-        key: A lessor's.
-        plan: What is posted.
-        lane: Its own.
+        key: A lessor's key.
     """
 
     def __init__(self, address: str, key: str, plan: Plan, lane: int) -> None:
@@ -89,7 +85,7 @@ class Client:
         return posted
 
     def send_until_acknowledged(self, posted: Posted, give_up: threading.Event) -> None:
-        """Send a batch, the same again after any other answer than a receipt, after an error, after a time-out."""
+        """Send a batch; repeat it unchanged after any other answer than a receipt, after an error or a time-out."""
         message = self._plan.message(posted.name)
         while posted.receipt is None and not give_up.is_set():
             attempt = Attempt(time.monotonic())
@@ -108,19 +104,17 @@ class Client:
 
 
 def _receipt(answer: httpx.Response) -> Receipt:
-    told = answer.json()
-    return Receipt(*(int(told[name]) for name in Receipt.__slots__))
+    numbers = answer.json()
+    return Receipt(*(int(numbers[name]) for name in Receipt.__slots__))
 
 
-class Crowd:
+class ClientPool:
     """Clients that post at the same time, each in a thread; a context manager.
 
     Args:
-        address: Of the service.
-        key: A lessor's.
-        plan: What is posted.
-        clients: How many; they take the first lanes of the plan.
-        pause_s: How long each rests after an acknowledgement.
+        key: A lessor's key.
+        clients: Number of clients; they take the first lanes of the plan.
+        pause_s: Seconds of pause after an acknowledgement.
     """
 
     def __init__(self, address: str, key: str, plan: Plan, clients: int, pause_s: float) -> None:
@@ -137,7 +131,7 @@ class Crowd:
 
     @property
     def posting(self) -> int:
-        """How many post; the other lanes are for those that do not behave."""
+        """Number of posting clients; the other lanes are for misbehaving clients."""
         return len(self._posting)
 
     def __enter__(self) -> Self:
@@ -171,7 +165,7 @@ class Crowd:
 
     @contextmanager
     def settled(self, deadline_s: float) -> Iterator[None]:
-        """Hold the clients as soon as each has the receipt of its last batch, for as long as the block lasts.
+        """Hold the clients when each has the receipt of its last batch, while the block lasts.
 
         Raises:
             TimeoutError: Some have none within ``deadline_s`` seconds.
@@ -184,15 +178,15 @@ class Crowd:
             self._turnstile.open()
 
     def posted(self) -> list[Posted]:
-        """Return what was sent so far."""
+        """Return the batches sent so far."""
         return [posted for client in self.clients for posted in list(client.ledger) if posted.sends]
 
     def acknowledged(self) -> list[Posted]:
-        """Return what was acknowledged so far."""
+        """Return the acknowledged batches so far."""
         return [posted for posted in self.posted() if posted.receipt is not None]
 
     def wait_for_progress(self, deadline_s: float) -> None:
-        """Wait until every posting client has had one acknowledgement more, begun after now.
+        """Wait until every posting client has one more acknowledgement of a request sent from now on.
 
         Raises:
             TimeoutError: It took longer than ``deadline_s`` seconds.
@@ -218,13 +212,13 @@ class Crowd:
             time.sleep(0.05)
 
     def in_flight(self, longer_than_s: float) -> list[Attempt]:
-        """Return the requests that have been waiting for their answer at least so long."""
+        """Return the requests that have waited at least ``longer_than_s`` seconds for their answer."""
         latest = time.monotonic() - longer_than_s
         newest = [client.attempts[-1] for client in self._posting if client.attempts]
         return [attempt for attempt in newest if not attempt.outcome and attempt.began_s < latest]
 
     def outcomes(self) -> Counter[str]:
-        """Return how often each status or error came back."""
+        """Return the number of each status or error."""
         total: Counter[str] = Counter()
         for client in self.clients:
             total.update(dict(client.outcomes))
@@ -232,7 +226,7 @@ class Crowd:
 
 
 class _Turnstile:
-    """Lets clients pass one batch at a time, and tells when nobody is inside."""
+    """Lets clients pass one batch at a time; knows when no client is inside."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()

@@ -1,4 +1,4 @@
-"""What the clients post: seeded, so that any batch can be made again from its name when the database is compared."""
+"""The clients' batches. They are seeded, so that the comparison can make any batch again from its name."""
 
 import gzip
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from benchmarks.fleet import IDENTIFIER
 
 MAX_ROWS: Final = 300
 _SINGLE_EVERY: Final = 4  # batches: many devices post one ping at a time
-_OTHER_DAY_EVERY: Final = 8  # batches: a day that has no partition yet is made under the faults as well
+_OTHER_DAY_EVERY: Final = 8  # batches: a new day without partition occurs under the faults too
 _OTHER_DAYS: Final = 20
 _DAY_MS: Final = 86_400_000
 _SHUFFLE: Final = 0xFF  # pings of a device come out of order, up to this many milliseconds
@@ -33,10 +33,10 @@ _PACK: Final[dict[str, Callable[[bytes], bytes]]] = {
 
 @dataclass(frozen=True, slots=True)
 class BatchName:
-    """Which batch: everything in it follows from this and the plan.
+    """Name of a batch; together with the plan it determines the content.
 
     Attributes:
-        lane: Who posts it; a lane has devices that no other lane has.
+        lane: The posting client; each lane has devices of its own.
         number: Its place in the lane, from 0.
     """
 
@@ -50,7 +50,7 @@ class Rows:
 
     Attributes:
         device: Numbers of devices in the fleet, from 1.
-        fixed_ms: Milliseconds since 1970, UTC; no two pings of a device have the same.
+        fixed_ms: Milliseconds since 1970, UTC; unique per device.
         lon_e7: WGS-84 longitude in 1e-7 degrees.
         lat_e7: WGS-84 latitude in 1e-7 degrees.
     """
@@ -63,10 +63,10 @@ class Rows:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A batch as it goes over the wire.
+    """A batch in its wire format.
 
     Attributes:
-        plain: The body before it is packed; these are the bytes that the service keeps.
+        plain: The body before compression; the service keeps these bytes.
         content: The body as it is sent.
         headers: Its type and encoding.
     """
@@ -83,13 +83,11 @@ def home_of(device: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.in
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Who posts what.
+    """All batches of a run.
 
     Args:
         devices: Devices of the fleet, at least as many as lanes.
-        lanes: How many post.
-        origin_ms: Time of the earliest fix of today, milliseconds since 1970; a batch covers 300 ms after it.
-        seed: Another seed, other pings.
+        origin_ms: Time of the earliest fix of today, milliseconds since 1970, UTC; a batch covers 300 ms after it.
     """
 
     devices: int
@@ -106,7 +104,7 @@ class Plan:
             fixed_ms -= _DAY_MS * (1 + name.number // _OTHER_DAY_EVERY % _OTHER_DAYS)
         device = 1 + name.lane + self.lanes * random.integers(0, self.devices // self.lanes, n)
         lon_e7, lat_e7 = home_of(device)
-        return Rows(  # every device shakes by 50 m about a place of its own: none of its fixes is doubted
+        return Rows(  # every device moves within 50 m of its own place: no fix gets a doubt
             device=device,
             fixed_ms=fixed_ms,
             lon_e7=lon_e7 + random.integers(-5_000, 5_000, n),

@@ -1,4 +1,4 @@
-"""The two that are broken: the service and the database server, as processes of this machine (Linux)."""
+"""Service and database server as processes of this machine (Linux), to be stopped and killed."""
 
 import os
 import signal
@@ -18,12 +18,10 @@ class Service:
     """The service as a process of its own.
 
     Args:
-        command: What starts it.
-        environ: Its environment.
-        directory: Where it runs.
-        port: On which it listens then, at the loopback address.
-        log: What it writes.
-        is_ready: Tells whether the process of this id listens on this port and is ready.
+        directory: Its working directory.
+        port: Its TCP port, at the loopback address.
+        log: Receives its output.
+        is_ready: Returns whether the process with this id listens on this port and is ready.
     """
 
     def __init__(
@@ -83,7 +81,7 @@ class Service:
             self._process.terminate()
 
     def wait_for_stop(self) -> int | None:
-        """Return the exit code, negative for a signal; None if it still runs after a minute, which ends it."""
+        """Return the exit code, negative for a signal; None if it still ran after a minute and was killed."""
         if self._process is None:
             return 0
         try:
@@ -104,9 +102,9 @@ class DatabaseServer:
 
     Args:
         data: Its data directory.
-        superuser_url: Where a superuser connects.
-        ensure_running: Starts it on its port unless it runs, and waits until it takes connections.
-        restart: Restarts it in good order (``pg_ctl restart -m fast``).
+        superuser_url: Connection URL of a superuser.
+        ensure_running: Starts it on its port unless it runs, and waits until it accepts connections.
+        restart: Restarts it cleanly (``pg_ctl restart -m fast``).
     """
 
     data: Path
@@ -115,13 +113,13 @@ class DatabaseServer:
     restart: Callable[[], None]
 
     def _halted(self) -> list[int]:
-        """Stop the postmaster, so that it makes no more children, and return it and its children."""
+        """Stop the postmaster, so that it makes no more children; return it and its children."""
         postmaster = int((self.data / "postmaster.pid").read_text().split()[0])
         os.kill(postmaster, signal.SIGSTOP)
         return [postmaster, *_children(postmaster)]
 
     def kill(self) -> None:
-        """End the postmaster and all its children at once with SIGKILL, and wait until they are gone."""
+        """End the postmaster and all its children at once with SIGKILL, and wait until they have ended."""
         everyone = self._halted()
         for pid in everyone:
             _send(pid, signal.SIGKILL)
@@ -130,7 +128,7 @@ class DatabaseServer:
 
     @contextmanager
     def stalled(self) -> Iterator[None]:
-        """Stop all processes of the server with SIGSTOP while the block lasts; they go on too if we are killed."""
+        """Stop all processes of the server with SIGSTOP while the block lasts; they go on if we are killed."""
         everyone = [str(pid) for pid in self._halted()]
         command = ["sh", "-c", 'kill -STOP "$@"; cat; kill -CONT "$@"', "stall", *everyone]
         with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True):

@@ -1,4 +1,4 @@
-"""The comparison of what clients were told with what is in the database, in SQL, as its owner."""
+"""Compares the clients' receipts with the database, in SQL, as its owner."""
 
 import hashlib
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ _STAGE: Final = """
     CREATE TEMPORARY TABLE sent (
         device_id int, fixed_at timestamptz, lon_e7 int, lat_e7 int, sha256 bytea, row_index int,
         acknowledged boolean);
-    CREATE TEMPORARY TABLE told (
+    CREATE TEMPORARY TABLE acknowledged_batch (
         batch_id bigint, received int, stored int, duplicates int, doubted int, rejected int, sha256 bytea)"""
 _COUNTS: Final = {
     "lost": """
@@ -36,7 +36,7 @@ _COUNTS: Final = {
             SELECT FROM sent s WHERE s.sha256 = r.sha256 AND s.row_index = p.row_index AND p.device_id = s.device_id
             AND p.fixed_at = s.fixed_at AND p.lon_e7 = s.lon_e7 AND p.lat_e7 = s.lat_e7)""",
     "wrong_receipts": """
-        SELECT count(*) FROM told t WHERE NOT EXISTS (
+        SELECT count(*) FROM acknowledged_batch t WHERE NOT EXISTS (
             SELECT FROM ping_batch b JOIN raw_body r USING (batch_id)
             WHERE b.batch_id = t.batch_id AND r.sha256 = t.sha256
             AND (b.received, b.stored, b.duplicates, b.doubted, b.rejected)
@@ -55,19 +55,19 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the comparison found; all but the first two must be 0.
+    """Result of the comparison; all but the first two must be 0.
 
     Attributes:
         acknowledged: Pings that were acknowledged.
         resent: Times that a batch was sent again.
         lost: Pings that were acknowledged and are not in ``ping``.
-        doubled: Rows of ``ping`` too many.
-        strangers: Pings that nobody sent whole (of a half body).
-        not_traceable: Pings whose batch and row do not lead to the bytes they came in.
+        doubled: Duplicate rows of ``ping``.
+        strangers: Pings that no client sent completely (of a half body).
+        not_traceable: Pings whose batch and row do not lead to their received bytes.
         wrong_receipts: Receipts that ``ping_batch`` does not have, with the same numbers and hash, or that do not
             account for every row of what was posted.
         wrong_bodies: Raw bodies that do not unpack to bytes with their hash, or to other bytes than were posted.
-        wrong_sums: 1 when the stored pings of all receipts are not as many as there are pings.
+        wrong_sums: 1 when the sum of stored pings of all receipts differs from the number of pings.
         wrong_positions: Devices whose current position is not their newest ping.
     """
 
@@ -93,11 +93,10 @@ class Verdict:
 
 
 def compare(owner_url: str, plan: Plan, posted: Sequence[Posted], acknowledged: Sequence[Posted]) -> Verdict:
-    """Compare a database with what clients know.
+    """Compare a database with the clients' records.
 
     Args:
         owner_url: The database, or a restored copy.
-        plan: What was posted.
         posted: Batches that may be there.
         acknowledged: Those of them that must be there.
     """
@@ -106,7 +105,7 @@ def compare(owner_url: str, plan: Plan, posted: Sequence[Posted], acknowledged: 
         found = connection.execute("SELECT identifier, device_id FROM device").fetchall()
         devices: dict[str, int] = {identifier: device_id for identifier, device_id in found}  # noqa: C416 typed
         known = _copy_sent(connection, plan, posted, {one.name for one in acknowledged}, devices)
-        incomplete = _copy_told(connection, acknowledged, plan)
+        incomplete = _copy_receipts(connection, acknowledged, plan)
         connection.execute("ANALYZE sent")
         numbers = {name: int(_one(connection, query)) for name, query in _COUNTS.items()}
         numbers["wrong_receipts"] += incomplete
@@ -131,7 +130,7 @@ def _copy_sent(
     acknowledged: set[Any],
     devices: dict[str, int],
 ) -> dict[bytes, int]:
-    """Stage the pings of batches, and return the length of each body by its hash."""
+    """Copy the pings of batches to a temporary table; return the length of each body by its hash."""
     bodies: dict[bytes, int] = {}
     with connection.cursor().copy("COPY sent FROM STDIN (FORMAT binary)") as copy:
         copy.set_types(["int4", "timestamptz", "int4", "int4", "bytea", "int4", "bool"])
@@ -147,10 +146,10 @@ def _copy_sent(
     return bodies
 
 
-def _copy_told(connection: psycopg.Connection, acknowledged: Sequence[Posted], plan: Plan) -> int:
-    """Stage receipts, and return how many do not account for every row, all of which are good."""
+def _copy_receipts(connection: psycopg.Connection, acknowledged: Sequence[Posted], plan: Plan) -> int:
+    """Copy receipts to a temporary table; return how many do not account for every row (all rows are valid)."""
     incomplete = 0
-    with connection.cursor().copy("COPY told FROM STDIN (FORMAT binary)") as copy:
+    with connection.cursor().copy("COPY acknowledged_batch FROM STDIN (FORMAT binary)") as copy:
         copy.set_types(["int8", "int4", "int4", "int4", "int4", "int4", "bytea"])
         for one in acknowledged:
             receipt = one.receipt

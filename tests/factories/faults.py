@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from benchmarks.torture.run import SETTLE_S
-from benchmarks.torture.stand import Stand
+from benchmarks.torture.setup import TortureSetup
 from benchmarks.torture.verdict import Verdict, compare
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,8 +26,8 @@ def archive_settings() -> dict[str, str]:
     return {"archive_mode": "on", "archive_command": command.replace("'", f"'mkdir -p {ARCHIVE} && ", 1)}
 
 
-def settled_verdict(up: Stand) -> Verdict:
+def settled_verdict(up: TortureSetup) -> Verdict:
     """Let every client get the receipt of its last batch, and compare the database with all that was ever posted."""
-    crowd = up.scene.crowd
-    with crowd.settled(SETTLE_S):
-        return compare(up.made.urls.owner_url, crowd.plan, crowd.posted(), crowd.acknowledged())
+    client_pool = up.targets.client_pool
+    with client_pool.settled(SETTLE_S):
+        return compare(up.made.urls.owner_url, client_pool.plan, client_pool.posted(), client_pool.acknowledged())

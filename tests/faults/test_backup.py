@@ -23,7 +23,7 @@ from app.localdb.postgres import Instance
 from benchmarks.fleet import IDENTIFIER
 from benchmarks.torture.load import home_of
 from benchmarks.torture.run import SETTLE_S
-from benchmarks.torture.stand import Stand, lessors_key, service_on
+from benchmarks.torture.setup import TortureSetup, lessors_key, service_on
 from benchmarks.torture.verdict import compare
 from tests.api import free_port
 from tests.factories.faults import archive_settings, documented
@@ -31,7 +31,7 @@ from tests.factories.faults import archive_settings, documented
 PROGRESS_S = 60
 
 
-def run(up: Stand, program: str, *arguments: object) -> None:
+def run(up: TortureSetup, program: str, *arguments: object) -> None:
     """Run one of PostgreSQL's programs as the server's user."""
     instance = up.made.instance
     command = [str(instance.server.bindir / program), *map(str, arguments)]
@@ -39,7 +39,7 @@ def run(up: Stand, program: str, *arguments: object) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def beside_the_data(up: Stand, name: str) -> Path:
+def beside_the_data(up: TortureSetup, name: str) -> Path:
     return up.made.instance.data.with_name(name)
 
 
@@ -65,7 +65,7 @@ def a_ping(number: int, days_ago: int) -> dict[str, object]:
 
 
 @contextmanager
-def started(up: Stand, data: Path, settings: dict[str, str]) -> Iterator[str]:
+def started(up: TortureSetup, data: Path, settings: dict[str, str]) -> Iterator[str]:
     """A second server on a copy of the data, taken out of recovery; yields where the owner connects."""
     instance = Instance(up.made.instance.server, data, up.made.instance.user)
     port = instance.start(None, {**up.made.settings, "archive_mode": "off", **settings})
@@ -82,14 +82,14 @@ def started(up: Stand, data: Path, settings: dict[str, str]) -> Iterator[str]:
 
 
 @pytest.fixture
-def dump(up: Stand) -> Iterator[Path]:
+def dump(up: TortureSetup) -> Iterator[Path]:
     path = beside_the_data(up, "leasetrace.dump")
     yield path
     path.unlink(missing_ok=True)
 
 
 @pytest.fixture
-def another_role(up: Stand) -> Iterator[str]:
+def another_role(up: TortureSetup) -> Iterator[str]:
     """The login of an application's role that no dump knows."""
     with psycopg.connect(up.made.superuser_url, autocommit=True) as connection:
         connection.execute("CREATE ROLE another_app LOGIN PASSWORD 'another' NOSUPERUSER NOBYPASSRLS")
@@ -97,12 +97,12 @@ def another_role(up: Stand) -> Iterator[str]:
         yield "another_app:another"
 
 
-def test_a_dump_taken_under_load_is_restored_and_goes_on(up: Stand, dump: Path, another_role: str) -> None:
-    crowd = up.scene.crowd
-    crowd.wait_for_progress(PROGRESS_S)
-    before = crowd.acknowledged()
+def test_a_dump_taken_under_load_is_restored_and_goes_on(up: TortureSetup, dump: Path, another_role: str) -> None:
+    client_pool = up.targets.client_pool
+    client_pool.wait_for_progress(PROGRESS_S)
+    before = client_pool.acknowledged()
     run(up, "pg_dump", "-Fc", "-f", dump, up.made.superuser_url)
-    posted = crowd.posted()
+    posted = client_pool.posted()
     superuser_url = elsewhere(up.made.superuser_url, database="restored")
     run(up, "createdb", "-O", OWNER, f"--maintenance-db={up.made.superuser_url}", "restored")
     run(up, "pg_restore", "--exit-on-error", "-d", superuser_url, dump)
@@ -110,7 +110,7 @@ def test_a_dump_taken_under_load_is_restored_and_goes_on(up: Stand, dump: Path, 
     app_url = elsewhere(up.made.urls.app_url, database="restored", login=another_role)
     migrate(owner_url, app_url)
     assert before
-    assert compare(owner_url, crowd.plan, posted, before).broken() == {}
+    assert compare(owner_url, client_pool.plan, posted, before).broken() == {}
 
     service = service_on(app_url, beside_the_data(up, "restored.log"), free_port())
     try:
@@ -131,30 +131,30 @@ def test_a_dump_taken_under_load_is_restored_and_goes_on(up: Stand, dump: Path, 
         "DELETE FROM ping WHERE (batch_id, row_index) = ("
         "SELECT batch_id, row_index FROM ping ORDER BY batch_id, row_index LIMIT 1) RETURNING 1",
     )
-    broken = compare(owner_url, crowd.plan, posted, before).broken()
+    broken = compare(owner_url, client_pool.plan, posted, before).broken()
     assert broken == {"lost": 1, "strangers": 1, "not_traceable": 1, "wrong_bodies": 1, "wrong_sums": 1}
 
 
-def test_a_base_backup_taken_under_load_starts_with_every_acknowledged_ping(up: Stand) -> None:
-    crowd, copy = up.scene.crowd, beside_the_data(up, "base")
-    crowd.wait_for_progress(PROGRESS_S)
-    before = crowd.acknowledged()
+def test_a_base_backup_taken_under_load_starts_with_every_acknowledged_ping(up: TortureSetup) -> None:
+    client_pool, copy = up.targets.client_pool, beside_the_data(up, "base")
+    client_pool.wait_for_progress(PROGRESS_S)
+    before = client_pool.acknowledged()
     run(up, "pg_basebackup", "-d", up.made.superuser_url, "-D", copy, "-X", "stream", "-c", "fast")
-    posted = crowd.posted()
+    posted = client_pool.posted()
     with started(up, copy, {}) as owner_url:
         assert before
-        assert compare(owner_url, crowd.plan, posted, before).broken() == {}
+        assert compare(owner_url, client_pool.plan, posted, before).broken() == {}
 
 
-def test_the_archived_log_goes_back_to_any_moment_after_the_base_backup(up: Stand) -> None:
-    crowd, copy, url = up.scene.crowd, beside_the_data(up, "moment"), up.made.superuser_url
+def test_the_archived_log_goes_back_to_any_moment_after_the_base_backup(up: TortureSetup) -> None:
+    client_pool, copy, url = up.targets.client_pool, beside_the_data(up, "moment"), up.made.superuser_url
     assert archive_settings().items() <= dict(up.made.settings).items()
     run(up, "pg_basebackup", "-d", url, "-D", copy, "-X", "none", "-c", "fast")
-    crowd.wait_for_progress(PROGRESS_S)
-    with crowd.settled(SETTLE_S):
-        posted = crowd.posted()
+    client_pool.wait_for_progress(PROGRESS_S)
+    with client_pool.settled(SETTLE_S):
+        posted = client_pool.posted()
         moment = one(url, "SELECT clock_timestamp()")
-    crowd.wait_for_progress(PROGRESS_S)
+    client_pool.wait_for_progress(PROGRESS_S)
     segment = str(one(url, "SELECT pg_walfile_name(pg_switch_wal())"))
     deadline = time.monotonic() + PROGRESS_S
     while not beside_the_data(up, "archive").joinpath(segment).exists():
@@ -163,16 +163,16 @@ def test_the_archived_log_goes_back_to_any_moment_after_the_base_backup(up: Stan
     (copy / "recovery.signal").touch()
     settings = {"restore_command": documented("restore_command"), "recovery_target_time": f"'{moment}'"}
     with started(up, copy, {**settings, "recovery_target_action": documented("recovery_target_action")}) as owner_url:
-        assert compare(owner_url, crowd.plan, posted, posted).broken() == {}
+        assert compare(owner_url, client_pool.plan, posted, posted).broken() == {}
 
 
-def test_the_first_ping_of_a_day_is_stored_while_a_dump_holds_its_locks(up: Stand) -> None:
+def test_the_first_ping_of_a_day_is_stored_while_a_dump_holds_its_locks(up: TortureSetup) -> None:
     with psycopg.connect(up.made.superuser_url) as dumping:
         dumping.execute("LOCK TABLE ping, ping_default IN ACCESS SHARE MODE")  # what pg_dump does to every table
         answer = httpx.post(
-            f"{up.scene.service.address}/v1/pings",
+            f"{up.targets.service.address}/v1/pings",
             json=[a_ping(1, days_ago=100)],
-            headers={"Authorization": f"Bearer {up.scene.key}"},
+            headers={"Authorization": f"Bearer {up.targets.key}"},
             timeout=60,
         )
     assert answer.status_code == 200, answer.text

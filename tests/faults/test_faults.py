@@ -9,29 +9,29 @@ from typer.testing import CliRunner
 
 from benchmarks import commands
 from benchmarks.torture.faults import Fault, inject
-from benchmarks.torture.stand import Stand
+from benchmarks.torture.setup import TortureSetup
 from tests.factories.faults import settled_verdict
 from tests.scale import SCALE
 
 
 @pytest.mark.parametrize("fault", [fault for fault in Fault if SCALE.faults is None or fault in SCALE.faults])
-def test_an_acknowledged_ping_outlives(up: Stand, fault: Fault) -> None:
-    if fault is Fault.DISK_FULL and up.scene.disk is None:
-        pytest.skip(up.scene.no_disk)
-    inject(up.scene, fault)
-    assert up.scene.findings == []
+def test_an_acknowledged_ping_outlives(up: TortureSetup, fault: Fault) -> None:
+    if fault is Fault.DISK_FULL and up.targets.disk is None:
+        pytest.skip(up.targets.no_disk)
+    inject(up.targets, fault)
+    assert up.targets.findings == []
     verdict = settled_verdict(up)
     assert verdict.broken() == {}
     assert verdict.acknowledged > 0
 
 
-def test_the_command_draws_faults_and_finds_nothing_lost(up: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_draws_faults_and_finds_nothing_lost(up: TortureSetup, monkeypatch: pytest.MonkeyPatch) -> None:
     @contextmanager
-    def stand(clients: int, **_: float) -> Iterator[Stand]:
+    def torture_setup(clients: int, **_: float) -> Iterator[TortureSetup]:
         assert clients == 4
         yield up
 
-    monkeypatch.setattr(commands, "stand", stand)
+    monkeypatch.setattr(commands, "torture_setup", torture_setup)
     words = ["torture", "--json", "--minutes", "0.1", "--clients", "4", "--seed", "43"]
     result = CliRunner().invoke(commands.bench_app, words, catch_exceptions=False)
     assert result.exit_code == 0, result.output

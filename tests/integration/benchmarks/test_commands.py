@@ -12,37 +12,37 @@ from typer.testing import CliRunner
 
 from app.localdb.cluster import ClusterUrls
 from benchmarks import answers, commands, keys, locate, trail
+from benchmarks.environment import BenchmarkEnvironment
 from benchmarks.ingest import Extent, Target
-from benchmarks.stage import Stage
 
 Run = Callable[..., dict[str, Any]]
 
 
 @pytest.fixture
-def bench(stage: Stage, target: Target, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
+def bench(environment: BenchmarkEnvironment, target: Target, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
     """Runs a command on the common service; before and after, its database is without positions and cases."""
 
-    def staged(_devices: int) -> AbstractContextManager[Stage]:
-        return nullcontext(stage)
+    def benchmark_environment(_devices: int) -> AbstractContextManager[BenchmarkEnvironment]:
+        return nullcontext(environment)
 
     def throwaway(*, durable: bool) -> AbstractContextManager[ClusterUrls]:
         assert durable, "what is measured waits for the disk"
-        return nullcontext(stage.urls)
+        return nullcontext(environment.urls)
 
-    monkeypatch.setattr(commands, "staged", staged)
+    monkeypatch.setattr(commands, "benchmark_environment", benchmark_environment)
 
-    def targeted(_stage: Stage) -> Target:
+    def targeted(_stage: BenchmarkEnvironment) -> Target:
         return target  # its feed is registered once
 
     monkeypatch.setattr(commands, "throwaway", throwaway)
     monkeypatch.setattr(commands, "_target", targeted)
-    _empty(stage)
+    _empty(environment)
     yield _run
-    _empty(stage)
+    _empty(environment)
 
 
-def _empty(stage: Stage) -> None:
-    with connect(stage.urls.owner_url) as connection:
+def _empty(environment: BenchmarkEnvironment) -> None:
+    with connect(environment.urls.owner_url) as connection:
         connection.execute("TRUNCATE ping, current_position, enforcement_case CASCADE")
 
 

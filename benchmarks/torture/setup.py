@@ -1,4 +1,4 @@
-"""The stand of the torture: a durable throw-away cluster, on a file system of its own where one can be mounted."""
+"""Starts all that the torture needs: a durable throw-away cluster, if possible on its own file system."""
 
 import asyncio
 import os
@@ -21,8 +21,8 @@ from app.jurisdictions.loading.service import load_bundled_layer
 from app.localdb.background_service import is_ready, reserved_port
 from app.localdb.cluster import CHECKOUT, DURABLE_SETTINGS, Throwaway, throwaway_server
 from benchmarks.fleet import register_fleet
-from benchmarks.torture.clients import Crowd
-from benchmarks.torture.faults import OTHER_LANES, Scene
+from benchmarks.torture.clients import ClientPool
+from benchmarks.torture.faults import OTHER_LANES, FaultTargets
 from benchmarks.torture.load import Plan
 from benchmarks.torture.processes import DatabaseServer, Service
 
@@ -39,24 +39,19 @@ mountpoint -q "$1" || rm -rf "$1" "$2"
 
 
 @dataclass(frozen=True, slots=True)
-class Stand:
-    """Everything up, clients posting.
-
-    Attributes:
-        made: The cluster.
-        scene: What faults act on.
-    """
+class TortureSetup:
+    """The cluster and the targets of the faults, with posting clients."""
 
     made: Throwaway
-    scene: Scene
+    targets: FaultTargets
 
 
 @contextmanager
 def small_disk() -> Iterator[Path | str]:
-    """Mount a file system of its own, on a file, that may be filled; unmounted and deleted however the end comes.
+    """Mount a separate file system, on a file, that may be filled; unmounted and deleted in any case.
 
     Yields:
-        Where it is mounted; or, in words, why it is not.
+        Its mount point; or, as text, why there is none.
     """
     area = Path(tempfile.mkdtemp(prefix="leasetrace-disk-")).resolve()
     area.chmod(0o755)
@@ -70,7 +65,7 @@ def small_disk() -> Iterator[Path | str]:
 
 
 def _refusal(command: list[str | Path]) -> str | None:
-    """Run a command, and return why it failed, or None."""
+    """Run a command; return why it failed, or None."""
     try:
         subprocess.run(command, check=True, capture_output=True, text=True)
     except FileNotFoundError:
@@ -81,17 +76,17 @@ def _refusal(command: list[str | Path]) -> str | None:
 
 
 @contextmanager
-def stand(
+def torture_setup(
     clients: int, *, pause_s: float, stall_s: float, settings: Mapping[str, str] | None = None, seed: int = 7
-) -> Iterator[Stand]:
-    """Start everything that the torture breaks: cluster, boundaries, a small fleet, the service, clients that post.
+) -> Iterator[TortureSetup]:
+    """Start cluster, boundaries, a small fleet, the service, and posting clients.
 
     Args:
-        clients: How many post.
-        pause_s: Seconds each rests after an acknowledgement.
-        stall_s: See ``Scene``.
+        clients: Number of clients.
+        pause_s: Seconds of pause after an acknowledgement.
+        stall_s: See ``FaultTargets``.
         settings: Parameters of PostgreSQL besides those of a durable cluster.
-        seed: Of what is posted.
+        seed: Of the batches.
     """
     with (
         small_disk() as disk,
@@ -112,10 +107,12 @@ def stand(
         plan = Plan(DEVICES, clients + OTHER_LANES, origin_ms, seed)
         try:
             service.start()
-            with Crowd(service.address, key, plan, clients, pause_s) as crowd:
+            with ClientPool(service.address, key, plan, clients, pause_s) as client_pool:
                 no_disk = disk if isinstance(disk, str) else ""
                 disk_path = disk if isinstance(disk, Path) else None
-                yield Stand(made, Scene(service, twin, database, crowd, key, disk_path, no_disk, stall_s))
+                yield TortureSetup(
+                    made, FaultTargets(service, twin, database, client_pool, key, disk_path, no_disk, stall_s)
+                )
         finally:
             service.kill()
 
@@ -127,12 +124,12 @@ def lessors_key(app_url: str) -> str:
 
 
 def service_on(app_url: str, log: Path, port: int) -> Service:
-    """Return the service on a database, not started yet, as a user would run it; where Linux can, it ends with us.
+    """Return the service on a database, not started yet. On Linux it ends with this process.
 
     Args:
-        app_url: Where the application's role connects.
-        log: What it writes.
-        port: On which it listens.
+        app_url: Connection URL of the application's role.
+        log: Receives its output.
+        port: Its TCP port.
     """
     dies_with_us = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
     command = [*dies_with_us, sys.executable, "-m", "app.cli.main", "serve", "--port", str(port)]

@@ -1,4 +1,4 @@
-"""Where benchmarks are played: a throw-away cluster on the disk, and the service on it as a user would run it."""
+"""Environment of a benchmark: a throw-away cluster on the disk, and the service, started as a user would."""
 
 import asyncio
 import os
@@ -29,20 +29,14 @@ _STOP_S: Final = 30
 _notes = Console(stderr=True, highlight=False)
 
 
-def tell(words: str) -> None:
-    """Say on standard error what goes on; standard output is for numbers."""
-    _notes.print(f"bench: {words}", soft_wrap=True)
+def print_progress(line: str) -> None:
+    """Print progress to standard error; standard output is for numbers."""
+    _notes.print(f"bench: {line}", soft_wrap=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A running service.
-
-    Attributes:
-        host: Its address.
-        port: Its TCP port.
-        pid: Its process.
-    """
+    """A running service: host, TCP port and process id."""
 
     host: str
     port: int
@@ -50,26 +44,20 @@ class Service:
 
     @property
     def address(self) -> str:
-        """Where it answers."""
+        """Its base URL."""
         return f"http://{self.host}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
-    """A service on a fresh database, for one benchmark.
-
-    Attributes:
-        urls: The database.
-        service: The service.
-        registered: The fleet.
-    """
+class BenchmarkEnvironment:
+    """A service on a new database with a registered fleet, for one benchmark."""
 
     urls: ClusterUrls
     service: Service
     registered: fleet.Registered
 
     def key(self, role: Role, **whose: Any) -> str:
-        """Make a key for somebody."""
+        """Make a key with a role."""
         settings = Settings.from_environment(os.environ, database_url=self.urls.app_url)
         return asyncio.run(make_key(settings, SystemClock(), role, **whose)).text
 
@@ -85,24 +73,20 @@ class Stage:
 
 
 @contextmanager
-def staged(devices: int) -> Iterator[Stage]:
-    """Set the stage: a migrated database with boundaries and a fleet, and the service.
-
-    Args:
-        devices: How many devices the fleet has.
-    """
+def benchmark_environment(devices: int) -> Iterator[BenchmarkEnvironment]:
+    """Start a service on a migrated database with boundaries and a fleet."""
     with throwaway(durable=True) as urls:
-        tell("migrating, loading boundaries, registering the fleet …")
+        print_progress("migrating, loading boundaries, registering the fleet …")
         migrate(urls.owner_url, urls.app_url)
         load_bundled_layer(urls.owner_url, now=SystemClock().now())
         registered = fleet.register_fleet(urls.owner_url, devices)
         with running_service(urls) as service:
-            yield Stage(urls, service, registered)
+            yield BenchmarkEnvironment(urls, service, registered)
 
 
 @contextmanager
 def running_service(urls: ClusterUrls) -> Iterator[Service]:
-    """Run the service as a process of its own for as long as the block lasts.
+    """Run the service as a process of its own while the block lasts.
 
     Args:
         urls: Its database, migrated, with boundaries.
@@ -113,7 +97,7 @@ def running_service(urls: ClusterUrls) -> Iterator[Service]:
     environ = {**os.environ, "DATABASE_URL": urls.app_url, "LEASETRACE_LOG_LEVEL": "WARNING"}
     with reserved_port() as port:
         command = [sys.executable, "-m", "app.cli.main", "serve", "--port", str(port)]
-        # in a session of its own, Ctrl-C does not reach it: it is stopped below, after whoever is using it
+        # its own session keeps Ctrl-C away from it: it is stopped below, after its users
         process = subprocess.Popen(
             command, cwd=CHECKOUT, env=environ, stdin=subprocess.DEVNULL, start_new_session=True
         )
