@@ -30,8 +30,6 @@ class ApiUser:
     Attributes:
         client: Sends the key with every request.
         subject_id: The lessor or the court; 0 for others.
-        principal_id: The principal.
-        key: The API key.
     """
 
     client: httpx.AsyncClient
@@ -169,7 +167,7 @@ NOTHING_VISIBLE: Final = dict.fromkeys((*_OF_ASSETS, *_OF_CASES, "entrustment"),
 
 @dataclass(frozen=True, slots=True)
 class UserView:
-    """What a user sees: over HTTP, and in the tables with row security alone."""
+    """What a user can see: over HTTP, and in the tables with row security alone."""
 
     application: FastAPI
 

@@ -185,7 +185,7 @@ async def delete_tenants(owner_url: str) -> None:
 
 
 class OwnerDatabase:
-    """A connection as the owner of the database; nothing is hidden from it."""
+    """A connection as the owner of the database; row security does not apply."""
 
     def __init__(self, url: str) -> None:
         self.connection = psycopg.connect(url, autocommit=True, row_factory=dict_row)

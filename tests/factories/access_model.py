@@ -1,11 +1,11 @@
-"""The rules of who may see what, in plain Python: what the service is held against, written without looking at it."""
+"""The access rules in plain Python, written independently of the service, to compare it with."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
 ABOVE = {"court": ("court", "intermediate", "high"), "far_court": ("far_court",)}
-"""Of each court that handles cases, those that see them: itself and its superiors."""
+"""Courts that see a court's cases: itself and its superior courts."""
 LESSORS = ("lessor", "rival")
 DISPATCHERS = ("dispatcher", "second_dispatcher")
 COURTS = ("court", "intermediate", "high", "far_court", "entrusted_court")
@@ -15,7 +15,7 @@ PEOPLE = (*LESSORS, *COURTS, *DISPATCHERS, *OTHERS)
 
 @dataclass(slots=True)
 class ModelKey:
-    """A key: whose, what it opens, and until when."""
+    """A key: its holder, its permissions, and its expiry."""
 
     text: str
     holder: str
@@ -25,26 +25,26 @@ class ModelKey:
     revoked: bool = False
 
     def opens(self, now: datetime) -> bool:
-        """Tell whether it is in force."""
+        """Return whether it is in force."""
         return not self.revoked and (self.expires_at is None or self.expires_at > now)
 
 
 @dataclass(slots=True)
 class AccessPeriod:
-    """That somebody was let into a case from a moment until (not including) another."""
+    """Access of a principal to a case, from a moment until (not including) another."""
 
     to: str
     starts_at: datetime
     ends_at: datetime
 
     def holds(self, now: datetime) -> bool:
-        """Tell whether it has begun and not ended."""
+        """Return whether it has begun and not ended."""
         return self.starts_at <= now < self.ends_at
 
 
 @dataclass(slots=True)
 class ModelCase:
-    """A case: who handles it, who applied for it, and what became of each asset."""
+    """A case: its court, its applicant, and the state of each asset."""
 
     case_id: int
     court: str
@@ -58,19 +58,19 @@ class ModelCase:
     lent: list[AccessPeriod] = field(default_factory=list)
 
     def unreleased_assets(self) -> set[int]:
-        """Return the assets that the case opens: confirmed, and not released from every measure; none once closed."""
+        """Return the assets that the case gives access to: confirmed and not released; none once closed."""
         return {a for a in self.confirmed if a in self.standing or a not in self.seized_once} if self.open else set()
 
     def handled_by(self, who: str) -> bool:
-        """Tell whether a court handles it or stands above the one that does."""
+        """Return whether a court handles it, or is superior to the one that does."""
         return who in ABOVE[self.court]
 
     def lent_to(self, who: str, now: datetime) -> bool:
-        """Tell whether a dispatcher or an entrusted court is let in now."""
+        """Return whether a dispatcher or an entrusted court has access now."""
         return self.open and any(x.to == who and x.holds(now) for x in self.lent)
 
     def seen_by(self, who: str, now: datetime) -> bool:
-        """Tell whether somebody sees that there is such a case, and what is recorded of it."""
+        """Return whether a principal sees the case and its records."""
         return who in {self.applicant, "platform"} or self.handled_by(who) or self.lent_to(who, now)
 
     def positions_for(self, who: str, now: datetime) -> set[int]:
@@ -80,11 +80,11 @@ class ModelCase:
 
 @dataclass(slots=True)
 class Model:
-    """Everything that the rules depend on."""
+    """All facts that the rules depend on."""
 
     now: datetime
     assets: dict[int, str]
-    """Whose each asset is."""
+    """Lessor of each asset."""
     cases: list[ModelCase] = field(default_factory=list)
 
     def own(self, who: str) -> set[int]:
@@ -92,12 +92,12 @@ class Model:
         return {asset for asset, lessor in self.assets.items() if lessor == who}
 
     def registered(self, who: str) -> set[int]:
-        """Return the assets that somebody sees in the register."""
+        """Return the assets that a principal sees in the register."""
         if who == "platform":
             return set(self.assets)
         opened = (case.positions_for(who, self.now) for case in self.cases)
         return self.own(who).union(*opened)
 
     def cases_of(self, who: str) -> Iterator[ModelCase]:
-        """Yield the cases that somebody sees."""
+        """Yield the cases that a principal sees."""
         return (case for case in self.cases if case.seen_by(who, self.now))

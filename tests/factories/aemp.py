@@ -31,7 +31,7 @@ ISO = "http://www.jcmanet.or.jp/english2017/ISO/15143/-3/20190501"
 
 
 def machine(pin: str, fixed_at: str | None = "2026-11-23T03:30:00Z", **location: Any) -> dict[str, Any]:
-    """One machine; without a time it is one that never told a place."""
+    """One machine; without a time it never reported a position."""
     header = {
         "OEMName": "Maker",
         "Model": "M1",
@@ -47,7 +47,7 @@ def machine(pin: str, fixed_at: str | None = "2026-11-23T03:30:00Z", **location:
 
 @dataclass
 class Maker:
-    """The interface: what it holds, how it behaves, and what it was asked."""
+    """The interface: its data, its behaviour, and the requests that it received."""
 
     address: str
     pages: list[list[dict[str, Any]]] = field(default_factory=lambda: [[machine("P1")]])
@@ -55,7 +55,7 @@ class Maker:
     links: dict[int, list[dict[str, str]]] | None = None
     """Links of a page instead of those that follow from the number of pages."""
     answers: list[Response] = field(default_factory=list)
-    """What the next requests for pages are answered instead."""
+    """Answers to the next page requests instead of the normal ones."""
     page_delay_s: float = 0
     takes_basic: bool = True
     expires_in: Any = 3600
@@ -72,7 +72,7 @@ class Maker:
         return f"{self.address}/iso15143"
 
     async def token(self, request: Request) -> Response:
-        """Give a token for the client's secret, in the header or in the body as this maker likes it."""
+        """Return a token for the client's secret, in the header or in the body as this maker requires."""
         form = {name: values[0] for name, values in parse_qs((await request.body()).decode()).items()}
         self.token_requests.append(form)
         if self.token_answers:
@@ -88,7 +88,7 @@ class Maker:
         return JSONResponse({"access_token": token, "token_type": "Bearer", "expires_in": self.expires_in})
 
     async def fleet(self, request: Request) -> Response:
-        """Answer a page."""
+        """Answer a page request."""
         number = int(request.path_params["page"])
         self.asked.append(request.url.path)
         self.accepted.append(request.headers["accept"])
@@ -104,7 +104,7 @@ class Maker:
         return self._xml(number, links) if self.as_xml else self._json(number, links)
 
     async def elsewhere(self, request: Request) -> Response:
-        """Note whatever else is asked."""
+        """Record any other request."""
         self.asked.append(request.url.path)
         return JSONResponse({}, 404)
 
@@ -191,7 +191,7 @@ class RecordingIngest:
 
     @property
     def devices(self) -> list[str]:
-        """The device of each row, in the order in which they came."""
+        """The device of each row, in the order of arrival."""
         return [row.device_id for _, _, decoded, _, _ in self.batches for row in decoded.rows]
 
 
@@ -205,7 +205,7 @@ class AempPolling:
     feed_id: int
 
     async def register(self, maker: Maker, name: str = "maker", **changes: Any) -> httpx.Response:
-        """Register a maker's interface, with OAuth 2 unless told otherwise."""
+        """Register a maker's interface, by default with OAuth 2."""
         wanted = {
             "name": name,
             "feed_id": self.feed_id,

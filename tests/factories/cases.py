@@ -13,7 +13,7 @@ from tests.api import ApiUser, Principals
 from tests.factories.constants import NOW, Place
 
 UNTIL: Final = "2026-12-23T00:00:00Z"
-"""When an entrustment ends unless the test says otherwise."""
+"""Default end of an entrustment."""
 
 CASE = {
     "case_number": "(2025)沪0105执4321号",
@@ -98,7 +98,7 @@ def plate(number: int) -> str:
 
 
 async def register(session: AsyncSession, lessor_id: int, count: int, first: int) -> list[int]:
-    """Put trucks into the register and return their ids; five share a lease contract."""
+    """Register trucks and return their ids; five share a lease contract."""
     ids = await session.scalars(
         text("""
             INSERT INTO asset (lessor_id, asset_type, kind, plate_no, vin, lease_contract_no, essential_to_production,
@@ -149,7 +149,7 @@ class CaseAssets:
     async def add(
         self, count: int, *, seized: bool = True, value_yuan: int | None = 100_000, **order: Any
     ) -> list[int]:
-        """Bring assets with devices into the case and, by default, seize them on the register."""
+        """Add assets with devices to the case and, by default, seize them on the register."""
         ids = await self.bound(count)
         await self.case.session.execute(
             text("UPDATE asset SET estimated_value_yuan = :value WHERE asset_id = ANY(:ids)"),
@@ -202,7 +202,7 @@ class CaseAssets:
         return dict(answer.json())
 
     async def ask_distribution(self, client: httpx.AsyncClient, **params: Any) -> httpx.Response:
-        """Ask for the distribution and return the answer as it came."""
+        """Request the distribution and return the response."""
         return await client.get(f"{self.case.path}/distribution", params=params)
 
     async def clusters(self, client: httpx.AsyncClient | None = None, **params: Any) -> dict[str, Any]:
@@ -212,12 +212,12 @@ class CaseAssets:
         return dict(answer.json())
 
     async def ask_clusters(self, client: httpx.AsyncClient, **params: Any) -> httpx.Response:
-        """Ask for the clusters and return the answer as it came."""
+        """Request the clusters and return the response."""
         return await client.get("/v1/clusters", params={"case": self.case.case_id} | params)
 
 
 async def strangers(principals: Principals) -> list[ApiUser]:
-    """Return users for whom the case must not exist."""
+    """Return users who must not see the case."""
     return [await principals.court("沪0107"), await principals.lessor("other"), await principals.dispatcher()]
 
 
@@ -249,5 +249,5 @@ async def assign(case_assets: CaseAssets, dispatcher: ApiUser, *, days: int = 5)
 
 
 async def share(client: httpx.AsyncClient, assignment_id: int, **body: Any) -> httpx.Response:
-    """Share the run sheet of an assignment and return the answer as it came."""
+    """Share the run sheet of an assignment and return the response."""
     return await client.post(f"/v1/assignments/{assignment_id}/shares", json={"recipient": "赵六"} | body)

@@ -1,4 +1,4 @@
-"""Runs ``leasetrace`` as the operator types it."""
+"""Runs ``leasetrace`` as an operator would."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -8,10 +8,10 @@ from typer.testing import CliRunner, Result
 from app.cli.main import cli
 
 Command = Callable[..., Result]
-"""Called with the words of the command and, as ``typed``, what is typed when it asks."""
+"""Called with the arguments of the command and, as ``typed``, the input at its prompts."""
 
 
 def run_command_line(*words: str, typed: str | None = None) -> Result:
-    """Run a command in a thread of its own, since the test has an event loop already."""
+    """Run a command in a thread of its own, since the test already has an event loop."""
     with ThreadPoolExecutor(1) as one:
         return one.submit(lambda: CliRunner().invoke(cli, list(words), input=typed)).result()

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 NOW: Final = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
-"""When every test begins, unless it moves the clock: noon in Shanghai."""
+"""The present of every test, unless it moves the clock: noon in Shanghai."""
 DAY: Final = 60 * 24
 """Minutes of a day."""
 

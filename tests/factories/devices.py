@@ -22,7 +22,7 @@ async def register_truck(holder: ApiUser, identifier: str = DEVICE, plate_no: st
 
 
 async def make_feed(holder: ApiUser, name: str = "gateway", **more: Any) -> int:
-    """Register a feed that declares WGS-84 unless told otherwise; returns its id."""
+    """Register a feed, by default one that declares WGS-84; return its id."""
     feed = await holder.client.post("/v1/feeds", json={"name": name, "coord_system": "wgs84", **more})
     assert feed.status_code == 201, feed.text
     return int(feed.json()["feed_id"])

@@ -1,4 +1,4 @@
-"""Made-up territories, courts and assessed assets, without a database."""
+"""Synthetic territories, courts and assessed assets, without a database."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

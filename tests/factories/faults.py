@@ -1,4 +1,4 @@
-"""What the fault tests share."""
+"""Helpers of the fault tests."""
 
 import re
 from pathlib import Path
@@ -21,7 +21,7 @@ def documented(setting: str) -> str:
 
 
 def archive_settings() -> dict[str, str]:
-    """Return the settings of continuous archiving as they are documented; the directory is made on first use."""
+    """Return the documented settings of continuous archiving; the directory is made on first use."""
     command = documented("archive_command")
     return {"archive_mode": "on", "archive_command": command.replace("'", f"'mkdir -p {ARCHIVE} && ", 1)}
 

@@ -1,4 +1,4 @@
-"""What the tests of foreign decoders share: bodies as they arrive, and bodies as nobody should send them."""
+"""Helpers for the tests of foreign decoders: valid messages and malformed ones."""
 
 import copy
 import json
@@ -59,7 +59,7 @@ TRACCAR: Json = {
         "contact": "a driver",
     },
 }
-"""What a good traccar message looks like."""
+"""A valid traccar message."""
 
 OSMAND: Json = {
     "device_id": "phone-48",
@@ -83,7 +83,7 @@ OSMAND: Json = {
         "extras": {"ignition": True, "rpm": 933, "token": "x"},
     },
 }
-"""What a good osmand message looks like."""
+"""A valid osmand message."""
 
 OWNTRACKS: Json = {
     "_type": "location",
@@ -105,7 +105,7 @@ OWNTRACKS: Json = {
     "m": 1,
     "source": "fused",
 }
-"""What a good owntracks message looks like."""
+"""A valid owntracks message."""
 
 FLESPI: Json = {
     "battery.level": 90,
@@ -128,23 +128,23 @@ FLESPI: Json = {
     "timestamp": 1_795_406_400.965264,
     "vehicle.mileage": 93_210.5,
 }
-"""What a good flespi message looks like."""
+"""A valid flespi message."""
 
 
 def arrival(body: object = b"", *, content_type: str = "application/json", query: str = "") -> Arrival:
-    """Return an arrival; a body that is no bytes is sent as JSON, Python's NaN included."""
+    """Return an arrival; a body that is not bytes is sent as JSON, Python's NaN included."""
     sent = body if isinstance(body, bytes) else json.dumps(body).encode()
     return Arrival(body=sent, content_type=content_type, query=query, received_at=RECEIVED_AT)
 
 
 def only_row(decoded: Decoded) -> PingRow:
-    """Return the one row that was read, and make sure that nothing else was."""
+    """Return the only row, and check that there is nothing else."""
     assert (decoded.index, decoded.rejections, decoded.received) == ([0], (), 1)
     return decoded.rows[0]
 
 
 def only_reason(decoded: Decoded) -> tuple[RejectCode, str | None]:
-    """Return code and field of the one rejection, and make sure that its message begins with the field."""
+    """Return code and field of the only rejection, and check that its message begins with the field."""
     assert (decoded.rows, decoded.index, decoded.received) == ([], [], 1)
     (rejection,) = decoded.rejections
     assert rejection.index == 0
@@ -153,17 +153,17 @@ def only_reason(decoded: Decoded) -> tuple[RejectCode, str | None]:
 
 
 def read_by(decode: Decoder) -> Callable[[object], PingRow]:
-    """Return what reads the one row of a message that is sent as JSON."""
+    """Return a function that decodes a JSON message and returns its only row."""
     return lambda message: only_row(decode(arrival(message), MAX_ROWS))
 
 
 def reason_by(decode: Decoder) -> Callable[[object], tuple[RejectCode, str | None]]:
-    """Return what gives code and field of the rejection of a message that is sent as JSON."""
+    """Return a function that decodes a JSON message and returns code and field of its rejection."""
     return lambda message: only_reason(decode(arrival(message), MAX_ROWS))
 
 
 def with_change(good: Json, path: str, value: object) -> Json:
-    """Return a deep copy with one member (a path with slashes) set to something else, or deleted for ``...``."""
+    """Return a deep copy with one member (a path with slashes) replaced, or deleted for ``...``."""
     changed = copy.deepcopy(good)
     *parents, last = path.split("/")
     node = changed
@@ -187,12 +187,12 @@ ODD: st.SearchStrategy[Any] = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
     max_leaves=8,
 )
-"""Any JSON value and some that are none (NaN)."""
+"""Any JSON value, and some that are not JSON (NaN)."""
 
 
 @st.composite
 def spoiled(draw: st.DrawFn, good: Json) -> Json:
-    """Draw a good message with up to three members, at any depth, replaced or taken away."""
+    """Draw a valid message with up to three members, at any depth, replaced or deleted."""
     body = copy.deepcopy(good)
     for _ in range(draw(st.integers(1, 3))):
         node = body
@@ -210,15 +210,15 @@ def spoiled(draw: st.DrawFn, good: Json) -> Json:
 
 
 def bodies(good: Json) -> st.SearchStrategy[object]:
-    """Draw bodies of every kind: bytes, any JSON, spoiled messages alone and in batches with good ones."""
+    """Draw bodies of every kind: bytes, any JSON, malformed messages alone and in batches with valid ones."""
     message = spoiled(good) | st.just(good)
     return st.binary(max_size=200) | ODD | message | st.lists(message | ODD, max_size=6)
 
 
 def must_account_for_everything(decode: Decoder, sent: Arrival) -> None:
-    """Check that a decoder answers with rows and reasons for all that came, or with one of three errors.
+    """Check that a decoder returns rows and rejections for all input, or raises one of three errors.
 
-    Every row must be one that the typed decoder of our own format would let in, with times in UTC.
+    Every row must be valid for the typed decoder of our own format, with times in UTC.
     """
     try:
         decoded = decode(sent, MAX_ROWS)

@@ -27,21 +27,21 @@ _STARTS_IN_S = 30
 
 @dataclass
 class Provider:
-    """The provider, and who is in front of the browser."""
+    """The provider, and the person at the browser."""
 
     issuer: str
     client: httpx.Client = field(default_factory=lambda: httpx.Client(trust_env=False))
 
     def next(self, sub: str, *, deny: bool = False, change: dict[str, Any] | None = None, **claims: Any) -> None:
-        """Say who signs in from now on, and what becomes of the ID token on its way."""
+        """Set who signs in from now on, and how the ID token is changed on its way."""
         self._told("next", {"sub": sub, "claims": claims, "deny": deny, "change": change})
 
     def rotate(self) -> None:
-        """Let it sign with a new key from now on; it forgets who was signed in."""
+        """Sign with a new key from now on; the provider's sessions are lost."""
         self._told("keys", {})
 
     def asked(self) -> list[dict[str, str]]:
-        """Return the requests for tokens since this was last asked."""
+        """Return the token requests since the last call."""
         found: list[dict[str, str]] = self._told("asked", {})["asked"]
         return found
 
@@ -51,7 +51,7 @@ class Provider:
 
 @contextmanager
 def real_provider(redirect_uri: str, **options: Any) -> Iterator[Provider]:
-    """Run the provider for as long as the block lasts."""
+    """Run the provider while the block lasts."""
     if not (FOLDER / "node_modules" / "oidc-provider").is_dir():
         pytest.fail("the OpenID provider of the tests is not installed: `bash .ci/prepare test` does it")
     wanted = {"redirect_uri": redirect_uri, "client_id": CLIENT_ID, "client_secret": CLIENT_SECRET} | options
@@ -76,7 +76,7 @@ def real_provider(redirect_uri: str, **options: Any) -> Iterator[Provider]:
 
 
 def listening() -> socket.socket:
-    """Return a socket on a free port, so that its address is known before what answers there."""
+    """Return a socket on a free port, so that its address is known before its server starts."""
     opened = socket.socket()
     opened.bind(("127.0.0.1", 0))
     return opened
@@ -84,7 +84,7 @@ def listening() -> socket.socket:
 
 @contextmanager
 def served(application: FastAPI, on: socket.socket) -> Iterator[None]:
-    """Serve an application for as long as the block lasts."""
+    """Serve an application while the block lasts."""
     server = uvicorn.Server(uvicorn.Config(application, access_log=False, log_config=None, ws="none"))
     thread = threading.Thread(target=server.run, args=([on],))
     thread.start()
@@ -99,13 +99,13 @@ def served(application: FastAPI, on: socket.socket) -> Iterator[None]:
 
 
 def get_with(url: str, cookies: dict[str, str]) -> httpx.Response:
-    """Ask for something with some cookies and nothing else."""
+    """Send GET with these cookies only."""
     return httpx.get(url, cookies=cookies, trust_env=False)
 
 
 @dataclass
 class OidcBrowser:
-    """What a browser does: keeps cookies, follows redirects and pages that go on by themselves."""
+    """A browser: keeps cookies, follows redirects and pages that submit themselves."""
 
     home: str
     client: httpx.Client = field(default_factory=lambda: httpx.Client(trust_env=False, timeout=30))
@@ -117,11 +117,11 @@ class OidcBrowser:
         self.client.close()
 
     def begin(self, return_to: str = "/livez") -> httpx.Response:
-        """Begin to sign in; the answer leads to the provider."""
+        """Begin to sign in; the response leads to the provider."""
         return self.client.get(f"{self.home}/v1/session/oidc", params={"return_to": return_to})
 
     def back(self, begun: httpx.Response) -> str:
-        """Go on from there as far as the address with which the provider sends the browser back; it is not opened."""
+        """Follow redirects to the provider's redirect back to the service; return its address unopened."""
         assert begun.status_code == 303, begun.text
         url = begun.headers["location"]
         for _ in range(10):
@@ -133,17 +133,17 @@ class OidcBrowser:
         raise AssertionError(url)
 
     def sign_in(self, return_to: str = "/livez") -> httpx.Response:
-        """Sign in, all the way; return the answer of the callback."""
+        """Sign in completely; return the response of the callback."""
         return self.client.get(self.back(self.begin(return_to)))
 
     def goes_on(self, page: httpx.Response) -> httpx.Response:
-        """Follow a page that goes on by itself."""
+        """Submit a page that submits itself."""
         found = re.search(r'http-equiv="refresh" content="0;url=([^"]*)"', page.text)
         assert found, page.text
         return self.client.get(str(page.url.join(html.unescape(found[1]))))
 
     @property
     def cookies(self) -> dict[str, str]:
-        """The cookies of the service that it keeps; a browser does not tell ports apart."""
+        """The browser's cookies for the service; a browser does not distinguish ports."""
         found = {cookie.name: cookie.value or "" for cookie in self.client.cookies.jar}
         return {name: value for name, value in found.items() if name.startswith("leasetrace")}

@@ -25,7 +25,7 @@ OPERATOR = Principal(
 )
 PASSWORD = "correct horse battery"
 CHEAP_HASHER = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
-"""A hundred sign-ins of a test cost what one costs at the recommended parameters."""
+"""A hundred sign-ins of a test cost as much as one at the recommended parameters."""
 _addresses = count(1)
 
 
@@ -37,11 +37,11 @@ def with_cheap_hashes(application: FastAPI) -> FastAPI:
 
 @dataclass
 class Browser:
-    """A browser at an address of its own: it keeps the cookie, and says the token against cross-site requests.
+    """A browser at an address of its own: it keeps the cookie, and sends the CSRF token.
 
     Attributes:
         client: Sends the cookie.
-        csrf: What the last answer told.
+        csrf: CSRF token of the last response.
     """
 
     client: httpx.AsyncClient
@@ -67,7 +67,7 @@ class Browser:
         return answer
 
     async def status(self) -> int:
-        """Return what asking who one is answers."""
+        """Return the status of the request for the own session."""
         return (await self.client.get("/v1/session")).status_code
 
 
@@ -80,7 +80,7 @@ class People:
 
     @property
     def context(self) -> Context:
-        """What the application consists of."""
+        """The application's context."""
         return context_of(self.application)
 
     async def __aenter__(self) -> Self:
@@ -90,7 +90,7 @@ class People:
         await self._open.aclose()
 
     async def browser(self, application: FastAPI | None = None) -> Browser:
-        """Return a browser that nobody has signed in with, at an address of its own."""
+        """Return a browser without a session, at an address of its own."""
         n = next(_addresses)
         transport = httpx.ASGITransport(
             application or self.application,
@@ -131,7 +131,7 @@ class People:
         return made.principal_id
 
     async def signed_in(self, login: str, role: Role = Role.DISPATCHER, subject_id: int | None = None) -> Browser:
-        """Return the browser of somebody with a new account, who has given a code where its role needs one."""
+        """Return the signed-in browser of a new account; it has given a code where its role needs one."""
         secret = totp.make_secret()
         await self.account(login, role, subject_id, totp_secret=secret)
         opened = await self.browser()
@@ -145,6 +145,6 @@ class People:
             return await session.scalar(text(statement), values)
 
     async def execute(self, statement: str, **values: Any) -> None:
-        """Change the database behind the application's back."""
+        """Change the database directly, without the application."""
         async with self.context.database.writing(SERVICE) as session:
             await session.execute(text(statement), values)

@@ -1,4 +1,4 @@
-"""Pings of the one truck that the tests of the entrances register."""
+"""Pings of the one truck that the tests of the HTTP entrances register."""
 
 from datetime import timedelta
 from typing import Any

@@ -1,6 +1,6 @@
-"""A valid request for every operation that needs more than its path, so that its status is decided by right alone.
+"""A valid request for every operation that needs more than its path, so that only permission decides its status.
 
-Whatever stands in a path is taken from the side by name (``case_id``, ``asset_id``, …); ``key`` is the asker's own.
+Values in a path are taken from the side by name (``case_id``, ``asset_id``, …); ``key`` is the caller's own.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,7 +13,7 @@ from tests.factories.constants import NOW
 from tests.factories.scenario import FIRST_DAY, Side, Values, Viewer, side_ping, source_of
 
 NO_KEY: Final = f"lt_{'0' * 12}_{'0' * 64}"
-"""Well-formed and nobody's."""
+"""Well-formed, but no such key exists."""
 LATER: Final = (NOW + timedelta(days=1)).isoformat()
 EARLIER: Final = NOW - timedelta(minutes=5)
 
@@ -27,7 +27,7 @@ class RequestParts:
     content_type: str | None = None
     query: Values = field(default_factory=dict)
     path: Values = field(default_factory=dict)
-    """What stands in the path instead of the side's value of that name."""
+    """Path values instead of the side's values of that name."""
 
 
 def _json(build: Callable[[Side], Any]) -> Callable[[Side], RequestParts]:
@@ -39,7 +39,7 @@ def _query(build: Callable[[Side], Values]) -> Callable[[Side], RequestParts]:
 
 
 def _owned(**values: Any) -> Callable[[Side], RequestParts]:
-    """Return a body that says whose the new thing is."""
+    """Return a body that names the lessor or court of the new object."""
     return lambda side: RequestParts(json={**values, "lessor_id": side["lessor_id"]})
 
 
@@ -164,14 +164,14 @@ REQUESTS: Final[Mapping[str, Callable[[Side], RequestParts]]] = {
     "create_key": _json(_new_key),
     "rotate_key": _json(lambda _: {}),
 }
-"""By operation; one that is not here carries nothing."""
+"""By operation; an operation without entry needs nothing."""
 
 PLACES: Final[Values] = {"level": "county", "adcode": 310105}
-"""What stands in the paths of public registers."""
+"""Path values of public registers."""
 
 
 def request_of(operation: str, part: Viewer) -> RequestParts:
-    """Return what a request carries when somebody asks about a side."""
+    """Return the request parts of a viewer's request about a side."""
     build = REQUESTS.get(operation)
     asked = build(part.side) if build else RequestParts()
     named = part.relation == "stated" or part.who not in {Role.LESSOR_READER, Role.LESSOR_MANAGER}
@@ -181,5 +181,5 @@ def request_of(operation: str, part: Viewer) -> RequestParts:
 
 
 def path_values(part: Viewer, asked: RequestParts) -> Values:
-    """Return what may stand in a path."""
+    """Return the possible path values."""
     return {**PLACES, **part.side.values, "key": part.holder.key if part.holder else NO_KEY, **asked.path}

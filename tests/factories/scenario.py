@@ -31,7 +31,7 @@ from tests.factories.people import with_cheap_hashes
 from tests.factories.settings import settings_for
 
 BEGAN: Final = NOW - timedelta(days=3)
-"""When the scenario's cases were opened; what has expired ended between then and now."""
+"""When the scenario's cases were opened; expired access ended between then and now."""
 FIRST_DAY: Final = "2026-01-01T00:00:00Z"
 COURTS: Final = {
     "ours": "浙0106",
@@ -50,14 +50,13 @@ Connection = psycopg.Connection[dict[str, Any]]
 
 @dataclass(slots=True)
 class Side:
-    """One lessor, one court and a case between them, with an id of everything that can be asked for.
+    """One lessor, one court and a case between them, with an id of every object that can be requested.
 
     Attributes:
-        name: Which side.
-        values: Ids by the name that they have in paths and bodies, and what else a request needs.
-        marks: Texts that stand nowhere but in what belongs to this side.
-        private: Those of them that belong to the lessor alone: what it has not brought into the case.
-        people: Texts that stand nowhere but in accounts of the court's people.
+        values: Ids by their name in paths and bodies, and further values that a request needs.
+        marks: Texts that appear only in data of this side.
+        private: Those of them that only the lessor may see: data that it has not offered to the case.
+        people: Texts that appear only in accounts of the court's people.
     """
 
     name: SideName
@@ -72,13 +71,13 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """Somebody, and how it stands to a side: one column of the matrix.
+    """A user and its relation to a side: one column of the matrix.
 
     Attributes:
         who: The role, or ``nobody``, or ``narrowed``: a manager's key narrowed to posting pings.
-        relation: How it stands to the side, for example ``own`` or ``expired``.
-        side: The side that is asked about.
-        holder: Who asks; None for nobody.
+        relation: Its relation to the side, for example ``own`` or ``expired``.
+        side: The side of the requested objects.
+        holder: The caller; None without a key.
     """
 
     who: str
@@ -89,7 +88,7 @@ class Viewer:
 
 @dataclass(slots=True)
 class Scenario:
-    """Everybody and everything, at noon of 2026-11-23 in Shanghai."""
+    """All users and objects, at noon of 2026-11-23 in Shanghai."""
 
     application: FastAPI
     urls: ClusterUrls
@@ -99,7 +98,7 @@ class Scenario:
     sides: dict[str, Side]
 
     def viewers(self) -> list[Viewer]:
-        """Return everybody in every relation that makes sense for the role."""
+        """Return every user in every relation that makes sense for the role."""
         ours, theirs, closed = (self.sides[name] for name in ("ours", "theirs", "closed"))
         parts = [Viewer("nobody", "own", ours, None), Viewer("narrowed", "own", ours, self.people["narrowed"])]
         for role in (Role.LESSOR_FEED, Role.LESSOR_READER, Role.LESSOR_MANAGER):
@@ -131,7 +130,7 @@ class Scenario:
 
 
 def forget_keys(application: FastAPI) -> None:
-    """Let an application forget the keys that it checked a moment ago; how soon it does so itself is tested apart."""
+    """Clear an application's cache of checked keys; its own expiry is tested elsewhere."""
     services(application).credential_cache.forget()
 
 
@@ -139,7 +138,7 @@ def forget_keys(application: FastAPI) -> None:
 def rolled_back(application: FastAPI) -> Iterator[None]:
     """Roll back every transaction of a request when it would commit, after its deferred constraints are checked.
 
-    So a request is answered as it would be, and the next one finds the scenario as it was.
+    So a request gets its normal response, and the next one finds the scenario unchanged.
     """
     dialect = context_of(application).database.engine.sync_engine.dialect
     commits = dialect.do_commit
@@ -158,23 +157,22 @@ def rolled_back(application: FastAPI) -> Iterator[None]:
 
 
 def settings_of(urls: ClusterUrls) -> Settings:
-    """Return the settings of an application that can seal secrets."""
+    """Return the settings of an application that can encrypt secrets."""
     return settings_for(
         urls.app_url,
         log={"level": "CRITICAL"},
         encryption={"secret_keys": new_key()},
         database={"pool_size": 5},
-        auth_throttle={"failures_per_minute": 0},  # counted by address, and here everybody has the same one
+        auth_throttle={"failures_per_minute": 0},  # counted by address, and here all have the same one
     )
 
 
 @asynccontextmanager
 async def scenario_on(template: ClusterUrls, name: str) -> AsyncIterator[Scenario]:
-    """Make the scenario on a new database for as long as the block lasts.
+    """Make the scenario on a new database while the block lasts.
 
     Args:
         template: The migrated template with the boundaries.
-        name: The database's name.
     """
     clock = FixedClock(BEGAN)
     with clone_of(template, name) as urls:
@@ -231,7 +229,7 @@ def application_connection(scenario: Scenario, sight: RowSecurity | None = None)
 
 @asynccontextmanager
 async def aclosing_pool(application: FastAPI) -> AsyncIterator[None]:
-    """Close an application's connections at the end of the block, also where something failed in it."""
+    """Close an application's connections at the end of the block, also after an error."""
     try:
         yield
     finally:
@@ -250,7 +248,7 @@ async def court_ids(application: FastAPI) -> dict[str, int]:
 
 
 async def _people(application: FastAPI, principals: Principals) -> dict[str, ApiUser]:
-    """Make everybody, in every role."""
+    """Make a user of every role."""
     courts = await court_ids(application)
     manager, their_manager = await principals.lessor("yuanhai"), await principals.lessor("beishan")
     people = {
@@ -276,7 +274,7 @@ async def _people(application: FastAPI, principals: Principals) -> dict[str, Api
 
 
 async def made(client: httpx.AsyncClient, path: str, body: Any) -> Values:
-    """Post something that must be taken, and return the answer."""
+    """Post a body that must be accepted, and return the response."""
     answer = await client.post(path, json=body)
     assert answer.status_code in {200, 201}, (path, answer.text)
     return dict(answer.json())
@@ -470,7 +468,7 @@ async def _end(scenario: Scenario) -> None:
 
 
 def _what_work_leaves_behind(scenario: Scenario) -> None:
-    """Put a row of each side into tables that only background work fills, so that no table is empty."""
+    """Insert a row of each side into tables that only background work fills, so that no table is empty."""
     with psycopg.connect(scenario.urls.owner_url, autocommit=True) as connection:
         for side in scenario.sides.values():
             for statement in BACKGROUND:

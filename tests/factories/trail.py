@@ -1,4 +1,4 @@
-"""The trail as it is since a test began: entries of earlier tests stay, since nothing may take them away."""
+"""The audit trail since a test began: entries of earlier tests stay, since nothing may delete them."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,10 +11,9 @@ from app.audit.chain import Head, TrailFault, walk
 
 @dataclass(slots=True)
 class Trail:
-    """What was written into the trail since a test began, read as the owner.
+    """Entries written since a test began, read as the owner.
 
     Attributes:
-        owner_url: The database.
         begins_after: The number of the last entry before the test.
     """
 
@@ -31,7 +30,7 @@ class Trail:
         self.begins_after = row[0] if row else 0
 
     def entries(self, action: str | None = None) -> list[dict[str, Any]]:
-        """Return the entries since, in their order, with their assets."""
+        """Return the entries since the start, in their order, with their assets."""
         with psycopg.connect(self.owner_url, row_factory=dict_row) as connection:
             return connection.execute(
                 "SELECT t.*, coalesce(a.asset_ids, '{}') AS asset_ids FROM trail t LEFT JOIN trail_assets a"
@@ -40,13 +39,13 @@ class Trail:
             ).fetchall()
 
     def actions(self) -> list[str]:
-        """Return what was done since, in order."""
+        """Return the actions since the start, in order."""
         return [entry["action"] for entry in self.entries()]
 
     async def walked(
         self, *tampering: str, anchors: dict[int, bytes] | None = None, no: int = 0
     ) -> Head | TrailFault:
-        """Walk the trail as if somebody had run statements on it as the owner, its guards taken off; then undo them.
+        """Run statements on the trail as the owner, its guards removed; walk it; then undo them.
 
         Args:
             tampering: Statements; ``%(no)s`` in them is ``no``.
