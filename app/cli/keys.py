@@ -1,4 +1,4 @@
-"""``leasetrace keys``: keys are created, listed, rotated and revoked by who runs the service."""
+"""``leasetrace keys``: operators create, list, rotate and revoke keys."""
 
 import re
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The jobs of the worker, one list: a job's work stands in the room that owns the data and is named here."""
+"""The list of the worker's jobs. The room that owns the data holds a job's work; this module only calls it."""
 
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
@@ -23,67 +23,67 @@ from app.worker.loop import Job, JobContext
 _STATEMENT_TIMEOUT_S: Final = 120
 
 
-def _connection(around: JobContext) -> AbstractAsyncContextManager[AsyncConnection]:
-    return around.core.database.direct("leasetrace worker", statement_timeout_s=_STATEMENT_TIMEOUT_S)
+def _connection(context: JobContext) -> AbstractAsyncContextManager[AsyncConnection]:
+    return context.core.database.direct("leasetrace worker", statement_timeout_s=_STATEMENT_TIMEOUT_S)
 
 
-async def _partitions(around: JobContext, now: datetime) -> bool:
-    async with _connection(around) as connection, job_lock(connection, "partitions") as mine:
+async def _partitions(context: JobContext, now: datetime) -> bool:
+    async with _connection(context) as connection, job_lock(connection, "partitions") as mine:
         if mine:
             await partitions.ensure(connection, now)
             await ensure_partitions(connection, now)
     return False
 
 
-async def _trail_anchor(around: JobContext, now: datetime) -> bool:
-    async with _connection(around) as connection, job_lock(connection, "trail_anchor") as mine:
+async def _trail_anchor(context: JobContext, now: datetime) -> bool:
+    async with _connection(context) as connection, job_lock(connection, "trail_anchor") as mine:
         if mine:
-            await daily.anchor(connection, around.core.settings.audit, now)
+            await daily.anchor(connection, context.core.settings.audit, now)
     return False
 
 
-async def _late_data(around: JobContext, now: datetime) -> bool:
-    async with _connection(around) as connection:
-        return await late_data.process_late_windows(connection, around.core.settings.tracking, now)
+async def _late_data(context: JobContext, now: datetime) -> bool:
+    async with _connection(context) as connection:
+        return await late_data.process_late_windows(connection, context.core.settings.tracking, now)
 
 
-async def _reattribution(around: JobContext, now: datetime) -> bool:
-    async with _connection(around) as connection:
-        return await rebind.process_binding_changes(connection, around.core.settings.tracking, now)
+async def _reattribution(context: JobContext, now: datetime) -> bool:
+    async with _connection(context) as connection:
+        return await rebind.process_binding_changes(connection, context.core.settings.tracking, now)
 
 
-async def _aemp(around: JobContext, now: datetime) -> bool:
-    await poll_due(around.core, around.ingest.receive_decoded, now, tokens=around.tokens)
+async def _aemp(context: JobContext, now: datetime) -> bool:
+    await poll_due(context.core, context.ingest.receive_decoded, now, tokens=context.tokens)
     return False
 
 
-async def _datum_check(around: JobContext, now: datetime) -> bool:
+async def _datum_check(context: JobContext, now: datetime) -> bool:
     try:
-        layer = await around.locators.current()
+        layer = await context.locators.current()
     except BoundariesNotLoaded:
         return False
-    async with _connection(around) as connection, job_lock(connection, "datum_check") as mine:
+    async with _connection(context) as connection, job_lock(connection, "datum_check") as mine:
         if mine:
-            check = DatumCheck(connection, around.core.settings.tracking, layer.inside, now)
+            check = DatumCheck(connection, context.core.settings.tracking, layer.inside, now)
             after = await cursor_of(connection, "datum_check")
             await keep_cursor(connection, "datum_check", await check.check_new_pings(after))
-    return False  # it looks at many devices again and again: there is no hurry that would be worth a busy core
+    return False  # devices come up repeatedly: the next run is soon enough
 
 
-async def _retention(around: JobContext, now: datetime) -> bool:
-    async with _connection(around) as connection, job_lock(connection, "retention") as mine:
-        return mine and await delete_expired(connection, around.core.settings.retention, now)
+async def _retention(context: JobContext, now: datetime) -> bool:
+    async with _connection(context) as connection, job_lock(connection, "retention") as mine:
+        return mine and await delete_expired(connection, context.core.settings.retention, now)
 
 
-async def _silence(around: JobContext, now: datetime) -> bool:
-    async with around.core.database.writing(SERVICE) as session:
-        await check_silence(session, now, around.core)
+async def _silence(context: JobContext, now: datetime) -> bool:
+    async with context.core.database.writing(SERVICE) as session:
+        await check_silence(session, now, context.core)
     return False
 
 
-async def _sign_ins(around: JobContext, now: datetime) -> bool:
-    async with around.core.database.writing(SERVICE) as session:
-        await delete_ended_sessions(session, around.core.settings.retention, now)
+async def _sign_ins(context: JobContext, now: datetime) -> bool:
+    async with context.core.database.writing(SERVICE) as session:
+        await delete_ended_sessions(session, context.core.settings.retention, now)
     return False
 
 

@@ -24,13 +24,7 @@ GRACE_S: Final = 20.0
 
 @dataclass(frozen=True, slots=True)
 class JobContext:
-    """What a job works with.
-
-    Attributes:
-        locators: Gives the boundary layer in force; loaded when a job first needs it.
-        ingest: Stores pings that a job has fetched.
-        tokens: Access tokens of polled interfaces, until they expire.
-    """
+    """What a job works with; ``locators`` loads the boundary layer in force when a job first needs it."""
 
     core: Context
     locators: LocatorProvider
@@ -78,11 +72,7 @@ class Worker:
         await asyncio.gather(*running, return_exceptions=True)
 
     async def run_once(self, job: Job) -> bool:
-        """Run a job now; return whether more is waiting.
-
-        Raises:
-            Exception: Any error of the job; it is counted.
-        """
+        """Run a job now; return whether more is waiting. An error of the job is counted and raised."""
         metrics = self._context.core.metrics
         metrics.job_runs.labels(job.name).inc()
         started = time.perf_counter()
