@@ -1,1 +1,1 @@
-"""LeaseTrace: where the seizable leased assets of a court case stand, and how sure that is."""
+"""LeaseTrace: where the seizable leased assets of a court case are, and how certain that is."""

@@ -33,7 +33,7 @@ from app.jurisdictions.service import LocatorProvider
 
 DESCRIPTION = """
 Takes in GNSS positions of leased vehicles and equipment and answers for courts: where the seizable assets of a case
-are, in which courts' territories, in which yards together, how old and how sure that is.
+are, in which courts' territories, in which yards together, how old and how certain that is.
 
 Longitude comes first, degrees are WGS-84, times carry an offset. Errors are problem documents (RFC 9457).
 A court with a territory is a candidate with its basis; no answer is a ruling.
@@ -89,7 +89,7 @@ def create_app(settings: Settings, clock: Clock | None = None, companion: Compan
     application = FastAPI(
         title="LeaseTrace",
         version=API_VERSION,
-        summary="Where the seizable leased assets of a court case stand, and how sure that is.",
+        summary="Where the seizable leased assets of a court case are, and how certain that is.",
         description=DESCRIPTION,
         lifespan=lifespan,
         generate_unique_id_function=_operation_id,

@@ -45,7 +45,7 @@ def demonstrate(
     address = background_service.start(environ, port, () if now is None else ("--now", now.isoformat()))
     console.print(f"The service listens on {address}.")
     if now is not None:
-        console.print(f"Its clock stands at {now.isoformat()}: nothing that it shows grows older.", highlight=False)
+        console.print(f"Its clock is fixed at {now.isoformat()}: its data do not age.", highlight=False)
     keys = asyncio.run(_keys(settings, clock, address, out_dir))
     passed = run_demo(address, keys, clock.now(), out_dir, console)
     if leave_running:

@@ -52,7 +52,7 @@ _LOOPBACK_HOSTS = (background_service.LOOPBACK, "::1", "localhost")
 
 cli = typer.Typer(
     name="leasetrace",
-    help="Where the seizable leased assets of a court case stand, and how sure that is.",
+    help="Where the seizable leased assets of a court case are, and how certain that is.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
@@ -108,7 +108,7 @@ def serve(
     port: Port = background_service.DEFAULT_PORT,
     now: Annotated[
         datetime | None,
-        typer.Option(parser=_aware, metavar="TIME", help="The service's clock stands at this time, for the demo."),
+        typer.Option(parser=_aware, metavar="TIME", help="Fixed time of the service's clock, for the demo."),
     ] = None,
 ) -> None:
     """Run the service until it is stopped."""
@@ -203,7 +203,7 @@ def assets_import(
     file: Annotated[Path, typer.Argument(help="CSV with a line of column heads.", exists=True, dir_okay=False)],
     lessor: Annotated[str, typer.Option(help="The lessor's code.")],
     mode: Annotated[
-        ImportMode, typer.Option(help="What becomes of a file with bad lines.")
+        ImportMode, typer.Option(help="How a file with bad lines is handled.")
     ] = ImportMode.all_or_nothing,
 ) -> None:
     """Register a lessor's assets, with their devices, from a CSV file."""

@@ -118,7 +118,7 @@ def _main_location(console: Console, answer: Answer) -> None:
     totals = answer.totals
     console.print(
         f"To be seized: {totals['seizable']:,} seizable, {totals['not_seizable']:,} not, {totals['held']:,} held "
-        f"already; {totals['near_border']:,} stand near a county border",
+        f"already; {totals['near_border']:,} are near a county border",
         highlight=False,
     )
     for reason in answer.distribution["reasons"]:
