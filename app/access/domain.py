@@ -114,7 +114,7 @@ class Principal:
         return self.permissions == {Permission.PINGS_POST}
 
     def may(self, permission: Permission) -> bool:
-        """Tell whether it has a permission."""
+        """Return whether it has a permission."""
         return permission in self.permissions
 
 

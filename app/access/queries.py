@@ -27,7 +27,7 @@ async def principal_name(session: AsyncSession, principal_id: int) -> str | None
 
 
 async def principal_exists(session: AsyncSession, principal_id: int, role: Role) -> bool:
-    """Tell whether a principal with this role exists."""
+    """Return whether a principal with this role exists."""
     found = select(PrincipalRow.principal_id).where(
         PrincipalRow.principal_id == principal_id, PrincipalRow.role == role
     )
@@ -42,7 +42,7 @@ async def insert_grants(session: AsyncSession, rows: Sequence[GrantRow]) -> None
 
 
 async def in_open_case(session: AsyncSession, asset_id: int, at: datetime) -> bool:
-    """Tell whether the court of any case may see an asset at a moment."""
+    """Return whether the court of any case may see an asset at a moment."""
     query = select(GrantRow.grant_id).where(
         GrantRow.asset_id == asset_id,
         GrantRow.ground == "case",

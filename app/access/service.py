@@ -33,7 +33,7 @@ async def name_of(session: AsyncSession, principal_id: int) -> str:
 
 
 async def is_in_role(session: AsyncSession, principal_id: int, role: Role) -> bool:
-    """Tell whether a principal exists and has a role."""
+    """Return whether a principal exists and has a role."""
     async with as_service(session):
         return await queries.principal_exists(session, principal_id, role)
 
@@ -96,7 +96,7 @@ async def end_grants(
 
 
 async def in_open_case(session: AsyncSession, asset_id: int, at: datetime) -> bool:
-    """Tell whether an open case has confirmed an asset and not released it; the caller learns nothing else."""
+    """Return whether an open case has confirmed an asset and not released it; the caller learns nothing else."""
     async with as_service(session):
         return await queries.in_open_case(session, asset_id, at)
 

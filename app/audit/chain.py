@@ -96,7 +96,7 @@ class Link:
         )
 
     def follows(self, before: bytes) -> bool:
-        """Tell whether the stored link is the hash of this entry after ``before``."""
+        """Return whether the stored link is the hash of this entry after ``before``."""
         return self.link == hashlib.sha256(before + b"".join(map(_field, self.fields()))).digest()
 
 

@@ -251,7 +251,7 @@ class TrailWriter:
 
 
 async def ensure_month(connection: psycopg.AsyncConnection, month: date) -> bool:
-    """Create the partition of a day's month (UTC) if it is missing; tell whether it was created now.
+    """Create the partition of a day's month (UTC) if it is missing; return whether it was created now.
 
     The connection is in autocommit, with the service role.
     """

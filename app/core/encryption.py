@@ -112,7 +112,7 @@ class Encryptor:
             raise SecretUnreadable("its bytes were changed, or it belongs to another row") from None
 
     def is_outdated(self, sealed: bytes) -> bool:
-        """Tell whether a secret was encrypted with another key than the first and should be encrypted again."""
+        """Return whether a secret was encrypted with another key than the first and should be encrypted again."""
         return sealed[1 : 1 + _ID_BYTES] != self._first
 
 

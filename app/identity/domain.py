@@ -41,7 +41,7 @@ class ActiveSession:
     pending: tuple[SignInStep, ...] = ()
 
     def is_over(self, now: datetime, idle_after: timedelta) -> bool:
-        """Tell whether it has expired or was unused for too long."""
+        """Return whether it has expired or was unused for too long."""
         return now >= self.expires_at or now >= self.last_seen_at + idle_after
 
 

@@ -53,7 +53,7 @@ def check_port(host: str, port: int) -> None:
 
 
 def is_ready(pid: int, port: int) -> bool:
-    """Tell whether exactly this process listens on the port of the loopback address and answers that it is ready.
+    """Return whether exactly this process listens on the port of the loopback address and answers that it is ready.
 
     No other process receives a request: while one listens on a port, no second one can.
     """
@@ -66,7 +66,7 @@ def is_ready(pid: int, port: int) -> bool:
 
 
 def _listens(pid: int, port: int) -> bool:
-    """Tell whether a process has a listening TCP socket (IPv4) on a port; see proc(5), ``/proc/net/tcp``."""
+    """Return whether a process has a listening TCP socket (IPv4) on a port; see proc(5), ``/proc/net/tcp``."""
     process = Path(f"/proc/{pid}")
     files = set()
     try:
@@ -115,7 +115,7 @@ def start(environ: Mapping[str, str], port: int, options: Sequence[str] = ()) ->
 
 
 def stop() -> bool:
-    """Stop the service that ``start`` started, gracefully at first; tell whether there was one."""
+    """Stop the service that ``start`` started, gracefully at first; return whether there was one."""
     try:
         pid = int(json.loads(_STATE.read_text())["pid"])
     except FileNotFoundError:
@@ -140,7 +140,7 @@ def _reap(pid: int) -> None:
 
 
 def _is_ours(pid: int) -> bool:
-    """Tell whether a process is this checkout's service, not another one with a recycled process id."""
+    """Return whether a process is this checkout's service, not another one with a recycled process id."""
     try:
         words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
         return {b"app.cli.main", b"serve"} <= set(words) and Path(f"/proc/{pid}/cwd").resolve() == CHECKOUT

@@ -260,7 +260,7 @@ class Instance:
         return lines if len(lines) > _LOCK_PORT else []
 
     def _is_ours(self, pid: int) -> bool:
-        """Tell whether a process is the server of this data directory, not another one with a recycled process id."""
+        """Return whether a process is the server of this data directory, not one with a recycled process id."""
         if not Path("/proc/self").exists():  # not Linux: PostgreSQL's own, weaker test
             status = [str(self.server.bindir / "pg_ctl"), "status", "-s", "-D", str(self.data)]
             return not subprocess.run(status, capture_output=True, check=False, **self.popen_options()).returncode

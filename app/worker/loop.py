@@ -40,13 +40,11 @@ class Job:
     workers may run it at once.
 
     Attributes:
-        name: In logs and metrics.
-        every: The pause between two runs.
         run: Does a bounded part of the work. Returns whether more is waiting; then it runs again at once.
     """
 
-    name: str
-    every: timedelta
+    name: str  # in logs and metrics
+    every: timedelta  # the pause between two runs
     run: Callable[[JobContext, datetime], Awaitable[bool]]
 
 

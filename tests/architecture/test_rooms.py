@@ -73,7 +73,7 @@ def test_a_room_does_not_import_the_tables_queries_or_store_of_another(room: str
 
 
 def is_private(module: str) -> bool:
-    """Tell whether a module's name says that it belongs to its room alone."""
+    """Return whether a module's name says that it belongs to its room alone."""
     return module.endswith(("queries", "tables")) or module == "store"
 
 

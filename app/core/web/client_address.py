@@ -97,7 +97,7 @@ class Clients:
         return str(scope.get("scheme", "http"))
 
     def comes_from(self, scope: Mapping[str, Any], networks: Iterable[IpNetwork]) -> bool:
-        """Tell whether a client is in one of some networks, for example those that may read the metrics.
+        """Return whether a client is in one of some networks, for example those that may read the metrics.
 
         A request with forwarded headers from an untrusted proxy is never inside. Otherwise a proxy on this machine
         that is not configured as trusted would make every client local.
@@ -113,7 +113,7 @@ class Clients:
 
 
 def within(address: IpAddress, networks: Iterable[IpNetwork]) -> bool:
-    """Tell whether an address lies in one of some networks."""
+    """Return whether an address lies in one of some networks."""
     return any(address in network for network in networks)
 
 

@@ -52,7 +52,7 @@ class AddressRefused(httpx.ConnectError):
 
 
 def is_public(address: IpAddress) -> bool:
-    """Tell whether an address is public: not private, loopback, link-local or otherwise special."""
+    """Return whether an address is public: not private, loopback, link-local or otherwise special."""
     if isinstance(address, ipaddress.IPv4Address):
         special = any(address in network for network in _SPECIAL_V4)
     elif address.ipv4_mapped is not None:
@@ -118,7 +118,7 @@ def _names_private(host: str) -> bool:
 
 
 def same_origin(one: httpx.URL, other: httpx.URL) -> bool:
-    """Tell whether two URLs have the same scheme, host and port: only then may the same secret go to both."""
+    """Return whether two URLs have the same scheme, host and port: only then may the same secret go to both."""
     return _origin(one) == _origin(other)
 
 

@@ -74,7 +74,7 @@ class Flow(msgspec.Struct, frozen=True, kw_only=True):
     replaces: str = ""  # SHA-256 (hexadecimal) of the token of the browser's earlier session, if any
 
     def is_over(self, now: datetime) -> bool:
-        """Tell whether it is too old, or begins in the future because a clock was set back."""
+        """Return whether it is too old, or begins in the future because a clock was set back."""
         return not self.begun_at <= now < self.begun_at + FLOW_LIFE
 
 

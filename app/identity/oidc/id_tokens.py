@@ -46,7 +46,7 @@ def keys_of(entries: list[dict[str, Any]]) -> tuple[jwk.Key, ...]:
 
 
 def _is_strong(entry: dict[str, Any]) -> bool:
-    """Tell whether an RSA key has 2048 bits or more (RFC 7518, section 3.3)."""
+    """Return whether an RSA key has 2048 bits or more (RFC 7518, section 3.3)."""
     modulus = entry.get("n", "")
     return entry.get("kty") != "RSA" or (isinstance(modulus, str) and len(modulus) * 6 >= _RSA_BITS)
 

@@ -19,7 +19,7 @@ async def find_identity(session: AsyncSession, issuer: str, subject: str) -> int
 
 
 async def any_awaited(session: AsyncSession, issuer: str) -> bool:
-    """Tell whether any account still awaits its first sign-in with this issuer."""
+    """Return whether any account still awaits its first sign-in with this issuer."""
     found = select(AwaitedIdentityRow.principal_id).where(AwaitedIdentityRow.issuer == issuer).limit(1)
     return (await session.scalar(found)) is not None
 
@@ -56,7 +56,7 @@ async def put_awaited(session: AsyncSession, principal_id: int, issuer: str, log
 
 
 async def drop_identity(session: AsyncSession, principal_id: int, issuer: str) -> bool:
-    """Remove a principal's link and awaited name at an issuer; tell whether there was one."""
+    """Remove a principal's link and awaited name at an issuer; return whether there was one."""
     deletion = delete(PersonIdentityRow).where(
         PersonIdentityRow.principal_id == principal_id, PersonIdentityRow.issuer == issuer
     )
@@ -72,7 +72,7 @@ async def _drop_awaited(session: AsyncSession, principal_id: int, issuer: str) -
 
 
 async def is_linked(session: AsyncSession, principal_id: int, issuer: str) -> bool:
-    """Tell whether a principal is linked to a subject of an issuer."""
+    """Return whether a principal is linked to a subject of an issuer."""
     return (await session.get(PersonIdentityRow, (principal_id, issuer))) is not None
 
 

@@ -231,7 +231,7 @@ async def _await(session: AsyncSession, principal_id: int, issuer: str, login: s
 
 
 async def unlink(session: AsyncSession, principal_id: int, issuer: str) -> bool:
-    """Remove an account's link to a provider; tell whether there was one. Open sessions continue."""
+    """Remove an account's link to a provider; return whether there was one. Open sessions continue."""
     known = await queries.drop_identity(session, principal_id, issuer)
     if known:
         note(session, Note("identity.unlink", detail=f"principal {principal_id}"))

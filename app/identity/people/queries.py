@@ -48,7 +48,7 @@ async def locked_account(session: AsyncSession, principal_id: int) -> Person | N
 
 
 async def spend_step(session: AsyncSession, principal_id: int, step: int) -> bool:
-    """Mark a TOTP step and all earlier ones as used; tell whether it was unused."""
+    """Mark a TOTP step and all earlier ones as used; return whether it was unused."""
     account = AccountRow
     spent = (
         update(account)
@@ -61,7 +61,7 @@ async def spend_step(session: AsyncSession, principal_id: int, step: int) -> boo
 
 
 async def spend_recovery_code(session: AsyncSession, principal_id: int, digest: bytes) -> bool:
-    """Delete a recovery code; tell whether it existed."""
+    """Delete a recovery code; return whether it existed."""
     account = AccountRow
     spent = (
         update(account)
@@ -98,7 +98,7 @@ async def people(
 
 
 async def subject_exists(session: AsyncSession, kind: str, subject_id: int) -> bool:
-    """Tell whether a court or lessor exists."""
+    """Return whether a court or lessor exists."""
     found = select(_SUBJECT.c.subject_id).where(_SUBJECT.c.kind == kind, _SUBJECT.c.subject_id == subject_id)
     return (await session.scalar(found)) is not None
 

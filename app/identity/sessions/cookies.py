@@ -20,7 +20,7 @@ _OWN: Final = frozenset({"same-origin", "none"})
 
 
 def _is_plain(request: Request) -> bool:
-    """Tell whether the cookie is sent without TLS: for development on loopback, only if a setting allows it."""
+    """Return whether the cookie is sent without TLS: for development on loopback, only if a setting allows it."""
     allowed = context(request).settings.session.cookie_over_http
     return allowed and request.url.scheme == "http" and request.url.hostname in _LOOPBACK
 

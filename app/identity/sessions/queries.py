@@ -20,7 +20,7 @@ FAILURES_COUNT_FOR: Final = timedelta(days=1)
 
 
 async def session_exists(session: AsyncSession, token_sha256: bytes) -> bool:
-    """Tell whether a session with this token exists, ended or not."""
+    """Return whether a session with this token exists, ended or not."""
     return bool(await session.scalar(select(exists().where(SessionRow.token_sha256 == token_sha256))))
 
 

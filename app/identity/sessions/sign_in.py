@@ -199,6 +199,6 @@ def totp_bound_to(principal_id: int) -> str:
 
 
 def _is_open(account: AccountRow, begun: _CountedAttempt, now: datetime) -> bool:
-    """Tell whether an account may sign in: same hash as checked, not disabled, password not expired."""
+    """Return whether an account may sign in: same hash as checked, not disabled, password not expired."""
     in_time = account.password_until is None or account.password_until > now
     return account.password_hash == begun.password_hash and account.disabled_at is None and in_time
