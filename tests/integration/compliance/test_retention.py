@@ -28,7 +28,7 @@ FOUR_YEARS_AGO = NOW - timedelta(minutes=4 * YEAR)
 
 
 def grow_old(owner_db: OwnerDatabase, years: int = 4) -> None:
-    """Everything that came in until now came in so many years earlier."""
+    """Move the arrival of all stored data that many years back."""
     owner_db.execute("UPDATE ping_batch SET received_at = received_at - %s * interval '366 days'", years)
 
 

@@ -1,4 +1,4 @@
-"""The batch of our own format in docs/formats.md gets the receipt that stands below it, letter by letter."""
+"""The batch of our own format in docs/formats.md gets exactly the receipt that is below it."""
 
 import json
 import re

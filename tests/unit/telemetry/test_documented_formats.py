@@ -1,4 +1,4 @@
-"""Each example body in docs/formats.md is read into the row that stands below it."""
+"""Each example body in docs/formats.md is read into the row below it."""
 
 import json
 import re
