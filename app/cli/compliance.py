@@ -55,7 +55,7 @@ async def print_report(
                 report = await subject_report.report_on_lessee(
                     session, visibility, lessee or "", context, after=0, limit=_AT_MOST
                 )
-            stamp = Stamp(new_export_id(), "命令行 command line", "运行方 whoever runs the service", "", clock.now())
+            stamp = Stamp(new_export_id(), "命令行 command line", "运行方 operator of the service", "", clock.now())
             rows = report_rows(report, stamp)
             digest = content_digest(rows)
             if file is not None:
